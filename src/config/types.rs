@@ -1,0 +1,258 @@
+//! The validated configuration, with nothing optional left to check.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use regex::bytes::Regex;
+use serde::Serialize;
+
+use super::Signal;
+
+/// Everything one supervisor needs to know, as read from one file.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that was read; what names it in errors.
+    pub path: PathBuf,
+    /// The directory of that file; relative paths start here, and `.stead/` lies here.
+    pub root: PathBuf,
+    /// `[supervisor]`: the drain's bounds.
+    pub drain: DrainConfig,
+    /// `[logs]`
+    pub logs: LogsConfig,
+    /// `[web]`
+    pub web: WebConfig,
+    /// `[supervisor]`: the policy of stead's own surfaces, and what tasks inherit.
+    pub restart: RestartConfig,
+    /// `[tasks.NAME]`, in the order of the file.
+    pub tasks: Vec<TaskConfig>,
+}
+
+/// How long an ordered stop may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainConfig {
+    /// After a graceful end: `drain`, 10 s by default.
+    pub graceful: Duration,
+    /// After a fatal end: `drain_fatal`, 3 s by default.
+    pub fatal: Duration,
+}
+
+impl Default for DrainConfig {
+    fn default() -> Self {
+        Self { graceful: Duration::from_secs(10), fatal: Duration::from_secs(3) }
+    }
+}
+
+/// When and how often a task is started again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RestartConfig {
+    /// The retry budget: restarts without a stable run in between. 5 by default.
+    pub max_retries: u32,
+    /// A run this long is stable and gives the whole budget back. 5 minutes by default.
+    pub reset_after: Duration,
+    /// The first wait. 500 ms by default.
+    pub initial_backoff: Duration,
+    /// The longest wait. 30 s by default.
+    pub max_backoff: Duration,
+    /// Share of the wait, 0 to 1, that is added at random. 0 by default.
+    pub jitter: f64,
+    /// A second limit over a sliding window. Off by default.
+    pub intensity: Option<Intensity>,
+    /// A start that takes longer has failed. 30 s by default.
+    pub start_timeout: Duration,
+}
+
+impl Default for RestartConfig {
+    fn default() -> Self {
+        Self {
+            max_retries: 5,
+            reset_after: Duration::from_secs(300),
+            initial_backoff: Duration::from_millis(500),
+            max_backoff: Duration::from_secs(30),
+            jitter: 0.0,
+            intensity: None,
+            start_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// At most `restarts` within any stretch of `within`; one more escalates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Intensity {
+    /// How many restarts are still fine; at most [`Intensity::MOST`].
+    pub restarts: u32,
+    /// The length of the sliding window.
+    pub within: Duration,
+}
+
+impl Intensity {
+    /// The most restarts a window can be told to allow: their instants are remembered one by one.
+    pub const MOST: u32 = 1_000;
+}
+
+/// `[logs]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogsConfig {
+    /// Where `NAME.log` lies; absolute.
+    pub dir: PathBuf,
+    /// Bytes per segment; 0 turns rotation off.
+    pub max_size: u64,
+    /// How many old segments are kept.
+    pub keep: u32,
+}
+
+/// `[web]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebConfig {
+    /// Whether the web surface runs at all.
+    pub enabled: bool,
+    /// The address it listens on; loopback by default.
+    pub listen: SocketAddr,
+    /// A directory with a bundle to serve instead of the embedded one; absolute.
+    pub dist: Option<PathBuf>,
+}
+
+/// `[tasks.NAME]`: one child process to supervise.
+#[derive(Debug, Clone)]
+pub struct TaskConfig {
+    /// Its unique name: 1 to 64 of letters, digits, `-`, `_` and `.`, not starting with a dot or dash.
+    pub name: String,
+    /// What is run.
+    pub command: Command,
+    /// Where it runs; absolute.
+    pub dir: PathBuf,
+    /// Variables set on top of the supervisor's own environment; `env_file` is already read in, `env` wins.
+    pub env: BTreeMap<String, String>,
+    /// What an exit means.
+    pub policy: Policy,
+    /// What a spent budget means.
+    pub on_exhausted: OnExhausted,
+    /// The restart keys, `[supervisor]`'s where the task says nothing.
+    pub restart: RestartConfig,
+    /// What must hold before it starts.
+    pub after: Vec<Dependency>,
+    /// How it is known to be ready; without one it is ready as soon as it runs.
+    pub ready: Option<ReadyConfig>,
+    /// How it is asked to stop.
+    pub stop: StopConfig,
+    /// Whether it gets a terminal instead of pipes.
+    pub tty: bool,
+    /// Exit codes that count as success; `[0]` by default.
+    pub success_exit_codes: Vec<i32>,
+}
+
+/// What is run: a line for `sh -c`, or a program with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Given to `sh -c` as it is.
+    Shell(String),
+    /// Run without a shell; never empty.
+    Argv(Vec<String>),
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shell(line) => f.write_str(line),
+            Self::Argv(argv) => f.write_str(&argv.join(" ")),
+        }
+    }
+}
+
+/// What an exit means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Fatal, whatever the code: everything drains.
+    Critical,
+    /// Started again after every exit.
+    Always,
+    /// Started again unless it succeeded.
+    OnFailure,
+    /// Done: never started again by itself.
+    Never,
+}
+
+/// What a spent retry budget means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnExhausted {
+    /// The supervisor ends with this task as its cause.
+    Fatal,
+    /// The task is held `Failed` until a person starts it again.
+    Hold,
+}
+
+/// One entry of `after`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// The task that is waited for.
+    pub task: String,
+    /// What must be true of it.
+    pub condition: Condition,
+}
+
+/// What must be true of a dependency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// It has been started.
+    Started,
+    /// It is ready now, or has completed.
+    Ready,
+    /// It has completed with success.
+    Success,
+    /// It has exited at least once, however it went.
+    Exited,
+}
+
+impl fmt::Display for Condition {
+    /// As it reads after "for db": `to be ready`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Started => "to be started",
+            Self::Ready => "to be ready",
+            Self::Success => "to succeed",
+            Self::Exited => "to exit",
+        })
+    }
+}
+
+/// `ready`: how a task is known to be ready.
+#[derive(Debug, Clone)]
+pub struct ReadyConfig {
+    /// What is tried.
+    pub check: Check,
+    /// The time between two tries; 2 s by default. The first tries after a start come faster.
+    pub interval: Duration,
+    /// A try that takes longer has failed; 1 s by default.
+    pub timeout: Duration,
+    /// So many failed tries in a row end the run as a failure. Left out: a failing probe never ends a run.
+    pub failure_threshold: Option<u32>,
+}
+
+/// One way of knowing that a task is ready.
+#[derive(Debug, Clone)]
+pub enum Check {
+    /// A TCP connection to `host:port` is accepted.
+    Tcp(String),
+    /// A GET on this `http://` URL answers with a status from 200 to 399.
+    Http(String),
+    /// This command exits with 0.
+    Exec(Command),
+    /// A line of output matches; the interval and the threshold don't apply.
+    Log(Regex),
+}
+
+/// `stop`: how a task is asked to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopConfig {
+    /// The signal sent to the whole group; `SIGTERM` by default.
+    pub signal: Signal,
+    /// A command run instead of the signal.
+    pub command: Option<Command>,
+    /// How long it may take before the whole group is killed; 10 s by default.
+    pub timeout: Duration,
+}

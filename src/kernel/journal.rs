@@ -1,0 +1,84 @@
+//! The timeline: the last events, stamped, and a live stream of new ones.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::broadcast;
+
+use crate::supervisor::core::{Notice, Uptime};
+
+/// Events that are kept for whoever connects later.
+const EVENTS_KEPT: usize = 1_000;
+/// Events a subscriber may lag behind before the oldest are dropped for it, and counted.
+const EVENTS_QUEUED: usize = 256;
+
+/// One entry of the timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventRecord {
+    /// Counts from 1, without gaps.
+    pub number: u64,
+    /// The time of day.
+    pub at: Timestamp,
+    /// The same on the supervisor's clock.
+    pub uptime: Uptime,
+    /// What happened.
+    #[serde(flatten)]
+    pub notice: Notice,
+    /// The same as a line for people.
+    pub text: String,
+}
+
+/// The last events and a stream of new ones. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    kept: Arc<Mutex<Kept>>,
+    live: broadcast::Sender<Arc<EventRecord>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    last: u64,
+    records: VecDeque<Arc<EventRecord>>,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { kept: Arc::default(), live: broadcast::channel(EVENTS_QUEUED).0 }
+    }
+}
+
+impl Journal {
+    /// The events that are kept, oldest first.
+    #[must_use]
+    pub fn recent(&self) -> Vec<Arc<EventRecord>> {
+        self.lock().records.iter().cloned().collect()
+    }
+
+    /// The events that are kept, and every one that comes after them.
+    #[must_use]
+    pub fn follow(&self) -> (Vec<Arc<EventRecord>>, broadcast::Receiver<Arc<EventRecord>>) {
+        let kept = self.lock();
+        (kept.records.iter().cloned().collect(), self.live.subscribe())
+    }
+
+    /// Adds an event.
+    pub(crate) fn record(&self, notice: Notice, uptime: Uptime, at: Timestamp) {
+        let mut kept = self.lock();
+        kept.last += 1;
+        let text = notice.kind.to_string();
+        let record = Arc::new(EventRecord { number: kept.last, at, uptime, notice, text });
+        if kept.records.len() == EVENTS_KEPT {
+            kept.records.pop_front();
+        }
+        kept.records.push_back(Arc::clone(&record));
+        // Sent under the lock, so that `follow` neither misses an event nor sees one twice.
+        // Nobody listening is fine: the record is kept.
+        let _ = self.live.send(record);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

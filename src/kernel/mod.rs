@@ -1,0 +1,128 @@
+//! The kernel: what the faces may see and ask, behind one [`KernelHandle`].
+//!
+//! One way out (the snapshot, of which the latest wins, and the timeline) and one way in (requests). The
+//! driver holds the other end, [`Backend`]. Nothing here decides anything.
+
+mod journal;
+mod logs;
+mod usage;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use journal::{EventRecord, Journal};
+pub use logs::{LogHub, LogLine, LogTail, Stream};
+pub use usage::{Look, Lookers};
+
+use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
+
+/// Requests that may wait for the driver; more are refused as [`Refusal::Unavailable`].
+const REQUESTS_QUEUED: usize = 256;
+
+/// What a surface holds of the supervisor. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct KernelHandle {
+    started: Instant,
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    requests: mpsc::Sender<Asked>,
+    channels: watch::Sender<Vec<ChannelSnapshot>>,
+    journal: Journal,
+    logs: LogHub,
+    lookers: Lookers,
+}
+
+impl KernelHandle {
+    /// The latest snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.borrow())
+    }
+
+    /// The latest snapshot, with a way to wait for the next.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshot.clone()
+    }
+
+    /// The supervisor's own clock, now.
+    #[must_use]
+    pub fn now(&self) -> Uptime {
+        Uptime(self.started.elapsed())
+    }
+
+    /// The timeline.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// What the tasks wrote.
+    #[must_use]
+    pub fn logs(&self) -> &LogHub {
+        &self.logs
+    }
+
+    /// Says that somebody looks: cpu and memory are sampled while the result lives.
+    #[must_use]
+    pub fn look(&self) -> Look {
+        self.lookers.look()
+    }
+
+    /// Asks for something, and waits until the supervisor has taken or refused it.
+    ///
+    /// # Errors
+    ///
+    /// The supervisor's [`Refusal`], or [`Refusal::Unavailable`] when it has ended or has too much to do.
+    pub async fn request(&self, request: Request, origin: Origin) -> Result<(), Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.try_send(Asked { request, origin, answer }).map_err(|_| Refusal::Unavailable)?;
+        answered.await.unwrap_or(Err(Refusal::Unavailable))
+    }
+
+    /// Says who is connected; the gateway's to call.
+    pub(crate) fn set_channels(&self, channels: Vec<ChannelSnapshot>) {
+        self.channels.send_replace(channels);
+    }
+}
+
+/// A request on its way to the driver.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    pub(crate) origin: Origin,
+    pub(crate) answer: oneshot::Sender<Result<(), Refusal>>,
+}
+
+/// The driver's end of the kernel.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
+    pub(crate) requests: mpsc::Receiver<Asked>,
+    pub(crate) channels: watch::Receiver<Vec<ChannelSnapshot>>,
+    pub(crate) journal: Journal,
+    pub(crate) lookers: Lookers,
+}
+
+/// Makes both ends. `started` is the zero of the supervisor's clock.
+pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) {
+    let first =
+        Snapshot { generation: 0, at: Uptime::default(), stage: Stage::Up, tasks: Vec::new(), channels: Vec::new() };
+    let (snapshot_tx, snapshot) = watch::channel(Arc::new(first));
+    let (requests, requests_rx) = mpsc::channel(REQUESTS_QUEUED);
+    let (channels, channels_rx) = watch::channel(Vec::new());
+    let journal = Journal::default();
+    let lookers = Lookers::default();
+    let handle = KernelHandle {
+        started,
+        snapshot,
+        requests,
+        channels,
+        journal: journal.clone(),
+        logs,
+        lookers: lookers.clone(),
+    };
+    let backend = Backend { snapshot: snapshot_tx, requests: requests_rx, channels: channels_rx, journal, lookers };
+    (handle, backend)
+}

@@ -1,0 +1,317 @@
+//! What goes into the core (events, requests) and what comes out of it (effects, answers, notices).
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::exit::ExitReason;
+use crate::config::{Condition, Pretty, serialize_millis};
+
+/// A task by its place in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(pub usize);
+
+/// One life of a task. Numbers count from 1 per task and are never reused, so a late message of run 3
+/// can't touch run 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId {
+    /// Whose life it is.
+    pub task: TaskId,
+    /// Which one, from 1.
+    pub number: u64,
+}
+
+/// Something that happened and that the core must know.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The start of a run succeeded.
+    Started {
+        /// Which run.
+        run: RunId,
+        /// Its process, if it is one.
+        pid: Option<u32>,
+    },
+    /// A run is over, or its start failed.
+    Exited {
+        /// Which run.
+        run: RunId,
+        /// How it ended.
+        reason: ExitReason,
+    },
+    /// A readiness probe was tried.
+    Probed {
+        /// Which run was probed.
+        run: RunId,
+        /// Whether it is ready.
+        passed: bool,
+        /// What was seen, for people: `http 200 in 3 ms`.
+        detail: String,
+    },
+    /// Somebody asks for something.
+    Requested {
+        /// Names the answer: see [`Effect::Answer`].
+        id: RequestId,
+        /// What is asked.
+        request: Request,
+        /// Who asks.
+        origin: Origin,
+    },
+    /// Nothing but time has passed: deadlines may be due.
+    Tick,
+}
+
+/// Names a request until it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What a person or a program may ask of the supervisor. Tasks are named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "request", content = "task", rename_all = "snake_case")]
+pub enum Request {
+    /// Start what is not running; during a countdown: now. Gives the budget back.
+    Start(String),
+    /// Stop it and keep it stopped.
+    Stop(String),
+    /// Stop the old run, if there is one, and start a new one. Gives the budget back.
+    Restart(String),
+    /// As `Stop`, without a grace period.
+    Kill(String),
+    /// Restart every process that is not stopped or done.
+    RestartAll,
+    /// Drain in good order and end.
+    ShutDown,
+    /// Kill everything that is left, now.
+    KillAll,
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(task) => write!(f, "start {task}"),
+            Self::Stop(task) => write!(f, "stop {task}"),
+            Self::Restart(task) => write!(f, "restart {task}"),
+            Self::Kill(task) => write!(f, "kill {task}"),
+            Self::RestartAll => f.write_str("restart all"),
+            Self::ShutDown => f.write_str("shut down"),
+            Self::KillAll => f.write_str("kill all"),
+        }
+    }
+}
+
+/// Who asked: the name of a channel (`terminal`, `web`), or a signal (`SIGTERM`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Origin(pub String);
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(tag = "refusal", rename_all = "snake_case")]
+pub enum Refusal {
+    /// There is no such task.
+    #[error("there is no task named `{task}`")]
+    UnknownTask {
+        /// The name that was asked for.
+        task: String,
+    },
+    /// It is running already.
+    #[error("{task} is {state} already")]
+    Already {
+        /// Which task.
+        task: String,
+        /// The state it is in.
+        state: &'static str,
+    },
+    /// There is nothing to stop.
+    #[error("{task} is not running, it is {state}")]
+    NotRunning {
+        /// Which task.
+        task: String,
+        /// The state it is in.
+        state: &'static str,
+    },
+    /// The supervisor is draining: nothing starts any more.
+    #[error("stead is shutting down; nothing starts any more")]
+    Draining,
+    /// The supervisor has ended, or did not take the request in time.
+    #[error("stead has ended or is too busy to answer")]
+    Unavailable,
+}
+
+/// What the driver must do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Bring a run to life, then report `Started` or `Exited`.
+    Spawn(RunId),
+    /// Ask a run to end: the polite part of its stop ladder.
+    Stop(RunId),
+    /// End a run now, with all that belongs to it. May come without a `Stop` before, and more than once.
+    Kill(RunId),
+    /// Tell whoever asked how their request was taken.
+    Answer(RequestId, Result<(), Refusal>),
+    /// Something for the timeline.
+    Notice(Notice),
+    /// All is down, or time is up: `run()` returns.
+    Finish,
+}
+
+/// One entry of the timeline, before it is stamped with a number and the time of day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// The task it is about; none for the supervisor as a whole.
+    pub task: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: NoticeKind,
+}
+
+/// What happened. Its `Display` is the line of the timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// It waits for other tasks.
+    Waiting {
+        /// The task it waits for first.
+        dependency: String,
+        /// What must be true of it.
+        condition: Condition,
+    },
+    /// A run came to life.
+    Started {
+        /// Its number.
+        run: u64,
+        /// Its process, if it is one.
+        pid: Option<u32>,
+    },
+    /// A run became ready.
+    Ready {
+        /// Its number.
+        run: u64,
+        /// The time since it started.
+        #[serde(rename = "after_ms", serialize_with = "serialize_millis")]
+        after: Duration,
+    },
+    /// A run that was ready is not any more.
+    Unready {
+        /// Its number.
+        run: u64,
+        /// What the probe saw.
+        detail: String,
+    },
+    /// A run is over.
+    Exited {
+        /// Its number.
+        run: u64,
+        /// How it ended.
+        reason: ExitReason,
+        /// How long it had lasted.
+        #[serde(rename = "after_ms", serialize_with = "serialize_millis")]
+        after: Duration,
+    },
+    /// It comes back after a wait.
+    Backoff {
+        /// Which retry of the budget this is, from 1.
+        attempt: u32,
+        /// The budget.
+        max_retries: u32,
+        /// The wait.
+        #[serde(rename = "wait_ms", serialize_with = "serialize_millis")]
+        wait: Duration,
+    },
+    /// A limit on restarts is spent.
+    Exhausted {
+        /// Which limit: `5 retries`, `20 restarts within 1h`.
+        limit: String,
+    },
+    /// It failed for good and is held for a person.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// It completed.
+    Done,
+    /// It is asked to stop.
+    Stopping {
+        /// Its number.
+        run: u64,
+        /// How long until it is killed.
+        #[serde(rename = "grace_ms", serialize_with = "serialize_millis")]
+        grace: Duration,
+    },
+    /// It did not stop in time and is killed.
+    Killed {
+        /// Its number.
+        run: u64,
+        /// How long it had held up the stop.
+        #[serde(rename = "held_ms", serialize_with = "serialize_millis")]
+        held: Duration,
+    },
+    /// It was stopped as asked.
+    Stopped,
+    /// A request was taken.
+    Requested {
+        /// What was asked.
+        asked: String,
+        /// Who asked.
+        origin: Origin,
+    },
+    /// A request was refused.
+    Refused {
+        /// What was asked.
+        asked: String,
+        /// Who asked.
+        origin: Origin,
+        /// Why it was refused.
+        refusal: Refusal,
+    },
+    /// The drain began.
+    Draining {
+        /// Why: `asked by terminal`, `db: SIGKILL`.
+        cause: String,
+        /// How long it may take.
+        #[serde(rename = "within_ms", serialize_with = "serialize_millis")]
+        within: Duration,
+    },
+    /// The drain is cut short: everything left is killed now.
+    Forced {
+        /// Who asked.
+        origin: Origin,
+    },
+    /// The drain's time is up with this task still there.
+    Abandoned,
+}
+
+impl fmt::Display for NoticeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting { dependency, condition } => write!(f, "waiting for {dependency} {condition}"),
+            Self::Started { run, pid: Some(pid) } => write!(f, "run {run} started, pid {pid}"),
+            Self::Started { run, pid: None } => write!(f, "run {run} started"),
+            Self::Ready { run, after } => write!(f, "run {run} ready after {}", Pretty(*after)),
+            Self::Unready { run, detail } => write!(f, "run {run} not ready any more: {detail}"),
+            Self::Exited { run, reason, after } => {
+                write!(f, "run {run} exited, {reason} after {}", Pretty(*after))
+            }
+            Self::Backoff { attempt, max_retries, wait } => {
+                write!(f, "retry {attempt} of {max_retries} in {}", Pretty(*wait))
+            }
+            Self::Exhausted { limit } => write!(f, "gave up after {limit}"),
+            Self::Failed { reason } => write!(f, "failed: {reason}"),
+            Self::Done => f.write_str("done"),
+            Self::Stopping { run, grace } => write!(f, "run {run} asked to stop, killed in {}", Pretty(*grace)),
+            Self::Killed { run, held } => write!(f, "run {run} killed after {}", Pretty(*held)),
+            Self::Stopped => f.write_str("stopped"),
+            Self::Requested { asked, origin } => write!(f, "{asked}, asked by {origin}"),
+            Self::Refused { asked, origin, refusal } => write!(f, "{asked} by {origin} refused: {refusal}"),
+            Self::Draining { cause, within } => write!(f, "draining within {}: {cause}", Pretty(*within)),
+            Self::Forced { origin } => write!(f, "killing all that is left, asked by {origin}"),
+            Self::Abandoned => f.write_str("still there at the deadline"),
+        }
+    }
+}

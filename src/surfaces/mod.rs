@@ -1,0 +1,58 @@
+//! The faces through which somebody reaches the supervisor, each of them a task under its policy.
+//!
+//! A surface holds no state of its own that the snapshot does not have: one that dies is started again,
+//! and the tasks it shows never notice.
+
+pub mod web;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::gateway::Channel;
+use crate::kernel::KernelHandle;
+use web::ActiveWebDist;
+
+/// The configuration, shared.
+pub type SharedConfig = Arc<Config>;
+
+/// A face of the supervisor.
+pub trait Surface: Send + Sync + 'static {
+    /// Its name as a task.
+    fn name(&self) -> &str;
+
+    /// What it is, for people: stands where a process has its command line.
+    fn about(&self) -> String;
+
+    /// Starts one run. What it has acquired is released if it fails.
+    fn start(&self, context: SurfaceContext) -> impl Future<Output = anyhow::Result<SurfaceHandle>> + Send;
+}
+
+/// What a run of a surface is given.
+#[derive(Debug, Clone)]
+pub struct SurfaceContext {
+    /// What it may see and ask.
+    pub kernel: KernelHandle,
+    /// The configuration.
+    pub config: SharedConfig,
+    /// The file it was read from.
+    pub config_path: PathBuf,
+    /// The bundle that the web surface serves.
+    pub web_dist: ActiveWebDist,
+    /// Cancelled when this run must end.
+    pub shutdown: CancellationToken,
+}
+
+/// A run of a surface that has started.
+#[derive(Debug)]
+pub struct SurfaceHandle {
+    /// The conversation to register with the gateway.
+    pub channel: Option<Channel>,
+    /// Where it can be reached, for people: `http://127.0.0.1:7070`.
+    pub address: Option<String>,
+    /// Its tasks. When one of them exits, the run is over.
+    pub tasks: Vec<JoinHandle<anyhow::Result<()>>>,
+}
