@@ -3,6 +3,7 @@
 //! A surface holds no state of its own that the snapshot does not have: one that dies is started again,
 //! and the tasks it shows never notice.
 
+mod host;
 pub mod web;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::gateway::Channel;
 use crate::kernel::KernelHandle;
+pub(crate) use host::run_surface;
 use web::ActiveWebDist;
 
 /// The configuration, shared.

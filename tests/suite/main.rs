@@ -1,2 +1,3 @@
-#[test]
-fn a() {}
+//! The one integration test binary.
+
+mod core;

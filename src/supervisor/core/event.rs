@@ -31,6 +31,8 @@ pub enum Event {
         run: RunId,
         /// Its process, if it is one.
         pid: Option<u32>,
+        /// Where it can be reached, if it is a surface that listens: `http://127.0.0.1:7070`.
+        address: Option<String>,
     },
     /// A run is over, or its start failed.
     Exited {
@@ -135,6 +137,12 @@ pub enum Refusal {
         task: String,
         /// The state it is in.
         state: &'static str,
+    },
+    /// Everything is reached through it.
+    #[error("{task} can't be stopped: everything is reached through it; shut down instead")]
+    Essential {
+        /// Which task.
+        task: String,
     },
     /// The supervisor is draining: nothing starts any more.
     #[error("stead is shutting down; nothing starts any more")]
