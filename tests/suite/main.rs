@@ -1,3 +1,5 @@
 //! The one integration test binary.
 
 mod core;
+mod driver;
+mod tidy;

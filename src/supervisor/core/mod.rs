@@ -14,6 +14,8 @@
 //!  Done (policy says it is done)          └─▶ Failed, held for a person
 //! ```
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::wildcard_enum_match_arm)]
+
 mod backoff;
 mod drain;
 mod event;

@@ -19,19 +19,19 @@ use stead::supervisor::core::{
 };
 
 /// Runs a script against one on-failure task named `web` and compares everything the core said.
-pub fn check(script: &str, expected: &[&str]) {
+pub(crate) fn check(script: &str, expected: &[&str]) {
     check_plan("web", script, expected);
 }
 
 /// Runs a script against a plan and compares everything the core said.
-pub fn check_plan(plan: &str, script: &str, expected: &[&str]) {
+pub(crate) fn check_plan(plan: &str, script: &str, expected: &[&str]) {
     let mut sim = Sim::new(plan);
     sim.run(script);
     assert_eq!(sim.said, expected, "\nplan: {plan}\nscript: {script}");
 }
 
 /// Reads a plan: tasks divided by `;`, each a name followed by words.
-pub fn plan(text: &str) -> Plan {
+pub(crate) fn plan(text: &str) -> Plan {
     let names: Vec<&str> = text.split(';').filter_map(|task| task.split_whitespace().next()).collect();
     let find = |name: &str| TaskId(names.iter().position(|known| *known == name).expect("a task of the plan"));
     let tasks = text.split(';').map(|task| {
@@ -84,7 +84,7 @@ pub fn plan(text: &str) -> Plan {
 }
 
 /// A core with its clock.
-pub struct Sim {
+pub(crate) struct Sim {
     pub core: Core,
     pub now: Instant,
     pub began: Instant,
@@ -94,7 +94,7 @@ pub struct Sim {
 }
 
 impl Sim {
-    pub fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let plan = plan(text);
         let names = plan.tasks.iter().map(|task| task.name.clone()).collect();
         let now = Instant::now();
@@ -103,14 +103,14 @@ impl Sim {
         sim
     }
 
-    pub fn run(&mut self, script: &str) -> &mut Self {
+    pub(crate) fn run(&mut self, script: &str) -> &mut Self {
         for step in script.split(';') {
             self.step(step.trim());
         }
         self
     }
 
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         self.core.snapshot(self.now)
     }
 
@@ -169,7 +169,7 @@ impl Sim {
     }
 
     /// Lets time pass, and wakes the core at each of its deadlines on the way.
-    pub fn wait(&mut self, wait: Duration) {
+    pub(crate) fn wait(&mut self, wait: Duration) {
         let end = self.now + wait;
         while let Some(deadline) = self.core.next_deadline().filter(|deadline| *deadline <= end) {
             self.now = self.now.max(deadline);
@@ -178,7 +178,7 @@ impl Sim {
         self.now = end;
     }
 
-    pub fn id(&self, name: &str) -> TaskId {
+    pub(crate) fn id(&self, name: &str) -> TaskId {
         TaskId(self.names.iter().position(|known| known == name).expect("a task of the plan"))
     }
 
@@ -191,7 +191,7 @@ impl Sim {
         format!("{}#{}", self.names[run.task.0], run.number)
     }
 
-    pub fn handle(&mut self, event: Event) -> Vec<Effect> {
+    pub(crate) fn handle(&mut self, event: Event) -> Vec<Effect> {
         let effects = self.core.handle(event, self.now);
         for effect in &effects {
             let said = self.say(effect);
