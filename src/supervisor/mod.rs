@@ -1,4 +1,4 @@
 //! The supervisor: a pure core, and the loop that drives it.
 
 pub mod core;
-mod run;
+pub(crate) mod run;
