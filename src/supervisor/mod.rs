@@ -41,6 +41,8 @@ pub use in_process::TaskResult;
 
 pub(crate) use in_process::exit_reason;
 pub(crate) use run::RunContext;
+#[cfg(test)]
+pub(crate) use run::EVENTS_QUEUED;
 
 use self::core::{Plan, TaskId, TaskKind, TaskPlan};
 use crate::config::{Dependency, DrainConfig, OnExhausted, Policy, RestartConfig, TaskConfig};

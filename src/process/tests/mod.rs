@@ -21,7 +21,7 @@ use super::ProcessTask;
 use crate::config::{Command, OnExhausted, Policy, ReadyConfig, RestartConfig, Signal, StopConfig, TaskConfig};
 use crate::kernel::LogTail;
 use crate::supervisor::core::{Event, ExitReason, RunId, TaskId};
-use crate::supervisor::run::{EVENTS_QUEUED, RunContext};
+use crate::supervisor::{EVENTS_QUEUED, RunContext};
 
 /// How long anything may take before a test fails: far beyond what it needs.
 const PATIENCE: Duration = Duration::from_secs(30);
