@@ -6,7 +6,9 @@
 mod check;
 mod demo;
 mod init;
+mod launch;
 mod schema;
+mod state_dir;
 mod up;
 
 use std::ffi::OsString;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::FileArgs;
+use super::launch::launch;
 
 /// What `stead up` is told.
 #[derive(Debug, Clone, Default, Args)]
@@ -34,8 +35,7 @@ pub(super) struct ViewArgs {
 ///
 /// # Errors
 ///
-/// The configuration is wrong, or has no such task.
+/// The configuration is wrong or has no such task, or nothing could be started.
 pub(super) fn run(file: &FileArgs, args: &UpArgs) -> anyhow::Result<ExitCode> {
-    let config = file.load()?.select(&args.tasks)?;
-    anyhow::bail!("the supervisor is not connected yet ({} tasks)", config.tasks.len())
+    launch(file.load()?.select(&args.tasks)?, &args.view)
 }

@@ -94,6 +94,14 @@ impl LogTail {
         lines.kept.iter().chain(lines.partial.iter().flatten()).cloned().collect()
     }
 
+    /// The finished lines that are kept and come after line `number`, oldest first.
+    #[must_use]
+    pub fn finished_after(&self, number: u64) -> Vec<Arc<LogLine>> {
+        let lines = self.lock();
+        let seen = lines.kept.partition_point(|line| line.number <= number);
+        lines.kept.range(seen..).cloned().collect()
+    }
+
     /// A way to wait for the next change; the value counts them.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {

@@ -35,8 +35,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Check, Command, Signal, TaskConfig};
 use crate::kernel::LogTail;
-use crate::supervisor::core::{Event, ExitReason};
 use crate::supervisor::RunContext;
+use crate::supervisor::core::{Event, ExitReason};
 use group::Group;
 use log_file::LogFile;
 use output::Output;

@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 use super::spawn;
 use super::start_failure::cause;
 use crate::config::{Check, Command, Pretty, ReadyConfig, TaskConfig};
-use crate::supervisor::core::{Event, ExitReason};
 use crate::supervisor::RunContext;
+use crate::supervisor::core::{Event, ExitReason};
 
 /// The pause before the first try; doubled after each failure until it is the configured interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

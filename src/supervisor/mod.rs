@@ -23,6 +23,7 @@ pub mod core;
 mod driver;
 mod in_process;
 mod run;
+mod sampling;
 mod signals;
 
 use std::collections::BTreeMap;
@@ -40,9 +41,9 @@ pub use self::core::{Cause, ExitReason, Killed, ShutdownOutcome};
 pub use in_process::TaskResult;
 
 pub(crate) use in_process::exit_reason;
-pub(crate) use run::RunContext;
 #[cfg(test)]
 pub(crate) use run::EVENTS_QUEUED;
+pub(crate) use run::RunContext;
 
 use self::core::{Plan, TaskId, TaskKind, TaskPlan};
 use crate::config::{Dependency, DrainConfig, OnExhausted, Policy, RestartConfig, TaskConfig};
@@ -163,8 +164,10 @@ impl TaskSupervisor {
             plan.tasks.push(task);
             runners.push(runner);
         }
-        let (_sampler, usage) = watch::channel(BTreeMap::new());
+        let (sampled, usage) = watch::channel(BTreeMap::new());
+        let sampler = tokio::spawn(sampling::sample(backend.lookers.clone(), backend.snapshot.subscribe(), sampled));
         let outcome = Driver::new(plan, runners, started, root, backend, usage).run().await;
+        sampler.abort();
         for f in on_stop {
             f(&outcome);
         }

@@ -4,6 +4,8 @@
 //! and the tasks it shows never notice.
 
 mod host;
+mod plain;
+mod terminal;
 pub mod web;
 
 use std::path::PathBuf;
@@ -16,7 +18,10 @@ use crate::config::Config;
 use crate::gateway::Channel;
 use crate::kernel::KernelHandle;
 pub(crate) use host::run_surface;
+pub use plain::Plain;
+pub use terminal::Terminal;
 use web::ActiveWebDist;
+pub use web::Web;
 
 /// The configuration, shared.
 pub type SharedConfig = Arc<Config>;

@@ -10,7 +10,16 @@ const LINES: usize = 600;
 const RULES: [(&str, &[&str], &str); 6] = [
     (
         "src/supervisor/core",
-        &["tokio", "crate::ui", "crate::surfaces", "crate::kernel", "crate::gateway", "crate::process", "std::fs", "std::env"],
+        &[
+            "tokio",
+            "crate::ui",
+            "crate::surfaces",
+            "crate::kernel",
+            "crate::gateway",
+            "crate::process",
+            "std::fs",
+            "std::env",
+        ],
         "the core is pure",
     ),
     ("src/supervisor/driver.rs", &["crate::ui", "crate::surfaces"], "the driver knows no face"),
