@@ -195,9 +195,9 @@ impl Sink {
 
     fn look_for_match(&mut self, lines: &[LogLine]) {
         let Some(Search { pattern, .. }) = &self.search else { return };
-        let matching =
-            lines.iter().map(|line| without_escapes(&line.bytes)).find(|text| pattern.is_match(text.as_bytes()));
-        if let (Some(text), Some(search)) = (matching, self.search.take_if(|_| true)) {
+        let mut texts = lines.iter().map(|line| without_escapes(&line.bytes));
+        let Some(text) = texts.find(|text| pattern.is_match(text.as_bytes())) else { return };
+        if let Some(search) = self.search.take() {
             // Nobody waits any more once the run is being stopped.
             let _ = search.found.send(text);
         }

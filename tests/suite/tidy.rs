@@ -48,7 +48,7 @@ fn sources(dir: &str) -> Vec<PathBuf> {
         if path.is_dir() {
             let entries = fs::read_dir(&path).expect("a readable directory");
             todo.extend(entries.map(|entry| entry.expect("an entry").path()));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.is_file() && path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path.strip_prefix(root()).expect("below the root").to_owned());
         }
     }

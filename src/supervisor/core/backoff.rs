@@ -37,12 +37,12 @@ impl Budget {
             self.retries = 0;
         }
         if self.retries >= config.max_retries {
-            return Err(Exhausted(format!("{} retries", config.max_retries)));
+            return Err(Exhausted(counted(config.max_retries, "retry", "retries")));
         }
         if let Some(Intensity { restarts, within }) = config.intensity
             && self.restarts_within(within, now) >= restarts
         {
-            return Err(Exhausted(format!("{restarts} restarts within {}", Pretty(within))));
+            return Err(Exhausted(format!("{} within {}", counted(restarts, "restart", "restarts"), Pretty(within))));
         }
         self.retries += 1;
         Ok(self.retries)
@@ -70,6 +70,10 @@ impl Budget {
         let count = self.recent.iter().rev().take_while(|at| now.saturating_duration_since(**at) < window).count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
+}
+
+fn counted(count: u32, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// A small seeded generator (SplitMix64), so that the core stays deterministic.

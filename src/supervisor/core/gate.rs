@@ -45,10 +45,7 @@ impl Core {
     pub(super) fn failure_text(&self, failure: &Failure) -> String {
         match failure {
             Failure::Own(text) => text.clone(),
-            Failure::Dependency(dependency) => {
-                let task = self.task(*dependency);
-                format!("{} is {}", task.plan.name, self.state(*dependency))
-            }
+            Failure::Dependency(dependency) => format!("{} failed", self.task(*dependency).plan.name),
         }
     }
 }

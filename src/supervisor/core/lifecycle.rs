@@ -73,13 +73,13 @@ impl Core {
         match &mut task.phase {
             Phase::Starting { .. } => {
                 task.ever_started = true;
-                task.address = address;
+                task.address.clone_from(&address);
                 task.phase = if task.plan.probed {
                     Phase::Running { since: now, pid }
                 } else {
                     Phase::Ready { since: now, pid }
                 };
-                self.notice(run.task, NoticeKind::Started { run: run.number, pid });
+                self.notice(run.task, NoticeKind::Started { run: run.number, pid, address });
             }
             Phase::Stopping { pid: known, .. } => *known = pid,
             Phase::Waiting { .. }

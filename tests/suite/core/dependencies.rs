@@ -55,8 +55,8 @@ fn a_dependency_that_failed_for_good_fails_its_dependents_down_the_chain() {
             "wait api for migrate to succeed",
             "wait page for api to be ready",
             "failed migrate: code 1",
-            "failed api: migrate is failed",
-            "failed page: api is failed",
+            "failed api: migrate failed",
+            "failed page: api failed",
         ],
     );
 }
@@ -70,7 +70,7 @@ fn a_dependency_that_is_started_again_gives_its_dependents_new_hope() {
             "spawn migrate#1",
             "wait api for migrate to succeed",
             "failed migrate: code 1",
-            "failed api: migrate is failed",
+            "failed api: migrate failed",
             "spawn migrate#2",
             "wait api for migrate to succeed",
             "done migrate",

@@ -38,7 +38,7 @@ fn a_failed_start_uses_the_same_budget() {
     check_plan(
         "web retries 1",
         "no-start web; wait 500ms; no-start web; wait 1h",
-        &["spawn web#1", "backoff web 1/1 500ms", "spawn web#2", "failed web: 1 retries spent: no such file"],
+        &["spawn web#1", "backoff web 1/1 500ms", "spawn web#2", "failed web: 1 retry spent: no such file"],
     );
 }
 
