@@ -75,6 +75,8 @@ pub struct Report {
     lines: Vec<usize>,
     /// Lines that can't be read, by where they begin.
     damaged: BTreeSet<usize>,
+    /// From here on nothing can be read.
+    end: usize,
 }
 
 /// One thing that is wrong.
@@ -90,13 +92,13 @@ impl Report {
     /// The report on `text`, which mistakes call `path`. Empty so far.
     pub(super) fn new(path: PathBuf, text: &str) -> Self {
         let lines = text.match_indices('\n').map(|(end, _)| end + 1).collect();
-        Self { path, text: text.to_owned(), mistakes: Vec::new(), lines, damaged: BTreeSet::new() }
+        Self { path, text: text.to_owned(), mistakes: Vec::new(), lines, damaged: BTreeSet::new(), end: usize::MAX }
     }
 
-    /// Adds one mistake. The title says what is wrong, the remedy what would be right. On a damaged line
-    /// that would be a guess, and is left out.
+    /// Adds one mistake. The title says what is wrong, the remedy what would be right. Where the text is
+    /// damaged that would be a guess, and is left out.
     pub(super) fn add(&mut self, span: Span, title: impl Into<String>, remedy: impl Into<String>) {
-        if !self.damaged.contains(&self.line_start(&span)) {
+        if span.start <= self.end && !self.damaged.contains(&self.line_start(&span)) {
             self.mistakes.push(Mistake { span, title: title.into(), remedy: remedy.into() });
         }
     }
@@ -119,6 +121,12 @@ impl Report {
     /// What the report is about.
     pub(super) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Adds one mistake that leaves all that follows unreadable.
+    pub(super) fn add_last_damage(&mut self, span: Span, title: impl Into<String>, remedy: impl Into<String>) {
+        self.end = span.start;
+        self.add_damage(span, title, remedy);
     }
 
     /// `value` if there is no mistake; else the error, in the order of the text.

@@ -89,7 +89,7 @@ impl<'a> Table<'a> {
         self.required.push(key);
         if !self.has(key) {
             let title = format!("`{key}` is missing in {}", self.name());
-            self.report.add_missing(self.span.clone(), title, format!("add `{key}`: {about}"));
+            self.report.add_missing(self.span.clone(), title, format!("expected `{key}`. {about}"));
         }
         self.get(key, kind, about)
     }
@@ -171,9 +171,9 @@ impl<'a> Table<'a> {
         self.report.add(span, title, remedy);
     }
 
-    /// How mistakes call it.
+    /// How mistakes call it: `[tasks.api]`.
     pub(super) fn name(&self) -> String {
-        if self.path.is_empty() { "the file".to_owned() } else { format!("[{}]", dotted(&self.path)) }
+        if self.path.is_empty() { "the top level".to_owned() } else { format!("[{}]", dotted(&self.path)) }
     }
 
     /// The place of a key, or of the table when it is not there.
