@@ -156,7 +156,7 @@ fn render(source: &str, drafts: Vec<Draft>) -> String {
     let mut taken = BTreeSet::new();
     for draft in drafts {
         let name = task_name(&draft.name, &mut taken);
-        text.push_str("\n");
+        text.push('\n');
         if name != draft.name {
             text.push_str(&format!("# There it is called {:?}.\n", draft.name));
         }
@@ -256,6 +256,19 @@ mod tests {
         [tasks.clock]
         command = "while true; do date; sleep 5; done"
         "#);
+    }
+
+    #[test]
+    fn what_it_says_of_more_keys_is_so() {
+        // Two of them don't go with the rest: one contradicts it, one needs its file.
+        let keys = MORE.lines().filter_map(|line| line.strip_prefix("# ")).filter(|line| line.contains(" = "));
+        let keys = keys.filter(|key| !key.starts_with("critical") && !key.starts_with("env_file"));
+        let task = format!(
+            "[tasks.db]\ncommand = \"x\"\n[tasks.api]\ncommand = \"x\"\n{}",
+            keys.collect::<Vec<_>>().join("\n")
+        );
+        let config = Config::parse(&task, Path::new("stead.toml")).unwrap();
+        assert!(config.tasks[1].ready.is_some());
     }
 
     #[test]

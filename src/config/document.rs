@@ -59,7 +59,7 @@ pub(super) fn restart_keys(table: &mut Table<'_>, restart: &mut RestartConfig) {
     table.or("reset_after", &DURATION, about, &mut restart.reset_after);
     let first =
         table.or("initial_backoff", &DURATION, "The first wait before a restart.", &mut restart.initial_backoff);
-    let about = "The longest wait: every restart doubles it up to here.";
+    let about = "The longest wait: every restart doubles it up to here. Where only one of the two is written, the other yields.";
     let longest = table.or("max_backoff", &DURATION, about, &mut restart.max_backoff);
     agree_on_backoff(table, first, longest, restart);
     let about = "The share of the wait, 0 to 1, that is added at random.";

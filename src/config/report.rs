@@ -37,8 +37,8 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file can be read, and is wrong.
-    #[error("{}\n{}", .0.render(&Renderer::plain()), .0)]
-    Invalid(Report),
+    #[error("{}\n\n{}", .0.render(&Renderer::plain()), .0)]
+    Invalid(Box<Report>),
 }
 
 impl ConfigError {
@@ -135,7 +135,7 @@ impl Report {
             return Ok(value);
         }
         self.mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
-        Err(ConfigError::Invalid(self))
+        Err(ConfigError::Invalid(Box::new(self)))
     }
 
     fn line_start(&self, span: &Span) -> usize {

@@ -105,7 +105,7 @@ fn policy(table: &mut Table<'_>) -> (Policy, OnExhausted) {
         if !table.has(key) {
             continue;
         }
-        let title = format!("`{key}` contradicts `critical = true` in {}", table.name());
+        let title = format!("`{key}` contradicts `critical = true` {}", table.place());
         let remedy = "the exit of a critical task ends everything: remove this, or `critical`";
         table.report(table.key_span(key), title, remedy);
     }
@@ -137,7 +137,7 @@ fn ready(table: &mut Table<'_>) -> Option<ReadyConfig> {
     let checks = ["tcp", "http", "exec", "log"].map(|key| table.has(key)).into_iter().filter(|has| *has).count();
     if checks != 1 {
         let count = if checks == 0 { "no check" } else { "more than one check" };
-        let title = format!("{count} in {}", table.name());
+        let title = format!("{count} {}", table.place());
         table.report(table.span(), title, "expected exactly one of `tcp`, `http`, `exec` and `log`");
     }
     Some(ReadyConfig { check: tcp.or(http).or(exec).or(log)?, interval, timeout, failure_threshold })
@@ -148,7 +148,7 @@ fn stop_keys(table: &mut Table<'_>, stop: &mut StopConfig) {
     stop.command = table.get("command", &CommandLine, "A command run instead of the signal.");
     table.or("timeout", &DURATION, "How long it may take before all its processes are killed.", &mut stop.timeout);
     if table.has("signal") && table.has("command") {
-        let title = format!("`signal` has no effect beside `command` in {}", table.name());
+        let title = format!("`signal` has no effect beside `command` {}", table.place());
         table.report(table.key_span("signal"), title, "the command is run instead of the signal: remove one of them");
     }
 }

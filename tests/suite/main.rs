@@ -1,2 +1,6 @@
-#[test]
-fn a() {}
+//! One binary for all integration tests.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod commands;
+mod config;
