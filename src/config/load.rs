@@ -29,7 +29,7 @@ impl Config {
             None => find(cwd).ok_or_else(|| ConfigError::Missing { from: cwd.to_owned() })?,
         };
         let path = cwd.join(&shown);
-        let bytes = read(&path).map_err(|source| ConfigError::Unreadable { path: shown.clone(), source })?;
+        let bytes = read(&path).map_err(|why| ConfigError::Unreadable { path: shown.clone(), why })?;
         judge(&decode(bytes, &shown)?, &shown, path)
     }
 
@@ -40,7 +40,7 @@ impl Config {
     /// The text is wrong: every mistake it has.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let absolute =
-            std::path::absolute(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+            std::path::absolute(path).map_err(|why| ConfigError::Unreadable { path: path.to_owned(), why })?;
         judge(text, path, absolute)
     }
 }

@@ -34,7 +34,7 @@ pub enum ConfigError {
         /// The file, as it was named.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        why: io::Error,
     },
     /// The file can be read, and is wrong.
     #[error("{}\n\n{}", .0.render(&Renderer::plain()), .0)]
@@ -59,7 +59,7 @@ impl ConfigError {
             Self::Missing { from } => {
                 format!("no stead.toml in {} or above it; `stead init` writes one", from.display())
             }
-            Self::Unreadable { path, source } => format!("cannot read {}: {source}", path.display()),
+            Self::Unreadable { path, why } => format!("cannot read {}: {why}", path.display()),
             Self::Invalid(report) => report.to_string(),
         }
     }
@@ -95,6 +95,11 @@ impl Report {
         Self { path, text: text.to_owned(), mistakes: Vec::new(), lines, damaged: BTreeSet::new(), end: usize::MAX }
     }
 
+    /// What the report is about.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Adds one mistake. The title says what is wrong, the remedy what would be right. Where the text is
     /// damaged that would be a guess, and is left out.
     pub(super) fn add(&mut self, span: Span, title: impl Into<String>, remedy: impl Into<String>) {
@@ -116,11 +121,6 @@ impl Report {
         let line = self.line_start(&span);
         self.add(span, title, remedy);
         self.damaged.insert(line);
-    }
-
-    /// What the report is about.
-    pub(super) fn text(&self) -> &str {
-        &self.text
     }
 
     /// Adds one mistake that leaves all that follows unreadable.

@@ -124,14 +124,18 @@ impl<'a> Table<'a> {
         Some(self.inside(vec![key], span, entries, read))
     }
 
-    /// A table of tables, whose names are the writer's own: `[tasks.NAME]`.
+    /// A table of tables, whose names are the writer's own: `[tasks.NAME]`. `names` is the schema of a name.
     pub(super) fn tables<R>(
         &mut self,
         key: &'static str,
         about: &'static str,
+        names: fn() -> Json,
         mut read: impl FnMut(&mut Table<'_>) -> R,
     ) -> Vec<R> {
-        self.describe(key, about, || json!({ "type": "object", "additionalProperties": describe_root(&mut read) }));
+        self.describe(key, about, || {
+            let table = describe_root(&mut read);
+            json!({ "type": "object", "propertyNames": names(), "additionalProperties": table })
+        });
         let Some(entries) = self.entries_of(key) else { return Vec::new() };
         let mut all = Vec::new();
         for (name, found) in entries {

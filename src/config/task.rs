@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+
 use super::document::restart_keys;
 use super::kind::{CommandLine, FilePath, Flag, ListOf, OneOf, Whole};
 use super::parsed::{DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP};
@@ -25,7 +27,7 @@ const RESTART: OneOf<Policy> =
 const ON_EXHAUSTED: OneOf<OnExhausted> = OneOf(&[("hold", OnExhausted::Hold), ("fatal", OnExhausted::Fatal)]);
 
 /// What can be waited for.
-pub(super) const CONDITION: OneOf<Condition> = OneOf(&[
+const CONDITION: OneOf<Condition> = OneOf(&[
     ("started", Condition::Started),
     ("ready", Condition::Ready),
     ("success", Condition::Success),
@@ -74,6 +76,12 @@ pub(super) fn read(table: &mut Table<'_>, root: &Path, inherited: &RestartConfig
         success_exit_codes: codes.into_iter().filter_map(|code| i32::try_from(code).ok()).collect(),
     };
     Declared { task, after: after_spans }
+}
+
+/// The JSON Schema of a name: what `check_name` lets pass.
+pub(super) fn names() -> Json {
+    let pattern = format!("^[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{}}}$", NAME_MOST - 1);
+    json!({ "pattern": pattern, "not": { "enum": RESERVED_NAMES } })
 }
 
 fn check_name(table: &mut Table<'_>) {
