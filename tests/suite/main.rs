@@ -5,5 +5,6 @@
 mod commands;
 mod config;
 mod core;
+mod dashboard;
 mod driver;
 mod tidy;
