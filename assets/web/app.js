@@ -1,8 +1,8 @@
 // The page: draws the latest snapshot, ticks what counts down, and passes requests on. It holds no task state.
 
 import { ask, follow } from "./connection.js";
-import { Row } from "./row.js";
-import { STATES, duration, left } from "./format.js";
+import { Row, write } from "./row.js";
+import { STATES, duration, isLive, left } from "./format.js";
 
 const EVENTS_SHOWN = 200;
 const TOAST_MS = 6000;
@@ -60,7 +60,8 @@ function draw() {
 }
 
 function drawSummary() {
-  const counts = Object.keys(STATES).map((state) => [state, snapshot.tasks.filter((task) => task.state === state).length]);
+  const count = (state) => snapshot.tasks.filter((task) => task.state === state).length;
+  const counts = Object.keys(STATES).map((state) => [state, count(state)]);
   const items = counts.filter(([, count]) => count > 0).map(([state, count]) => {
     const item = document.createElement("li");
     item.className = STATES[state].tone;
@@ -111,7 +112,7 @@ function drawBanner() {
     const cause = draining ? `stead has shut down (${draining.cause})` : "stead can't be reached, this is what was last seen";
     write(banner, `${cause}; trying again`);
   } else if (draining) {
-    const live = snapshot.tasks.filter((task) => ["starting", "running", "ready", "stopping"].includes(task.state));
+    const live = snapshot.tasks.filter(isLive);
     const rest = `${left(draining.deadline - now())} until the rest is killed`;
     write(banner, `draining (${draining.cause}) · ${live.length} of ${snapshot.tasks.length} left · ${rest}`);
   }
@@ -158,9 +159,4 @@ function addEvent(time, task, text) {
 
 function clock(timestamp) {
   return new Date(timestamp).toLocaleTimeString([], { hour12: false });
-}
-
-/** Sets a text only when it differs: nothing moves unless something happened. */
-function write(target, text) {
-  if (target.textContent !== text) target.textContent = text;
 }

@@ -107,9 +107,23 @@ export function reason(exit) {
   }
 }
 
-/** What may be asked of a task in its state. */
+/** What the process tree uses: 11% · 96M; empty while that is not known. */
+export function usage(task) {
+  if (!task.usage) return "";
+  const mebibytes = task.usage.memory_bytes / 2 ** 20;
+  const memory = mebibytes < 1024 ? `${Math.round(mebibytes)}M` : `${(mebibytes / 1024).toFixed(1)}G`;
+  return `${Math.round(task.usage.cpu_percent)}% · ${memory}`;
+}
+
+/** Whether a run is live: starting, up, or on its way down. */
+export function isLive(task) {
+  return ["starting", "running", "ready", "stopping"].includes(task.state);
+}
+
+/** What can be asked of a task in its state. stead's own parts are only ever restarted. */
 export function actions(task) {
-  const live = ["starting", "running", "ready", "stopping"].includes(task.state);
-  const startable = !live && task.state !== "waiting";
-  return { start: startable, stop: (live || task.state === "backoff" || task.state === "waiting") && task.state !== "stopping", restart: true };
+  if (task.kind === "surface") return ["restart"];
+  if (["failed", "done", "stopped"].includes(task.state)) return ["start"];
+  if (task.state === "waiting") return ["stop"];
+  return ["stop", "restart"];
 }

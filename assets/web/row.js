@@ -1,28 +1,37 @@
 // One row of the task table. Everything is inserted as text.
 
-import { STATES, actions, age, next, pips, reason, uptime } from "./format.js";
+import { STATES, actions, age, next, pips, reason, uptime, usage } from "./format.js";
+
+const UNSTABLE_RESTARTS = 6;
 
 export class Row {
-  #task = null;
+  #name;
   #cells = {};
+  #about;
+  #next;
+  #bar;
+  #uptime;
+  #usage;
   #buttons = {};
-  #asking = new Set();
+  #task = null;
+  #draining = false;
+  #asking = false;
 
   /** `request(name, action)` asks the supervisor; its promise settles when that was answered. */
   constructor(name, request) {
+    this.#name = name;
     this.element = document.createElement("tr");
     for (const cell of ["task", "state", "retries", "next", "uptime", "exit", "actions"]) {
       this.#cells[cell] = this.element.insertCell();
       this.#cells[cell].className = cell;
     }
-    this.#cells.exit.dataset.label = "last exit";
-    this.#cells.uptime.dataset.label = "up";
-    this.#name = part(this.#cells.task, "span", "name", name);
-    this.#about = part(this.#cells.task, "span", "about", "");
-    this.#text = part(this.#cells.next, "span", "", "");
-    this.#bar = part(this.#cells.next, "progress", "", "");
+    part(this.#cells.task, "span", "name", name);
+    this.#about = part(this.#cells.task, "span", "about");
+    this.#next = part(this.#cells.next, "span");
+    this.#bar = part(this.#cells.next, "progress");
     this.#bar.setAttribute("aria-label", "share of the wait that has passed");
-    this.#bar.hidden = true;
+    this.#uptime = part(this.#cells.uptime, "span");
+    this.#usage = part(this.#cells.uptime, "span", "usage");
     for (const action of ["start", "stop", "restart"]) {
       const button = part(this.#cells.actions, "button", "", action);
       button.setAttribute("aria-label", `${action} ${name}`);
@@ -31,24 +40,19 @@ export class Row {
     }
   }
 
-  #name;
-  #about;
-  #text;
-  #bar;
-  #draining = false;
-
-  /** Draws what a snapshot says of the task; call `tick` afterwards. */
+  /** Takes what a snapshot says of the task; `tick` draws the rest. */
   show(task, draining) {
     this.#task = task;
     this.#draining = draining;
-    const { glyph, tone } = STATES[task.state] ?? { glyph: "?", tone: "quiet" };
+    const { tone } = look(task);
     this.element.className = tone === "bad" || tone === "warn" ? "trouble" : "";
     write(this.#about, task.about);
     this.#about.title = task.about;
-    this.#showState(`${glyph} ${task.state}`, tone, task);
-    const used = task.retries > 0;
-    write(this.#cells.retries, used ? `${pips(task)} ${task.retries}/${task.max_retries}`.trim() : "");
-    this.#cells.retries.className = used ? `retries ${task.retries >= task.max_retries ? "bad" : "warn"}` : "retries";
+    this.#showState();
+    const spent = task.retries >= task.max_retries;
+    write(this.#cells.retries, task.retries ? `${pips(task)} ${task.retries}/${task.max_retries}`.trim() : "");
+    this.#cells.retries.className = task.retries ? `retries ${spent ? "bad" : "warn"}` : "retries";
+    write(this.#usage, usage(task));
     this.#showButtons();
   }
 
@@ -56,45 +60,53 @@ export class Row {
   tick(now) {
     const task = this.#task;
     const { text, tone, share } = next(task, now);
-    write(this.#text, text);
-    this.#text.className = tone ?? "";
+    write(this.#next, text);
+    this.#next.className = tone ?? "";
     this.#bar.hidden = share === undefined;
     if (share !== undefined) this.#bar.value = share;
-    write(this.#cells.uptime, uptime(task, now));
+    write(this.#uptime, uptime(task, now));
     const exit = task.last_exit;
     write(this.#cells.exit, exit ? `${reason(exit.reason)} · ${age(now - exit.at)}` : "");
     this.#cells.exit.classList.toggle("bad", exit !== null && !exit.expected);
   }
 
-  #showState(text, tone, task) {
-    const tags = [task.policy === "critical" && "critical", task.restarts_last_hour >= 6 && "unstable"].filter(Boolean);
-    const wanted = [text, ...tags].join(" ");
+  /** Drawn anew only when it says something else, so that a selection in it survives. */
+  #showState() {
+    const task = this.#task;
+    const { glyph, tone } = look(task);
+    const tags = [];
+    if (task.policy === "critical") tags.push(["critical", "tag"]);
+    if (task.restarts_last_hour >= UNSTABLE_RESTARTS) tags.push(["unstable", "tag warn"]);
+    const parts = [[`${glyph} ${task.state}`, tone], ...tags];
     const cell = this.#cells.state;
-    if (cell.dataset.shown === wanted) return;
-    cell.dataset.shown = wanted;
+    if (cell.textContent === parts.map(([text]) => text).join("")) return;
     cell.replaceChildren();
-    part(cell, "span", tone, text);
-    for (const tag of tags) part(cell, "span", tag === "unstable" ? "tag warn" : "tag", tag);
+    for (const [text, className] of parts) part(cell, "span", className, text);
   }
 
   #showButtons() {
     const allowed = actions(this.#task);
     for (const [action, button] of Object.entries(this.#buttons)) {
-      button.hidden = action === "start" ? !allowed.start : action === "stop" ? !allowed.stop : !allowed.restart;
-      button.disabled = this.#asking.size > 0 || (this.#draining && action !== "stop");
+      button.hidden = !allowed.includes(action);
+      button.disabled = this.#asking || (this.#draining && action !== "stop");
     }
   }
 
   async #ask(action, request) {
-    this.#asking.add(action);
+    this.#asking = true;
     this.#showButtons();
-    await request(this.#task.name, action);
-    this.#asking.delete(action);
+    await request(this.#name, action);
+    this.#asking = false;
     this.#showButtons();
   }
 }
 
-function part(parent, tag, className, text) {
+/** A state this page does not know is shown all the same. */
+function look(task) {
+  return STATES[task.state] ?? { glyph: "?", tone: "quiet" };
+}
+
+function part(parent, tag, className = "", text = "") {
   const made = document.createElement(tag);
   if (className) made.className = className;
   made.textContent = text;
@@ -102,6 +114,7 @@ function part(parent, tag, className, text) {
   return made;
 }
 
-function write(target, text) {
+/** Sets a text only when it differs: nothing moves unless something happened. */
+export function write(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }

@@ -21,8 +21,8 @@ pub(super) struct Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { task, state, why } = self;
-        write!(f, "{} is {state}", task.as_deref().unwrap_or("stead"))?;
-        if why.is_empty() { Ok(()) } else { write!(f, ": {why}") }
+        write!(f, "{}: {state}", task.as_deref().unwrap_or("stead"))?;
+        if why.is_empty() { Ok(()) } else { write!(f, ", {why}") }
     }
 }
 
@@ -87,10 +87,10 @@ mod tests {
         assert_eq!(
             told(tasks),
             [
-                "api is backoff: retry 3 of 5 in 2s",
-                "worker is failed: 5 retries spent: SIGSEGV",
-                "mailer is waiting: for db to be ready (starting)",
-                "db is starting",
+                "api: backoff, retry 3 of 5 in 2s",
+                "worker: failed, 5 retries spent: SIGSEGV",
+                "mailer: waiting, for db to be ready (starting)",
+                "db: starting",
             ]
         );
     }
@@ -106,6 +106,6 @@ mod tests {
     fn a_drain_is_an_obstacle() {
         let stage = Stage::Draining { cause: "asked by terminal".into(), fatal: false, deadline: at(9_000) };
         let drain = obstacles(&Snapshot { stage, ..snapshot(1, Vec::new()) }, at(0));
-        assert_eq!(drain.iter().map(ToString::to_string).collect::<Vec<_>>(), ["stead is draining: asked by terminal"]);
+        assert_eq!(drain.iter().map(ToString::to_string).collect::<Vec<_>>(), ["stead: draining, asked by terminal"]);
     }
 }

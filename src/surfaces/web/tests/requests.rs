@@ -156,7 +156,7 @@ async fn health_is_told_apart_from_readiness() {
     site.show(snapshot(2, vec![process("api", ready(0)), process("worker", failed)]));
     let answer = site.get("/readyz").await;
     assert_eq!(answer.problem(), 503);
-    assert_eq!(answer.json()["detail"], "worker is failed: 5 retries spent: SIGSEGV");
+    assert_eq!(answer.json()["detail"], "worker: failed, 5 retries spent: SIGSEGV");
     assert_eq!(answer.json()["obstacles"][0]["task"], "worker");
     assert_eq!(site.get("/healthz").await.status, 200);
 }
