@@ -29,7 +29,7 @@ impl Stream {
     async fn open(site: &Site) -> Self {
         let mut stream = Self::unread(site).await;
         assert_eq!(stream.line().await, "HTTP/1.0 200 OK");
-        while stream.line().await != "" {}
+        while !stream.line().await.is_empty() {}
         stream
     }
 
