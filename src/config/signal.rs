@@ -14,6 +14,8 @@ pub struct Signal(i32);
 impl Signal {
     /// The polite request to end: the default of `stop.signal`.
     pub const TERM: Self = Self(nix::sys::signal::SIGTERM as i32);
+    /// What lets a stopped process go on.
+    pub const CONT: Self = Self(nix::sys::signal::SIGCONT as i32);
     /// The end that can't be refused.
     pub const KILL: Self = Self(nix::sys::signal::SIGKILL as i32);
 

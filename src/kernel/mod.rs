@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use journal::{EventRecord, Journal};
-pub use logs::{LogHub, LogLine, LogTail, Stream};
+pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
 pub use usage::{Look, Lookers};
 
 use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};

@@ -1,2 +1,5 @@
-#[test]
-fn a() {}
+//! The one integration test binary.
+
+mod core;
+mod driver;
+mod tidy;
