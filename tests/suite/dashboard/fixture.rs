@@ -275,14 +275,14 @@ fn events() -> Vec<Arc<EventRecord>> {
     let restart = NoticeKind::Requested { asked: "restart docs".to_owned(), origin: Origin("web".to_owned()) };
     let waiting = NoticeKind::Waiting { dependency: "web-build".to_owned(), condition: Condition::Success };
     [
-        (8_040, "db", NoticeKind::Started { run: 1, pid: Some(4102) }),
-        (8_037, "migrate", NoticeKind::Started { run: 1, pid: Some(4110) }),
+        (8_040, "db", NoticeKind::Started { run: 1, pid: Some(4102), address: None }),
+        (8_037, "migrate", NoticeKind::Started { run: 1, pid: Some(4110), address: None }),
         (8_034, "migrate", NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 0 }, after: 3 * second }),
         (8_034, "migrate", NoticeKind::Done),
         (600, "docs", restart),
         (109, "api", NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 1 }, after: 720 * second }),
         (109, "api", retry(1, 500)),
-        (108, "api", NoticeKind::Started { run: 2, pid: Some(4121) }),
+        (108, "api", NoticeKind::Started { run: 2, pid: Some(4121), address: None }),
         (106, "api", NoticeKind::Ready { run: 2, after: 2 * second }),
         (40, "worker", NoticeKind::Exited { run: 6, reason: segv(), after: second }),
         (40, "worker", NoticeKind::Exhausted { limit: "5 retries".to_owned() }),
