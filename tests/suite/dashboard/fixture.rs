@@ -275,7 +275,7 @@ fn events() -> Vec<Arc<EventRecord>> {
     let restart = NoticeKind::Requested { asked: "restart docs".to_owned(), origin: Origin("web".to_owned()) };
     let waiting = NoticeKind::Waiting { dependency: "web-build".to_owned(), condition: Condition::Success };
     [
-        (8_040, "db", NoticeKind::Started { run: 1, pid: Some(4102), address: None }),
+        (8_040_u32, "db", NoticeKind::Started { run: 1, pid: Some(4102), address: None }),
         (8_037, "migrate", NoticeKind::Started { run: 1, pid: Some(4110), address: None }),
         (8_034, "migrate", NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 0 }, after: 3 * second }),
         (8_034, "migrate", NoticeKind::Done),
