@@ -57,6 +57,11 @@ impl Clock {
         whole_seconds(seconds)
     }
 
+    /// The same in prose: `48 s`, `1m 48s`.
+    pub(super) fn span_in_prose(&self, since: Uptime) -> String {
+        spaced(self.span(since))
+    }
+
     /// How long it is until `at`: `0.8s`, `14s`, `3m 12s`. Never shows less than is left.
     pub(super) fn left(&self, at: Uptime) -> String {
         let left = self.now.until(at);

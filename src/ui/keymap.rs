@@ -68,7 +68,6 @@ pub(super) struct Binding {
 }
 
 const MAIN: &[Context] = &[Context::Main];
-const ZOOM: &[Context] = &[Context::Zoom];
 const PANES: &[Context] = &[Context::Main, Context::Zoom];
 const PAGE: &[Context] = &[Context::Page];
 const READING: &[Context] = &[Context::Zoom, Context::Page];
@@ -197,18 +196,15 @@ pub(super) fn lookup(context: Context, event: KeyEvent) -> Option<Action> {
 /// What an action would do now, in a word or two for the footer; none if it would do nothing.
 pub(super) fn offer(action: Action, model: &Model, shown: &Shown<'_>) -> Option<String> {
     let draining = matches!(shown.snapshot.stage, Stage::Draining { .. });
-    let many = match model.marked.len() {
-        0 => String::new(),
-        count => format!(" {count} marked"),
-    };
+    let marked = if model.marked.is_empty() { "" } else { " marked" };
     let word = match action {
         Action::Yes => "yes",
         Action::No => "no",
         Action::Accept => "keep",
-        Action::Restart if !draining => return Some(format!("restart{many}")),
+        Action::Restart if !draining => return Some(format!("restart{marked}")),
         Action::StopOrStart => match update::stops(&model.targets(shown.snapshot)) {
-            true => return Some(format!("stop{many}")),
-            false if !draining => return Some(format!("start{many}")),
+            true => return Some(format!("stop{marked}")),
+            false if !draining => return Some(format!("start{marked}")),
             false => return None,
         },
         Action::Why => "why",
@@ -229,7 +225,6 @@ pub(super) fn offer(action: Action, model: &Model, shown: &Shown<'_>) -> Option<
             None if model.search.is_some() => "clear search",
             None if model.filter.is_some() => "clear filter",
             None if !model.marked.is_empty() => "clear marks",
-            None if model.zoomed => "back",
             None => return None,
         },
         Action::Drain if draining => "kill now",

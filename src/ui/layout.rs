@@ -6,8 +6,8 @@ use ratatui::layout::{Margin, Rect};
 pub(super) const TABLE_FRAME: u16 = 3;
 /// Below this height of the screen's middle the table takes it all.
 const FOLD_BELOW: u16 = 14;
-/// The table keeps at least so much of the middle, if it needs it.
-const TABLE_ROOM: u16 = 11;
+/// The share of the middle that the table may take, in tenths.
+const TABLE_TENTHS: u16 = 6;
 /// From this width on there is a detail pane.
 const DETAIL_FROM: u16 = 100;
 /// Rows of the detail pane above its events, with the frame.
@@ -43,12 +43,12 @@ impl Layout {
             layout.table = middle;
             return layout;
         }
-        let most = TABLE_ROOM.max(middle.height / 2);
+        let most = middle.height / 10 * TABLE_TENTHS + middle.height % 10 * TABLE_TENTHS / 10;
         let (table, bottom) = split_top(middle, rows.saturating_add(TABLE_FRAME).min(most));
         layout.table = table;
         layout.log = bottom;
         if area.width >= DETAIL_FROM {
-            let detail_width = (area.width * 37 / 100).min(60);
+            let detail_width = (area.width * 38 / 100).min(60);
             let (log, side) = split_left(bottom, area.width - detail_width);
             let (detail, events) = split_top(side, DETAIL_ROWS.min(side.height / 2));
             layout = Self { log, detail, events, ..layout };
@@ -69,8 +69,11 @@ pub(super) fn centred(area: Rect, width: u16, height: u16) -> Rect {
 }
 
 /// The first of `len` rows that a pane of `height` shows, so that `selected` is in view and as little as
-/// possible moves.
+/// possible moves. A pane without rows leaves `first` as it is.
 pub(super) fn first_visible(first: usize, selected: usize, len: usize, height: usize) -> usize {
+    if height == 0 {
+        return first;
+    }
     let first = first.min(len.saturating_sub(height));
     first.clamp((selected + 1).saturating_sub(height), selected)
 }

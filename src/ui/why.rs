@@ -52,6 +52,9 @@ impl Chain<'_> {
         let went_wrong = task.last_exit.as_ref().filter(|last| !last.expected || task.phase == PhaseSnapshot::Done);
         if let Some(last) = went_wrong {
             sentences.push(self.last_exit(last));
+        }
+        let is_starting_up = matches!(task.phase, PhaseSnapshot::Running { .. });
+        if went_wrong.is_some() || is_starting_up {
             sentences.extend(self.last_line(task));
         }
         if task.is_unstable() {
@@ -84,10 +87,10 @@ impl Chain<'_> {
                     }
                     _ => "its probe has no result yet".to_owned(),
                 };
-                format!("is running for {} and not ready: {probe}", self.clock.span(*since))
+                format!("is running for {} and not ready: {probe}", self.clock.span_in_prose(*since))
             }
             PhaseSnapshot::Ready { since, .. } => {
-                format!("is ready: run {}, for {}; nothing keeps it", task.run, self.clock.span(*since))
+                format!("is ready: run {}, for {}; nothing keeps it", task.run, self.clock.span_in_prose(*since))
             }
             PhaseSnapshot::Stopping { kill_at, killed, then, .. } => {
                 let end = match killed {

@@ -12,6 +12,9 @@ use super::{Scene, frame};
 use crate::config::{OnExhausted, Policy, Pretty};
 use crate::supervisor::core::{PhaseSnapshot, TaskSnapshot};
 
+/// Columns of a line's label.
+const LABEL_COLUMNS: usize = 11;
+
 pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
@@ -30,11 +33,12 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
 
 fn lines(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Vec<Line<'static>> {
     let labelled = |label: &str, text: &str, style: Style| {
-        let label = Span::styled(format!("{label:<10}"), scene.theme.dim());
-        Line::from(vec![label, Span::styled(fit(text, width.saturating_sub(10)), style)])
+        let label = Span::styled(format!("{label:<LABEL_COLUMNS$}"), scene.theme.dim());
+        Line::from(vec![label, Span::styled(fit(text, width.saturating_sub(LABEL_COLUMNS)), style)])
     };
     let mut lines: Vec<Line<'static>> = shortened(&what(task), width).into_iter().map(Line::raw).collect();
-    lines.push(labelled("on exit", &on_exit(task), Style::new()));
+    let label = if task.policy == Policy::OnFailure { "on failure" } else { "on exit" };
+    lines.push(labelled(label, &on_exit(task), Style::new()));
     if let Some(probe) = &task.probe {
         let text = format!("{} · {}", plain(&probe.detail), scene.clock.age(probe.at));
         let style = if probe.passed { Style::new() } else { scene.theme.warning() };
@@ -70,21 +74,21 @@ fn what(task: &TaskSnapshot) -> String {
 
 /// What an exit means, in words: `restart, 5 retries, 500ms–30s`.
 fn on_exit(task: &TaskSnapshot) -> String {
-    let backoff = format!("{}–{}", Pretty(task.initial_backoff), Pretty(task.max_backoff));
+    match task.policy {
+        Policy::Critical => return "fatal: everything stops".to_owned(),
+        Policy::Never => return "done".to_owned(),
+        Policy::Always | Policy::OnFailure => {}
+    }
     let retries = match task.max_retries {
         0 => "no retries".to_owned(),
-        1 => format!("1 retry, {backoff}"),
-        count => format!("{count} retries, {backoff}"),
+        1 => "1 retry".to_owned(),
+        count => format!("{count} retries"),
     };
-    let then = match task.on_exhausted {
-        OnExhausted::Fatal => ", then fatal",
-        OnExhausted::Hold => "",
-    };
-    match task.policy {
-        Policy::Critical => "fatal: everything stops".to_owned(),
-        Policy::Never => "done".to_owned(),
-        Policy::Always => format!("restart, {retries}{then}"),
-        Policy::OnFailure => format!("on failure {retries}{then}"),
+    match task.on_exhausted {
+        OnExhausted::Fatal => format!("restart, {retries}, then fatal"),
+        OnExhausted::Hold => {
+            format!("restart, {retries}, {}–{}", Pretty(task.initial_backoff), Pretty(task.max_backoff))
+        }
     }
 }
 

@@ -10,46 +10,59 @@ use super::super::format::{fit, memory};
 use super::Scene;
 use crate::supervisor::core::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
 
+/// What is left out when there is not enough room, step by step: which states have a word beside their number (those
+/// less bad than this have none), and which facts stand on the right (those of a higher rank do not).
+const STEPS: [(u8, u8); 7] = [(9, 4), (5, 4), (5, 2), (5, 1), (2, 1), (0, 1), (0, 0)];
+
+/// From this width on the project's name is shown.
+const PROJECT_FROM: usize = 60;
+
 pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
-    let mut left = vec![
-        Span::styled(" stead ", scene.theme.accent()),
-        Span::styled(format!(" {} ", plain(scene.shown.project)), scene.theme.strong()),
-        Span::raw("  "),
-    ];
-    let brand: usize = left.iter().map(Span::width).sum();
-    let right = match &scene.shown.snapshot.stage {
-        Stage::Up => {
-            left.extend(counts(scene, width.saturating_sub(brand)));
-            facts(scene, width.saturating_sub(left.iter().map(Span::width).sum()))
-        }
+    let mut left = Line::from(Span::styled(" stead ", scene.theme.accent()));
+    if width >= PROJECT_FROM {
+        left.push_span(Span::styled(format!(" {}   ", plain(scene.shown.project)), scene.theme.strong()));
+    }
+    let room = width.saturating_sub(left.width());
+    let (state, right) = match &scene.shown.snapshot.stage {
+        Stage::Up => supervising(scene, room),
         Stage::Draining { cause, fatal, deadline } => {
             let style = if *fatal { scene.theme.bad() } else { scene.theme.warning() };
-            left.extend(drain(scene, *deadline, style, width.saturating_sub(brand)));
-            let room = width.saturating_sub(left.iter().map(Span::width).sum::<usize>() + 3);
+            let state = drain(scene, *deadline, style, room);
+            let room = room.saturating_sub(state.width() + 3);
             // A cause that has to be cut to nothing says nothing.
-            if room < 12 { Line::default() } else { Line::styled(format!("{} ", fit(&plain(cause), room)), style) }
+            let cause = if room < 12 { String::new() } else { format!("{} ", fit(&plain(cause), room)) };
+            (state, Line::styled(cause, style))
         }
     };
+    left.extend(state.spans);
     let start = area.right().saturating_sub(u16::try_from(right.width()).unwrap_or(u16::MAX)).max(area.x);
-    let left = Line::from(left);
     buffer.set_line(area.x, area.y, &left, area.width);
     buffer.set_line(start, area.y, &right, area.right() - start);
 }
 
-/// How many tasks are in which state, the worst first; words only if there is room for them.
-fn counts(scene: &Scene<'_>, room: usize) -> Vec<Span<'static>> {
-    let spans = |with_words: bool| {
-        let mut spans = Vec::new();
-        for (count, phase) in counted(scene) {
-            let (glyph, style) = scene.theme.phase(phase);
-            spans.push(Span::styled(format!("{glyph} {count}"), style));
-            spans.push(Span::raw(if with_words { format!(" {}  ", participle(phase)) } else { "  ".to_owned() }));
+/// The counts on the left and the facts on the right, as much of them as there is room for.
+fn supervising(scene: &Scene<'_>, room: usize) -> (Line<'static>, Line<'static>) {
+    let fits = |(counts, facts): &(Line<'_>, Line<'_>)| counts.width() + facts.width() <= room;
+    let steps = STEPS.iter().map(|&(words, rank)| (counts(scene, words), facts(scene, rank)));
+    let tightest = || (counts(scene, 0), Line::default());
+    steps.into_iter().find(fits).unwrap_or_else(tightest)
+}
+
+/// How many tasks are in which state, the worst first; with words for those that are worse than `words_below`.
+fn counts(scene: &Scene<'_>, words_below: u8) -> Line<'static> {
+    let mut line = Line::default();
+    for (count, phase) in counted(scene) {
+        let (glyph, style) = scene.theme.phase(phase);
+        if words_below == 0 {
+            line.push_span(Span::styled(format!("{glyph}{count} "), style));
+            continue;
         }
-        spans
-    };
-    let full = spans(true);
-    if full.iter().map(Span::width).sum::<usize>() <= room { full } else { spans(false) }
+        let word = if badness(phase) < words_below { format!(" {}", participle(phase)) } else { String::new() };
+        line.push_span(Span::styled(format!("{glyph} {count}"), style));
+        line.push_span(Span::raw(format!("{word}  ")));
+    }
+    line
 }
 
 /// The states that occur, the worst first, with how often.
@@ -88,14 +101,12 @@ fn participle(phase: &PhaseSnapshot) -> &'static str {
     }
 }
 
-/// The figures on the right, as many as there is room for.
-fn facts(scene: &Scene<'_>, room: usize) -> Line<'static> {
+/// The figures on the right, up to a rank.
+fn facts(scene: &Scene<'_>, rank: u8) -> Line<'static> {
     let tasks = &scene.shown.snapshot.tasks;
     let restarts: u64 = tasks.iter().map(|task| task.restarts).sum();
-    let mut facts: Vec<(u8, Vec<Span<'static>>)> = vec![
-        (0, vec![Span::raw(format!("up {}", scene.clock.span(Uptime::default())))]),
-        (2, vec![Span::raw(format!("restarts {restarts}"))]),
-    ];
+    let mut facts = vec![(0, vec![Span::raw(format!("up {}", scene.clock.span(Uptime::default())))])];
+    facts.push((2, vec![Span::raw(format!("restarts {restarts}"))]));
     let usages = || tasks.iter().filter_map(|task| task.usage);
     if usages().next().is_some() {
         let cpu: f32 = usages().map(|usage| usage.cpu_percent).sum();
@@ -104,16 +115,9 @@ fn facts(scene: &Scene<'_>, room: usize) -> Line<'static> {
         facts.push((4, vec![Span::raw(format!("mem {}", memory(bytes)))]));
     }
     facts.extend(tasks.iter().filter_map(|task| Some((1, address(scene, task)?))));
-    let width = |facts: &[(u8, Vec<Span<'_>>)]| {
-        facts.iter().map(|(_, spans)| spans.iter().map(Span::width).sum::<usize>() + 3).sum::<usize>()
-    };
-    while width(&facts) > room {
-        let Some(least) = (0..facts.len()).max_by_key(|&index| facts[index].0) else { break };
-        facts.remove(least);
-    }
     let mut line = Line::default();
-    for (index, (_, spans)) in facts.into_iter().enumerate() {
-        if index > 0 {
+    for (_, spans) in facts.into_iter().filter(|(own, _)| *own <= rank) {
+        if !line.spans.is_empty() {
             line.push_span(Span::styled(" · ", scene.theme.dim()));
         }
         line.extend(spans);
@@ -136,7 +140,7 @@ fn address(scene: &Scene<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'static>>>
 }
 
 /// How far the drain is, in as many words as there is room for.
-fn drain(scene: &Scene<'_>, deadline: Uptime, style: Style, room: usize) -> Vec<Span<'static>> {
+fn drain(scene: &Scene<'_>, deadline: Uptime, style: Style, room: usize) -> Line<'static> {
     let tasks = &scene.shown.snapshot.tasks;
     let left = tasks.iter().filter(|task| task.is_live()).count();
     let rest = match scene.clock.is_before(deadline) {
@@ -145,15 +149,14 @@ fn drain(scene: &Scene<'_>, deadline: Uptime, style: Style, room: usize) -> Vec<
     };
     let parts =
         ["draining".to_owned(), format!("{left} of {} left", tasks.len()), rest, "ctrl-c to kill now".to_owned()];
-    let mut spans = vec![Span::styled(parts[0].clone(), style.patch(scene.theme.strong()))];
-    let mut used = parts[0].len();
-    for part in &parts[1..] {
-        used += part.len() + 3;
-        if used > room {
-            break;
+    let mut line = Line::default();
+    for part in parts {
+        if line.spans.is_empty() {
+            line.push_span(Span::styled(part, style.patch(scene.theme.strong())));
+        } else if line.width() + part.len() + 3 <= room {
+            line.push_span(Span::styled(" · ", scene.theme.dim()));
+            line.push_span(Span::styled(part, style));
         }
-        spans.push(Span::styled(" · ", scene.theme.dim()));
-        spans.push(Span::styled(part.clone(), style));
     }
-    spans
+    line
 }

@@ -39,7 +39,10 @@ pub fn view(model: &Model, shown: &Shown<'_>, frame: &mut Frame<'_>) -> Option<D
     let middle = layout.middle;
     match &model.overlay {
         Some(Overlay::Help(first)) => page(&scene, "keys", &help::lines(&scene, middle), *first, buffer),
-        Some(Overlay::Why(first)) => page(&scene, "why", &why::lines(&scene, middle), *first, buffer),
+        Some(Overlay::Why(first)) => {
+            let name = model.selected(shown.snapshot).unwrap_or_default();
+            page(&scene, &format!("why · {name}"), &why::lines(&scene, middle), *first, buffer);
+        }
         Some(Overlay::Events(place)) => events::draw_page(&scene, *place, middle, buffer),
         Some(Overlay::Confirm(question)) => confirm::draw(&scene, question, middle, buffer),
         Some(Overlay::Prompt(_)) | None => {}
@@ -63,6 +66,9 @@ pub(super) fn page_rows(model: &Model, shown: &Shown<'_>) -> usize {
     }
 }
 
+/// A page that would leave fewer columns or rows of the screen free takes them, too.
+const LEAST_MARGIN: u16 = 6;
+
 /// What every pane is drawn from.
 struct Scene<'a> {
     model: &'a Model,
@@ -72,12 +78,20 @@ struct Scene<'a> {
     layout: Layout,
 }
 
+/// `wanted` of `all`, or all of it if next to nothing would be left.
+fn room(wanted: usize, all: u16) -> u16 {
+    match u16::try_from(wanted) {
+        Ok(wanted) if wanted.saturating_add(LEAST_MARGIN) <= all => wanted,
+        _ => all,
+    }
+}
+
 /// A page of text over the middle of the screen.
 fn page(scene: &Scene<'_>, title: &str, lines: &[Line<'_>], first: usize, buffer: &mut Buffer) {
     let middle = scene.layout.middle;
     let longest = lines.iter().map(Line::width).max().unwrap_or(0);
-    let width = u16::try_from(longest + 4).unwrap_or(u16::MAX);
-    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    let width = room(longest + 4, middle.width);
+    let height = room(lines.len() + 2, middle.height);
     let area = layout::centred(middle, width, height);
     Clear.render(area, buffer);
     frame::draw(scene.theme, area, title, "", buffer);

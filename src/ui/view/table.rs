@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
@@ -12,17 +12,21 @@ use super::super::layout::{self, TABLE_FRAME};
 use super::super::rows::{Row, position, rows};
 use super::{Scene, frame, next};
 use crate::config::Policy;
-use crate::supervisor::core::{PhaseSnapshot, TaskKind, TaskSnapshot};
+use crate::supervisor::core::{ExitReason, PhaseSnapshot, TaskKind, TaskSnapshot};
 
 /// Columns before the name: the marks of selection and marking.
-const MARKERS: u16 = 4;
+const MARKERS: u16 = 3;
 /// Columns between two cells.
 const GAP: u16 = 2;
 /// A longer budget is shown in numbers alone.
 const MOST_PIPS: u32 = 8;
 const NAME_WIDTHS: (u16, u16) = (4, 20);
-const NEXT_WIDTHS: (u16, u16) = (21, 30);
+const NEXT_WIDTHS: (u16, u16) = (21, 29);
 const LAST_EXIT_WIDTH: u16 = 14;
+const STATE_WIDTH: u16 = 10;
+/// The heading needs it.
+const RETRIES_WIDTH: u16 = 7;
+const STATE_WIDTH_WITH_CRITICAL: u16 = 15;
 
 /// One column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +42,28 @@ enum Column {
     LastExit,
 }
 
-/// The order in which columns leave when there is not enough room.
-const LEAVE: [Column; 7] =
-    [Column::Memory, Column::Cpu, Column::Uptime, Column::LastExit, Column::Pips, Column::Retries, Column::Next];
+/// What is given up, one after the other, until the rest fits.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    /// The column leaves.
+    Leave(Column),
+    /// The column gives way to another, smaller one.
+    Replace(Column, Column),
+    /// The column gets this narrow.
+    Narrow(Column, u16),
+}
+
+const CUTS: [Cut; 9] = [
+    Cut::Leave(Column::Memory),
+    Cut::Leave(Column::Cpu),
+    Cut::Leave(Column::Uptime),
+    Cut::Leave(Column::LastExit),
+    Cut::Replace(Column::Pips, Column::Retries),
+    Cut::Leave(Column::Retries),
+    Cut::Narrow(Column::State, STATE_WIDTH),
+    Cut::Narrow(Column::Next, 10),
+    Cut::Leave(Column::Next),
+];
 
 pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
     let snapshot = scene.shown.snapshot;
@@ -71,31 +94,35 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
 
 /// The columns that fit, with their widths. They depend on the config and the screen alone, so nothing jumps.
 fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(Column, u16)> {
-    let longest = tasks.iter().map(|task| task.name.width()).max().unwrap_or(0);
-    let name = u16::try_from(longest).unwrap_or(u16::MAX).clamp(NAME_WIDTHS.0, NAME_WIDTHS.1);
+    let widest = |text: fn(&TaskSnapshot) -> String| {
+        let columns = tasks.iter().map(|task| text(task).width()).max().unwrap_or(0);
+        u16::try_from(columns).unwrap_or(u16::MAX)
+    };
     let is_critical = |task: &TaskSnapshot| task.policy == Policy::Critical;
-    let state = if tasks.iter().any(is_critical) { 16 } else { 10 };
-    let widest = |text: fn(&TaskSnapshot) -> String| tasks.iter().map(|task| text(task).width()).max().unwrap_or(0);
-    let numbers = u16::try_from(widest(|task| numbers(task.max_retries, task.max_retries))).unwrap_or(u16::MAX).max(7);
-    let pips = u16::try_from(widest(|task| pips(task.max_retries, task.max_retries))).unwrap_or(u16::MAX).max(7);
+    let numbers = widest(|task| numbers(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
+    let pips = widest(|task| pips(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let mut columns = vec![
-        (Column::Name, name),
-        (Column::State, state),
+        (Column::Name, widest(|task| task.name.clone()).clamp(NAME_WIDTHS.0, NAME_WIDTHS.1)),
+        (Column::State, if tasks.iter().any(is_critical) { STATE_WIDTH_WITH_CRITICAL } else { STATE_WIDTH }),
         (Column::Pips, pips),
         (Column::Next, NEXT_WIDTHS.0),
         (Column::Uptime, 7),
         (Column::Cpu, 5),
-        (Column::Memory, 5),
+        (Column::Memory, 4),
         (Column::LastExit, LAST_EXIT_WIDTH),
     ];
-    for leaving in LEAVE {
+    for cut in CUTS {
         if needed(&columns) <= room {
             break;
         }
-        let Some(index) = columns.iter().position(|(column, _)| *column == leaving) else { continue };
-        match leaving {
-            Column::Pips => columns[index] = (Column::Retries, numbers),
-            _ => drop(columns.remove(index)),
+        match cut {
+            Cut::Leave(column) => columns.retain(|(own, _)| *own != column),
+            Cut::Replace(column, other) => {
+                columns.iter_mut().filter(|(own, _)| *own == column).for_each(|own| *own = (other, numbers));
+            }
+            Cut::Narrow(column, width) => {
+                columns.iter_mut().filter(|(own, _)| *own == column).for_each(|own| own.1 = own.1.min(width));
+            }
         }
     }
     spread(&mut columns, room);
@@ -110,7 +137,7 @@ fn needed(columns: &[(Column, u16)]) -> u16 {
 fn spread(columns: &mut [(Column, u16)], room: u16) {
     let mut spare = room.saturating_sub(needed(columns));
     if let Some((_, width)) = columns.iter_mut().find(|(column, _)| *column == Column::Next) {
-        let more = spare.min(NEXT_WIDTHS.1 - NEXT_WIDTHS.0);
+        let more = spare.min(NEXT_WIDTHS.1.saturating_sub(*width));
         *width += more;
         spare -= more;
     }
@@ -147,7 +174,7 @@ fn task_row(
         buffer.set_stringn(row.x + 1, row.y, "▸", usize::from(row.width.saturating_sub(1)), theme.accent());
     }
     if scene.model.marked.contains(&task.name) {
-        buffer.set_stringn(row.x + 2, row.y, "◆", usize::from(row.width.saturating_sub(2)), theme.marked());
+        buffer.set_stringn(row.x, row.y, "◆", usize::from(row.width), theme.marked());
     }
     let cells = columns.iter().map(|&(column, width)| (column, width, cell(scene, task, is_selected, column, width)));
     set_cells(cells, row, buffer);
@@ -194,8 +221,8 @@ fn cell(scene: &Scene<'_>, task: &TaskSnapshot, is_selected: bool, column: Colum
 fn state(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
     let (glyph, style) = scene.theme.phase(&task.phase);
     let mut line = Line::styled(format!("{glyph} {:<8}", task.phase.word()), style);
-    if task.policy == Policy::Critical && width >= 16 {
-        line.push_span(Span::styled("  crit", scene.theme.dim()));
+    if task.policy == Policy::Critical && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
+        line.push_span(Span::styled(" crit", scene.theme.dim()));
     }
     line
 }
@@ -233,12 +260,21 @@ fn optional(scene: &Scene<'_>, text: Option<String>) -> Line<'static> {
     text.map_or_else(|| Line::styled("–", scene.theme.dim()), Line::raw)
 }
 
-/// How the last run ended, with its age; the reason is cut first.
+/// How the last run ended, with its age. Where there is little room `ago` goes first, then the reason is cut.
 fn last_exit(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
     let Some(last) = &task.last_exit else { return optional(scene, None) };
-    let age = format!(" · {}", scene.clock.age(last.at));
-    let reason = fit(&plain(&last.reason.to_string()), width.saturating_sub(age.width()));
+    let mut reason = plain(&last.reason.to_string());
+    let mut age = format!(" · {}", scene.clock.age(last.at));
+    if reason.width() + age.width() > width {
+        if let ExitReason::Signal { signal, .. } = last.reason {
+            reason = signal.to_string();
+        }
+        if reason.width() + age.width() > width {
+            age.truncate(age.len() - " ago".len());
+        }
+    }
     let style = if last.expected { Style::new() } else { scene.theme.bad() };
+    let reason = fit(&reason, width.saturating_sub(age.width()));
     Line::from(vec![Span::styled(reason, style), Span::styled(age, scene.theme.dim())])
 }
 
@@ -249,5 +285,5 @@ fn fit_line(line: Line<'static>, width: usize) -> Line<'static> {
     }
     let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
     let style = line.spans.first().map_or(line.style, |span| line.style.patch(span.style));
-    Line::styled(fit(&text, width), style.remove_modifier(Modifier::empty()))
+    Line::styled(fit(&text, width), style)
 }

@@ -10,6 +10,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::text::Span;
 use stead::config::{Condition, OnExhausted, Policy, Signal};
 use stead::kernel::{EventRecord, LogLine, Stream};
 use stead::supervisor::core::{
@@ -66,10 +67,11 @@ impl Dashboard {
             task.phase = match task.name.as_str() {
                 "db" | "gateway" => task.phase.clone(),
                 "api" => stopping(2_100, 4_600, false),
-                "worker" => stopping(3_800, 0, true),
+                "assets" => stopping(3_800, 0, true),
                 _ => PhaseSnapshot::Stopped,
             };
             task.budget_back_at = None;
+            task.usage = task.usage.filter(|_| task.is_live());
         }
         self
     }
@@ -113,8 +115,7 @@ impl Dashboard {
     /// The screen as text.
     pub(crate) fn text(&mut self) -> String {
         let (buffer, _) = self.draw();
-        let backend = TestBackend::with_lines((0..buffer.area.height).map(|y| row(&buffer, y)));
-        backend.to_string().lines().map(|line| line.trim_matches('"').trim_end().to_owned() + "\n").collect()
+        (0..buffer.area.height).map(|y| row(&buffer, y).trim_end().to_owned() + "\n").collect()
     }
 
     fn with_shown<T>(&mut self, f: impl FnOnce(&mut Model, &Shown<'_>) -> T) -> T {
@@ -134,8 +135,16 @@ impl Dashboard {
     }
 }
 
+/// One row as text. The cell behind a wide character holds nothing.
 fn row(buffer: &Buffer, y: u16) -> String {
-    (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect()
+    let mut text = String::new();
+    let mut x = 0;
+    while x < buffer.area.width {
+        let symbol = buffer[(x, y)].symbol();
+        text.push_str(symbol);
+        x += Span::raw(symbol).width().max(1) as u16;
+    }
+    text
 }
 
 /// So long ago on the supervisor's clock.
@@ -190,7 +199,7 @@ fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
 }
 
 fn snapshot() -> Snapshot {
-    let blocker = Blocker { task: "web-build".to_owned(), condition: Condition::Success, state: "running" };
+    let blocker = Blocker { task: "assets".to_owned(), condition: Condition::Success, state: "running" };
     let segv = ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
     let port = ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
     let tasks = vec![
@@ -228,7 +237,7 @@ fn snapshot() -> Snapshot {
             run: 1,
             probe: probe(false, "connection refused", 1),
             usage: usage(2, 21.0, 410),
-            ..task("web-build", "npm run watch", PhaseSnapshot::Running { since: ago(9), pid: Some(4388) })
+            ..task("assets", "npm run watch", PhaseSnapshot::Running { since: ago(9), pid: Some(4388) })
         },
         TaskSnapshot { run: 0, ..task("mailer", "node mailer.js", PhaseSnapshot::Waiting { blockers: vec![blocker] }) },
         TaskSnapshot { last_exit: exited(1, ExitReason::Code { code: 0 }, 600, 61), ..stopped("docs") },
@@ -273,7 +282,7 @@ fn events() -> Vec<Arc<EventRecord>> {
     let segv = || ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
     let port = || ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
     let restart = NoticeKind::Requested { asked: "restart docs".to_owned(), origin: Origin("web".to_owned()) };
-    let waiting = NoticeKind::Waiting { dependency: "web-build".to_owned(), condition: Condition::Success };
+    let waiting = NoticeKind::Waiting { dependency: "assets".to_owned(), condition: Condition::Success };
     [
         (8_040_u32, "db", NoticeKind::Started { run: 1, pid: Some(4102), address: None }),
         (8_037, "migrate", NoticeKind::Started { run: 1, pid: Some(4110), address: None }),
@@ -342,7 +351,7 @@ fn logs() -> BTreeMap<String, Vec<Arc<LogLine>>> {
     [
         ("api", log(&api)),
         ("worker", log(&[(41, 6, "connected to queue mail"), (40, 6, "\x1b[31mfatal:\x1b[0m bad frame 0x1f")])),
-        ("web-build", log(&[(9, 1, "webpack 5.99 compiling…")])),
+        ("assets", log(&[(9, 1, "webpack 5.99 compiling…")])),
     ]
     .map(|(name, lines)| (name.to_owned(), lines))
     .into()
