@@ -3,3 +3,4 @@
 mod core;
 mod driver;
 mod tidy;
+mod web;
