@@ -16,7 +16,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
 
@@ -37,7 +38,7 @@ Exit codes:
   130   a second signal cut the ordered stop short";
 
 #[derive(Debug, Parser)]
-#[command(name = "stead", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+#[command(name = "stead", version, after_help = AFTER_HELP)]
 #[command(about = "Keeps everything a project needs running, and shows exactly why when it is not.")]
 struct Cli {
     #[command(flatten)]
@@ -85,12 +86,23 @@ impl FileArgs {
     }
 }
 
+impl Cli {
+    /// What belongs to `up` may be written without it, but not before another subcommand, which would ignore it.
+    fn checked(self) -> Result<Self, clap::Error> {
+        if self.command.is_some() && self.up != up::UpArgs::default() {
+            let message = "only -f FILE can stand before a subcommand; put the rest after it";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(self)
+    }
+}
+
 /// Runs what the arguments ask for. The first of them is the program's own name.
 ///
 /// A subcommand that fails has started nothing; one that has started something says by its exit code how
 /// that ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(arguments).and_then(Cli::checked) {
         Ok(cli) => cli,
         Err(error) => return told_by_clap(&error),
     };
@@ -107,20 +119,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Help and version are no errors, and go to standard output.
 fn told_by_clap(error: &clap::Error) -> ExitCode {
-    // Nothing is left to tell it to when the terminal is gone.
+    // As in `tell`.
     let _ = error.print();
     if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS }
 }
 
 /// Says on standard error what went wrong, once. Where a configuration is wrong, that is all of its mistakes.
 fn tell(error: &anyhow::Error) -> ExitCode {
+    let mut text = format!("stead: {error:#}");
     if let Some(config) = error.downcast_ref::<ConfigError>() {
         let details = config.details(shows_colour(&io::stderr()));
         let gap = if details.is_empty() { "" } else { "\n\n" };
-        eprintln!("{details}{gap}stead: {}; nothing was started", config.summary());
-    } else {
-        eprintln!("stead: {error:#}");
+        text = format!("{details}{gap}stead: {}; nothing was started", config.summary());
     }
+    // Nobody is left to tell when standard error is gone; the code still says it.
+    let _ = writeln!(io::stderr(), "{text}");
     ExitCode::from(EXIT_USAGE)
 }
 

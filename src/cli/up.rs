@@ -8,7 +8,7 @@ use super::FileArgs;
 use super::launch::launch;
 
 /// What `stead up` is told.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(super) struct UpArgs {
     #[command(flatten)]
     pub(super) view: ViewArgs,
@@ -18,7 +18,7 @@ pub(super) struct UpArgs {
 }
 
 /// How a run is shown.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(super) struct ViewArgs {
     /// Print events and every line of output instead of drawing (chosen by itself without a terminal)
     #[arg(long)]

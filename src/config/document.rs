@@ -47,7 +47,7 @@ fn sections(file: &mut Table<'_>, path: PathBuf, root: PathBuf) -> (Config, Vec<
     file.table("logs", "Where the tasks' output is kept.", |table| logs_keys(table, &root, &mut logs));
     file.table("web", "The page in the browser, and the API.", |table| web_keys(table, &root, &mut web));
     let about = "The processes to supervise. A name is 1 to 64 of letters, digits, `-`, `_` and `.`.";
-    let tasks = file.tables("tasks", about, |table| task::read(table, &root, &restart));
+    let tasks = file.tables("tasks", about, task::names, |table| task::read(table, &root, &restart));
     (Config { path, root, drain, logs, web, restart, tasks: Vec::new() }, tasks)
 }
 
@@ -59,7 +59,8 @@ pub(super) fn restart_keys(table: &mut Table<'_>, restart: &mut RestartConfig) {
     table.or("reset_after", &DURATION, about, &mut restart.reset_after);
     let first =
         table.or("initial_backoff", &DURATION, "The first wait before a restart.", &mut restart.initial_backoff);
-    let about = "The longest wait: every restart doubles it up to here.";
+    let about = "The longest wait: every restart doubles it up to here. \
+                 Where only one of the two is written, the other yields.";
     let longest = table.or("max_backoff", &DURATION, about, &mut restart.max_backoff);
     agree_on_backoff(table, first, longest, restart);
     let about = "The share of the wait, 0 to 1, that is added at random.";

@@ -19,7 +19,7 @@ pub(super) fn read(table: &mut Table<'_>, root: &Path) -> BTreeMap<String, Strin
     }
     for entry in table.map("env", &Text, "Variables, on top of stead's own environment.") {
         if entry.key.is_empty() || entry.key.contains(['=', '\0']) {
-            let title = format!("`{}` can't be the name of a variable in {}", entry.key.escape_debug(), table.name());
+            let title = format!("`{}` can't be the name of a variable {}", entry.key.escape_debug(), table.place());
             table.report(entry.span, title, "expected a name without `=`");
         }
         variables.extend(entry.value.map(|value| (entry.key, value)));
@@ -35,7 +35,8 @@ fn read_file(path: &Path) -> Result<BTreeMap<String, String>, String> {
     let text = text.trim_start_matches('\u{feff}');
     dotenvy::from_read_iter(text.as_bytes()).collect::<Result<_, _>>().map_err(|error| match error {
         dotenvy::Error::LineParse(wrong, _) => {
-            let number = text.lines().take_while(|line| !wrong.starts_with(line.trim_end())).count() + 1;
+            let wrong = wrong.lines().next().unwrap_or_default().trim_end();
+            let number = text.lines().take_while(|line| line.trim_end() != wrong).count() + 1;
             format!("{shown}, line {number}: expected NAME=VALUE")
         }
         error => format!("cannot read {shown}: {error}"),

@@ -192,7 +192,7 @@ impl Kind for Size {
     }
 
     fn show(&self, value: &u64) -> Json {
-        json!(bytesize::ByteSize(*value).display().iec().to_string())
+        json!(format!("{:.0}", bytesize::ByteSize(*value).display().iec()))
     }
 }
 

@@ -29,7 +29,7 @@ impl Config {
             None => find(cwd).ok_or_else(|| ConfigError::Missing { from: cwd.to_owned() })?,
         };
         let path = cwd.join(&shown);
-        let bytes = read(&path).map_err(|source| ConfigError::Unreadable { path: shown.clone(), source })?;
+        let bytes = read(&path).map_err(|why| ConfigError::Unreadable { path: shown.clone(), why })?;
         judge(&decode(bytes, &shown)?, &shown, path)
     }
 
@@ -40,7 +40,7 @@ impl Config {
     /// The text is wrong: every mistake it has.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let absolute =
-            std::path::absolute(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+            std::path::absolute(path).map_err(|why| ConfigError::Unreadable { path: path.to_owned(), why })?;
         judge(text, path, absolute)
     }
 }
@@ -72,6 +72,8 @@ fn decode(bytes: Vec<u8>, shown: &Path) -> Result<String, ConfigError> {
 }
 
 fn judge(text: &str, shown: &Path, path: PathBuf) -> Result<Config, ConfigError> {
+    // A byte order mark is no part of the text, and would shift the columns of its first line.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let root = path.parent().map(Path::to_owned).unwrap_or_default();
     let mut report = Report::new(shown.to_owned(), text);
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -88,13 +90,16 @@ fn report_damage(table: &DeTable<'_>, mut errors: Vec<toml::de::Error>, report: 
         .iter()
         .filter(|error| error.message().starts_with("unclosed"))
         .find_map(|error| swallowing(table, start(error)).filter(|span| reaches_end(report.text(), span)));
-    if let Some(Range { start: at, .. }) = unclosed {
-        errors.retain(|error| start(error) < at);
-        report.add_damage(at..at + 1, "this is never closed", "expected its end on this line or below");
-    }
-    for error in errors {
-        let (what, remedy) = error.message().split_once(", ").unwrap_or((error.message(), "this is no TOML"));
+    let end = unclosed.as_ref().map_or(usize::MAX, |unclosed| unclosed.start);
+    for error in errors.iter().filter(|error| start(error) < end) {
+        let (what, remedy) = match error.message() {
+            "duplicate key" => ("duplicate key", "this was given before: keep one of the two"),
+            message => message.split_once(", ").unwrap_or((message, "this is no TOML: see https://toml.io")),
+        };
         report.add_damage(error.span().unwrap_or(0..0), what, remedy);
+    }
+    if unclosed.is_some() {
+        report.add_last_damage(end..end + 1, "this is never closed", "expected its end on this line or below");
     }
 }
 

@@ -34,11 +34,11 @@ pub enum ConfigError {
         /// The file, as it was named.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        why: io::Error,
     },
     /// The file can be read, and is wrong.
-    #[error("{}\n{}", .0.render(&Renderer::plain()), .0)]
-    Invalid(Report),
+    #[error("{}\n\n{}", .0.render(&Renderer::plain()), .0)]
+    Invalid(Box<Report>),
 }
 
 impl ConfigError {
@@ -59,7 +59,7 @@ impl ConfigError {
             Self::Missing { from } => {
                 format!("no stead.toml in {} or above it; `stead init` writes one", from.display())
             }
-            Self::Unreadable { path, source } => format!("cannot read {}: {source}", path.display()),
+            Self::Unreadable { path, why } => format!("cannot read {}: {why}", path.display()),
             Self::Invalid(report) => report.to_string(),
         }
     }
@@ -75,6 +75,8 @@ pub struct Report {
     lines: Vec<usize>,
     /// Lines that can't be read, by where they begin.
     damaged: BTreeSet<usize>,
+    /// From here on nothing can be read.
+    end: usize,
 }
 
 /// One thing that is wrong.
@@ -90,13 +92,18 @@ impl Report {
     /// The report on `text`, which mistakes call `path`. Empty so far.
     pub(super) fn new(path: PathBuf, text: &str) -> Self {
         let lines = text.match_indices('\n').map(|(end, _)| end + 1).collect();
-        Self { path, text: text.to_owned(), mistakes: Vec::new(), lines, damaged: BTreeSet::new() }
+        Self { path, text: text.to_owned(), mistakes: Vec::new(), lines, damaged: BTreeSet::new(), end: usize::MAX }
     }
 
-    /// Adds one mistake. The title says what is wrong, the remedy what would be right. On a damaged line
-    /// that would be a guess, and is left out.
+    /// What the report is about.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Adds one mistake. The title says what is wrong, the remedy what would be right. Where the text is
+    /// damaged that would be a guess, and is left out.
     pub(super) fn add(&mut self, span: Span, title: impl Into<String>, remedy: impl Into<String>) {
-        if !self.damaged.contains(&self.line_start(&span)) {
+        if span.start <= self.end && !self.damaged.contains(&self.line_start(&span)) {
             self.mistakes.push(Mistake { span, title: title.into(), remedy: remedy.into() });
         }
     }
@@ -116,9 +123,10 @@ impl Report {
         self.damaged.insert(line);
     }
 
-    /// What the report is about.
-    pub(super) fn text(&self) -> &str {
-        &self.text
+    /// Adds one mistake that leaves all that follows unreadable.
+    pub(super) fn add_last_damage(&mut self, span: Span, title: impl Into<String>, remedy: impl Into<String>) {
+        self.end = span.start;
+        self.add_damage(span, title, remedy);
     }
 
     /// `value` if there is no mistake; else the error, in the order of the text.
@@ -127,7 +135,7 @@ impl Report {
             return Ok(value);
         }
         self.mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
-        Err(ConfigError::Invalid(self))
+        Err(ConfigError::Invalid(Box::new(self)))
     }
 
     fn line_start(&self, span: &Span) -> usize {

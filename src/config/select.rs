@@ -20,7 +20,7 @@ pub struct UnknownTask {
 fn remedy(near: &Option<String>, known: &[String]) -> String {
     match near {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are {}", known.join(", ")),
+        None => format!("the tasks are {}", known.join(", ")),
     }
 }
 

@@ -88,8 +88,8 @@ impl<'a> Table<'a> {
     pub(super) fn require<K: Kind>(&mut self, key: &'static str, kind: &K, about: &'static str) -> Option<K::Value> {
         self.required.push(key);
         if !self.has(key) {
-            let title = format!("`{key}` is missing in {}", self.name());
-            self.report.add_missing(self.span.clone(), title, format!("add `{key}`: {about}"));
+            let title = format!("`{key}` is missing {}", self.place());
+            self.report.add_missing(self.span.clone(), title, format!("expected `{key}`. {about}"));
         }
         self.get(key, kind, about)
     }
@@ -124,14 +124,18 @@ impl<'a> Table<'a> {
         Some(self.inside(vec![key], span, entries, read))
     }
 
-    /// A table of tables, whose names are the writer's own: `[tasks.NAME]`.
+    /// A table of tables, whose names are the writer's own: `[tasks.NAME]`. `names` is the schema of a name.
     pub(super) fn tables<R>(
         &mut self,
         key: &'static str,
         about: &'static str,
+        names: fn() -> Json,
         mut read: impl FnMut(&mut Table<'_>) -> R,
     ) -> Vec<R> {
-        self.describe(key, about, || json!({ "type": "object", "additionalProperties": describe_root(&mut read) }));
+        self.describe(key, about, || {
+            let table = describe_root(&mut read);
+            json!({ "type": "object", "propertyNames": names(), "additionalProperties": table })
+        });
         let Some(entries) = self.entries_of(key) else { return Vec::new() };
         let mut all = Vec::new();
         for (name, found) in entries {
@@ -171,9 +175,9 @@ impl<'a> Table<'a> {
         self.report.add(span, title, remedy);
     }
 
-    /// How mistakes call it.
-    pub(super) fn name(&self) -> String {
-        if self.path.is_empty() { "the file".to_owned() } else { format!("[{}]", dotted(&self.path)) }
+    /// How mistakes call it: `in [tasks.api]`.
+    pub(super) fn place(&self) -> String {
+        if self.path.is_empty() { "at the top level".to_owned() } else { format!("in [{}]", dotted(&self.path)) }
     }
 
     /// The place of a key, or of the table when it is not there.
@@ -210,7 +214,7 @@ impl<'a> Table<'a> {
 
     fn report_wrong(&mut self, path: &[&str], complaints: Vec<Complaint>) {
         for Complaint { span, remedy } in complaints {
-            self.report.add(span, format!("wrong value for `{}` in {}", dotted(path), self.name()), remedy);
+            self.report.add(span, format!("wrong value for `{}` {}", dotted(path), self.place()), remedy);
         }
     }
 
@@ -220,7 +224,7 @@ impl<'a> Table<'a> {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("expected one of {}", self.known.join(", ")),
             };
-            let title = format!("unknown key `{}` in {}", key.get_ref().escape_debug(), self.name());
+            let title = format!("unknown key `{}` {}", key.get_ref().escape_debug(), self.place());
             self.report.add(key.span(), title, remedy);
         }
     }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+
 use super::document::restart_keys;
 use super::kind::{CommandLine, FilePath, Flag, ListOf, OneOf, Whole};
 use super::parsed::{DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP};
@@ -25,7 +27,7 @@ const RESTART: OneOf<Policy> =
 const ON_EXHAUSTED: OneOf<OnExhausted> = OneOf(&[("hold", OnExhausted::Hold), ("fatal", OnExhausted::Fatal)]);
 
 /// What can be waited for.
-pub(super) const CONDITION: OneOf<Condition> = OneOf(&[
+const CONDITION: OneOf<Condition> = OneOf(&[
     ("started", Condition::Started),
     ("ready", Condition::Ready),
     ("success", Condition::Success),
@@ -76,6 +78,12 @@ pub(super) fn read(table: &mut Table<'_>, root: &Path, inherited: &RestartConfig
     Declared { task, after: after_spans }
 }
 
+/// The JSON Schema of a name: what `check_name` lets pass.
+pub(super) fn names() -> Json {
+    let pattern = format!("^[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{}}}$", NAME_MOST - 1);
+    json!({ "pattern": pattern, "not": { "enum": RESERVED_NAMES } })
+}
+
 fn check_name(table: &mut Table<'_>) {
     let name = table.key();
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
@@ -105,7 +113,7 @@ fn policy(table: &mut Table<'_>) -> (Policy, OnExhausted) {
         if !table.has(key) {
             continue;
         }
-        let title = format!("`{key}` contradicts `critical = true` in {}", table.name());
+        let title = format!("`{key}` contradicts `critical = true` {}", table.place());
         let remedy = "the exit of a critical task ends everything: remove this, or `critical`";
         table.report(table.key_span(key), title, remedy);
     }
@@ -137,7 +145,7 @@ fn ready(table: &mut Table<'_>) -> Option<ReadyConfig> {
     let checks = ["tcp", "http", "exec", "log"].map(|key| table.has(key)).into_iter().filter(|has| *has).count();
     if checks != 1 {
         let count = if checks == 0 { "no check" } else { "more than one check" };
-        let title = format!("{count} in {}", table.name());
+        let title = format!("{count} {}", table.place());
         table.report(table.span(), title, "expected exactly one of `tcp`, `http`, `exec` and `log`");
     }
     Some(ReadyConfig { check: tcp.or(http).or(exec).or(log)?, interval, timeout, failure_threshold })
@@ -148,7 +156,7 @@ fn stop_keys(table: &mut Table<'_>, stop: &mut StopConfig) {
     stop.command = table.get("command", &CommandLine, "A command run instead of the signal.");
     table.or("timeout", &DURATION, "How long it may take before all its processes are killed.", &mut stop.timeout);
     if table.has("signal") && table.has("command") {
-        let title = format!("`signal` has no effect beside `command` in {}", table.name());
+        let title = format!("`signal` has no effect beside `command` {}", table.place());
         table.report(table.key_span("signal"), title, "the command is run instead of the signal: remove one of them");
     }
 }

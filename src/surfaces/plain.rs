@@ -147,7 +147,7 @@ impl Writer {
         }
         seen.last = last.number;
         for line in &lines {
-            let _ = writeln!(text, "{name:width$} | {}", ansi::plain_text(&line.bytes), width = self.width);
+            let _ = writeln!(text, "{name:width$} | {}", ansi::parse(&line.bytes).text, width = self.width);
         }
         self.out.write_all(text.as_bytes()).await?;
         Ok(self.out.flush().await?)

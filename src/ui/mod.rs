@@ -1,6 +1,64 @@
-//! x
-pub mod ansi {
-    pub fn plain_text(b: &[u8]) -> String {
-        String::from_utf8_lossy(b).into_owned()
+//! The dashboard as pure functions: [`update`] changes the [`Model`], [`view`] draws it, both over what is [`Shown`].
+//!
+//! Nothing here waits, reads a clock or touches a terminal: time comes in with [`Shown::now`], keys come in as
+//! [`Input`], requests go out as [`Effect`]. So every screen can be drawn in a test, and the same functions can
+//! show a supervisor in this process or a far one.
+//!
+//! ```text
+//!  Input ─▶ keymap ─▶ Action ─▶ update ─▶ Effect           Model + Shown ─▶ view ─▶ cells, and when they change
+//! ```
+
+mod action;
+pub(crate) mod ansi;
+mod clock;
+mod format;
+mod keymap;
+mod layout;
+mod log;
+mod model;
+mod pattern;
+mod place;
+mod rows;
+mod theme;
+mod update;
+mod view;
+mod why;
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+pub use action::{Effect, Input};
+pub use model::Model;
+pub use theme::Theme;
+pub use update::update;
+pub use view::view;
+
+use crate::kernel::{EventRecord, LogLine};
+use crate::supervisor::core::{Snapshot, Uptime};
+
+/// What the dashboard shows at one instant. It belongs to the caller; the dashboard keeps none of it.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// The project's name, for the header.
+    pub project: &'a str,
+    /// The tasks.
+    pub snapshot: &'a Snapshot,
+    /// The timeline, oldest first.
+    pub events: &'a [Arc<EventRecord>],
+    /// What the task wrote that [`Model::selected`] names, oldest first.
+    pub log: &'a [Arc<LogLine>],
+    /// The last line that a task wrote; asked only for what is on screen.
+    pub last_line: &'a dyn Fn(&str) -> Option<Arc<LogLine>>,
+    /// The zone that times of day are shown in.
+    pub zone: &'a TimeZone,
+    /// The supervisor's clock.
+    pub now: Uptime,
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown").field("project", &self.project).field("now", &self.now).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,11 @@
-//! The one integration test binary.
+//! One binary for all integration tests.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod commands;
+mod config;
 mod core;
+mod dashboard;
 mod driver;
 mod tidy;
 mod web;

@@ -1,0 +1,69 @@
+//! What comes into the dashboard, what its keys mean, and what goes out of it.
+
+use ratatui::crossterm::event::{KeyEvent, MouseEvent};
+
+use crate::supervisor::core::Request;
+
+/// Something that happened to the dashboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The mouse was moved or pressed.
+    Mouse(MouseEvent),
+    /// The screen has this many columns and rows now.
+    Resize(u16, u16),
+    /// What is shown has changed: the snapshot, the timeline, the log or the selected task's log.
+    Changed,
+}
+
+/// Something the caller must do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask the supervisor; a refusal comes back through [`Model::tell`](super::Model::tell).
+    Ask(Request),
+    /// Leave the terminal and stop this process until it is continued.
+    Suspend,
+    /// Draw every cell anew, whatever the terminal may show now.
+    Redraw,
+}
+
+/// What a key means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    SelectNext,
+    SelectPrevious,
+    SelectFirst,
+    SelectLast,
+    Mark,
+    Restart,
+    StopOrStart,
+    Kill,
+    RestartAll,
+    Zoom,
+    Follow,
+    LineUp,
+    LineDown,
+    HalfPageUp,
+    HalfPageDown,
+    PageUp,
+    PageDown,
+    Oldest,
+    Newest,
+    Search,
+    NextHit,
+    PreviousHit,
+    Filter,
+    Why,
+    Events,
+    Help,
+    Close,
+    Yes,
+    No,
+    Accept,
+    Quit,
+    QuitNow,
+    Drain,
+    Suspend,
+    Redraw,
+}

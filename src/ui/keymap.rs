@@ -1,0 +1,261 @@
+//! The keys, as data: one table that the dispatch, the footer and the help read alike.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::action::Action;
+use super::model::{Model, Overlay};
+use super::{Shown, update};
+use crate::supervisor::core::Stage;
+
+/// Where keys go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Context {
+    /// The table with the panes below it.
+    Main,
+    /// The log alone.
+    Zoom,
+    /// A page over the screen: help, why, events.
+    Page,
+    /// A question.
+    Question,
+    /// A line to type; keys that are not bound go into it.
+    Prompt,
+}
+
+/// A heading of the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Topic {
+    Select,
+    Act,
+    Log,
+    Look,
+    Leave,
+}
+
+impl Topic {
+    pub(super) const ALL: [Self; 5] = [Self::Select, Self::Act, Self::Log, Self::Look, Self::Leave];
+
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Select => "Select",
+            Self::Act => "Act",
+            Self::Log => "Log",
+            Self::Look => "Look",
+            Self::Leave => "Leave",
+        }
+    }
+}
+
+/// One key, with the modifiers that matter for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chord {
+    code: KeyCode,
+    control: bool,
+}
+
+/// What some keys do, and where.
+#[derive(Debug)]
+pub(super) struct Binding {
+    pub(super) keys: &'static [Chord],
+    pub(super) action: Action,
+    /// Where they work.
+    pub(super) contexts: &'static [Context],
+    pub(super) topic: Topic,
+    /// What the help says.
+    pub(super) help: &'static str,
+    /// The rank in the footer, if it stands there: the lowest stays longest when there is little room.
+    pub(super) rank: Option<u8>,
+}
+
+const MAIN: &[Context] = &[Context::Main];
+const PANES: &[Context] = &[Context::Main, Context::Zoom];
+const PAGE: &[Context] = &[Context::Page];
+const READING: &[Context] = &[Context::Zoom, Context::Page];
+const QUESTION: &[Context] = &[Context::Question];
+const PROMPT: &[Context] = &[Context::Prompt];
+const CLOSABLE: &[Context] = &[Context::Main, Context::Zoom, Context::Page, Context::Prompt];
+const SCROLLING: &[Context] = &[Context::Main, Context::Zoom, Context::Page];
+const EVERYWHERE: &[Context] = &[Context::Main, Context::Zoom, Context::Page, Context::Question, Context::Prompt];
+
+const fn key(c: char) -> Chord {
+    code(KeyCode::Char(c))
+}
+
+const fn code(code: KeyCode) -> Chord {
+    Chord { code, control: false }
+}
+
+const fn ctrl(c: char) -> Chord {
+    Chord { code: KeyCode::Char(c), control: true }
+}
+
+const fn bind(
+    keys: &'static [Chord],
+    action: Action,
+    contexts: &'static [Context],
+    topic: Topic,
+    help: &'static str,
+    rank: Option<u8>,
+) -> Binding {
+    Binding { keys, action, contexts, topic, help, rank }
+}
+
+/// All keys. The footer shows them in this order.
+#[rustfmt::skip]
+pub(super) const KEYS: &[Binding] = &[
+    bind(&[key('y'), code(KeyCode::Enter)], Action::Yes, QUESTION, Topic::Act, "yes, do it", Some(0)),
+    bind(&[key('n'), code(KeyCode::Esc), key('q')], Action::No, QUESTION, Topic::Act, "no, leave it", Some(0)),
+    bind(&[code(KeyCode::Enter)], Action::Accept, PROMPT, Topic::Log, "keep what is typed", Some(0)),
+
+    bind(&[key('j'), code(KeyCode::Down)], Action::SelectNext, MAIN, Topic::Select, "next task", None),
+    bind(&[key('k'), code(KeyCode::Up)], Action::SelectPrevious, MAIN, Topic::Select, "previous task", None),
+    bind(&[key('g')], Action::SelectFirst, MAIN, Topic::Select, "first task", None),
+    bind(&[key('G')], Action::SelectLast, MAIN, Topic::Select, "last task", None),
+    bind(&[key(' ')], Action::Mark, MAIN, Topic::Select, "mark: r, s, K act on all marked", None),
+
+    bind(&[key('r')], Action::Restart, PANES, Topic::Act, "restart now, also during a countdown", Some(2)),
+    bind(&[key('s')], Action::StopOrStart, PANES, Topic::Act, "stop, or start what is stopped", Some(2)),
+    bind(&[key('K')], Action::Kill, PANES, Topic::Act, "kill now, without a grace period (asks)", None),
+    bind(&[key('R')], Action::RestartAll, PANES, Topic::Act, "restart all (asks)", None),
+
+    bind(&[key('w')], Action::Why, PANES, Topic::Look, "why is it not running: the chain of causes", Some(3)),
+    bind(&[code(KeyCode::Enter), key('z')], Action::Zoom, PANES, Topic::Look, "zoom the log, and back", Some(4)),
+
+    bind(&[key('f')], Action::Follow, PANES, Topic::Log, "follow the end, or pause", Some(6)),
+    bind(&[key('/')], Action::Search, PANES, Topic::Log, "search (regex; case matters with a capital)", Some(5)),
+    bind(&[key('n')], Action::NextHit, PANES, Topic::Log, "next match", Some(3)),
+    bind(&[key('N')], Action::PreviousHit, PANES, Topic::Log, "previous match", Some(3)),
+    bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter: show only lines that match", Some(7)),
+    bind(&[key('j'), code(KeyCode::Down)], Action::LineDown, READING, Topic::Log, "a line down, when zoomed", None),
+    bind(&[key('k'), code(KeyCode::Up)], Action::LineUp, READING, Topic::Log, "a line up, when zoomed", None),
+    bind(&[code(KeyCode::PageDown)], Action::PageDown, SCROLLING, Topic::Log, "a page down", None),
+    bind(&[code(KeyCode::PageUp)], Action::PageUp, SCROLLING, Topic::Log, "a page up", None),
+    bind(&[ctrl('d')], Action::HalfPageDown, SCROLLING, Topic::Log, "half a page down", None),
+    bind(&[ctrl('u')], Action::HalfPageUp, SCROLLING, Topic::Log, "half a page up", None),
+    bind(&[code(KeyCode::Home)], Action::Oldest, SCROLLING, Topic::Log, "the oldest line that is kept", None),
+    bind(&[code(KeyCode::End)], Action::Newest, SCROLLING, Topic::Log, "the end", None),
+    bind(&[key('g')], Action::Oldest, READING, Topic::Log, "the oldest line, when zoomed", None),
+    bind(&[key('G')], Action::Newest, READING, Topic::Log, "the end, when zoomed", None),
+
+    bind(&[key('e')], Action::Events, PANES, Topic::Look, "event timeline of all tasks", Some(5)),
+    bind(&[ctrl('l')], Action::Redraw, EVERYWHERE, Topic::Look, "draw the screen anew", None),
+    bind(&[key('?'), code(KeyCode::F(1))], Action::Help, PANES, Topic::Look, "all keys", Some(1)),
+    bind(&[key('q'), key('?'), key('w'), key('e'), code(KeyCode::Enter)], Action::Close, PAGE, Topic::Look, "close this page", None),
+    bind(&[code(KeyCode::Esc)], Action::Close, CLOSABLE, Topic::Look, "close, clear, go back", Some(0)),
+
+    bind(&[ctrl('c')], Action::Drain, EVERYWHERE, Topic::Leave, "drain; again: kill all that is left, now", Some(0)),
+    bind(&[key('q')], Action::Quit, PANES, Topic::Leave, "quit: stop all in good order (asks)", Some(1)),
+    bind(&[key('Q')], Action::QuitNow, PANES, Topic::Leave, "quit without asking", None),
+    bind(&[ctrl('z')], Action::Suspend, EVERYWHERE, Topic::Leave, "suspend; fg comes back", None),
+];
+
+impl Context {
+    /// Where the keys of now go.
+    pub(super) fn of(model: &Model) -> Self {
+        match &model.overlay {
+            Some(Overlay::Help(_) | Overlay::Why(_) | Overlay::Events(_)) => Self::Page,
+            Some(Overlay::Confirm(_)) => Self::Question,
+            Some(Overlay::Prompt(_)) => Self::Prompt,
+            None if model.zoomed => Self::Zoom,
+            None => Self::Main,
+        }
+    }
+}
+
+impl Chord {
+    fn matches(self, event: KeyEvent) -> bool {
+        let modifiers = event.modifiers.difference(KeyModifiers::SHIFT);
+        let wanted = if self.control { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+        self.code == event.code && modifiers == wanted
+    }
+
+    /// As people write it: `ctrl-c`, `pgdn`, `space`.
+    pub(super) fn name(self) -> String {
+        let name = match self.code {
+            KeyCode::Char(' ') => "space".to_owned(),
+            KeyCode::Char(c) => c.to_string(),
+            KeyCode::Enter => "enter".to_owned(),
+            KeyCode::Esc => "esc".to_owned(),
+            KeyCode::Up => "↑".to_owned(),
+            KeyCode::Down => "↓".to_owned(),
+            KeyCode::PageUp => "pgup".to_owned(),
+            KeyCode::PageDown => "pgdn".to_owned(),
+            KeyCode::F(number) => format!("f{number}"),
+            other => other.to_string().to_lowercase(),
+        };
+        if self.control { format!("ctrl-{name}") } else { name }
+    }
+}
+
+/// What a key means in a context.
+pub(super) fn lookup(context: Context, event: KeyEvent) -> Option<Action> {
+    let bound = KEYS.iter().filter(|binding| binding.contexts.contains(&context));
+    bound.clone().find(|binding| binding.keys.iter().any(|chord| chord.matches(event))).map(|binding| binding.action)
+}
+
+/// What an action would do now, in a word or two for the footer; none if it would do nothing.
+pub(super) fn offer(action: Action, model: &Model, shown: &Shown<'_>) -> Option<String> {
+    let draining = matches!(shown.snapshot.stage, Stage::Draining { .. });
+    let marked = if model.marked.is_empty() { "" } else { " marked" };
+    let word = match action {
+        Action::Yes => "yes",
+        Action::No => "no",
+        Action::Accept => "keep",
+        Action::Restart if !draining => return Some(format!("restart{marked}")),
+        Action::StopOrStart => match update::stops(&model.targets(shown.snapshot)) {
+            true => return Some(format!("stop{marked}")),
+            false if !draining => return Some(format!("start{marked}")),
+            false => return None,
+        },
+        Action::Why => "why",
+        Action::Zoom if model.zoomed => "back",
+        Action::Zoom => "zoom",
+        Action::Follow if model.log == super::place::Place::End => "pause",
+        Action::Follow => "follow",
+        Action::Search => "search",
+        Action::NextHit | Action::PreviousHit if model.search.is_none() => return None,
+        Action::NextHit => "next",
+        Action::PreviousHit => "previous",
+        Action::Filter => "filter",
+        Action::Events => "events",
+        Action::Help => "help",
+        Action::Close => match &model.overlay {
+            Some(Overlay::Prompt(_)) => "cancel",
+            Some(_) => "close",
+            None if model.search.is_some() => "clear search",
+            None if model.filter.is_some() => "clear filter",
+            None if !model.marked.is_empty() => "clear marks",
+            None => return None,
+        },
+        Action::Drain if draining => "kill now",
+        Action::Quit if !draining => "quit",
+        _ => return None,
+    };
+    Some(word.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_one_context() {
+        for context in EVERYWHERE {
+            let mut seen = HashSet::new();
+            let bound = KEYS.iter().filter(|binding| binding.contexts.contains(context));
+            for chord in bound.flat_map(|binding| binding.keys) {
+                assert!(seen.insert(chord.name()), "{} is bound twice in {context:?}", chord.name());
+            }
+        }
+    }
+
+    #[test]
+    fn shift_does_not_hide_a_capital() {
+        let event = KeyEvent::new(KeyCode::Char('K'), KeyModifiers::SHIFT);
+        assert_eq!(lookup(Context::Main, event), Some(Action::Kill));
+        let event = KeyEvent::new(KeyCode::Char('k'), KeyModifiers::ALT);
+        assert_eq!(lookup(Context::Main, event), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! Which pane stands where. Drawing and the mouse read the same answer.
+
+use ratatui::layout::{Margin, Rect};
+
+/// Rows of the table beside its tasks: the frame and the headings.
+pub(super) const TABLE_FRAME: u16 = 3;
+/// Below this height of the screen's middle the table takes it all.
+const FOLD_BELOW: u16 = 14;
+/// The share of the middle that the table may take, in tenths.
+const TABLE_TENTHS: u16 = 6;
+/// From this width on there is a detail pane.
+const DETAIL_FROM: u16 = 100;
+/// Rows of the detail pane above its events, with the frame.
+const DETAIL_ROWS: u16 = 6;
+
+/// The panes of the main screen; a folded pane is empty.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) header: Rect,
+    /// Everything between header and footer; overlays stand here.
+    pub(super) middle: Rect,
+    pub(super) table: Rect,
+    pub(super) log: Rect,
+    pub(super) detail: Rect,
+    /// The events below the detail; its first row is the rule between the two.
+    pub(super) events: Rect,
+    pub(super) footer: Rect,
+}
+
+impl Layout {
+    /// Divides `area` for a table of `rows` rows.
+    pub(super) fn new(area: Rect, rows: usize, zoomed: bool) -> Self {
+        let rows = u16::try_from(rows).unwrap_or(u16::MAX);
+        let footer_height = u16::from(area.height > 3);
+        let (header, rest) = split_top(area, 1);
+        let (middle, footer) = split_top(rest, rest.height.saturating_sub(footer_height));
+        let mut layout = Self { header, middle, footer, ..Self::default() };
+        if zoomed {
+            layout.log = middle;
+            return layout;
+        }
+        if middle.height < FOLD_BELOW {
+            layout.table = middle;
+            return layout;
+        }
+        let most = middle.height / 10 * TABLE_TENTHS + middle.height % 10 * TABLE_TENTHS / 10;
+        let (table, bottom) = split_top(middle, rows.saturating_add(TABLE_FRAME).min(most));
+        layout.table = table;
+        layout.log = bottom;
+        if area.width >= DETAIL_FROM {
+            let detail_width = (area.width * 38 / 100).min(60);
+            let (log, side) = split_left(bottom, area.width - detail_width);
+            let (detail, events) = split_top(side, DETAIL_ROWS.min(side.height / 2));
+            layout = Self { log, detail, events, ..layout };
+        }
+        layout
+    }
+}
+
+/// The inside of a framed pane.
+pub(super) fn inside(pane: Rect) -> Rect {
+    pane.inner(Margin::new(1, 1))
+}
+
+/// A frame of at most this size in the middle of `area`.
+pub(super) fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// The first of `len` rows that a pane of `height` shows, so that `selected` is in view and as little as
+/// possible moves. A pane without rows leaves `first` as it is.
+pub(super) fn first_visible(first: usize, selected: usize, len: usize, height: usize) -> usize {
+    if height == 0 {
+        return first;
+    }
+    let first = first.min(len.saturating_sub(height));
+    first.clamp((selected + 1).saturating_sub(height), selected)
+}
+
+fn split_top(area: Rect, height: u16) -> (Rect, Rect) {
+    let height = height.min(area.height);
+    (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
+}
+
+fn split_left(area: Rect, width: u16) -> (Rect, Rect) {
+    let width = width.min(area.width);
+    (Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area })
+}

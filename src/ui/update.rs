@@ -1,0 +1,384 @@
+//! What inputs do: to the model, and by way of effects to the supervisor.
+
+use ratatui::crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Position, Rect};
+use tui_input::backend::crossterm::EventHandler;
+
+use super::action::{Action, Effect, Input};
+use super::keymap::{self, Context};
+use super::layout;
+use super::model::{EventEntries, Model, Overlay, Prompt, Purpose, Question};
+use super::pattern::Pattern;
+use super::place::Place;
+use super::rows::{position, rows};
+use super::{Shown, view};
+use crate::supervisor::core::{PhaseSnapshot, Request, Stage, TaskKind, TaskSnapshot};
+
+/// Rows that one turn of the wheel scrolls.
+const WHEEL_ROWS: isize = 3;
+/// Characters of a pattern; more are not taken.
+const PATTERN_CHARS: usize = 200;
+
+/// Takes one input. After [`Input::Changed`] and every other input the model fits what is shown, as long as
+/// [`Shown::log`] is that of the task that [`Model::selected`] named before.
+pub fn update(model: &mut Model, input: Input, shown: &Shown<'_>) -> Vec<Effect> {
+    model.refresh(shown);
+    let effects = match input {
+        Input::Changed => Vec::new(),
+        Input::Resize(width, height) => {
+            model.area = Rect::new(0, 0, width, height);
+            Vec::new()
+        }
+        Input::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
+        Input::Key(key) => on_key(model, key, shown),
+        Input::Mouse(mouse) => on_mouse(model, mouse, shown),
+    };
+    model.refresh(shown);
+    effects
+}
+
+/// Whether `s` stops these tasks: one of them runs, or would start by itself.
+pub(super) fn stops(tasks: &[&TaskSnapshot]) -> bool {
+    tasks.iter().any(|task| can_stop(task))
+}
+
+fn can_stop(task: &TaskSnapshot) -> bool {
+    match task.phase {
+        PhaseSnapshot::Waiting { .. }
+        | PhaseSnapshot::Starting { .. }
+        | PhaseSnapshot::Running { .. }
+        | PhaseSnapshot::Ready { .. }
+        | PhaseSnapshot::Backoff { .. } => true,
+        PhaseSnapshot::Stopping { .. }
+        | PhaseSnapshot::Stopped
+        | PhaseSnapshot::Done
+        | PhaseSnapshot::Failed { .. } => false,
+    }
+}
+
+fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<Effect> {
+    model.message = None;
+    let context = Context::of(model);
+    match keymap::lookup(context, key) {
+        Some(action) => perform(model, action, shown),
+        None => {
+            if context == Context::Prompt {
+                type_into_prompt(model, key, shown);
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Effect> {
+    match action {
+        Action::SelectNext => move_selection(model, 1, shown),
+        Action::SelectPrevious => move_selection(model, -1, shown),
+        Action::SelectFirst => move_selection(model, isize::MIN, shown),
+        Action::SelectLast => move_selection(model, isize::MAX, shown),
+        Action::Mark => mark(model, shown),
+        Action::Restart => return ask_each(model.targets(shown.snapshot), Request::Restart),
+        Action::StopOrStart => return stop_or_start(model, shown),
+        Action::Kill => confirm_kill(model, shown),
+        Action::RestartAll => model.overlay = Some(Overlay::Confirm(Question::RestartAll)),
+        Action::Zoom => model.zoomed = !model.zoomed,
+        Action::Follow => follow(model, shown),
+        Action::LineUp => scroll(model, -1, shown),
+        Action::LineDown => scroll(model, 1, shown),
+        Action::HalfPageUp => scroll(model, -(page(model, shown) / 2).max(1), shown),
+        Action::HalfPageDown => scroll(model, (page(model, shown) / 2).max(1), shown),
+        Action::PageUp => scroll(model, -page(model, shown), shown),
+        Action::PageDown => scroll(model, page(model, shown), shown),
+        Action::Oldest => scroll(model, isize::MIN, shown),
+        Action::Newest => scroll(model, isize::MAX, shown),
+        Action::Search => open_prompt(model, Purpose::Search),
+        Action::Filter => open_prompt(model, Purpose::Filter),
+        Action::NextHit => go_to_hit(model, Pattern::hit_after, shown),
+        Action::PreviousHit => go_to_hit(model, Pattern::hit_before, shown),
+        Action::Why => model.overlay = Some(Overlay::Why(0)),
+        Action::Events => model.overlay = Some(Overlay::Events(Place::End)),
+        Action::Help => model.overlay = Some(Overlay::Help(0)),
+        Action::Close => close(model, shown),
+        Action::Yes => return answer_yes(model, shown),
+        Action::No => model.overlay = None,
+        Action::Accept => accept_prompt(model, shown),
+        Action::Quit => return quit(model, shown),
+        Action::QuitNow => return vec![Effect::Ask(Request::ShutDown)],
+        Action::Drain => return drain(shown),
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Redraw => return vec![Effect::Redraw],
+    }
+    Vec::new()
+}
+
+// Selecting
+
+fn move_selection(model: &mut Model, by: isize, shown: &Shown<'_>) {
+    let rows = rows(shown.snapshot);
+    let tasks: Vec<&TaskSnapshot> = rows.iter().filter_map(|row| row.task()).collect();
+    let selected = model.selected(shown.snapshot);
+    let Some(now) = tasks.iter().position(|task| Some(task.name.as_str()) == selected) else { return };
+    let next = now.saturating_add_signed(by).min(tasks.len() - 1);
+    model.select(&tasks[next].name);
+}
+
+fn mark(model: &mut Model, shown: &Shown<'_>) {
+    let Some(name) = model.selected(shown.snapshot) else { return };
+    if !model.marked.remove(name) {
+        model.marked.insert(name.to_owned());
+    }
+    move_selection(model, 1, shown);
+}
+
+// Acting
+
+fn ask_each(tasks: Vec<&TaskSnapshot>, request: fn(String) -> Request) -> Vec<Effect> {
+    tasks.into_iter().map(|task| Effect::Ask(request(task.name.clone()))).collect()
+}
+
+fn stop_or_start(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
+    let mut tasks = model.targets(shown.snapshot);
+    if !stops(&tasks) {
+        return ask_each(tasks, Request::Start);
+    }
+    tasks.retain(|task| can_stop(task));
+    // A stopped surface may take this very dashboard away, and everybody else's.
+    if tasks.iter().any(|task| task.kind == TaskKind::Surface) {
+        model.overlay = Some(Overlay::Confirm(Question::Stop(names(&tasks))));
+        return Vec::new();
+    }
+    ask_each(tasks, Request::Stop)
+}
+
+fn confirm_kill(model: &mut Model, shown: &Shown<'_>) {
+    let tasks = model.targets(shown.snapshot);
+    if !tasks.is_empty() {
+        model.overlay = Some(Overlay::Confirm(Question::Kill(names(&tasks))));
+    }
+}
+
+fn names(tasks: &[&TaskSnapshot]) -> Vec<String> {
+    tasks.iter().map(|task| task.name.clone()).collect()
+}
+
+fn answer_yes(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
+    let Some(Overlay::Confirm(question)) = model.overlay.take() else { return Vec::new() };
+    let each = |names: Vec<String>, request: fn(String) -> Request| {
+        names.into_iter().map(|name| Effect::Ask(request(name))).collect()
+    };
+    match question {
+        Question::Quit if is_draining(shown) => Vec::new(),
+        Question::Quit => vec![Effect::Ask(Request::ShutDown)],
+        Question::Stop(names) => each(names, Request::Stop),
+        Question::Kill(names) => each(names, Request::Kill),
+        Question::RestartAll => vec![Effect::Ask(Request::RestartAll)],
+    }
+}
+
+fn quit(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
+    if is_draining(shown) {
+        model.tell("draining already; ctrl-c kills what is left");
+        return Vec::new();
+    }
+    let is_running = |task: &TaskSnapshot| task.kind != TaskKind::Surface && task.is_live();
+    if shown.snapshot.tasks.iter().any(is_running) {
+        model.overlay = Some(Overlay::Confirm(Question::Quit));
+        return Vec::new();
+    }
+    vec![Effect::Ask(Request::ShutDown)]
+}
+
+fn drain(shown: &Shown<'_>) -> Vec<Effect> {
+    vec![Effect::Ask(if is_draining(shown) { Request::KillAll } else { Request::ShutDown })]
+}
+
+fn is_draining(shown: &Shown<'_>) -> bool {
+    matches!(shown.snapshot.stage, Stage::Draining { .. })
+}
+
+// Scrolling
+
+fn follow(model: &mut Model, shown: &Shown<'_>) {
+    let entries = model.log_entries(shown);
+    model.log = match model.log {
+        Place::End => Place::End.held(&entries, entries.height),
+        Place::At { .. } => Place::End,
+    };
+}
+
+/// Scrolls what has the keys: the page that lies over the screen, or the log.
+fn scroll(model: &mut Model, rows: isize, shown: &Shown<'_>) {
+    let layout = model.layout(model.area, shown.snapshot);
+    let height = usize::from(layout::inside(layout.middle).height);
+    let most = view::page_rows(model, shown).saturating_sub(height);
+    match &mut model.overlay {
+        Some(Overlay::Help(first) | Overlay::Why(first)) => *first = first.saturating_add_signed(rows).min(most),
+        Some(Overlay::Events(place)) => *place = place.scrolled(&EventEntries(shown.events), height, rows),
+        Some(Overlay::Confirm(_) | Overlay::Prompt(_)) | None => scroll_log(model, rows, shown),
+    }
+}
+
+fn scroll_log(model: &mut Model, rows: isize, shown: &Shown<'_>) {
+    let entries = model.log_entries(shown);
+    model.log = model.log.scrolled(&entries, entries.height, rows);
+}
+
+fn page(model: &Model, shown: &Shown<'_>) -> isize {
+    let layout = model.layout(model.area, shown.snapshot);
+    let pane = if model.overlay.is_some() { layout.middle } else { layout.log };
+    // A row of the page before stays in view.
+    isize::try_from(layout::inside(pane).height.saturating_sub(1).max(1)).unwrap_or(1)
+}
+
+// Searching
+
+fn open_prompt(model: &mut Model, purpose: Purpose) {
+    let pattern = match purpose {
+        Purpose::Search => &model.search,
+        Purpose::Filter => &model.filter,
+    };
+    let text = pattern.as_ref().map_or_else(String::new, |pattern| pattern.text.clone());
+    let before = (pattern.clone(), model.hit, model.log);
+    model.overlay = Some(Overlay::Prompt(Prompt { purpose, line: text.into(), mistake: None, before }));
+}
+
+fn type_into_prompt(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) {
+    let Some(Overlay::Prompt(prompt)) = &mut model.overlay else { return };
+    let before = prompt.line.clone();
+    prompt.line.handle_event(&Event::Key(key));
+    let text = prompt.line.value();
+    if text.chars().count() > PATTERN_CHARS {
+        prompt.line = before;
+        return;
+    }
+    if text == before.value() {
+        return;
+    }
+    let (purpose, place) = (prompt.purpose, prompt.before.2);
+    let pattern = if text.is_empty() { Ok(None) } else { Pattern::new(text).map(Some) };
+    prompt.mistake = pattern.as_ref().err().cloned();
+    // While it can't be read, the last pattern that could be stays.
+    let Ok(pattern) = pattern else { return };
+    model.log = place;
+    match purpose {
+        Purpose::Search => {
+            model.search = pattern;
+            model.hit = None;
+            model.refresh(shown);
+            go_to_nearest_hit(model, shown);
+        }
+        Purpose::Filter => model.filter = pattern,
+    }
+}
+
+fn accept_prompt(model: &mut Model, shown: &Shown<'_>) {
+    let Some(Overlay::Prompt(prompt)) = model.overlay.take() else { return };
+    if prompt.mistake.is_some() {
+        model.overlay = Some(Overlay::Prompt(prompt));
+        return;
+    }
+    if prompt.purpose == Purpose::Search && model.hit.is_none() {
+        go_to_nearest_hit(model, shown);
+        if let Some(search) = model.search.as_ref().filter(|search| search.hits().is_empty()) {
+            let message = format!("no line matches {}", search.text);
+            model.tell(message);
+        }
+    }
+}
+
+/// Goes to the match that is nearest above the end of the pane: in a log, the newest that is in view.
+fn go_to_nearest_hit(model: &mut Model, shown: &Shown<'_>) {
+    let entries = model.log_entries(shown);
+    let below = entries.below(model.log);
+    let last = super::place::Entries::len(&entries).checked_sub(below + 1);
+    let after_pane = last.map_or(0, |index| entries.line(index).number + 1);
+    model.hit = model.search.as_ref().and_then(|search| search.hit_before(after_pane));
+    show_hit(model, shown);
+}
+
+fn go_to_hit(model: &mut Model, step: fn(&Pattern, u64) -> Option<u64>, shown: &Shown<'_>) {
+    let Some(search) = &model.search else {
+        model.tell("nothing is searched for yet: / begins");
+        return;
+    };
+    match model.hit.filter(|hit| search.hits().binary_search(hit).is_ok()) {
+        Some(hit) => {
+            model.hit = step(search, hit);
+            show_hit(model, shown);
+        }
+        None => go_to_nearest_hit(model, shown),
+    }
+}
+
+/// Scrolls only if the match is not in view already.
+fn show_hit(model: &mut Model, shown: &Shown<'_>) {
+    let Some(hit) = model.hit else { return };
+    let entries = model.log_entries(shown);
+    let top = model.log.top(&entries, entries.height);
+    let is_above = super::place::Entries::len(&entries) > top.index && hit < entries.line(top.index).number;
+    let end = super::place::Entries::len(&entries) - entries.below(model.log);
+    let is_below = entries.has_after(end, hit);
+    model.log = match is_above || is_below {
+        true => Place::around(hit, &entries, entries.height),
+        false => model.log.held(&entries, entries.height),
+    };
+}
+
+fn close(model: &mut Model, shown: &Shown<'_>) {
+    match model.overlay.take() {
+        Some(Overlay::Prompt(Prompt { purpose, before: (pattern, hit, place), .. })) => {
+            match purpose {
+                Purpose::Search => model.search = pattern,
+                Purpose::Filter => model.filter = pattern,
+            }
+            (model.hit, model.log) = (hit, place);
+            model.refresh(shown);
+        }
+        Some(_) => {}
+        None if model.search.is_some() => (model.search, model.hit) = (None, None),
+        None if model.filter.is_some() => model.filter = None,
+        None if !model.marked.is_empty() => model.marked.clear(),
+        None => model.zoomed = false,
+    }
+}
+
+// The mouse
+
+fn on_mouse(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) -> Vec<Effect> {
+    let rows = match mouse.kind {
+        MouseEventKind::ScrollUp => -WHEEL_ROWS,
+        MouseEventKind::ScrollDown => WHEEL_ROWS,
+        MouseEventKind::Down(MouseButton::Left) => {
+            click(model, mouse, shown);
+            return Vec::new();
+        }
+        _ => return Vec::new(),
+    };
+    let under = Position::new(mouse.column, mouse.row);
+    let layout = model.layout(model.area, shown.snapshot);
+    if matches!(Context::of(model), Context::Page) {
+        scroll(model, rows, shown);
+    } else if layout.log.contains(under) {
+        scroll_log(model, rows, shown);
+    } else if layout.table.contains(under) && model.overlay.is_none() {
+        move_selection(model, rows.signum(), shown);
+    }
+    Vec::new()
+}
+
+fn click(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) {
+    model.message = None;
+    let table = model.layout(model.area, shown.snapshot).table;
+    let inside = layout::inside(table);
+    // The first row inside the frame are the headings.
+    let tasks = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
+    if model.overlay.is_some() || !tasks.contains(Position::new(mouse.column, mouse.row)) {
+        return;
+    }
+    let rows = rows(shown.snapshot);
+    let Some(_) = position(&rows, None) else { return };
+    let clicked = rows.get(model.first_row + usize::from(mouse.row - tasks.y));
+    if let Some(task) = clicked.and_then(|row| row.task()) {
+        model.select(&task.name);
+    }
+}

@@ -1,0 +1,57 @@
+//! A question before something that can't be taken back.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget};
+
+use super::super::format::wrap;
+use super::super::layout;
+use super::super::model::Question;
+use super::{Scene, frame};
+use crate::supervisor::core::TaskKind;
+
+/// Columns of the question's text.
+const COLUMNS: u16 = 56;
+
+pub(super) fn draw(scene: &Scene<'_>, question: &Question, area: Rect, buffer: &mut Buffer) {
+    let width = area.width.saturating_sub(4).min(COLUMNS);
+    let (title, text) = words(scene, question);
+    let mut lines: Vec<Line<'_>> = wrap(&text, usize::from(width)).into_iter().map(Line::raw).collect();
+    lines.push(Line::default());
+    lines.push(Line::from(vec![
+        Span::styled("y", scene.theme.accent()),
+        Span::raw(" yes     "),
+        Span::styled("n", scene.theme.accent()),
+        Span::raw(" no"),
+    ]));
+    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    let area = layout::centred(area, width + 4, height);
+    Clear.render(area, buffer);
+    frame::draw(scene.theme, area, title, "", buffer);
+    let inside = layout::inside(area);
+    for (y, line) in (inside.y..inside.bottom()).zip(&lines) {
+        buffer.set_line(inside.x + 1, y, line, inside.width.saturating_sub(1));
+    }
+}
+
+fn words(scene: &Scene<'_>, question: &Question) -> (&'static str, String) {
+    match question {
+        Question::Quit => {
+            let tasks = &scene.shown.snapshot.tasks;
+            let live = tasks.iter().filter(|task| task.kind != TaskKind::Surface && task.is_live()).count();
+            let tasks = if live == 1 { "1 task is".to_owned() } else { format!("{live} tasks are") };
+            ("quit", format!("{tasks} running. Stop everything in good order and quit?"))
+        }
+        Question::Stop(names) => {
+            ("stop", format!("Stop {}? This is a part of stead: what it shows or serves goes away.", names.join(", ")))
+        }
+        Question::Kill(names) => (
+            "kill",
+            format!("Kill {} now, with everything that belongs to it and no time to clean up?", names.join(", ")),
+        ),
+        Question::RestartAll => {
+            ("restart all", "Stop every task that is not stopped or done, and start it again?".to_owned())
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The selected task in a few lines: its process, what an exit means, whether it is ready.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::super::ansi::plain;
+use super::super::format::{fit, wrap};
+use super::super::layout;
+use super::{Scene, frame};
+use crate::config::{OnExhausted, Policy, Pretty};
+use crate::supervisor::core::{PhaseSnapshot, TaskSnapshot};
+
+/// Columns of a line's label.
+const LABEL_COLUMNS: usize = 11;
+
+pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let task = scene.model.selected_task(scene.shown.snapshot);
+    // The events below draw the lower edge: the rule between the two.
+    let framed = Rect { height: area.height + 1, ..area };
+    frame::draw(scene.theme, framed, task.map_or("", |task| task.name.as_str()), "", buffer);
+    let Some(task) = task else { return };
+    let inside = layout::inside(framed);
+    let width = usize::from(inside.width.saturating_sub(2));
+    for (y, line) in (inside.y..inside.bottom()).zip(lines(scene, task, width)) {
+        buffer.set_line(inside.x + 1, y, &line, inside.width.saturating_sub(2));
+    }
+}
+
+fn lines(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Vec<Line<'static>> {
+    let labelled = |label: &str, text: &str, style: Style| {
+        let label = Span::styled(format!("{label:<LABEL_COLUMNS$}"), scene.theme.dim());
+        Line::from(vec![label, Span::styled(fit(text, width.saturating_sub(LABEL_COLUMNS)), style)])
+    };
+    let mut lines: Vec<Line<'static>> = shortened(&what(task), width).into_iter().map(Line::raw).collect();
+    let label = if task.policy == Policy::OnFailure { "on failure" } else { "on exit" };
+    lines.push(labelled(label, &on_exit(task), Style::new()));
+    if let Some(probe) = &task.probe {
+        let text = format!("{} · {}", plain(&probe.detail), scene.clock.age(probe.at));
+        let style = if probe.passed { Style::new() } else { scene.theme.warning() };
+        lines.push(labelled("ready", &text, style));
+    }
+    if let Some(address) = &task.address {
+        lines.push(labelled("address", &plain(address), Style::new()));
+    }
+    if let PhaseSnapshot::Failed { reason } = &task.phase {
+        lines.push(labelled("failed", &plain(reason), scene.theme.bad()));
+    }
+    if task.is_unstable() {
+        let text = format!("{} restarts in the last hour", task.restarts_last_hour);
+        lines.push(labelled("unstable", &text, scene.theme.warning()));
+    }
+    lines
+}
+
+/// `pid 4121 · 3 processes · cargo run -p api`
+fn what(task: &TaskSnapshot) -> String {
+    let pid = match &task.phase {
+        PhaseSnapshot::Running { pid, .. } | PhaseSnapshot::Ready { pid, .. } | PhaseSnapshot::Stopping { pid, .. } => {
+            *pid
+        }
+        _ => None,
+    };
+    let pid = pid.map(|pid| format!("pid {pid}"));
+    let processes =
+        task.usage.filter(|usage| usage.processes > 1).map(|usage| format!("{} processes", usage.processes));
+    let parts: Vec<String> = pid.into_iter().chain(processes).chain([plain(&task.about)]).collect();
+    parts.join(" · ")
+}
+
+/// What an exit means, in words: `restart, 5 retries, 500ms–30s`.
+fn on_exit(task: &TaskSnapshot) -> String {
+    match task.policy {
+        Policy::Critical => return "fatal: everything stops".to_owned(),
+        Policy::Never => return "done".to_owned(),
+        Policy::Always | Policy::OnFailure => {}
+    }
+    let retries = match task.max_retries {
+        0 => "no retries".to_owned(),
+        1 => "1 retry".to_owned(),
+        count => format!("{count} retries"),
+    };
+    match task.on_exhausted {
+        OnExhausted::Fatal => format!("restart, {retries}, then fatal"),
+        OnExhausted::Hold => {
+            format!("restart, {retries}, {}–{}", Pretty(task.initial_backoff), Pretty(task.max_backoff))
+        }
+    }
+}
+
+/// At most two lines of `width`; the second ends in an ellipsis if there would be more.
+fn shortened(text: &str, width: usize) -> Vec<String> {
+    let mut lines = wrap(text, width);
+    if lines.len() > 2 {
+        let rest = lines.split_off(1).join(" ");
+        lines.push(fit(&rest, width));
+    }
+    lines
+}

@@ -1,0 +1,63 @@
+//! The frames of the panes.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Borders, Widget};
+
+use super::super::Theme;
+use super::super::format::fit;
+
+/// Draws a frame with a title on the left and a note on the right, both in its upper edge.
+pub(super) fn draw(theme: Theme, area: Rect, title: &str, note: &str, buffer: &mut Buffer) {
+    draw_noted(theme, area, title, Span::styled(note.to_owned(), theme.dim()), buffer);
+}
+
+/// The same with a note that has a style of its own.
+pub(super) fn draw_noted(theme: Theme, area: Rect, title: &str, note: Span<'_>, buffer: &mut Buffer) {
+    let room = usize::from(area.width).saturating_sub(6);
+    let title = fit(title, room);
+    let note_room = room.saturating_sub(Span::raw(&title).width() + 3);
+    let mut block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.dim());
+    block = block.title_top(Line::from(Span::styled(format!(" {title} "), theme.strong())));
+    if note.width() > 0 && note.width() <= note_room {
+        let edge = Span::styled("─", theme.dim());
+        let note = Span::styled(format!(" {} ", note.content), note.style);
+        block = block.title_top(Line::from(vec![note, edge]).right_aligned());
+    }
+    block.render(area, buffer);
+}
+
+/// Draws a rule across a framed pane, joined to its sides.
+pub(super) fn rule(theme: Theme, pane: Rect, y: u16, title: &str, buffer: &mut Buffer) {
+    if pane.width < 2 {
+        return;
+    }
+    let dashes = "─".repeat(usize::from(pane.width));
+    buffer.set_stringn(pane.x, y, dashes, usize::from(pane.width), theme.dim());
+    buffer.set_stringn(pane.x, y, "├", 1, theme.dim());
+    buffer.set_stringn(pane.right() - 1, y, "┤", 1, theme.dim());
+    let title = format!(" {title} ");
+    buffer.set_stringn(pane.x + 1, y, title, usize::from(pane.width - 2), Style::new());
+}
+
+/// Draws the lower part of a pane that begins above `area`: a rule with a title, the sides and the lower edge.
+pub(super) fn continue_below(theme: Theme, area: Rect, title: &str, buffer: &mut Buffer) {
+    let borders = Borders::LEFT | Borders::RIGHT | Borders::BOTTOM;
+    let block = Block::new().borders(borders).border_type(BorderType::Rounded).border_style(theme.dim());
+    block.render(area, buffer);
+    rule(theme, area, area.y, title, buffer);
+}
+
+/// Says in the lower edge which of `len` rows are visible, if not all are.
+pub(super) fn hint(theme: Theme, pane: Rect, first: usize, visible: usize, len: usize, buffer: &mut Buffer) {
+    if len <= visible || pane.height < 2 || visible == 0 {
+        return;
+    }
+    let text = format!(" {}–{} of {len} ", first + 1, (first + visible).min(len));
+    let width = u16::try_from(Span::raw(&text).width()).unwrap_or(u16::MAX);
+    if let Some(x) = pane.right().checked_sub(width + 2).filter(|&x| x > pane.x) {
+        buffer.set_stringn(x, pane.bottom() - 1, text, usize::from(width), theme.dim());
+    }
+}

@@ -1,0 +1,162 @@
+//! The first line: the whole in one look, the worst first; while draining, how far it is.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::super::ansi::plain;
+use super::super::format::{fit, memory};
+use super::Scene;
+use crate::supervisor::core::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+
+/// What is left out when there is not enough room, step by step: which states have a word beside their number (those
+/// less bad than this have none), and which facts stand on the right (those of a higher rank do not).
+const STEPS: [(u8, u8); 7] = [(9, 4), (5, 4), (5, 2), (5, 1), (2, 1), (0, 1), (0, 0)];
+
+/// From this width on the project's name is shown.
+const PROJECT_FROM: usize = 60;
+
+pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
+    let width = usize::from(area.width);
+    let mut left = Line::from(Span::styled(" stead ", scene.theme.accent()));
+    if width >= PROJECT_FROM {
+        left.push_span(Span::styled(format!(" {}   ", plain(scene.shown.project)), scene.theme.strong()));
+    }
+    let room = width.saturating_sub(left.width());
+    let (state, right) = match &scene.shown.snapshot.stage {
+        Stage::Up => supervising(scene, room),
+        Stage::Draining { cause, fatal, deadline } => {
+            let style = if *fatal { scene.theme.bad() } else { scene.theme.warning() };
+            let state = drain(scene, *deadline, style, room);
+            let room = room.saturating_sub(state.width() + 3);
+            // A cause that has to be cut to nothing says nothing.
+            let cause = if room < 12 { String::new() } else { format!("{} ", fit(&plain(cause), room)) };
+            (state, Line::styled(cause, style))
+        }
+    };
+    left.extend(state.spans);
+    let start = area.right().saturating_sub(u16::try_from(right.width()).unwrap_or(u16::MAX)).max(area.x);
+    buffer.set_line(area.x, area.y, &left, area.width);
+    buffer.set_line(start, area.y, &right, area.right() - start);
+}
+
+/// The counts on the left and the facts on the right, as much of them as there is room for.
+fn supervising(scene: &Scene<'_>, room: usize) -> (Line<'static>, Line<'static>) {
+    let fits = |(counts, facts): &(Line<'_>, Line<'_>)| counts.width() + facts.width() <= room;
+    let steps = STEPS.iter().map(|&(words, rank)| (counts(scene, words), facts(scene, rank)));
+    let tightest = || (counts(scene, 0), Line::default());
+    steps.into_iter().find(fits).unwrap_or_else(tightest)
+}
+
+/// How many tasks are in which state, the worst first; with words for those that are worse than `words_below`.
+fn counts(scene: &Scene<'_>, words_below: u8) -> Line<'static> {
+    let mut line = Line::default();
+    for (count, phase) in counted(scene) {
+        let (glyph, style) = scene.theme.phase(phase);
+        if words_below == 0 {
+            line.push_span(Span::styled(format!("{glyph}{count} "), style));
+            continue;
+        }
+        let word = if badness(phase) < words_below { format!(" {}", participle(phase)) } else { String::new() };
+        line.push_span(Span::styled(format!("{glyph} {count}"), style));
+        line.push_span(Span::raw(format!("{word}  ")));
+    }
+    line
+}
+
+/// The states that occur, the worst first, with how often.
+fn counted<'a>(scene: &Scene<'a>) -> Vec<(usize, &'a PhaseSnapshot)> {
+    let mut counted: Vec<(usize, &PhaseSnapshot)> = Vec::new();
+    for task in &scene.shown.snapshot.tasks {
+        match counted.iter_mut().find(|(_, phase)| phase.word() == task.phase.word()) {
+            Some((count, _)) => *count += 1,
+            None => counted.push((1, &task.phase)),
+        }
+    }
+    counted.sort_by_key(|(_, phase)| badness(phase));
+    counted
+}
+
+/// The rank of a state, the worst first.
+fn badness(phase: &PhaseSnapshot) -> u8 {
+    match phase {
+        PhaseSnapshot::Failed { .. } => 0,
+        PhaseSnapshot::Backoff { .. } => 1,
+        PhaseSnapshot::Stopping { .. } => 2,
+        PhaseSnapshot::Running { .. } => 3,
+        PhaseSnapshot::Starting { .. } => 4,
+        PhaseSnapshot::Waiting { .. } => 5,
+        PhaseSnapshot::Stopped => 6,
+        PhaseSnapshot::Ready { .. } => 7,
+        PhaseSnapshot::Done => 8,
+    }
+}
+
+fn participle(phase: &PhaseSnapshot) -> &'static str {
+    match phase {
+        PhaseSnapshot::Backoff { .. } => "backing off",
+        PhaseSnapshot::Running { .. } => "not ready",
+        other => other.word(),
+    }
+}
+
+/// The figures on the right, up to a rank.
+fn facts(scene: &Scene<'_>, rank: u8) -> Line<'static> {
+    let tasks = &scene.shown.snapshot.tasks;
+    let restarts: u64 = tasks.iter().map(|task| task.restarts).sum();
+    let mut facts = vec![(0, vec![Span::raw(format!("up {}", scene.clock.span(Uptime::default())))])];
+    facts.push((2, vec![Span::raw(format!("restarts {restarts}"))]));
+    let usages = || tasks.iter().filter_map(|task| task.usage);
+    if usages().next().is_some() {
+        let cpu: f32 = usages().map(|usage| usage.cpu_percent).sum();
+        let bytes = usages().fold(0, |sum: u64, usage| sum.saturating_add(usage.memory_bytes));
+        facts.push((3, vec![Span::raw(format!("cpu {cpu:.0}%"))]));
+        facts.push((4, vec![Span::raw(format!("mem {}", memory(bytes)))]));
+    }
+    facts.extend(tasks.iter().filter_map(|task| Some((1, address(scene, task)?))));
+    let mut line = Line::default();
+    for (_, spans) in facts.into_iter().filter(|(own, _)| *own <= rank) {
+        if !line.spans.is_empty() {
+            line.push_span(Span::styled(" · ", scene.theme.dim()));
+        }
+        line.extend(spans);
+    }
+    line.push_span(Span::raw(" "));
+    line
+}
+
+/// Where a surface can be reached, with its state if it can't be now.
+fn address(scene: &Scene<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'static>>> {
+    let address = task.address.as_ref().filter(|_| task.kind == TaskKind::Surface)?;
+    let host = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest).trim_end_matches('/');
+    let host = host.strip_prefix("127.0.0.1").filter(|port| port.starts_with(':')).unwrap_or(host);
+    let name = Span::raw(format!("{} ", task.name));
+    if matches!(task.phase, PhaseSnapshot::Ready { .. }) {
+        return Some(vec![name, Span::raw(plain(host))]);
+    }
+    let (glyph, style) = scene.theme.phase(&task.phase);
+    Some(vec![name, Span::styled(format!("{glyph} "), style), Span::styled(plain(host), scene.theme.dim())])
+}
+
+/// How far the drain is, in as many words as there is room for.
+fn drain(scene: &Scene<'_>, deadline: Uptime, style: Style, room: usize) -> Line<'static> {
+    let tasks = &scene.shown.snapshot.tasks;
+    let left = tasks.iter().filter(|task| task.is_live()).count();
+    let rest = match scene.clock.is_before(deadline) {
+        true => format!("{} until the rest is killed", scene.clock.left_in_prose(deadline)),
+        false => "the rest is being killed".to_owned(),
+    };
+    let parts =
+        ["draining".to_owned(), format!("{left} of {} left", tasks.len()), rest, "ctrl-c to kill now".to_owned()];
+    let mut line = Line::default();
+    for part in parts {
+        if line.spans.is_empty() {
+            line.push_span(Span::styled(part, style.patch(scene.theme.strong())));
+        } else if line.width() + part.len() + 3 <= room {
+            line.push_span(Span::styled(" · ", scene.theme.dim()));
+            line.push_span(Span::styled(part, style));
+        }
+    }
+    line
+}

@@ -1,0 +1,58 @@
+//! All keys, from the table that dispatches them.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
+
+use super::super::keymap::{Chord, Context, KEYS, Topic};
+use super::Scene;
+
+/// From this width on the help has two columns.
+const TWO_COLUMNS_FROM: u16 = 110;
+/// Columns of the keys.
+const KEYS_WIDTH: usize = 13;
+/// Columns of the left half.
+const LEFT_WIDTH: usize = 58;
+
+pub(super) fn lines(scene: &Scene<'_>, area: Rect) -> Vec<Line<'static>> {
+    let topics = Topic::ALL.map(|topic| of_topic(scene, topic));
+    if area.width < TWO_COLUMNS_FROM {
+        return topics.join(&Line::default());
+    }
+    let [select, act, log, look, leave] = topics;
+    let gap = Line::default();
+    let left = [select, act, look, leave].join(&gap);
+    beside(left, log)
+}
+
+fn of_topic(scene: &Scene<'_>, topic: Topic) -> Vec<Line<'static>> {
+    let heading = Line::styled(topic.title(), scene.theme.strong());
+    let is_shown = |context: &Context| matches!(context, Context::Main | Context::Zoom);
+    let bindings = KEYS.iter().filter(|binding| binding.topic == topic && binding.contexts.iter().any(is_shown));
+    let lines = bindings.map(|binding| {
+        let names: Vec<String> = binding.keys.iter().map(|key: &Chord| key.name()).collect();
+        let names = names.join(" ");
+        let gap = " ".repeat(KEYS_WIDTH.saturating_sub(names.width()));
+        Line::from(vec![Span::styled(names, scene.theme.accent()), Span::raw(gap), Span::raw(binding.help)])
+    });
+    std::iter::once(heading).chain(lines).collect()
+}
+
+fn beside(left: Vec<Line<'static>>, right: Vec<Line<'static>>) -> Vec<Line<'static>> {
+    let rows = left.len().max(right.len());
+    let mut right = right.into_iter();
+    let mut left = left.into_iter();
+    (0..rows)
+        .map(|_| {
+            let mut line = left.next().unwrap_or_default();
+            if let Some(other) = right.next() {
+                let gap = LEFT_WIDTH.saturating_sub(line.width());
+                let own = std::mem::take(&mut line.style);
+                line.spans.iter_mut().for_each(|span| span.style = own.patch(span.style));
+                line.push_span(Span::raw(" ".repeat(gap)));
+                line.extend(other.spans.into_iter().map(|span| span.patch_style(other.style)));
+            }
+            line
+        })
+        .collect()
+}

@@ -1,0 +1,105 @@
+//! Draws the dashboard: one pane a file. Reads everything, changes nothing.
+
+mod confirm;
+mod detail;
+mod events;
+mod footer;
+mod frame;
+mod header;
+mod help;
+mod log;
+mod next;
+mod table;
+mod why;
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::text::Line;
+use ratatui::widgets::{Clear, Widget};
+
+use super::clock::Clock;
+use super::layout::{self, Layout};
+use super::model::{Model, Overlay};
+use super::{Shown, Theme};
+
+/// Draws everything, and says after how long something of it will read differently by itself: a countdown, an
+/// age. None if nothing will.
+pub fn view(model: &Model, shown: &Shown<'_>, frame: &mut Frame<'_>) -> Option<Duration> {
+    let clock = Clock::new(shown.now);
+    let layout = model.layout(frame.area(), shown.snapshot);
+    let scene = Scene { model, shown, clock: &clock, theme: model.theme, layout };
+    let buffer = frame.buffer_mut();
+    header::draw(&scene, layout.header, buffer);
+    table::draw(&scene, layout.table, buffer);
+    log::draw(&scene, layout.log, buffer);
+    detail::draw(&scene, layout.detail, buffer);
+    events::draw_pane(&scene, layout.events, buffer);
+    let middle = layout.middle;
+    match &model.overlay {
+        Some(Overlay::Help(first)) => page(&scene, "keys", &help::lines(&scene, middle), *first, buffer),
+        Some(Overlay::Why(first)) => {
+            let name = model.selected(shown.snapshot).unwrap_or_default();
+            page(&scene, &format!("why · {name}"), &why::lines(&scene, middle), *first, buffer);
+        }
+        Some(Overlay::Events(place)) => events::draw_page(&scene, *place, middle, buffer),
+        Some(Overlay::Confirm(question)) => confirm::draw(&scene, question, middle, buffer),
+        Some(Overlay::Prompt(_)) | None => {}
+    }
+    let cursor = footer::draw(&scene, layout.footer, buffer);
+    if let Some(cursor) = cursor {
+        frame.set_cursor_position(cursor);
+    }
+    clock.next_tick()
+}
+
+/// How many rows the page that lies over the screen has, without its frame.
+pub(super) fn page_rows(model: &Model, shown: &Shown<'_>) -> usize {
+    let clock = Clock::new(shown.now);
+    let layout = model.layout(model.area, shown.snapshot);
+    let scene = Scene { model, shown, clock: &clock, theme: model.theme, layout };
+    match &model.overlay {
+        Some(Overlay::Help(_)) => help::lines(&scene, layout.middle).len(),
+        Some(Overlay::Why(_)) => why::lines(&scene, layout.middle).len(),
+        Some(Overlay::Events(_) | Overlay::Confirm(_) | Overlay::Prompt(_)) | None => 0,
+    }
+}
+
+/// A page that would leave fewer columns or rows of the screen free takes them, too.
+const LEAST_MARGIN: u16 = 6;
+
+/// What every pane is drawn from.
+struct Scene<'a> {
+    model: &'a Model,
+    shown: &'a Shown<'a>,
+    clock: &'a Clock,
+    theme: Theme,
+    layout: Layout,
+}
+
+/// `wanted` of `all`, or all of it if next to nothing would be left.
+fn room(wanted: usize, all: u16) -> u16 {
+    match u16::try_from(wanted) {
+        Ok(wanted) if wanted.saturating_add(LEAST_MARGIN) <= all => wanted,
+        _ => all,
+    }
+}
+
+/// A page of text over the middle of the screen.
+fn page(scene: &Scene<'_>, title: &str, lines: &[Line<'_>], first: usize, buffer: &mut Buffer) {
+    let middle = scene.layout.middle;
+    let longest = lines.iter().map(Line::width).max().unwrap_or(0);
+    let width = room(longest + 4, middle.width);
+    let height = room(lines.len() + 2, middle.height);
+    let area = layout::centred(middle, width, height);
+    Clear.render(area, buffer);
+    frame::draw(scene.theme, area, title, "", buffer);
+    let inside = layout::inside(area);
+    let visible = usize::from(inside.height);
+    let first = first.min(lines.len().saturating_sub(visible));
+    for (y, line) in (inside.y..).zip(lines.iter().skip(first).take(visible)) {
+        buffer.set_line(inside.x + 1, y, line, inside.width.saturating_sub(1));
+    }
+    frame::hint(scene.theme, area, first, visible, lines.len(), buffer);
+}

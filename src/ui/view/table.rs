@@ -1,0 +1,289 @@
+//! The table of tasks: what state each is in, what it has used of its budget, what happens next.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
+
+use super::super::ansi::plain;
+use super::super::format::{fit, memory};
+use super::super::layout::{self, TABLE_FRAME};
+use super::super::rows::{Row, position, rows};
+use super::{Scene, frame, next};
+use crate::config::Policy;
+use crate::supervisor::core::{ExitReason, PhaseSnapshot, TaskKind, TaskSnapshot};
+
+/// Columns before the name: the marks of selection and marking.
+const MARKERS: u16 = 3;
+/// Columns between two cells.
+const GAP: u16 = 2;
+/// A longer budget is shown in numbers alone.
+const MOST_PIPS: u32 = 8;
+const NAME_WIDTHS: (u16, u16) = (4, 20);
+const NEXT_WIDTHS: (u16, u16) = (21, 29);
+const LAST_EXIT_WIDTH: u16 = 14;
+const STATE_WIDTH: u16 = 10;
+/// The heading needs it.
+const RETRIES_WIDTH: u16 = 7;
+const STATE_WIDTH_WITH_CRITICAL: u16 = 15;
+
+/// One column of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Name,
+    State,
+    Pips,
+    Retries,
+    Next,
+    Uptime,
+    Cpu,
+    Memory,
+    LastExit,
+}
+
+/// What is given up, one after the other, until the rest fits.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    /// The column leaves.
+    Leave(Column),
+    /// The column gives way to another, smaller one.
+    Replace(Column, Column),
+    /// The column gets this narrow.
+    Narrow(Column, u16),
+}
+
+const CUTS: [Cut; 9] = [
+    Cut::Leave(Column::Memory),
+    Cut::Leave(Column::Cpu),
+    Cut::Leave(Column::Uptime),
+    Cut::Leave(Column::LastExit),
+    Cut::Replace(Column::Pips, Column::Retries),
+    Cut::Leave(Column::Retries),
+    Cut::Narrow(Column::State, STATE_WIDTH),
+    Cut::Narrow(Column::Next, 10),
+    Cut::Leave(Column::Next),
+];
+
+pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
+    let snapshot = scene.shown.snapshot;
+    let rows = rows(snapshot);
+    let visible = usize::from(area.height.saturating_sub(TABLE_FRAME));
+    let selected = position(&rows, scene.model.selected.as_deref());
+    let first = layout::first_visible(scene.model.first_row, selected.unwrap_or(0), rows.len(), visible);
+    let note = match scene.model.marked.len() {
+        0 => Span::raw(""),
+        count => Span::styled(format!("{count} marked"), scene.theme.marked()),
+    };
+    frame::draw_noted(scene.theme, area, "Tasks", note, buffer);
+    frame::hint(scene.theme, area, first, visible, rows.len(), buffer);
+    let inside = layout::inside(area);
+    let columns = columns(&snapshot.tasks, inside.width);
+    headings(scene, &columns, inside, buffer);
+    for (offset, (index, row)) in (1..).zip(rows.iter().enumerate().skip(first).take(visible)) {
+        let y = inside.y + offset;
+        match row {
+            Row::Rule => frame::rule(scene.theme, area, y, "stead", buffer),
+            Row::Task(task) => {
+                let line = Rect { y, height: 1, ..inside };
+                task_row(scene, task, Some(index) == selected, &columns, line, buffer);
+            }
+        }
+    }
+}
+
+/// The columns that fit, with their widths. They depend on the config and the screen alone, so nothing jumps.
+fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(Column, u16)> {
+    let widest = |text: fn(&TaskSnapshot) -> String| {
+        let columns = tasks.iter().map(|task| text(task).width()).max().unwrap_or(0);
+        u16::try_from(columns).unwrap_or(u16::MAX)
+    };
+    let is_critical = |task: &TaskSnapshot| task.policy == Policy::Critical;
+    let numbers = widest(|task| numbers(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
+    let pips = widest(|task| pips(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
+    let mut columns = vec![
+        (Column::Name, widest(|task| task.name.clone()).clamp(NAME_WIDTHS.0, NAME_WIDTHS.1)),
+        (Column::State, if tasks.iter().any(is_critical) { STATE_WIDTH_WITH_CRITICAL } else { STATE_WIDTH }),
+        (Column::Pips, pips),
+        (Column::Next, NEXT_WIDTHS.0),
+        (Column::Uptime, 7),
+        (Column::Cpu, 5),
+        (Column::Memory, 4),
+        (Column::LastExit, LAST_EXIT_WIDTH),
+    ];
+    for cut in CUTS {
+        if needed(&columns) <= room {
+            break;
+        }
+        match cut {
+            Cut::Leave(column) => columns.retain(|(own, _)| *own != column),
+            Cut::Replace(column, other) => {
+                columns.iter_mut().filter(|(own, _)| *own == column).for_each(|own| *own = (other, numbers));
+            }
+            Cut::Narrow(column, width) => {
+                columns.iter_mut().filter(|(own, _)| *own == column).for_each(|own| own.1 = own.1.min(width));
+            }
+        }
+    }
+    spread(&mut columns, room);
+    columns
+}
+
+fn needed(columns: &[(Column, u16)]) -> u16 {
+    MARKERS + columns.iter().map(|(_, width)| width + GAP).sum::<u16>() - GAP
+}
+
+/// Gives what room is left to NEXT up to its best width, and the rest to the last column.
+fn spread(columns: &mut [(Column, u16)], room: u16) {
+    let mut spare = room.saturating_sub(needed(columns));
+    if let Some((_, width)) = columns.iter_mut().find(|(column, _)| *column == Column::Next) {
+        let more = spare.min(NEXT_WIDTHS.1.saturating_sub(*width));
+        *width += more;
+        spare -= more;
+    }
+    if let Some((Column::Next | Column::LastExit, width)) = columns.last_mut() {
+        *width += spare;
+    }
+}
+
+fn headings(scene: &Scene<'_>, columns: &[(Column, u16)], inside: Rect, buffer: &mut Buffer) {
+    let titled = |column: Column| match column {
+        Column::Name => "NAME",
+        Column::State => "STATE",
+        Column::Pips | Column::Retries => "RETRIES",
+        Column::Next => "NEXT",
+        Column::Uptime => "UPTIME",
+        Column::Cpu => "CPU",
+        Column::Memory => "MEM",
+        Column::LastExit => "LAST EXIT",
+    };
+    let cells = columns.iter().map(|&(column, width)| (column, width, Line::styled(titled(column), scene.theme.dim())));
+    set_cells(cells, Rect { height: inside.height.min(1), ..inside }, buffer);
+}
+
+fn task_row(
+    scene: &Scene<'_>,
+    task: &TaskSnapshot,
+    is_selected: bool,
+    columns: &[(Column, u16)],
+    row: Rect,
+    buffer: &mut Buffer,
+) {
+    let theme = scene.theme;
+    if is_selected {
+        buffer.set_stringn(row.x + 1, row.y, "▸", usize::from(row.width.saturating_sub(1)), theme.accent());
+    }
+    if scene.model.marked.contains(&task.name) {
+        buffer.set_stringn(row.x, row.y, "◆", usize::from(row.width), theme.marked());
+    }
+    let cells = columns.iter().map(|&(column, width)| (column, width, cell(scene, task, is_selected, column, width)));
+    set_cells(cells, row, buffer);
+    // Stead's own parts need no eyes while they are well.
+    let is_well = matches!(task.phase, PhaseSnapshot::Ready { .. });
+    if task.kind == TaskKind::Surface && is_well && !is_selected {
+        buffer.set_style(row, theme.dim());
+    }
+}
+
+fn set_cells(cells: impl Iterator<Item = (Column, u16, Line<'static>)>, row: Rect, buffer: &mut Buffer) {
+    let mut x = row.x + MARKERS;
+    for (column, width, line) in cells {
+        let room = width.min(row.right().saturating_sub(x));
+        if row.height == 0 || room == 0 {
+            return;
+        }
+        let is_number = matches!(column, Column::Uptime | Column::Cpu | Column::Memory);
+        let own = u16::try_from(line.width()).unwrap_or(u16::MAX);
+        let indent = if is_number { room.saturating_sub(own) } else { 0 };
+        buffer.set_line(x + indent, row.y, &line, room - indent);
+        x = x.saturating_add(width + GAP);
+    }
+}
+
+fn cell(scene: &Scene<'_>, task: &TaskSnapshot, is_selected: bool, column: Column, width: u16) -> Line<'static> {
+    let width = usize::from(width);
+    match column {
+        Column::Name => {
+            let style = if is_selected { scene.theme.strong() } else { Style::new() };
+            Line::styled(fit(&task.name, width), style)
+        }
+        Column::State => state(scene, task, width),
+        Column::Pips => budget(scene, task, pips(task.retries, task.max_retries)),
+        Column::Retries => budget(scene, task, numbers(task.retries, task.max_retries)),
+        Column::Next => fit_line(next::line(scene, task, width), width),
+        Column::Uptime => optional(scene, uptime(scene, task)),
+        Column::Cpu => optional(scene, task.usage.map(|usage| format!("{:.0}%", usage.cpu_percent))),
+        Column::Memory => optional(scene, task.usage.map(|usage| memory(usage.memory_bytes))),
+        Column::LastExit => last_exit(scene, task, width),
+    }
+}
+
+fn state(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
+    let (glyph, style) = scene.theme.phase(&task.phase);
+    let mut line = Line::styled(format!("{glyph} {:<8}", task.phase.word()), style);
+    if task.policy == Policy::Critical && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
+        line.push_span(Span::styled(" crit", scene.theme.dim()));
+    }
+    line
+}
+
+fn budget(scene: &Scene<'_>, task: &TaskSnapshot, text: String) -> Line<'static> {
+    match task.retries {
+        0 => Line::styled("·", scene.theme.dim()),
+        used if used >= task.max_retries => Line::styled(text, scene.theme.bad()),
+        _ => Line::styled(text, scene.theme.warning()),
+    }
+}
+
+/// `●○○○○ 1/5`; a long budget has no pips.
+fn pips(used: u32, max: u32) -> String {
+    let numbers = numbers(used, max);
+    if max > MOST_PIPS {
+        return numbers;
+    }
+    let used = used.min(max) as usize;
+    format!("{}{} {numbers}", "●".repeat(used), "○".repeat(max as usize - used))
+}
+
+fn numbers(used: u32, max: u32) -> String {
+    format!("{used}/{max}")
+}
+
+fn uptime(scene: &Scene<'_>, task: &TaskSnapshot) -> Option<String> {
+    match &task.phase {
+        PhaseSnapshot::Running { since, .. } | PhaseSnapshot::Ready { since, .. } => Some(scene.clock.span(*since)),
+        _ => None,
+    }
+}
+
+fn optional(scene: &Scene<'_>, text: Option<String>) -> Line<'static> {
+    text.map_or_else(|| Line::styled("–", scene.theme.dim()), Line::raw)
+}
+
+/// How the last run ended, with its age. Where there is little room `ago` goes first, then the reason is cut.
+fn last_exit(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
+    let Some(last) = &task.last_exit else { return optional(scene, None) };
+    let mut reason = plain(&last.reason.to_string());
+    let mut age = format!(" · {}", scene.clock.age(last.at));
+    if reason.width() + age.width() > width {
+        if let ExitReason::Signal { signal, .. } = last.reason {
+            reason = signal.to_string();
+        }
+        if reason.width() + age.width() > width {
+            age.truncate(age.len() - " ago".len());
+        }
+    }
+    let style = if last.expected { Style::new() } else { scene.theme.bad() };
+    let reason = fit(&reason, width.saturating_sub(age.width()));
+    Line::from(vec![Span::styled(reason, style), Span::styled(age, scene.theme.dim())])
+}
+
+/// A line that ends in an ellipsis if it is too long.
+fn fit_line(line: Line<'static>, width: usize) -> Line<'static> {
+    if line.width() <= width {
+        return line;
+    }
+    let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+    let style = line.spans.first().map_or(line.style, |span| line.style.patch(span.style));
+    Line::styled(fit(&text, width), style)
+}

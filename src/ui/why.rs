@@ -1,0 +1,152 @@
+//! Why a task is not running: the chain of causes in words, followed through what it waits for.
+
+use super::Shown;
+use super::ansi::{self, plain};
+use super::clock::Clock;
+use crate::supervisor::core::{AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Stage, TaskSnapshot};
+
+/// Characters of a log line that are quoted.
+const QUOTED_CHARS: usize = 200;
+
+/// What keeps one task, in sentences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cause {
+    /// How far down the chain it is; the task that was asked about is 0.
+    pub(super) depth: usize,
+    pub(super) task: String,
+    /// Follows the task's name.
+    pub(super) sentences: Vec<String>,
+}
+
+/// The chain from `task` down to what it all hangs on.
+pub(super) fn why(task: &TaskSnapshot, shown: &Shown<'_>, clock: &Clock) -> Vec<Cause> {
+    let mut chain = Chain { shown, clock, causes: Vec::new() };
+    chain.follow(task, 0);
+    chain.causes
+}
+
+struct Chain<'a> {
+    shown: &'a Shown<'a>,
+    clock: &'a Clock,
+    causes: Vec<Cause>,
+}
+
+impl Chain<'_> {
+    fn follow(&mut self, task: &TaskSnapshot, depth: usize) {
+        if self.causes.iter().any(|cause| cause.task == task.name) {
+            return;
+        }
+        let sentences = self.sentences(task);
+        self.causes.push(Cause { depth, task: task.name.clone(), sentences });
+        if let PhaseSnapshot::Waiting { blockers } = &task.phase {
+            for blocker in blockers {
+                if let Some(task) = self.shown.snapshot.task(&blocker.task) {
+                    self.follow(task, depth + 1);
+                }
+            }
+        }
+    }
+
+    fn sentences(&self, task: &TaskSnapshot) -> Vec<String> {
+        let mut sentences = vec![self.state(task)];
+        let went_wrong = task.last_exit.as_ref().filter(|last| !last.expected || task.phase == PhaseSnapshot::Done);
+        if let Some(last) = went_wrong {
+            sentences.push(self.last_exit(last));
+        }
+        let is_starting_up = matches!(task.phase, PhaseSnapshot::Running { .. });
+        if went_wrong.is_some() || is_starting_up {
+            sentences.extend(self.last_line(task));
+        }
+        if task.is_unstable() {
+            sentences.push(format!("it is unstable: {} restarts in the last hour", task.restarts_last_hour));
+        }
+        if let Some(back) = task.budget_back_at.filter(|_| task.is_live()) {
+            let left = self.clock.left_in_prose(back);
+            sentences
+                .push(format!("{} of {} retries are used; they are back in {left}", task.retries, task.max_retries));
+        }
+        if let Stage::Draining { cause, .. } = &self.shown.snapshot.stage {
+            sentences.push(format!("stead is shutting down: {}", plain(cause)));
+        }
+        sentences
+    }
+
+    fn state(&self, task: &TaskSnapshot) -> String {
+        match &task.phase {
+            PhaseSnapshot::Waiting { blockers } if blockers.is_empty() => "is about to start".to_owned(),
+            PhaseSnapshot::Waiting { blockers } => format!("is waiting for {}", listed(blockers)),
+            PhaseSnapshot::Starting { since, deadline } => {
+                let (since, left) = (self.clock.age_in_prose(*since), self.clock.left_in_prose(*deadline));
+                format!("is starting since {since}; the start has failed if it takes {left} more")
+            }
+            PhaseSnapshot::Running { since, .. } => {
+                let probe = match &task.probe {
+                    Some(probe) if !probe.passed => {
+                        let seen = self.clock.age_in_prose(probe.at);
+                        format!("its probe says {}, {seen}, {} in a row", plain(&probe.detail), tries(probe.failures))
+                    }
+                    _ => "its probe has no result yet".to_owned(),
+                };
+                format!("is running for {} and not ready: {probe}", self.clock.span_in_prose(*since))
+            }
+            PhaseSnapshot::Ready { since, .. } => {
+                format!("is ready: run {}, for {}; nothing keeps it", task.run, self.clock.span_in_prose(*since))
+            }
+            PhaseSnapshot::Stopping { kill_at, killed, then, .. } => {
+                let end = match killed {
+                    true => "it was killed and has not ended yet".to_owned(),
+                    false => format!("it is killed in {}", self.clock.left_in_prose(*kill_at)),
+                };
+                let then = match then {
+                    AfterStop::Stay => "",
+                    AfterStop::Restart => ", then a new run starts",
+                    AfterStop::Retry => ", then its policy decides",
+                };
+                format!("is stopping: {end}{then}")
+            }
+            PhaseSnapshot::Backoff { attempt, retry_at, .. } => {
+                let left = self.clock.left_in_prose(*retry_at);
+                format!("is in backoff: retry {attempt} of {} in {left}", task.max_retries)
+            }
+            PhaseSnapshot::Stopped => "was stopped, and stays so until s starts it".to_owned(),
+            PhaseSnapshot::Done => "is done: its policy does not start it again".to_owned(),
+            PhaseSnapshot::Failed { reason } => format!("has failed: {}; r tries again", plain(reason)),
+        }
+    }
+
+    fn last_exit(&self, last: &LastExit) -> String {
+        let how = match &last.reason {
+            ExitReason::Code { code } => format!("exited with code {code}"),
+            ExitReason::Signal { .. } => format!("was ended by {}", last.reason),
+            ExitReason::Finished => "finished".to_owned(),
+            ExitReason::Panic { .. } => plain(&last.reason.to_string()).replacen("panic:", "panicked:", 1),
+            ExitReason::Error { .. } => format!("failed: {}", plain(&last.reason.to_string())),
+            ExitReason::Aborted => "was aborted".to_owned(),
+            ExitReason::StartFailed { .. } => format!("could not start: {}", plain(&last.reason.to_string())),
+            ExitReason::StartTimeout { .. } => format!("could not start: {}", last.reason),
+            ExitReason::NotReady { .. } => format!("was given up, {}", plain(&last.reason.to_string())),
+        };
+        format!("its last run {how}, {}", self.clock.age_in_prose(last.at))
+    }
+
+    fn last_line(&self, task: &TaskSnapshot) -> Option<String> {
+        let line = (self.shown.last_line)(&task.name)?;
+        let text = plain(&ansi::parse(&line.bytes).text);
+        let quoted: String = text.chars().take(QUOTED_CHARS).collect();
+        let ellipsis = if quoted.len() < text.len() { "…" } else { "" };
+        (!quoted.is_empty()).then(|| format!("its last line was “{quoted}{ellipsis}”"))
+    }
+}
+
+/// `db to be ready and migrate to succeed`
+fn listed(blockers: &[Blocker]) -> String {
+    let each: Vec<String> = blockers.iter().map(|blocker| format!("{} {}", blocker.task, blocker.condition)).collect();
+    each.join(" and ")
+}
+
+fn tries(failures: u32) -> String {
+    match failures {
+        1 => "1 failed try".to_owned(),
+        _ => format!("{failures} failed tries"),
+    }
+}

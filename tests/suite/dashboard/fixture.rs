@@ -1,0 +1,358 @@
+//! One project with a task in every kind of trouble, two hours and fourteen minutes after its start.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::text::Span;
+use stead::config::{Condition, OnExhausted, Policy, Signal};
+use stead::kernel::{EventRecord, LogLine, Stream};
+use stead::supervisor::core::{
+    AfterStop, Blocker, ExitReason, LastExit, Notice, NoticeKind, Origin, PhaseSnapshot, ProbeSnapshot, Snapshot,
+    Stage, TaskKind, TaskSnapshot, Uptime, Usage,
+};
+use stead::ui::{Effect, Input, Model, Shown, Theme, update, view};
+
+/// `now` of every screen, on the supervisor's clock.
+pub(crate) const NOW: Uptime = Uptime(Duration::from_millis(8_040_200));
+/// The same on the wall: 2026-11-23 12:03:21 UTC.
+const NOW_ON_THE_WALL: i64 = 1_795_435_401;
+
+/// The dashboard with all that it shows.
+pub(crate) struct Dashboard {
+    pub(crate) model: Model,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) events: Vec<Arc<EventRecord>>,
+    pub(crate) logs: BTreeMap<String, Vec<Arc<LogLine>>>,
+    pub(crate) now: Uptime,
+    size: (u16, u16),
+}
+
+impl Dashboard {
+    /// The fixture with the task `api` selected.
+    pub(crate) fn new(width: u16, height: u16) -> Self {
+        let mut dashboard = Self {
+            model: Model::new(Theme::default()),
+            snapshot: snapshot(),
+            events: events(),
+            logs: logs(),
+            now: NOW,
+            size: (width, height),
+        };
+        dashboard.input(Input::Resize(width, height));
+        dashboard.press("jj");
+        dashboard
+    }
+
+    /// Without colours.
+    pub(crate) fn without_color(mut self) -> Self {
+        let (width, height) = self.size;
+        self.model = Model::new(Theme { color: false });
+        self.input(Input::Resize(width, height));
+        self.press("jj");
+        self
+    }
+
+    /// Half-way through a graceful drain.
+    pub(crate) fn draining(mut self) -> Self {
+        let cause = "asked by terminal".to_owned();
+        self.snapshot.stage = Stage::Draining { cause, fatal: false, deadline: in_millis(6_200) };
+        for task in &mut self.snapshot.tasks {
+            task.phase = match task.name.as_str() {
+                "db" | "gateway" => task.phase.clone(),
+                "api" => stopping(2_100, 4_600, false),
+                "assets" => stopping(3_800, 0, true),
+                _ => PhaseSnapshot::Stopped,
+            };
+            task.budget_back_at = None;
+            task.usage = task.usage.filter(|_| task.is_live());
+        }
+        self
+    }
+
+    pub(crate) fn resize(&mut self, width: u16, height: u16) {
+        self.size = (width, height);
+        self.input(Input::Resize(width, height));
+    }
+
+    /// Presses one key for each character.
+    pub(crate) fn press(&mut self, keys: &str) -> Vec<Effect> {
+        keys.chars().flat_map(|c| self.key(KeyCode::Char(c))).collect()
+    }
+
+    pub(crate) fn key(&mut self, code: KeyCode) -> Vec<Effect> {
+        self.input(Input::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    }
+
+    pub(crate) fn control(&mut self, c: char) -> Vec<Effect> {
+        self.input(Input::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL)))
+    }
+
+    pub(crate) fn input(&mut self, input: Input) -> Vec<Effect> {
+        let effects = self.with_shown(|model, shown| update(model, input, shown));
+        let changed = self.with_shown(|model, shown| update(model, Input::Changed, shown));
+        assert_eq!(changed, [], "a change of what is shown asks for nothing");
+        effects
+    }
+
+    /// The screen, and when something of it changes by itself.
+    pub(crate) fn draw(&mut self) -> (Buffer, Option<Duration>) {
+        let (width, height) = self.size;
+        self.with_shown(|model, shown| {
+            let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
+            let mut tick = None;
+            let frame = terminal.draw(|frame| tick = view(model, shown, frame)).expect("a frame");
+            (frame.buffer.clone(), tick)
+        })
+    }
+
+    /// The screen as text.
+    pub(crate) fn text(&mut self) -> String {
+        let (buffer, _) = self.draw();
+        (0..buffer.area.height).map(|y| row(&buffer, y).trim_end().to_owned() + "\n").collect()
+    }
+
+    fn with_shown<T>(&mut self, f: impl FnOnce(&mut Model, &Shown<'_>) -> T) -> T {
+        let selected = self.model.selected(&self.snapshot).unwrap_or_default().to_owned();
+        let none = Vec::new();
+        let logs = &self.logs;
+        let shown = Shown {
+            project: "shop",
+            snapshot: &self.snapshot,
+            events: &self.events,
+            log: logs.get(&selected).unwrap_or(&none),
+            last_line: &|task| logs.get(task)?.last().cloned(),
+            zone: &TimeZone::UTC,
+            now: self.now,
+        };
+        f(&mut self.model, &shown)
+    }
+}
+
+/// One row as text. The cell behind a wide character holds nothing.
+fn row(buffer: &Buffer, y: u16) -> String {
+    let mut text = String::new();
+    let mut x = 0;
+    while x < buffer.area.width {
+        let symbol = buffer[(x, y)].symbol();
+        text.push_str(symbol);
+        x += Span::raw(symbol).width().max(1) as u16;
+    }
+    text
+}
+
+/// So long ago on the supervisor's clock.
+fn ago(seconds: u64) -> Uptime {
+    Uptime(NOW.0.saturating_sub(Duration::from_secs(seconds)))
+}
+
+fn in_millis(millis: u64) -> Uptime {
+    Uptime(NOW.0 + Duration::from_millis(millis))
+}
+
+fn wall(seconds_ago: i64) -> Timestamp {
+    Timestamp::from_second(NOW_ON_THE_WALL - seconds_ago).expect("a time in range")
+}
+
+fn stopping(since_millis: u64, until_millis: u64, killed: bool) -> PhaseSnapshot {
+    let since = Uptime(NOW.0.saturating_sub(Duration::from_millis(since_millis)));
+    PhaseSnapshot::Stopping { since, kill_at: in_millis(until_millis), killed, then: AfterStop::Stay, pid: Some(4121) }
+}
+
+fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
+    TaskSnapshot {
+        name: name.to_owned(),
+        kind: TaskKind::Process,
+        about: about.to_owned(),
+        policy: Policy::OnFailure,
+        on_exhausted: OnExhausted::Hold,
+        phase,
+        run: 1,
+        retries: 0,
+        max_retries: 5,
+        initial_backoff: Duration::from_millis(500),
+        max_backoff: Duration::from_secs(30),
+        budget_back_at: None,
+        restarts: 0,
+        restarts_last_hour: 0,
+        last_exit: None,
+        exits: BTreeMap::new(),
+        probe: None,
+        usage: None,
+        address: None,
+    }
+}
+
+fn exited(run: u64, reason: ExitReason, seconds_ago: u64, ran_for: u64) -> Option<LastExit> {
+    let expected = reason == ExitReason::Code { code: 0 };
+    Some(LastExit { run, reason, expected, at: ago(seconds_ago), ran_for: Duration::from_secs(ran_for) })
+}
+
+fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
+    Some(Usage { processes, cpu_percent, memory_bytes: mebibytes << 20 })
+}
+
+fn snapshot() -> Snapshot {
+    let blocker = Blocker { task: "assets".to_owned(), condition: Condition::Success, state: "running" };
+    let segv = ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
+    let port = ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
+    let tasks = vec![
+        TaskSnapshot {
+            policy: Policy::Critical,
+            usage: usage(7, 2.0, 180),
+            probe: probe(true, "accepts connections on 127.0.0.1:5432", 1),
+            ..task("db", "postgres -D data", PhaseSnapshot::Ready { since: ago(8_040), pid: Some(4102) })
+        },
+        TaskSnapshot {
+            policy: Policy::Never,
+            last_exit: exited(1, ExitReason::Code { code: 0 }, 8_034, 3),
+            ..task("migrate", "sqlx migrate run", PhaseSnapshot::Done)
+        },
+        TaskSnapshot {
+            run: 2,
+            retries: 1,
+            restarts: 1,
+            restarts_last_hour: 1,
+            budget_back_at: Some(in_millis(192_000)),
+            last_exit: exited(1, ExitReason::Code { code: 1 }, 109, 720),
+            probe: probe(true, "http 200 in 3 ms", 2),
+            usage: usage(3, 11.0, 96),
+            ..task("api", "cargo run -p api", PhaseSnapshot::Ready { since: ago(108), pid: Some(4121) })
+        },
+        TaskSnapshot {
+            run: 6,
+            retries: 5,
+            restarts: 5,
+            restarts_last_hour: 5,
+            last_exit: exited(6, segv, 40, 1),
+            ..task("worker", "./worker --queue mail", failed("5 retries spent: SIGSEGV (core dumped)"))
+        },
+        TaskSnapshot {
+            run: 1,
+            probe: probe(false, "connection refused", 1),
+            usage: usage(2, 21.0, 410),
+            ..task("assets", "npm run watch", PhaseSnapshot::Running { since: ago(9), pid: Some(4388) })
+        },
+        TaskSnapshot { run: 0, ..task("mailer", "node mailer.js", PhaseSnapshot::Waiting { blockers: vec![blocker] }) },
+        TaskSnapshot { last_exit: exited(1, ExitReason::Code { code: 0 }, 600, 61), ..stopped("docs") },
+        surface("gateway", "routes requests", Policy::Critical, PhaseSnapshot::Ready { since: ago(8_040), pid: None }),
+        TaskSnapshot {
+            retries: 3,
+            restarts: 3,
+            restarts_last_hour: 3,
+            last_exit: exited(3, port, 1, 0),
+            address: Some("http://127.0.0.1:7070".to_owned()),
+            ..surface("web", "browser page and API", Policy::Always, backoff())
+        },
+    ];
+    Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks, channels: Vec::new() }
+}
+
+fn failed(reason: &str) -> PhaseSnapshot {
+    PhaseSnapshot::Failed { reason: reason.to_owned() }
+}
+
+fn backoff() -> PhaseSnapshot {
+    let since = Uptime(NOW.0.saturating_sub(Duration::from_millis(1_200)));
+    PhaseSnapshot::Backoff { attempt: 3, since, retry_at: in_millis(800) }
+}
+
+fn stopped(name: &str) -> TaskSnapshot {
+    task(name, "mdbook serve", PhaseSnapshot::Stopped)
+}
+
+fn surface(name: &str, about: &str, policy: Policy, phase: PhaseSnapshot) -> TaskSnapshot {
+    TaskSnapshot { kind: TaskKind::Surface, policy, on_exhausted: OnExhausted::Fatal, ..task(name, about, phase) }
+}
+
+fn probe(passed: bool, detail: &str, seconds_ago: u64) -> Option<ProbeSnapshot> {
+    let failures = if passed { 0 } else { 4 };
+    Some(ProbeSnapshot { passed, detail: detail.to_owned(), at: ago(seconds_ago), failures })
+}
+
+fn events() -> Vec<Arc<EventRecord>> {
+    let second = Duration::from_secs(1);
+    let retry = |attempt, millis| NoticeKind::Backoff { attempt, max_retries: 5, wait: Duration::from_millis(millis) };
+    let segv = || ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
+    let port = || ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
+    let restart = NoticeKind::Requested { asked: "restart docs".to_owned(), origin: Origin("web".to_owned()) };
+    let waiting = NoticeKind::Waiting { dependency: "assets".to_owned(), condition: Condition::Success };
+    [
+        (8_040_u32, "db", NoticeKind::Started { run: 1, pid: Some(4102), address: None }),
+        (8_037, "migrate", NoticeKind::Started { run: 1, pid: Some(4110), address: None }),
+        (8_034, "migrate", NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 0 }, after: 3 * second }),
+        (8_034, "migrate", NoticeKind::Done),
+        (600, "docs", restart),
+        (109, "api", NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 1 }, after: 720 * second }),
+        (109, "api", retry(1, 500)),
+        (108, "api", NoticeKind::Started { run: 2, pid: Some(4121), address: None }),
+        (106, "api", NoticeKind::Ready { run: 2, after: 2 * second }),
+        (40, "worker", NoticeKind::Exited { run: 6, reason: segv(), after: second }),
+        (40, "worker", NoticeKind::Exhausted { limit: "5 retries".to_owned() }),
+        (40, "worker", NoticeKind::Failed { reason: "5 retries spent: SIGSEGV (core dumped)".to_owned() }),
+        (9, "mailer", waiting),
+        (1, "web", NoticeKind::Exited { run: 3, reason: port(), after: Duration::from_millis(12) }),
+        (1, "web", retry(3, 2_000)),
+    ]
+    .into_iter()
+    .zip(1..)
+    .map(|((seconds_ago, task, kind), number)| {
+        let text = kind.to_string();
+        let notice = Notice { task: Some(task.to_owned()), kind };
+        Arc::new(EventRecord { number, at: wall(seconds_ago.into()), uptime: ago(seconds_ago.into()), notice, text })
+    })
+    .collect()
+}
+
+/// Lines as a task writes them: so many seconds ago, by this run.
+pub(crate) fn log(lines: &[(i64, u64, &str)]) -> Vec<Arc<LogLine>> {
+    let line = |(index, &(seconds_ago, run, text)): (usize, &(i64, u64, &str))| {
+        Arc::new(LogLine {
+            number: index as u64 + 1,
+            at: wall(seconds_ago),
+            run,
+            stream: Stream::Stdout,
+            bytes: text.as_bytes().to_vec(),
+            cut: false,
+        })
+    };
+    lines.iter().enumerate().map(line).collect()
+}
+
+fn logs() -> BTreeMap<String, Vec<Arc<LogLine>>> {
+    let info = "\x1b[32m INFO\x1b[0m";
+    let warn = "\x1b[33m WARN\x1b[0m";
+    let error = "\x1b[31mERROR\x1b[0m";
+    let api = [
+        (112, 1, format!("{warn} pool: connection 7 lost")),
+        (110, 1, format!("{error} pool: no connection left")),
+        (109, 1, "thread 'main' panicked at src/pool.rs:88: pool is empty".to_owned()),
+        (108, 2, format!("{info} listening on 127.0.0.1:8080")),
+        (106, 2, format!("{info} GET /health 200 in 3 ms")),
+        (61, 2, format!("{info} GET /cart 200 in 12 ms")),
+        (
+            44,
+            2,
+            format!(
+                "{warn} slow query: select * from orders where customer = $1 and state in ('open', 'paid') order by id took 1204 ms"
+            ),
+        ),
+        (31, 2, "loading catalogue   3%\rloading catalogue  58%\rloading catalogue 100%".to_owned()),
+        (12, 2, format!("{info} POST /orders 201 in 31 ms, héllo 日本語 🚀")),
+        (2, 2, format!("{info} GET /health 200 in 3 ms")),
+    ];
+    let api: Vec<_> = api.iter().map(|(ago, run, text)| (*ago, *run, text.as_str())).collect();
+    [
+        ("api", log(&api)),
+        ("worker", log(&[(41, 6, "connected to queue mail"), (40, 6, "\x1b[31mfatal:\x1b[0m bad frame 0x1f")])),
+        ("assets", log(&[(9, 1, "webpack 5.99 compiling…")])),
+    ]
+    .map(|(name, lines)| (name.to_owned(), lines))
+    .into()
+}

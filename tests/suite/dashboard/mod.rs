@@ -1,0 +1,6 @@
+//! The dashboard, screen by screen, over one fixture: the states of every kind at once.
+
+mod fixture;
+mod picture;
+mod properties;
+mod screens;

@@ -1,0 +1,95 @@
+//! Every screen at three sizes, as text.
+
+use ratatui::crossterm::event::KeyCode;
+
+use super::fixture::Dashboard;
+
+const SIZES: [(u16, u16); 3] = [(120, 30), (80, 24), (40, 12)];
+
+/// Draws a screen at every size and compares it with its picture in `tests/suite/snapshots`.
+fn check(name: &str, prepare: impl Fn(Dashboard) -> Dashboard) {
+    for (width, height) in SIZES {
+        let mut dashboard = prepare(Dashboard::new(width, height));
+        insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), dashboard.text());
+        });
+    }
+}
+
+/// The fixture after these keys.
+fn after(keys: &'static str) -> impl Fn(Dashboard) -> Dashboard {
+    move |mut dashboard| {
+        dashboard.press(keys);
+        dashboard
+    }
+}
+
+#[test]
+fn the_main_screen_shows_who_is_in_trouble_and_what_comes_next() {
+    check("main", after(""));
+}
+
+#[test]
+fn the_log_can_have_the_whole_screen() {
+    check("zoom", after("z"));
+}
+
+#[test]
+fn the_help_shows_every_key() {
+    check("help", after("?"));
+}
+
+#[test]
+fn quitting_asks_while_something_runs() {
+    check("confirm", after("q"));
+}
+
+#[test]
+fn why_follows_the_chain_of_causes() {
+    check("why", after("jjjw"));
+}
+
+#[test]
+fn the_timeline_shows_all_tasks() {
+    check("events", after("e"));
+}
+
+#[test]
+fn a_drain_shows_what_is_left_and_when_it_is_killed() {
+    check("draining", Dashboard::draining);
+}
+
+#[test]
+fn a_search_is_counted_while_it_is_typed() {
+    check("search", after("z/get"));
+}
+
+#[test]
+fn a_bad_pattern_is_told_in_the_prompt() {
+    check("bad_pattern", after("/[a-"));
+}
+
+#[test]
+fn a_filter_leaves_only_lines_that_match() {
+    check("filter", |mut dashboard| {
+        dashboard.press("FGET");
+        dashboard.key(KeyCode::Enter);
+        dashboard
+    });
+}
+
+#[test]
+fn marked_tasks_are_counted() {
+    check("marked", after("  "));
+}
+
+#[test]
+fn without_color_glyphs_and_words_stay() {
+    let mut dashboard = Dashboard::new(120, 30).without_color();
+    let (buffer, _) = dashboard.draw();
+    for cell in &buffer.content {
+        let plain = (ratatui::style::Color::Reset, ratatui::style::Color::Reset);
+        assert_eq!((cell.fg, cell.bg), plain, "{cell:?}");
+    }
+    assert_eq!(dashboard.text(), Dashboard::new(120, 30).text());
+}
