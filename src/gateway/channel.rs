@@ -39,16 +39,6 @@ impl Channel {
     }
 }
 
-#[cfg(test)]
-impl Channel {
-    /// Stands in for the gateway: answers every request as `answer` says, until the surface's end is gone.
-    pub(crate) async fn answer_with(mut self, mut answer: impl FnMut(Request) -> Result<(), Refusal>) {
-        while let Some(ask) = self.requests.recv().await {
-            let _ = ask.answer.send(answer(ask.request));
-        }
-    }
-}
-
 /// The surface's end of a conversation.
 #[derive(Debug)]
 pub struct ChannelClient {

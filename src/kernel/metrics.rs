@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
     use crate::kernel::sample::{at, process, ready, snapshot};
-    use crate::supervisor::core::{ChannelSnapshot, Origin};
+    use crate::supervisor::core::{AfterStop, ChannelSnapshot, Origin};
 
     /// The samples of a page by series, after checking that every one belongs to a family that is described.
     fn samples(text: &str) -> BTreeMap<&str, f64> {
@@ -215,6 +215,7 @@ mod tests {
             PhaseSnapshot::Starting { since: at(0), deadline: at(1) },
             PhaseSnapshot::Running { since: at(0), pid: None },
             ready(0),
+            PhaseSnapshot::Stopping { since: at(0), kill_at: at(1), killed: false, then: AfterStop::Stay, pid: None },
             PhaseSnapshot::Backoff { attempt: 1, since: at(0), retry_at: at(1) },
             PhaseSnapshot::Stopped,
             PhaseSnapshot::Done,

@@ -9,3 +9,4 @@ mod core;
 mod dashboard;
 mod driver;
 mod tidy;
+mod web;

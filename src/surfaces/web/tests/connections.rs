@@ -123,33 +123,19 @@ async fn aborted_tasks_leave_no_connection_behind() {
 
 #[tokio::test]
 async fn a_run_that_ends_finishes_what_it_is_answering() {
-    let (handle, _backend) = kernel(Instant::now(), LogHub::default());
-    let web = config("127.0.0.1:0", None);
-    let context = context(handle, &web);
-    let shutdown = context.shutdown.clone();
-    let run = Web::new(web).start(context).await.unwrap();
-    let address = run.address.unwrap().strip_prefix("http://").unwrap().to_owned();
-    let (entered, mut enters) = mpsc::channel(1);
-    let (release, released) = std::sync::mpsc::channel::<()>();
-    let channel = run.channel.unwrap();
-    let gateway = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(channel.answer_with(|_| {
-            entered.try_send(()).unwrap();
-            released.recv().unwrap();
-            Ok(())
-        }));
-    });
-
-    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let site = Site::new().await;
+    let hesitation = CancellationToken::new();
+    site.supervisor.lock().unwrap().hesitation = Some(hesitation.clone());
+    let mut stream = site.connect().await;
     stream.write_all(b"POST /api/v1/tasks/web/restart HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-    within(enters.recv()).await.unwrap();
-    shutdown.cancel();
-    release.send(()).unwrap();
+    within(async {
+        while site.asked().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    site.shutdown.cancel();
+    hesitation.cancel();
     assert_eq!(Answer::read(&mut stream).await.status, 202);
-    for task in run.tasks {
-        within(task).await.unwrap().unwrap();
-    }
-    drop(stream);
-    gateway.join().unwrap();
+    site.end().await;
 }

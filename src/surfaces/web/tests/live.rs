@@ -79,7 +79,7 @@ impl Stream {
 impl Site {
     fn record(&self, kind: NoticeKind) {
         let notice = Notice { task: Some("api".into()), kind };
-        self.backend.journal.record(notice, at(0), Timestamp::now());
+        self.journal.record(notice, at(0), Timestamp::now());
     }
 }
 
@@ -166,7 +166,7 @@ async fn one_stream_too_many_is_refused_and_its_place_comes_back() {
     }
     assert_eq!(site.get("/api/v1/events").await.problem(), 503);
     assert_eq!(site.get("/api/v1/snapshot").await.status, 200);
-    let mut lookers = site.backend.lookers.watch();
+    let mut lookers = site.lookers.watch();
     within(lookers.wait_for(|count| *count == STREAMS)).await.unwrap();
     drop(streams.pop());
     within(lookers.wait_for(|count| *count == STREAMS - 1)).await.unwrap();

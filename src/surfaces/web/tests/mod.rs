@@ -12,29 +12,41 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::config::{Config, DrainConfig, LogsConfig};
+use crate::gateway::Gateway;
 use crate::kernel::sample::{process, ready, snapshot};
-use crate::kernel::{Backend, KernelHandle, LogHub, kernel};
-use crate::supervisor::core::{Refusal, Request, Snapshot};
+use crate::kernel::{Backend, Journal, KernelHandle, LogHub, Lookers, kernel};
+use crate::supervisor::core::{Origin, Refusal, Request, Snapshot};
 
 /// What a test waits for comes long before this, or never.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A web surface that runs.
+/// A web surface that runs, registered with a gateway.
 struct Site {
     address: SocketAddr,
-    backend: Backend,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    journal: Journal,
+    lookers: Lookers,
     dist: ActiveWebDist,
     shutdown: CancellationToken,
     tasks: Vec<JoinHandle<anyhow::Result<()>>>,
-    /// Every request that reached the supervisor.
-    asked: Arc<Mutex<Vec<Request>>>,
-    /// What the next requests are answered with.
-    refusal: Arc<Mutex<Option<Refusal>>>,
+    supervisor: Arc<Mutex<Supervisor>>,
+}
+
+/// What stands in for the supervisor.
+#[derive(Debug, Default)]
+struct Supervisor {
+    /// Every request that it got.
+    asked: Vec<(Request, Origin)>,
+    /// What it refuses requests with; none: it takes them.
+    refusal: Option<Refusal>,
+    /// Requests are answered once this is cancelled, if there is one.
+    hesitation: Option<CancellationToken>,
 }
 
 fn config(listen: &str, dist: Option<PathBuf>) -> WebConfig {
@@ -71,30 +83,43 @@ impl Site {
     }
 
     async fn start(web: WebConfig) -> Self {
-        let (handle, backend) = kernel(Instant::now(), LogHub::default());
-        backend.snapshot.send_replace(Arc::new(snapshot(1, vec![process("api", ready(0))])));
-        let context = context(handle, &web);
+        let (kernel, backend) = kernel(Instant::now(), LogHub::default());
+        let Backend { snapshot: snapshots, mut requests, journal, lookers, .. } = backend;
+        snapshots.send_replace(Arc::new(snapshot(1, vec![process("api", ready(0))])));
+        let (gateway, register) = Gateway::new(kernel.clone());
+        tokio::spawn(gateway.run(CancellationToken::new()));
+
+        let context = context(kernel, &web);
         let (dist, shutdown) = (context.web_dist.clone(), context.shutdown.clone());
         let run = Web::new(web).start(context).await.unwrap();
         let address = run.address.unwrap().strip_prefix("http://").unwrap().parse().unwrap();
-        let (asked, refusal) = (Arc::default(), Arc::default());
-        tokio::spawn(run.channel.unwrap().answer_with({
-            let (asked, refusal) = (Arc::clone(&asked), Arc::clone(&refusal));
-            move |request| {
-                let (asked, refusal): (&Mutex<Vec<Request>>, &Mutex<Option<Refusal>>) = (&asked, &refusal);
-                asked.lock().unwrap().push(request);
-                refusal.lock().unwrap().clone().map_or(Ok(()), Err)
+        register.register(run.channel.unwrap()).await.unwrap();
+
+        let supervisor = Arc::new(Mutex::new(Supervisor::default()));
+        let answering = Arc::clone(&supervisor);
+        tokio::spawn(async move {
+            while let Some(asked) = requests.recv().await {
+                let (refusal, hesitation) = {
+                    let mut supervisor = answering.lock().unwrap();
+                    supervisor.asked.push((asked.request, asked.origin));
+                    (supervisor.refusal.clone(), supervisor.hesitation.clone())
+                };
+                if let Some(hesitation) = hesitation {
+                    hesitation.cancelled().await;
+                }
+                asked.answer.send(refusal.map_or(Ok(()), Err)).unwrap();
             }
-        }));
-        Self { address, backend, dist, shutdown, tasks: run.tasks, asked, refusal }
+        });
+        Self { address, snapshots, journal, lookers, dist, shutdown, tasks: run.tasks, supervisor }
     }
 
     fn show(&self, snapshot: Snapshot) {
-        self.backend.snapshot.send_replace(Arc::new(snapshot));
+        self.snapshots.send_replace(Arc::new(snapshot));
     }
 
+    /// What reached the supervisor.
     fn asked(&self) -> Vec<Request> {
-        self.asked.lock().unwrap().clone()
+        self.supervisor.lock().unwrap().asked.iter().map(|(request, _)| request.clone()).collect()
     }
 
     async fn connect(&self) -> TcpStream {

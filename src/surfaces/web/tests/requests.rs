@@ -1,8 +1,11 @@
 //! What is asked, and what it is answered with.
 
+use jiff::Timestamp;
+
 use super::*;
+use crate::gateway::CHANNEL_EVENTS;
 use crate::kernel::sample::at;
-use crate::supervisor::core::{PhaseSnapshot, Stage};
+use crate::supervisor::core::{Notice, NoticeKind, PhaseSnapshot, Stage};
 
 #[tokio::test]
 async fn the_snapshot_comes_with_what_a_client_needs() {
@@ -25,6 +28,7 @@ async fn start_stop_and_restart_reach_the_supervisor() {
     }
     let name = || "api".to_owned();
     assert_eq!(site.asked(), [Request::Start(name()), Request::Stop(name()), Request::Restart(name())]);
+    assert_eq!(site.supervisor.lock().unwrap().asked[0].1, Origin("web".into()));
 }
 
 #[tokio::test]
@@ -38,11 +42,28 @@ async fn a_refusal_is_a_problem_with_its_reason() {
         (Refusal::Draining, 409, "draining"),
         (Refusal::Unavailable, 503, "unavailable"),
     ] {
-        *site.refusal.lock().unwrap() = Some(refusal.clone());
+        site.supervisor.lock().unwrap().refusal = Some(refusal.clone());
         let answer = site.post("/api/v1/tasks/api/restart").await;
         assert_eq!(answer.problem(), status);
         assert_eq!((&answer.json()["refusal"], &answer.json()["detail"]), (&word.into(), &refusal.to_string().into()));
     }
+}
+
+#[tokio::test]
+async fn events_that_nobody_looks_at_do_not_cost_the_web_its_channel() {
+    let site = Site::new().await;
+    for _ in 0..2 * CHANNEL_EVENTS {
+        site.journal.record(Notice { task: None, kind: NoticeKind::Done }, at(0), Timestamp::now());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(site.post("/api/v1/tasks/api/restart").await.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_that_does_not_answer_is_not_waited_for_forever() {
+    let site = Site::new().await;
+    site.supervisor.lock().unwrap().hesitation = Some(CancellationToken::new());
+    assert_eq!(site.post("/api/v1/tasks/api/restart").await.problem(), 504);
 }
 
 #[tokio::test]
