@@ -1,1 +1,152 @@
-//! Arguments and subcommands.
+//! Arguments and subcommands, one file each.
+//!
+//! This module parses, dispatches, and turns errors into one message and an exit code. What a subcommand does
+//! is its own file's matter.
+
+mod check;
+mod demo;
+mod init;
+mod launch;
+mod schema;
+mod state_dir;
+mod up;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+
+/// The exit code of a bad command line or a bad configuration: nothing was started.
+pub const EXIT_USAGE: u8 = 2;
+
+const AFTER_HELP: &str = "\
+Examples:
+  stead                     run everything in stead.toml, with the dashboard
+  stead up api              run api and all it depends on
+  stead up --plain | cat    one line per event and per line of output
+  stead init && stead check write a first stead.toml, and see whether it is right
+
+Exit codes:
+    0   everything ended in good order
+    1   fatal: a critical task exited, or a spent retry budget ended everything
+    2   bad usage or configuration; nothing was started
+  130   a second signal cut the ordered stop short";
+
+#[derive(Debug, Parser)]
+#[command(name = "stead", version, after_help = AFTER_HELP)]
+#[command(about = "Keeps everything a project needs running, and shows exactly why when it is not.")]
+struct Cli {
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    up: up::UpArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the tasks (also without a subcommand)
+    Up(up::UpArgs),
+    /// Run a demonstration that needs no file
+    Demo(demo::DemoArgs),
+    /// Say whether the configuration is right, and start nothing
+    Check,
+    /// Print the JSON Schema of stead.toml, for editors
+    Schema,
+    /// Write a first stead.toml, from a Procfile or package.json when there is one
+    Init,
+}
+
+/// Which configuration file is meant; every subcommand understands it.
+#[derive(Debug, Clone, Default, Args)]
+struct FileArgs {
+    /// The configuration file [default: the nearest stead.toml, from here upwards]
+    #[arg(short, long, value_name = "FILE", global = true)]
+    file: Option<PathBuf>,
+}
+
+impl FileArgs {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    ///
+    /// See [`Config::load`]; or the working directory is gone.
+    fn load(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.file.as_deref(), &std::env::current_dir()?)?)
+    }
+
+    fn path(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new(crate::config::FILE_NAME))
+    }
+}
+
+impl Cli {
+    /// What belongs to `up` may be written without it, but not before another subcommand, which would ignore it.
+    fn checked(self) -> Result<Self, clap::Error> {
+        if self.command.is_some() && self.up != up::UpArgs::default() {
+            let message = "only -f FILE can stand before a subcommand; put the rest after it";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(self)
+    }
+}
+
+/// Runs what the arguments ask for. The first of them is the program's own name.
+///
+/// A subcommand that fails has started nothing; one that has started something says by its exit code how
+/// that ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments).and_then(Cli::checked) {
+        Ok(cli) => cli,
+        Err(error) => return told_by_clap(&error),
+    };
+    let result = match cli.command {
+        None => up::run(&cli.file, &cli.up),
+        Some(Command::Up(args)) => up::run(&cli.file, &args),
+        Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Check) => check::run(&cli.file),
+        Some(Command::Schema) => schema::run(),
+        Some(Command::Init) => init::run(&cli.file),
+    };
+    result.unwrap_or_else(|error| tell(&error))
+}
+
+/// Help and version are no errors, and go to standard output.
+fn told_by_clap(error: &clap::Error) -> ExitCode {
+    // As in `tell`.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS }
+}
+
+/// Says on standard error what went wrong, once. Where a configuration is wrong, that is all of its mistakes.
+fn tell(error: &anyhow::Error) -> ExitCode {
+    let mut text = format!("stead: {error:#}");
+    if let Some(config) = error.downcast_ref::<ConfigError>() {
+        let details = config.details(shows_colour(&io::stderr()));
+        let gap = if details.is_empty() { "" } else { "\n\n" };
+        text = format!("{details}{gap}stead: {}; nothing was started", config.summary());
+    }
+    // Nobody is left to tell when standard error is gone; the code still says it.
+    let _ = writeln!(io::stderr(), "{text}");
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// Whether colour is understood and wanted there: <https://no-color.org>.
+fn shows_colour(output: &impl IsTerminal) -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    output.is_terminal() && set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Writes a command's result to standard output. A reader that has gone away has seen what it wanted.
+fn print(text: &str) -> io::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -3,17 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 /// A Unix signal, shown and written by its name (`SIGTERM`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
-#[schemars(with = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Signal(i32);
 
 impl Signal {
     /// The polite request to end: the default of `stop.signal`.
     pub const TERM: Self = Self(nix::sys::signal::SIGTERM as i32);
+    /// What lets a stopped process go on.
+    pub const CONT: Self = Self(nix::sys::signal::SIGCONT as i32);
     /// The end that can't be refused.
     pub const KILL: Self = Self(nix::sys::signal::SIGKILL as i32);
 

@@ -3,7 +3,7 @@
 //! The bytes themselves go to the task's log file (see `process::output`); this is only what a face shows live.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -29,7 +29,7 @@ pub enum Stream {
 /// One line that a task wrote, as raw bytes without its line end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogLine {
-    /// Counts from 1 per task, without gaps.
+    /// Counts every line of the task from 1; a gap in what is kept are lines that a flood carried past.
     pub number: u64,
     /// When its first byte was read.
     pub at: Timestamp,
@@ -74,6 +74,7 @@ pub struct LogTail {
 struct Lines {
     last: u64,
     bytes: usize,
+    lost_bytes: u64,
     kept: VecDeque<Arc<LogLine>>,
     /// What each stream has written of a line without an end yet.
     partial: [Option<Arc<LogLine>>; 2],
@@ -93,32 +94,79 @@ impl LogTail {
         lines.kept.iter().chain(lines.partial.iter().flatten()).cloned().collect()
     }
 
+    /// The newest line, finished or not.
+    #[must_use]
+    pub fn last(&self) -> Option<Arc<LogLine>> {
+        let lines = self.lock();
+        lines.partial.iter().flatten().next().or(lines.kept.back()).cloned()
+    }
+
+    /// The finished lines that are kept and come after line `number`, oldest first.
+    #[must_use]
+    pub fn finished_after(&self, number: u64) -> Vec<Arc<LogLine>> {
+        let lines = self.lock();
+        let seen = lines.kept.partition_point(|line| line.number <= number);
+        lines.kept.range(seen..).cloned().collect()
+    }
+
     /// A way to wait for the next change; the value counts them.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
 
-    /// Adds finished lines (their numbers are given here) and says what is unfinished now on this stream.
-    pub(crate) fn extend(&self, finished: Vec<LogLine>, stream: Stream, partial: Option<LogLine>) {
+    /// Bytes that were written by the task but could not be kept in its log file.
+    #[must_use]
+    pub fn lost_bytes(&self) -> u64 {
+        self.lock().lost_bytes
+    }
+
+    /// Adds finished lines (their numbers are given here), after `skipped` others that are too old to be kept, and
+    /// says what is unfinished now on this stream.
+    pub(crate) fn extend(&self, skipped: u64, finished: Vec<LogLine>, stream: Stream, partial: Option<LogLine>) {
         let mut lines = self.lock();
-        for mut line in finished {
-            lines.last += 1;
-            line.number = lines.last;
-            lines.bytes += line.bytes.len();
-            lines.kept.push_back(Arc::new(line));
-            while lines.kept.len() > TAIL_LINES || lines.bytes > TAIL_BYTES {
-                let Some(oldest) = lines.kept.pop_front() else { break };
-                lines.bytes -= oldest.bytes.len();
-            }
+        lines.last += skipped;
+        for line in finished {
+            lines.push(line);
         }
         let next = lines.last + 1;
         lines.partial[stream as usize] = partial.map(|line| Arc::new(LogLine { number: next, ..line }));
-        drop(lines);
+        self.tell(lines);
+    }
+
+    /// Adds one finished line.
+    pub(crate) fn push(&self, line: LogLine) {
+        let mut lines = self.lock();
+        lines.push(line);
+        self.tell(lines);
+    }
+
+    /// Counts bytes that are lost to the log file.
+    pub(crate) fn lose(&self, bytes: u64) {
+        let mut lines = self.lock();
+        lines.lost_bytes += bytes;
+        self.tell(lines);
+    }
+
+    fn tell(&self, changed: MutexGuard<'_, Lines>) {
+        drop(changed);
         self.changed.send_modify(|count| *count += 1);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Lines> {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    fn push(&mut self, mut line: LogLine) {
+        self.last += 1;
+        line.number = self.last;
+        self.bytes += line.bytes.len();
+        self.kept.push_back(Arc::new(line));
+        while self.kept.len() > TAIL_LINES || self.bytes > TAIL_BYTES {
+            let Some(oldest) = self.kept.pop_front() else { break };
+            self.bytes -= oldest.bytes.len();
+        }
     }
 }

@@ -5,15 +5,17 @@
 
 mod journal;
 mod logs;
+pub(crate) mod metrics;
 mod usage;
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use journal::{EventRecord, Journal};
-pub use logs::{LogHub, LogLine, LogTail, Stream};
+pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
 pub use usage::{Look, Lookers};
 
 use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
@@ -25,6 +27,7 @@ const REQUESTS_QUEUED: usize = 256;
 #[derive(Debug, Clone)]
 pub struct KernelHandle {
     started: Instant,
+    started_at: Timestamp,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     requests: mpsc::Sender<Asked>,
     channels: watch::Sender<Vec<ChannelSnapshot>>,
@@ -50,6 +53,12 @@ impl KernelHandle {
     #[must_use]
     pub fn now(&self) -> Uptime {
         Uptime(self.started.elapsed())
+    }
+
+    /// The zero of that clock as a time of day; it also tells one supervisor from the next.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
     }
 
     /// The timeline.
@@ -116,6 +125,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
     let lookers = Lookers::default();
     let handle = KernelHandle {
         started,
+        started_at: Timestamp::now() - started.elapsed(),
         snapshot,
         requests,
         channels,

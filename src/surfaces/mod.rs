@@ -3,6 +3,9 @@
 //! A surface holds no state of its own that the snapshot does not have: one that dies is started again,
 //! and the tasks it shows never notice.
 
+mod host;
+mod plain;
+mod terminal;
 pub mod web;
 
 use std::path::PathBuf;
@@ -14,7 +17,11 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::gateway::Channel;
 use crate::kernel::KernelHandle;
+pub(crate) use host::run_surface;
+pub use plain::Plain;
+pub use terminal::Terminal;
 use web::ActiveWebDist;
+pub use web::Web;
 
 /// The configuration, shared.
 pub type SharedConfig = Arc<Config>;

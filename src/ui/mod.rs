@@ -8,8 +8,10 @@
 //!  Input ─▶ keymap ─▶ Action ─▶ update ─▶ Effect           Model + Shown ─▶ view ─▶ cells, and when they change
 //! ```
 
+#![deny(clippy::disallowed_methods)]
+
 mod action;
-mod ansi;
+pub(crate) mod ansi;
 mod clock;
 mod format;
 mod keymap;

@@ -1,1 +1,10 @@
+//! One binary for all integration tests.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod commands;
+mod config;
+mod core;
 mod dashboard;
+mod driver;
+mod tidy;

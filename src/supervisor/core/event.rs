@@ -31,6 +31,8 @@ pub enum Event {
         run: RunId,
         /// Its process, if it is one.
         pid: Option<u32>,
+        /// Where it can be reached, if it is a surface that listens: `http://127.0.0.1:7070`.
+        address: Option<String>,
     },
     /// A run is over, or its start failed.
     Exited {
@@ -136,6 +138,12 @@ pub enum Refusal {
         /// The state it is in.
         state: &'static str,
     },
+    /// Everything is reached through it.
+    #[error("{task} can't be stopped: everything is reached through it; shut down instead")]
+    Essential {
+        /// Which task.
+        task: String,
+    },
     /// The supervisor is draining: nothing starts any more.
     #[error("stead is shutting down; nothing starts any more")]
     Draining,
@@ -188,6 +196,8 @@ pub enum NoticeKind {
         run: u64,
         /// Its process, if it is one.
         pid: Option<u32>,
+        /// Where it can be reached, if it said so.
+        address: Option<String>,
     },
     /// A run became ready.
     Ready {
@@ -291,8 +301,9 @@ impl fmt::Display for NoticeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting { dependency, condition } => write!(f, "waiting for {dependency} {condition}"),
-            Self::Started { run, pid: Some(pid) } => write!(f, "run {run} started, pid {pid}"),
-            Self::Started { run, pid: None } => write!(f, "run {run} started"),
+            Self::Started { run, pid: Some(pid), .. } => write!(f, "run {run} started, pid {pid}"),
+            Self::Started { run, address: Some(address), .. } => write!(f, "run {run} started, {address}"),
+            Self::Started { run, .. } => write!(f, "run {run} started"),
             Self::Ready { run, after } => write!(f, "run {run} ready after {}", Pretty(*after)),
             Self::Unready { run, detail } => write!(f, "run {run} not ready any more: {detail}"),
             Self::Exited { run, reason, after } => {
@@ -304,7 +315,7 @@ impl fmt::Display for NoticeKind {
             Self::Exhausted { limit } => write!(f, "gave up after {limit}"),
             Self::Failed { reason } => write!(f, "failed: {reason}"),
             Self::Done => f.write_str("done"),
-            Self::Stopping { run, grace } => write!(f, "run {run} asked to stop, killed in {}", Pretty(*grace)),
+            Self::Stopping { run, grace } => write!(f, "run {run} asked to stop within {}", Pretty(*grace)),
             Self::Killed { run, held } => write!(f, "run {run} killed after {}", Pretty(*held)),
             Self::Stopped => f.write_str("stopped"),
             Self::Requested { asked, origin } => write!(f, "{asked}, asked by {origin}"),

@@ -1,9 +1,127 @@
-//! The pure state machine.
+//! The pure state machine: events and the time go in, effects come out.
+//!
+//! No clock, no I/O, no tokio; the same events at the same instants give the same effects. Deadlines are
+//! polled, never scheduled as effects, so a stale timer can't exist.
+//!
+//! ```text
+//!             start                    ready
+//!  Waiting ─────────▶ Starting ──▶ Running ◀─▶ Ready        (no probe: Ready as soon as it runs)
+//!     ▲ deps not met      │ start failed  │ exited / probe gave up
+//!     │                   ▼               ▼
+//!     │      Backoff { attempt, retry_at } ◀── budget left
+//!     └──────────────────────┘            │ budget spent
+//!  Stopping { kill_at } ─▶ Stopped        ├─▶ fatal (the whole supervisor drains)
+//!  Done (policy says it is done)          └─▶ Failed, held for a person
+//! ```
 
-pub mod event;
-pub mod exit;
-pub mod snapshot;
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::wildcard_enum_match_arm)]
 
-pub use event::*;
+mod backoff;
+mod drain;
+mod event;
+mod exit;
+mod gate;
+mod lifecycle;
+mod plan;
+mod requests;
+mod snapshot;
+mod task;
+mod view;
+
+use std::time::{Duration, Instant};
+
+pub use backoff::backoff;
+pub use drain::{Cause, Killed, ShutdownOutcome};
+pub use event::{Effect, Event, Notice, NoticeKind, Origin, Refusal, Request, RequestId, RunId, TaskId};
 pub use exit::ExitReason;
-pub use snapshot::*;
+pub use plan::{Plan, TaskPlan};
+pub use snapshot::{
+    AfterStop, Blocker, ChannelSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
+    TaskSnapshot, UNSTABLE_RESTARTS, Uptime, Usage,
+};
+
+use backoff::Jitter;
+use drain::Drain;
+use task::Task;
+
+/// The state of one supervisor.
+#[derive(Debug)]
+pub struct Core {
+    started: Instant,
+    tasks: Vec<Task>,
+    /// The order of the drain, known from the start.
+    layers: Vec<Vec<TaskId>>,
+    plan_drain: crate::config::DrainConfig,
+    drain: Option<Drain>,
+    jitter: Jitter,
+    /// Effects of the event at hand, in order.
+    effects: Vec<Effect>,
+}
+
+impl Core {
+    /// A supervisor that has started nothing yet: the first [`Event::Tick`] does.
+    #[must_use]
+    pub fn new(plan: Plan, now: Instant) -> Self {
+        Self {
+            started: now,
+            layers: plan.drain_layers(),
+            tasks: plan.tasks.into_iter().map(Task::new).collect(),
+            plan_drain: plan.drain,
+            drain: None,
+            jitter: Jitter::seeded(plan.seed),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Applies one event, then expires deadlines: an exit beats its own kill deadline.
+    pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Effect> {
+        match event {
+            Event::Started { run, pid, address } => self.on_started(run, pid, address, now),
+            Event::Exited { run, reason } => self.on_exited(run, reason, now),
+            Event::Probed { run, passed, detail } => self.on_probed(run, passed, detail, now),
+            Event::Requested { id, request, origin } => self.on_requested(id, &request, &origin, now),
+            Event::Tick => {}
+        }
+        self.expire(now);
+        if self.drain.is_some() {
+            self.advance_drain(now);
+        } else {
+            self.open_gates(now);
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When the core must be called again if nothing happens before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let drain = self.drain.as_ref().and_then(Drain::deadline);
+        self.tasks.iter().filter_map(Task::deadline).chain(drain).min()
+    }
+
+    fn task(&self, id: TaskId) -> &Task {
+        &self.tasks[id.0]
+    }
+
+    fn task_mut(&mut self, id: TaskId) -> &mut Task {
+        &mut self.tasks[id.0]
+    }
+
+    fn ids(&self) -> impl Iterator<Item = TaskId> + use<> {
+        (0..self.tasks.len()).map(TaskId)
+    }
+
+    fn notice(&mut self, id: TaskId, kind: NoticeKind) {
+        let task = Some(self.task(id).plan.name.clone());
+        self.effects.push(Effect::Notice(Notice { task, kind }));
+    }
+
+    fn notice_all(&mut self, kind: NoticeKind) {
+        self.effects.push(Effect::Notice(Notice { task: None, kind }));
+    }
+}
+
+/// `now + wait`, or some thirty years from now where that can't be said: no configured duration overflows.
+fn later(now: Instant, wait: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(1_000_000_000);
+    now.checked_add(wait).unwrap_or_else(|| now.checked_add(FAR).unwrap_or(now))
+}

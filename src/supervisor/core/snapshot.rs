@@ -118,7 +118,7 @@ pub struct TaskSnapshot {
     pub probe: Option<ProbeSnapshot>,
     /// What the process tree uses. The core leaves it empty; the driver adds it while somebody looks.
     pub usage: Option<Usage>,
-    /// A surface's address (`http://127.0.0.1:7070`). The core leaves it empty; the driver adds it.
+    /// Where a surface that listens can be reached: `http://127.0.0.1:7070`.
     pub address: Option<String>,
 }
 

@@ -1,0 +1,107 @@
+//! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::EnvFilter;
+
+use super::state_dir::StateDir;
+use super::up::ViewArgs;
+use crate::config::{Config, Pretty};
+use crate::supervisor::{ShutdownOutcome, TaskSupervisor};
+use crate::surfaces::{Plain, SurfaceContext, Terminal, Web};
+
+/// Sets the level of stead's own diagnostics, in the words of tracing's filters. `info` by default.
+const LOG_LEVEL: &str = "STEAD_LOG";
+/// The file below `.stead/` they go to.
+const LOG_FILE: &str = "stead.log";
+/// Threads of the runtime. Two at least, so that one that is stuck does not hold the rest.
+const LEAST_THREADS: usize = 2;
+
+/// Supervises what `config` says until it is over, and says on standard error how that came.
+///
+/// # Errors
+///
+/// When nothing could be started: another supervisor holds the directory, or it can't be written.
+pub(super) fn launch(config: Config, view: &ViewArgs) -> anyhow::Result<ExitCode> {
+    let state = StateDir::claim(&config.root)?;
+    let _diagnostics = diagnostics(&state)?;
+    let threads = std::thread::available_parallelism().map_or(LEAST_THREADS, |cores| cores.get().max(LEAST_THREADS));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let outcome = runtime.block_on(async { supervisor(config, view).run().await });
+    // Not dropped: that would wait for a thread that is stuck.
+    runtime.shutdown_background();
+    report(&outcome);
+    Ok(ExitCode::from(outcome.exit_code()))
+}
+
+fn supervisor(config: Config, view: &ViewArgs) -> TaskSupervisor {
+    let config = Arc::new(config);
+    let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart).with_drain(config.drain);
+    for task in &config.tasks {
+        supervisor.track_process(task.clone(), &config.logs.dir);
+    }
+    let gateway = supervisor.track_gateway();
+    let kernel = supervisor.kernel();
+    let web_dist = Default::default();
+    let context = {
+        let config = Arc::clone(&config);
+        move || SurfaceContext {
+            kernel: kernel.clone(),
+            config: Arc::clone(&config),
+            config_path: config.path.clone(),
+            web_dist: Clone::clone(&web_dist),
+            shutdown: CancellationToken::new(),
+        }
+    };
+    if config.web.enabled {
+        supervisor.track_surface(Web::new(config.web.clone()), gateway.clone(), context.clone());
+    }
+    if view.headless {
+        supervisor.track_surface(Plain::events_only(), gateway, context);
+    } else if view.plain || !can_draw() {
+        supervisor.track_surface(Plain::with_output(), gateway, context);
+    } else {
+        supervisor.track_surface(Terminal::new(!view.no_mouse), gateway, context);
+    }
+    supervisor
+}
+
+/// Whether a dashboard can be drawn here and keys can be read.
+fn can_draw() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !dumb
+}
+
+/// Sends tracing's events to a file, on a thread of their own. They end when the result is dropped.
+fn diagnostics(state: &StateDir) -> anyhow::Result<WorkerGuard> {
+    let filter = EnvFilter::builder()
+        .with_env_var(LOG_LEVEL)
+        .try_from_env()
+        .or_else(|error| if std::env::var_os(LOG_LEVEL).is_none() { Ok(EnvFilter::new("info")) } else { Err(error) });
+    let filter =
+        filter.with_context(|| format!("{LOG_LEVEL} is not a filter; write it like \"info\" or \"stead=debug\""))?;
+    let (writer, guard) = tracing_appender::non_blocking(tracing_appender::rolling::never(state.path(), LOG_FILE));
+    // Only a second call in one process could fail, and it would keep the first.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false).try_init();
+    Ok(guard)
+}
+
+/// What stays on the normal screen: what had to be killed, what is left, and last how it ended.
+fn report(outcome: &ShutdownOutcome) {
+    for killed in &outcome.killed {
+        eprintln!("stead: {} did not stop and was killed after {}", killed.name, Pretty(killed.held));
+    }
+    for name in &outcome.abandoned {
+        eprintln!("stead: {name} was still there when time was up");
+    }
+    eprintln!("stead: {outcome}");
+}

@@ -1,0 +1,118 @@
+//! Strings with a meaning: durations, addresses, signals, patterns.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use hyper::Uri;
+use regex::bytes::Regex;
+use serde_json::{Value as Json, json};
+
+use super::kind::{Complaint, Found, Kind, refuse, text};
+use super::{Pretty, Signal, parse_duration};
+
+/// A string with a meaning.
+pub(super) struct Parsed<T: 'static> {
+    /// What is expected, to follow that word.
+    pub(super) what: &'static str,
+    /// Gives its meaning, or what would be right.
+    pub(super) parse: fn(&str) -> Result<T, String>,
+    /// Writes it.
+    pub(super) show: fn(&T) -> String,
+    /// Strings that have a meaning.
+    pub(super) examples: &'static [&'static str],
+}
+
+impl<T> Kind for Parsed<T> {
+    type Value = T;
+
+    fn read(&self, found: &Found<'_>) -> Result<T, Vec<Complaint>> {
+        (self.parse)(text(found, self.what)?).or_else(|remedy| refuse(found, remedy))
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "type": "string", "examples": self.examples })
+    }
+
+    fn show(&self, value: &T) -> Json {
+        json!((self.show)(value))
+    }
+}
+
+/// A length of time.
+pub(super) const DURATION: Parsed<Duration> = Parsed {
+    what: "a duration like \"1m 30s\" or \"500ms\"",
+    parse: parse_duration,
+    show: |duration| Pretty(*duration).to_string(),
+    examples: &["500ms", "10s", "1m 30s", "1h"],
+};
+
+/// A length of time that isn't nothing.
+pub(super) const PERIOD: Parsed<Duration> = Parsed { parse: parse_period, ..DURATION };
+
+/// An address to listen on.
+pub(super) const ADDRESS: Parsed<SocketAddr> = Parsed {
+    what: "an address like \"127.0.0.1:7070\"",
+    parse: |text| text.parse().map_err(|_| "expected an IP address and a port, like \"127.0.0.1:7070\"".to_owned()),
+    show: SocketAddr::to_string,
+    examples: &["127.0.0.1:7070", "[::1]:7070"],
+};
+
+/// A signal by name.
+pub(super) const SIGNAL: Parsed<Signal> = Parsed {
+    what: "a signal like \"SIGTERM\"",
+    parse: str::parse,
+    show: Signal::to_string,
+    examples: &["SIGTERM", "SIGINT", "SIGQUIT"],
+};
+
+/// What a TCP connection is tried to.
+pub(super) const TCP: Parsed<String> =
+    Parsed { what: "a host and a port", parse: host_and_port, show: String::clone, examples: &["127.0.0.1:5432"] };
+
+/// What a GET is tried on.
+pub(super) const HTTP: Parsed<String> =
+    Parsed { what: "a URL", parse: http_url, show: String::clone, examples: &["http://127.0.0.1:8080/health"] };
+
+/// A pattern of a line.
+pub(super) const PATTERN: Parsed<Regex> = Parsed {
+    what: "a regular expression",
+    parse: |text| Regex::new(text).map_err(|error| format!("not a regular expression: {}", last_line(&error))),
+    show: Regex::to_string,
+    examples: &["listening on .*:8080"],
+};
+
+fn parse_period(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("expected more than nothing".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or_default();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let named = bare.map_or(!host.is_empty() && !host.contains([':', '/', ' ']), |v6| v6.parse::<Ipv6Addr>().is_ok());
+    match port.parse::<u16>() {
+        Ok(1..) if named => Ok(text.to_owned()),
+        _ => Err("expected a host and a port, like \"127.0.0.1:5432\"".to_owned()),
+    }
+}
+
+fn http_url(text: &str) -> Result<String, String> {
+    const LIKE: &str = "like \"http://127.0.0.1:8080/health\"";
+    let url: Uri = text.parse().map_err(|_| format!("expected a URL {LIKE}"))?;
+    match (url.scheme_str(), url.authority()) {
+        (Some("http"), Some(authority)) if authority.as_str().contains('@') => {
+            Err(format!("a user and password can't be given; expected a URL {LIKE}"))
+        }
+        (Some("http"), Some(authority)) if !authority.host().is_empty() => Ok(text.to_owned()),
+        (Some("https"), _) => Err(format!("only http is spoken here; expected a URL {LIKE}")),
+        _ => Err(format!("expected a URL {LIKE}")),
+    }
+}
+
+/// The point of a regex error: before it stands a drawing that has no room here.
+fn last_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}

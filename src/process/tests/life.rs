@@ -1,0 +1,217 @@
+//! How runs end, and what is left then: nothing.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// Shorter than what the processes of these tests would take by themselves.
+const SOON: Duration = Duration::from_secs(3);
+
+#[tokio::test]
+async fn the_exit_code_is_the_reason() {
+    assert_eq!(run("exit 7").await.reason, "code 7");
+    assert_eq!(run("true").await.reason, "code 0");
+}
+
+#[tokio::test]
+async fn a_signal_is_told_by_name() {
+    assert_eq!(run("kill -9 $$").await.reason, "SIGKILL");
+    assert!(run("kill -SEGV $$").await.reason.starts_with("SIGSEGV"));
+}
+
+#[tokio::test]
+async fn a_start_is_told_with_its_pid() {
+    let mut life = task("echo $$; sleep 60").start();
+    let pid = life.pid().await;
+    life.says(&pid.to_string()).await;
+    assert_eq!(life.stopped().await.reason, "SIGTERM");
+}
+
+#[tokio::test]
+async fn a_run_is_over_when_its_main_process_is() {
+    let began = Instant::now();
+    let ended = run("sleep 60 & echo $!; echo hi").await;
+    assert!(began.elapsed() < SOON);
+    assert_eq!((ended.reason.as_str(), ended.lines[1].as_str()), ("code 0", "hi"));
+    assert!(!alive(&ended.lines[0]), "what it left in its group is killed");
+}
+
+#[tokio::test]
+async fn an_outsider_with_the_pipe_delays_nothing() {
+    let began = Instant::now();
+    let ended = run("setsid sleep 60 & echo $!; sleep 0.1; echo hi").await;
+    assert!(began.elapsed() < SOON);
+    assert_eq!(ended.lines[1], "hi");
+    // It left the group, so ending it is up to the test.
+    let outsider = nix::unistd::Pid::from_raw(ended.lines[0].parse().unwrap());
+    nix::sys::signal::kill(outsider, nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
+#[tokio::test]
+async fn a_run_without_output_goes_on_and_uses_no_processor() {
+    let mut life = task("echo gone; exec >&- 2>&-; sleep 60").start();
+    let pid = life.pid().await;
+    life.says("gone").await;
+    let stopped = life.stop.clone();
+    assert!(alive(&pid.to_string()) && !life.run.is_finished() && !stopped.is_cancelled());
+    assert_eq!(life.stopped().await.reason, "SIGTERM");
+}
+
+#[tokio::test]
+async fn standard_input_is_empty() {
+    let ended = run("cat; echo end of file").await;
+    assert_eq!((ended.reason.as_str(), ended.log.as_slice()), ("code 0", b"end of file\n".as_slice()));
+}
+
+#[tokio::test]
+async fn no_descriptor_is_inherited() {
+    let inherited = rustix::io::dup(std::io::stdin()).unwrap();
+    let ended = run("ls /proc/self/fd").await;
+    drop(inherited);
+    // The fourth is the directory that `ls` reads.
+    assert_eq!(ended.log, b"0\n1\n2\n3\n");
+}
+
+#[tokio::test]
+async fn signals_are_reset() {
+    let ended = run("grep -E '^Sig(Blk|Ign)' /proc/self/status").await;
+    assert_eq!(ended.lines, ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000"]);
+}
+
+#[tokio::test]
+async fn each_run_has_a_session_of_its_own() {
+    let ended = run("cut -d' ' -f1,5,6 /proc/$$/stat; echo $$").await;
+    let pid = &ended.lines[1];
+    assert_eq!(ended.lines[0], format!("{pid} {pid} {pid}"));
+}
+
+#[tokio::test]
+async fn the_directory_and_the_environment_are_the_tasks() {
+    let ended = task("pwd; echo $GREETING; test -n \"$PATH\" && echo inherited").env("GREETING", "hello").start();
+    let ended = ended.ended().await;
+    let dir = ended.scratch.path().canonicalize().unwrap();
+    assert_eq!(ended.lines, [dir.to_str().unwrap(), "hello", "inherited"]);
+}
+
+#[tokio::test]
+async fn an_array_is_run_without_a_shell() {
+    let ended = task("").argv(["echo", "$HOME", "two  words"]).start().ended().await;
+    assert_eq!(ended.log, b"$HOME two  words\n");
+}
+
+#[tokio::test]
+async fn the_stop_signal_reaches_the_whole_group() {
+    let life = task("sleep 60 & echo $!; trap 'exit 3' TERM; echo set; wait").start();
+    life.says("set").await;
+    let ended = life.stopped().await;
+    assert_eq!(ended.reason, "code 3");
+    assert!(!alive(&ended.lines[0]));
+}
+
+#[tokio::test]
+async fn the_last_words_are_captured() {
+    let life = task("trap 'echo last words; exit' TERM; echo set; while :; do sleep 0.01; done").start();
+    life.says("set").await;
+    assert_eq!(life.stopped().await.lines.last().unwrap(), "last words");
+}
+
+#[tokio::test]
+async fn after_a_stop_the_rest_of_the_group_may_finish() {
+    let rest = "(trap '' TERM; echo rest; while ! test -e go; do sleep 0.01; done; echo done)";
+    let life = task(&format!("{rest} & wait")).start();
+    life.says("rest").await;
+    life.stop.cancel();
+    fs::write(life.scratch.path().join("go"), "").unwrap();
+    let ended = life.ended().await;
+    assert_eq!((ended.reason.as_str(), ended.lines.last().unwrap().as_str()), ("SIGTERM", "done"));
+}
+
+#[tokio::test]
+async fn a_kill_ends_what_ignores_the_stop() {
+    let life = task("trap '' TERM HUP; (while :; do sleep 60; done) & echo $!; echo set; wait; wait; sleep 60").start();
+    life.says("set").await;
+    life.stop.cancel();
+    let mut ended = tokio::spawn(life.killed()).await.unwrap();
+    assert_eq!(ended.reason, "SIGKILL");
+    assert!(!alive(&ended.lines.remove(0)));
+}
+
+#[tokio::test]
+async fn a_kill_ends_a_rest_that_ignores_the_stop() {
+    let life = task("(trap '' TERM; echo rest; while :; do sleep 60; done) & echo $!; wait").start();
+    life.says("rest").await;
+    let kill = life.kill.clone();
+    let pid = life
+        .tail
+        .lines()
+        .iter()
+        .map(|line| String::from_utf8_lossy(&line.bytes).into_owned())
+        .find(|text| text != "rest");
+    life.stop.cancel();
+    kill.cancel();
+    kill.cancel();
+    life.ended().await;
+    assert!(!alive(&pid.expect("the pid was said")));
+}
+
+#[tokio::test]
+async fn a_suspended_group_is_stopped_in_time() {
+    let life = task("echo set; kill -STOP 0; echo continued").start();
+    life.says("set").await;
+    assert_eq!(life.stopped().await.reason, "SIGTERM");
+}
+
+#[tokio::test]
+async fn a_stop_command_stops_instead_of_the_signal() {
+    let life = task("while ! test -e stop; do sleep 0.01; done; exit 5").stop_command("touch stop").start();
+    assert_eq!(life.stopped().await.reason, "stopped before it was started");
+    let mut life = task("while ! test -e stop; do sleep 0.01; done; exit 5").stop_command("touch stop").start();
+    life.pid().await;
+    assert_eq!(life.stopped().await.reason, "code 5");
+}
+
+#[tokio::test]
+async fn a_stop_command_that_fails_says_so() {
+    let mut life = task("sleep 60").stop_command("exit 9").start();
+    life.pid().await;
+    life.stop.cancel();
+    life.says("stead: the stop command failed: code 9").await;
+    assert_eq!(life.killed().await.reason, "SIGKILL");
+}
+
+#[tokio::test]
+async fn a_kill_ends_a_stop_command_that_hangs() {
+    let mut life = task("sleep 60").stop_command("touch hangs; exec sleep 60").start();
+    life.pid().await;
+    life.stop.cancel();
+    assert_eq!(life.killed().await.reason, "SIGKILL");
+}
+
+#[tokio::test]
+async fn a_run_that_is_dropped_takes_its_group_along() {
+    let life = task("sleep 60 & echo $!; echo set; wait").start();
+    life.says("set").await;
+    let pid = texts(&life.tail).remove(0);
+    life.run.abort();
+    assert!(life.run.await.unwrap_err().is_cancelled());
+    let dead = async {
+        while alive(&pid) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, dead).await.expect("the group dies");
+}
+
+#[tokio::test]
+async fn many_runs_leave_no_zombie() {
+    for _ in 0..100 {
+        assert_eq!(task("").argv(["true"]).start().ended().await.reason, "code 0");
+    }
+    let me = std::process::id().to_string();
+    let zombies = || {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let stats = processes.filter_map(|process| fs::read_to_string(process.path().join("stat")).ok());
+        stats.filter(|stat| stat.contains("(true) Z ") && stat.contains(&format!(" {me} "))).count()
+    };
+    assert_eq!(zombies(), 0);
+}

@@ -1,0 +1,178 @@
+//! Runs of real processes.
+
+mod life;
+mod output;
+mod readiness;
+mod start;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::ProcessTask;
+use crate::config::{Command, OnExhausted, Policy, ReadyConfig, RestartConfig, Signal, StopConfig, TaskConfig};
+use crate::kernel::LogTail;
+use crate::supervisor::core::{Event, ExitReason, RunId, TaskId};
+use crate::supervisor::{EVENTS_QUEUED, RunContext};
+
+/// How long anything may take before a test fails: far beyond what it needs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A shell snippet that is to be run as a task.
+struct Task {
+    config: TaskConfig,
+    scratch: TempDir,
+}
+
+/// The run of a [`Task`].
+struct Life {
+    run: JoinHandle<ExitReason>,
+    stop: CancellationToken,
+    kill: CancellationToken,
+    events: mpsc::Receiver<Event>,
+    tail: LogTail,
+    log: PathBuf,
+    scratch: TempDir,
+}
+
+/// What is left of a run.
+struct Ended {
+    reason: String,
+    log: Vec<u8>,
+    lines: Vec<String>,
+    tail: LogTail,
+    events: Vec<Event>,
+    scratch: TempDir,
+}
+
+/// A task that runs `line` by `sh -c` in a directory of its own.
+fn task(line: &str) -> Task {
+    let scratch = tempfile::tempdir().unwrap();
+    let config = TaskConfig {
+        name: "it".to_owned(),
+        command: Command::Shell(line.to_owned()),
+        dir: scratch.path().to_owned(),
+        env: BTreeMap::new(),
+        policy: Policy::Never,
+        on_exhausted: OnExhausted::Hold,
+        restart: RestartConfig::default(),
+        after: Vec::new(),
+        ready: None,
+        stop: StopConfig { signal: Signal::TERM, command: None, timeout: PATIENCE },
+        tty: false,
+        success_exit_codes: vec![0],
+    };
+    Task { config, scratch }
+}
+
+/// Runs `line` as a task until it ends.
+async fn run(line: &str) -> Ended {
+    task(line).start().ended().await
+}
+
+impl Task {
+    fn argv<const N: usize>(mut self, argv: [&str; N]) -> Self {
+        self.config.command = Command::Argv(argv.map(str::to_owned).to_vec());
+        self
+    }
+
+    fn tty(mut self) -> Self {
+        self.config.tty = true;
+        self
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.config.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    fn stop_command(mut self, line: &str) -> Self {
+        self.config.stop.command = Some(Command::Shell(line.to_owned()));
+        self
+    }
+
+    fn ready(mut self, ready: ReadyConfig) -> Self {
+        self.config.ready = Some(ready);
+        self
+    }
+
+    fn start(self) -> Life {
+        let log_dir = self.scratch.path().join("logs");
+        self.start_logging_to(log_dir)
+    }
+
+    fn start_logging_to(self, log_dir: PathBuf) -> Life {
+        let (sender, events) = mpsc::channel(EVENTS_QUEUED);
+        let context = RunContext {
+            run: RunId { task: TaskId(0), number: 1 },
+            stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            events: sender,
+        };
+        let (stop, kill) = (context.stop.clone(), context.kill.clone());
+        let (tail, log) = (LogTail::default(), log_dir.join("it.log"));
+        let task = Arc::new(ProcessTask::new(self.config, &log_dir, tail.clone()));
+        Life { run: tokio::spawn(task.run(context)), stop, kill, events, tail, log, scratch: self.scratch }
+    }
+}
+
+impl Life {
+    /// Waits until the tail has a line, finished or not, that is `line`.
+    async fn says(&self, line: &str) {
+        let mut changes = self.tail.watch();
+        let said = async {
+            while !texts(&self.tail).iter().any(|text| text == line) {
+                changes.changed().await.unwrap();
+            }
+        };
+        timeout(PATIENCE, said).await.unwrap_or_else(|_| panic!("`{line}` was not said, but {:?}", texts(&self.tail)));
+    }
+
+    async fn next_event(&mut self) -> Event {
+        timeout(PATIENCE, self.events.recv()).await.unwrap().expect("the run lives")
+    }
+
+    async fn pid(&mut self) -> u32 {
+        match self.next_event().await {
+            Event::Started { pid: Some(pid), .. } => pid,
+            other => panic!("not started, but {other:?}"),
+        }
+    }
+
+    async fn ended(mut self) -> Ended {
+        let reason = timeout(PATIENCE, self.run).await.expect("the run ends").unwrap().to_string();
+        let mut events = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            events.push(event);
+        }
+        let log = fs::read(&self.log).unwrap_or_default();
+        Ended { reason, log, lines: texts(&self.tail), tail: self.tail, events, scratch: self.scratch }
+    }
+
+    async fn stopped(self) -> Ended {
+        self.stop.cancel();
+        self.ended().await
+    }
+
+    async fn killed(self) -> Ended {
+        self.kill.cancel();
+        self.ended().await
+    }
+}
+
+fn texts(tail: &LogTail) -> Vec<String> {
+    tail.lines().iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
+}
+
+/// Whether a process is alive: there, and no zombie.
+fn alive(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}

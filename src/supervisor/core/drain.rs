@@ -1,0 +1,258 @@
+//! The ordered stop of everything, bounded in time, and how it all ended.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::event::{Effect, NoticeKind, Origin, TaskId};
+use super::task::{Phase, StopCause};
+use super::{Core, later};
+use crate::config::Pretty;
+
+/// How long after the last kill the end waits for the dead to be reported.
+const KILL_WAIT: Duration = Duration::from_millis(400);
+
+/// Why everything ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody asked for it.
+    Graceful {
+        /// Who.
+        origin: Origin,
+    },
+    /// A task's end made it pointless to go on.
+    Fatal {
+        /// Which task.
+        name: String,
+        /// How it ended.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Graceful { origin } => write!(f, "asked by {origin}"),
+            Self::Fatal { name, reason } => write!(f, "{name}: {reason}"),
+        }
+    }
+}
+
+/// How it all ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShutdownOutcome {
+    /// Why.
+    pub cause: Cause,
+    /// Whether somebody cut the drain short.
+    pub forced: bool,
+    /// How long the drain took.
+    pub took: Duration,
+    /// What did not stop in time and was killed, in that order.
+    pub killed: Vec<Killed>,
+    /// What was still there when time was up.
+    pub abandoned: Vec<String>,
+}
+
+/// A task that had to be killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Killed {
+    /// Its name.
+    pub name: String,
+    /// How long it had held up the stop.
+    pub held: Duration,
+}
+
+impl ShutdownOutcome {
+    /// 0 after a graceful end, 1 after a fatal one, 130 when a graceful drain was cut short.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match (&self.cause, self.forced) {
+            (Cause::Fatal { .. }, _) => 1,
+            (Cause::Graceful { .. }, true) => 130,
+            (Cause::Graceful { .. }, false) => 0,
+        }
+    }
+}
+
+impl fmt::Display for ShutdownOutcome {
+    /// The last line of every end, without its `stead: `.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cause, self.forced) {
+            (Cause::Fatal { name, reason }, _) => write!(f, "fatal: {name}: {reason}"),
+            (Cause::Graceful { origin }, false) => {
+                write!(f, "graceful, asked by {origin}, drained in {}", Pretty(self.took))
+            }
+            (Cause::Graceful { origin }, true) => {
+                write!(f, "forced, asked by {origin}, killed after {}", Pretty(self.took))
+            }
+        }
+    }
+}
+
+/// A drain under way.
+#[derive(Debug)]
+pub(super) struct Drain {
+    cause: Cause,
+    since: Instant,
+    deadline: Instant,
+    /// Which layer is being stopped; past the last one, only the end is left.
+    layer: usize,
+    layer_ends: Instant,
+    forced: bool,
+    finished: Option<Instant>,
+    killed: Vec<Killed>,
+}
+
+impl Drain {
+    /// When the drain needs attention next, besides its tasks' own deadlines.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.finished.is_none().then(|| self.layer_ends.min(self.give_up_at()))
+    }
+
+    pub(super) fn note_killed(&mut self, name: String, held: Duration) {
+        self.killed.push(Killed { name, held });
+    }
+
+    pub(super) fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    pub(super) fn ends(&self) -> Instant {
+        self.deadline
+    }
+
+    fn give_up_at(&self) -> Instant {
+        later(self.deadline, KILL_WAIT)
+    }
+}
+
+impl Core {
+    /// How it ended, once [`Effect::Finish`] has come.
+    #[must_use]
+    pub fn outcome(&self) -> Option<ShutdownOutcome> {
+        let drain = self.drain.as_ref()?;
+        Some(ShutdownOutcome {
+            cause: drain.cause.clone(),
+            forced: drain.forced,
+            took: drain.finished?.saturating_duration_since(drain.since),
+            killed: drain.killed.clone(),
+            abandoned: self.live().map(|id| self.task(id).plan.name.clone()).collect(),
+        })
+    }
+
+    /// Whether a drain has begun.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.drain.is_some()
+    }
+
+    /// Begins the drain; nothing starts from here on. The first cause stays the cause.
+    pub(super) fn begin_drain(&mut self, cause: Cause, now: Instant) {
+        if self.drain.is_some() {
+            return;
+        }
+        let within = match cause {
+            Cause::Graceful { .. } => self.plan_drain.graceful,
+            Cause::Fatal { .. } => self.plan_drain.fatal,
+        };
+        self.notice_all(NoticeKind::Draining { cause: cause.to_string(), within });
+        let deadline = later(now, within);
+        self.drain = Some(Drain {
+            cause,
+            since: now,
+            deadline,
+            layer: 0,
+            layer_ends: now,
+            forced: false,
+            finished: None,
+            killed: Vec::new(),
+        });
+        for id in self.ids() {
+            match self.task(id).phase {
+                Phase::Waiting { .. } | Phase::Backoff { .. } => self.stopped(id),
+                Phase::Starting { .. }
+                | Phase::Running { .. }
+                | Phase::Ready { .. }
+                | Phase::Stopping { .. }
+                | Phase::Stopped
+                | Phase::Done
+                | Phase::Failed(_) => {}
+            }
+        }
+        self.stop_layer(0, now);
+    }
+
+    /// Kills everything that is left, now.
+    pub(super) fn force_drain(&mut self, origin: &Origin, now: Instant) {
+        self.begin_drain(Cause::Graceful { origin: origin.clone() }, now);
+        self.notice_all(NoticeKind::Forced { origin: origin.clone() });
+        if let Some(drain) = &mut self.drain {
+            drain.forced = true;
+            drain.deadline = drain.deadline.min(now);
+        }
+        self.kill_all(now);
+    }
+
+    /// Goes on to the next layer when this one is down or has used its time, and ends with the last.
+    pub(super) fn advance_drain(&mut self, now: Instant) {
+        while let Some(drain) = &self.drain {
+            if drain.finished.is_some() {
+                return;
+            }
+            let (layer, layer_ends, deadline) = (drain.layer, drain.layer_ends, drain.deadline);
+            if now >= drain.give_up_at() || self.live().next().is_none() {
+                return self.finish(now);
+            }
+            if now >= deadline {
+                return self.kill_all(now);
+            }
+            let down = self.layers[layer].iter().all(|&id| self.task(id).live_run(id).is_none());
+            let last = layer + 1 == self.layers.len();
+            if last || !(down || now >= layer_ends) {
+                return;
+            }
+            self.stop_layer(layer + 1, now);
+        }
+    }
+
+    /// Asks a layer to stop. Every layer but the last may use half of what remains of the drain.
+    fn stop_layer(&mut self, layer: usize, now: Instant) {
+        let Some(members) = self.layers.get(layer).cloned() else { return };
+        let Some(drain) = &mut self.drain else { return };
+        let left = drain.deadline.saturating_duration_since(now);
+        let last = layer + 1 == self.layers.len();
+        drain.layer = layer;
+        drain.layer_ends = if last { drain.deadline } else { later(now, left / 2) };
+        let share = drain.layer_ends.saturating_duration_since(now);
+        for id in members {
+            let grace = self.task(id).plan.stop_timeout.min(share);
+            self.stop(id, StopCause::Asked, grace, now);
+        }
+    }
+
+    /// Kills what is left; from here on only the dead are waited for.
+    fn kill_all(&mut self, now: Instant) {
+        if let Some(drain) = &mut self.drain {
+            drain.layer_ends = drain.give_up_at();
+        }
+        let live: Vec<_> = self.live().collect();
+        for id in live {
+            self.stop(id, StopCause::Asked, Duration::ZERO, now);
+            self.kill(id, now);
+        }
+    }
+
+    fn finish(&mut self, now: Instant) {
+        let left: Vec<_> = self.live().collect();
+        for id in left {
+            self.notice(id, NoticeKind::Abandoned);
+        }
+        if let Some(drain) = &mut self.drain {
+            drain.finished = Some(now);
+        }
+        self.effects.push(Effect::Finish);
+    }
+
+    fn live(&self) -> impl Iterator<Item = TaskId> {
+        self.ids().filter(|&id| self.task(id).live_run(id).is_some())
+    }
+}

@@ -1,0 +1,164 @@
+//! What people and programs ask for, and how it is taken.
+
+use std::time::{Duration, Instant};
+
+use super::Core;
+use super::drain::Cause;
+use super::event::{Effect, NoticeKind, Origin, Refusal, Request, RequestId, TaskId};
+use super::snapshot::TaskKind;
+use super::task::{Phase, StopCause};
+use crate::config::Policy;
+
+impl Core {
+    pub(super) fn on_requested(&mut self, id: RequestId, request: &Request, origin: &Origin, now: Instant) {
+        let answer = self.ask(request, origin, now);
+        self.effects.push(Effect::Answer(id, answer));
+    }
+
+    fn ask(&mut self, request: &Request, origin: &Origin, now: Instant) -> Result<(), Refusal> {
+        let allowed = self.allow(request);
+        let kind = match &allowed {
+            Ok(_) => NoticeKind::Requested { asked: request.to_string(), origin: origin.clone() },
+            Err(refusal) => {
+                NoticeKind::Refused { asked: request.to_string(), origin: origin.clone(), refusal: refusal.clone() }
+            }
+        };
+        match (&allowed, self.find(request)) {
+            (_, Some(id)) => self.notice(id, kind),
+            (_, None) => self.notice_all(kind),
+        }
+        self.act(request, allowed?, origin, now);
+        Ok(())
+    }
+
+    /// The task a request names, if it names one that exists.
+    fn find(&self, request: &Request) -> Option<TaskId> {
+        let (Request::Start(name) | Request::Stop(name) | Request::Restart(name) | Request::Kill(name)) = request
+        else {
+            return None;
+        };
+        self.tasks.iter().position(|task| &task.plan.name == name).map(TaskId)
+    }
+
+    /// Whether the request makes sense now; the task that it names.
+    fn allow(&self, request: &Request) -> Result<Option<TaskId>, Refusal> {
+        let name = match request {
+            Request::Start(name) | Request::Stop(name) | Request::Restart(name) | Request::Kill(name) => name,
+            Request::RestartAll | Request::ShutDown if self.is_draining() => return Err(Refusal::Draining),
+            Request::RestartAll | Request::ShutDown | Request::KillAll => return Ok(None),
+        };
+        let Some(id) = self.find(request) else {
+            return Err(Refusal::UnknownTask { task: name.clone() });
+        };
+        let state = self.state(id);
+        let already = Err(Refusal::Already { task: name.clone(), state });
+        let not_running = Err(Refusal::NotRunning { task: name.clone(), state });
+        let plan = &self.task(id).plan;
+        match (request, &self.task(id).phase) {
+            (Request::Kill(_), Phase::Stopping { killed: true, .. }) => already,
+            (Request::Kill(_), Phase::Stopping { .. }) => Ok(Some(id)),
+            _ if self.is_draining() => Err(Refusal::Draining),
+            (Request::Stop(_) | Request::Kill(_), _)
+                if plan.kind == TaskKind::Surface && plan.policy == Policy::Critical =>
+            {
+                Err(Refusal::Essential { task: name.clone() })
+            }
+            (Request::Start(_), Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. }) => already,
+            (Request::Start(_), Phase::Stopping { cause: StopCause::Restart, .. }) => already,
+            (Request::Start(_) | Request::Restart(_), Phase::Waiting { .. }) => already,
+            (Request::Stop(_), Phase::Stopping { cause: StopCause::Asked, .. }) => already,
+            (Request::Stop(_), Phase::Stopped | Phase::Done | Phase::Failed(_)) => not_running,
+            (
+                Request::Kill(_),
+                Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_),
+            ) => not_running,
+            (
+                Request::Start(_)
+                | Request::Stop(_)
+                | Request::Restart(_)
+                | Request::Kill(_)
+                | Request::RestartAll
+                | Request::ShutDown
+                | Request::KillAll,
+                Phase::Waiting { .. }
+                | Phase::Starting { .. }
+                | Phase::Running { .. }
+                | Phase::Ready { .. }
+                | Phase::Stopping { .. }
+                | Phase::Backoff { .. }
+                | Phase::Stopped
+                | Phase::Done
+                | Phase::Failed(_),
+            ) => Ok(Some(id)),
+        }
+    }
+
+    fn act(&mut self, request: &Request, id: Option<TaskId>, origin: &Origin, now: Instant) {
+        match (request, id) {
+            (Request::Start(_) | Request::Restart(_), Some(id)) => self.restart(id, now),
+            (Request::Stop(_), Some(id)) => self.stop_as_asked(id, now),
+            (Request::Kill(_), Some(id)) => self.kill_as_asked(id, now),
+            (Request::RestartAll, _) => {
+                for id in self.ids().filter(|&id| self.takes_part_in_restart_all(id)).collect::<Vec<_>>() {
+                    self.restart(id, now);
+                }
+            }
+            (Request::ShutDown, _) => self.begin_drain(Cause::Graceful { origin: origin.clone() }, now),
+            (Request::KillAll, _) => self.force_drain(origin, now),
+            (Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_), None) => {}
+        }
+    }
+
+    /// Gives the budget back, drops any countdown, and starts a new run once the old one is gone.
+    fn restart(&mut self, id: TaskId, now: Instant) {
+        let task = self.task_mut(id);
+        task.budget.refund();
+        let grace = task.plan.stop_timeout;
+        match task.phase {
+            Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. } | Phase::Stopping { .. } => {
+                self.stop(id, StopCause::Restart, grace, now);
+            }
+            Phase::Waiting { .. } => {}
+            Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => {
+                task.phase = Phase::Waiting { announced: false };
+            }
+        }
+    }
+
+    fn stop_as_asked(&mut self, id: TaskId, now: Instant) {
+        let task = self.task(id);
+        let grace = task.plan.stop_timeout;
+        match task.phase {
+            Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. } | Phase::Stopping { .. } => {
+                self.stop(id, StopCause::Asked, grace, now);
+            }
+            Phase::Waiting { .. } | Phase::Backoff { .. } => self.stopped(id),
+            Phase::Stopped | Phase::Done | Phase::Failed(_) => {}
+        }
+    }
+
+    /// A run that is on its way down already keeps what comes after.
+    fn kill_as_asked(&mut self, id: TaskId, now: Instant) {
+        match self.task(id).phase {
+            Phase::Stopping { .. } => self.kill(id, now),
+            Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. } => {
+                self.stop(id, StopCause::Asked, Duration::ZERO, now);
+            }
+            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => {}
+        }
+    }
+
+    fn takes_part_in_restart_all(&self, id: TaskId) -> bool {
+        let task = self.task(id);
+        match task.phase {
+            Phase::Stopped | Phase::Done => false,
+            Phase::Waiting { .. }
+            | Phase::Starting { .. }
+            | Phase::Running { .. }
+            | Phase::Ready { .. }
+            | Phase::Stopping { .. }
+            | Phase::Backoff { .. }
+            | Phase::Failed(_) => task.plan.kind != TaskKind::Surface,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! One task's state.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::backoff::Budget;
+use super::event::{RunId, TaskId};
+use super::exit::ExitReason;
+use super::plan::TaskPlan;
+use super::snapshot::{LastExit, ProbeSnapshot};
+
+/// A task: what was planned, and how it stands.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) plan: TaskPlan,
+    pub(super) phase: Phase,
+    /// The number of the latest run; 0 before the first.
+    pub(super) run: u64,
+    /// Whether any run has come to life.
+    pub(super) ever_started: bool,
+    pub(super) budget: Budget,
+    /// Restarts by policy.
+    pub(super) restarts: u64,
+    pub(super) last_exit: Option<LastExit>,
+    pub(super) exits: BTreeMap<&'static str, u64>,
+    /// Where the current run can be reached, if it said so.
+    pub(super) address: Option<String>,
+    /// The last try of this run's probe.
+    pub(super) probe: Option<ProbeSnapshot>,
+}
+
+/// Where a task is in its life; the diagram stands in the module's page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It starts as soon as its dependencies allow. `announced`: the timeline says so already.
+    Waiting { announced: bool },
+    /// A start is under way.
+    Starting { since: Instant, deadline: Instant },
+    /// It runs, and is not known to be ready.
+    Running { since: Instant, pid: Option<u32> },
+    /// It runs and is ready.
+    Ready { since: Instant, pid: Option<u32> },
+    /// It was asked to end, or is being killed.
+    Stopping { started: Instant, pid: Option<u32>, since: Instant, kill_at: Instant, killed: bool, cause: StopCause },
+    /// It waits to be started again.
+    Backoff { attempt: u32, since: Instant, retry_at: Instant },
+    /// A person stopped it, or the drain did.
+    Stopped,
+    /// Its policy says that it is done.
+    Done,
+    /// It failed for good.
+    Failed(Failure),
+}
+
+/// Why a run is being ended, and so what follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum StopCause {
+    /// A person or the drain: it stays down.
+    Asked,
+    /// A person wants a new run.
+    Restart,
+    /// It did not start or become ready in time: counts as an exit with this reason.
+    GaveUp(ExitReason),
+}
+
+/// Why a task failed for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// By its own exits: the last reason, and what limit was spent if one was.
+    Own(String),
+    /// This dependency can no longer be met.
+    Dependency(TaskId),
+}
+
+impl Task {
+    pub(super) fn new(plan: TaskPlan) -> Self {
+        Self {
+            plan,
+            phase: Phase::Waiting { announced: false },
+            run: 0,
+            ever_started: false,
+            budget: Budget::default(),
+            restarts: 0,
+            last_exit: None,
+            exits: BTreeMap::new(),
+            address: None,
+            probe: None,
+        }
+    }
+
+    /// The run that must still report its exit, if there is one.
+    pub(super) fn live_run(&self, task: TaskId) -> Option<RunId> {
+        match self.phase {
+            Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. } | Phase::Stopping { .. } => {
+                Some(RunId { task, number: self.run })
+            }
+            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => None,
+        }
+    }
+
+    /// When the current run becomes stable, if that would give anything back.
+    pub(super) fn stable_at(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Running { since, .. } | Phase::Ready { since, .. } if self.budget.retries > 0 => {
+                since.checked_add(self.plan.restart.reset_after)
+            }
+            Phase::Waiting { .. }
+            | Phase::Starting { .. }
+            | Phase::Running { .. }
+            | Phase::Ready { .. }
+            | Phase::Stopping { .. }
+            | Phase::Backoff { .. }
+            | Phase::Stopped
+            | Phase::Done
+            | Phase::Failed(_) => None,
+        }
+    }
+
+    /// When this task needs the core's attention next, if nothing happens before.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Starting { deadline, .. } => Some(deadline),
+            Phase::Running { .. } | Phase::Ready { .. } => self.stable_at(),
+            Phase::Stopping { kill_at, killed: false, .. } => Some(kill_at),
+            Phase::Backoff { retry_at, .. } => Some(retry_at),
+            Phase::Waiting { .. }
+            | Phase::Stopping { killed: true, .. }
+            | Phase::Stopped
+            | Phase::Done
+            | Phase::Failed(_) => None,
+        }
+    }
+
+    /// Whether this reason is a success by the task's own codes.
+    pub(super) fn is_success(&self, reason: &ExitReason) -> bool {
+        match reason {
+            ExitReason::Code { code } => self.plan.success_exit_codes.contains(code),
+            ExitReason::Finished => true,
+            ExitReason::Signal { .. }
+            | ExitReason::Panic { .. }
+            | ExitReason::Error { .. }
+            | ExitReason::Aborted
+            | ExitReason::StartFailed { .. }
+            | ExitReason::StartTimeout { .. }
+            | ExitReason::NotReady { .. } => false,
+        }
+    }
+}

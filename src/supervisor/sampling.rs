@@ -1,0 +1,48 @@
+//! What the tasks' process trees use, sampled only while somebody looks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::core::{PhaseSnapshot, Snapshot, Usage};
+use crate::kernel::Lookers;
+use crate::process::Sampler;
+
+/// The time between two samples.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Samples until everybody who could ask for it is gone.
+pub(super) async fn sample(
+    lookers: Lookers,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    usage: watch::Sender<BTreeMap<String, Usage>>,
+) {
+    let mut lookers = lookers.watch();
+    let mut sampler = Sampler::default();
+    loop {
+        if lookers.wait_for(|count| *count > 0).await.is_err() || usage.is_closed() {
+            return;
+        }
+        let mains = mains(&snapshots.borrow());
+        usage.send_replace(sampler.sample(&mains));
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+/// The main process of every task that has one now.
+fn mains(snapshot: &Snapshot) -> Vec<(String, u32)> {
+    let main = |phase: &PhaseSnapshot| match *phase {
+        PhaseSnapshot::Running { pid, .. } | PhaseSnapshot::Ready { pid, .. } | PhaseSnapshot::Stopping { pid, .. } => {
+            pid
+        }
+        PhaseSnapshot::Waiting { .. }
+        | PhaseSnapshot::Starting { .. }
+        | PhaseSnapshot::Backoff { .. }
+        | PhaseSnapshot::Stopped
+        | PhaseSnapshot::Done
+        | PhaseSnapshot::Failed { .. } => None,
+    };
+    snapshot.tasks.iter().filter_map(|task| Some((task.name.clone(), main(&task.phase)?))).collect()
+}

@@ -1,0 +1,72 @@
+//! The signals that end the supervisor.
+//!
+//! The streams are made once and kept: one that is made anew in a loop loses what arrives in between.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Wrappers such as `timeout` signal both the process and its group, so one wish arrives twice within
+/// moments. What comes so soon after another is that echo, and no second wish.
+const ECHO: Duration = Duration::from_millis(20);
+
+/// The streams of the three signals that ask for an end.
+#[derive(Debug)]
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+    last: Option<Instant>,
+}
+
+/// One of them arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Received {
+    Interrupt,
+    Terminate,
+    /// The terminal was closed.
+    Hangup,
+}
+
+impl Received {
+    /// The name that stands as the origin of what it asks for.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+            Self::Hangup => "SIGHUP",
+        }
+    }
+}
+
+impl Signals {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            last: None,
+        })
+    }
+
+    /// The next signal that is no echo. Cancel safe: none is lost.
+    pub(super) async fn next(&mut self) -> Received {
+        loop {
+            let received = self.receive().await;
+            let now = Instant::now();
+            if self.last.replace(now).is_none_or(|last| now.duration_since(last) > ECHO) {
+                return received;
+            }
+        }
+    }
+
+    async fn receive(&mut self) -> Received {
+        tokio::select! {
+            Some(()) = self.interrupt.recv() => Received::Interrupt,
+            Some(()) = self.terminate.recv() => Received::Terminate,
+            Some(()) = self.hangup.recv() => Received::Hangup,
+            else => std::future::pending().await,
+        }
+    }
+}

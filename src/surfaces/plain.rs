@@ -1,0 +1,155 @@
+//! Plain output: one line per event and, unless headless, one per line that a task writes, the task's
+//! name in front. For pipes, files and terminals that can't do more; no escape sequence ever leaves here.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use tokio::io::{AsyncWriteExt, Stdout, stdout};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio_stream::wrappers::WatchStream;
+use tokio_stream::{StreamExt, StreamMap};
+use tokio_util::sync::CancellationToken;
+
+use super::{Surface, SurfaceContext, SurfaceHandle};
+use crate::gateway::Channel;
+use crate::kernel::{EventRecord, LogTail};
+use crate::ui::ansi;
+
+/// Writes what happens to standard output.
+#[derive(Debug)]
+pub struct Plain {
+    /// Whether the tasks' own lines are written, too.
+    lines: bool,
+}
+
+impl Plain {
+    /// Events, and every line of output.
+    #[must_use]
+    pub fn with_output() -> Self {
+        Self { lines: true }
+    }
+
+    /// Events only.
+    #[must_use]
+    pub fn events_only() -> Self {
+        Self { lines: false }
+    }
+}
+
+impl Surface for Plain {
+    fn name(&self) -> &str {
+        "plain"
+    }
+
+    fn about(&self) -> String {
+        if self.lines { "events and output as lines" } else { "events as lines" }.to_owned()
+    }
+
+    async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
+        let SurfaceContext { kernel, config, shutdown, .. } = context;
+        // It asks for nothing, but is seen among those who are connected.
+        let (channel, _) = Channel::new(self.name());
+        let (past, events) = kernel.journal().follow();
+        let names = config.tasks.iter().map(|task| task.name.clone());
+        let width = names.clone().map(|name| name.len()).chain(["gateway".len()]).max().unwrap_or(0);
+        let mut tails = BTreeMap::new();
+        if self.lines {
+            tails.extend(names.map(|name| (name.clone(), Seen { tail: kernel.logs().tail(&name), last: 0 })));
+        }
+        let writer = Writer { out: stdout(), width, tails, zone: TimeZone::system() };
+        let task = tokio::spawn(writer.run(past, events, shutdown));
+        Ok(SurfaceHandle { channel: Some(channel), address: None, tasks: vec![task] })
+    }
+}
+
+/// One task's output, and how much of it is written already.
+#[derive(Debug)]
+struct Seen {
+    tail: LogTail,
+    last: u64,
+}
+
+#[derive(Debug)]
+struct Writer {
+    out: Stdout,
+    /// The width of the longest name.
+    width: usize,
+    tails: BTreeMap<String, Seen>,
+    zone: TimeZone,
+}
+
+impl Writer {
+    async fn run(
+        mut self,
+        past: Vec<Arc<EventRecord>>,
+        mut events: Receiver<Arc<EventRecord>>,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let mut changes: StreamMap<String, WatchStream<u64>> = StreamMap::new();
+        for (name, seen) in &self.tails {
+            changes.insert(name.clone(), WatchStream::new(seen.tail.watch()));
+        }
+        for record in &past {
+            self.write_event(record).await?;
+        }
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Ok(record) => self.write_event(&record).await?,
+                    Err(RecvError::Lagged(missed)) => self.write("stead", &format!("{missed} events left out")).await?,
+                    Err(RecvError::Closed) => return Ok(()),
+                },
+                Some((name, _)) = changes.next(), if !changes.is_empty() => self.write_lines(&name).await?,
+                () = shutdown.cancelled() => break,
+            }
+        }
+        for name in self.tails.keys().cloned().collect::<Vec<_>>() {
+            self.write_lines(&name).await?;
+        }
+        loop {
+            match events.try_recv() {
+                Ok(record) => self.write_event(&record).await?,
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
+            }
+        }
+    }
+
+    async fn write_event(&mut self, record: &EventRecord) -> anyhow::Result<()> {
+        let task = record.notice.task.as_deref().unwrap_or("stead").to_owned();
+        // What a task wrote before it exited stands before the line that says so.
+        self.write_lines(&task).await?;
+        let time = record.at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string();
+        self.write(&task, &format!("{time} {}", record.text)).await
+    }
+
+    async fn write(&mut self, name: &str, text: &str) -> anyhow::Result<()> {
+        let line = format!("{name:width$} * {text}\n", width = self.width);
+        self.out.write_all(line.as_bytes()).await?;
+        Ok(self.out.flush().await?)
+    }
+
+    async fn write_lines(&mut self, name: &str) -> anyhow::Result<()> {
+        let Some(seen) = self.tails.get_mut(name) else { return Ok(()) };
+        let lines = seen.tail.finished_after(seen.last);
+        let Some(last) = lines.last() else { return Ok(()) };
+        let mut text = String::new();
+        let missed = lines[0].number - seen.last - 1;
+        if missed > 0 {
+            let _ = writeln!(
+                text,
+                "{name:width$} * {missed} lines left out here; the log file has them",
+                width = self.width
+            );
+        }
+        seen.last = last.number;
+        for line in &lines {
+            let _ = writeln!(text, "{name:width$} | {}", ansi::plain_text(&line.bytes), width = self.width);
+        }
+        self.out.write_all(text.as_bytes()).await?;
+        Ok(self.out.flush().await?)
+    }
+}

@@ -1,0 +1,178 @@
+//! Who may talk to the web surface at all, decided before any route sees the request.
+//!
+//! A supervisor on loopback is reachable by every page the user's browser has open. Three checks keep those out:
+//! the `Host` must be a name no foreign page can be served under (against DNS rebinding), a request that changes
+//! something must not come from another origin, and, as long as there are no tokens, it must come from this machine.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{Request, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::problem::Problem;
+
+/// Both ends of the connection a request came in by; the server puts it into the request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Connection {
+    pub(super) local: SocketAddr,
+    pub(super) peer: SocketAddr,
+}
+
+/// Lets a request pass to the routes or answers it with a [`Problem`], and hardens whatever goes back.
+pub(super) async fn guard(State(listen): State<IpAddr>, request: Request, next: Next) -> Response {
+    let mut response = match admit(listen, &request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    for (name, value) in HARDENING {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Sent with every response. There is no CORS header: no other origin has any business here.
+const HARDENING: [(HeaderName, &str); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+fn admit(listen: IpAddr, request: &Request) -> Result<(), Problem> {
+    let connection = *request.extensions().get::<Connection>().expect("the server adds it to every request");
+    let host = host(request)?;
+    if !is_ours(&host, listen, connection.local.ip()) {
+        let detail = format!("this server is not `{host}`; ask for it by localhost or by its address");
+        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
+    }
+    if request.method().is_safe() {
+        return Ok(());
+    }
+    if !is_same_origin(request.headers(), &host) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "a page of another origin may not change anything here"));
+    }
+    if !connection.peer.ip().to_canonical().is_loopback() {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "only this machine may change anything; others may look"));
+    }
+    Ok(())
+}
+
+/// The host the client thinks it talks to: of the request line if it names one (RFC 9112, 3.2.2), else the header's.
+fn host(request: &Request) -> Result<Authority, Problem> {
+    let bad = |detail| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return Err(bad("a request has exactly one Host header"));
+    };
+    let host = match request.uri().authority() {
+        Some(authority) => authority.clone(),
+        None => Authority::try_from(host.as_bytes()).map_err(|_| bad("the Host header is not a host"))?,
+    };
+    if host.as_str().contains('@') { Err(bad("a host has no user name")) } else { Ok(host) }
+}
+
+/// Whether the host is a loopback name, the address listened on, or the very address the connection reached.
+///
+/// Names other than `localhost` are refused even if they lead here: whoever owns the name could serve a page under
+/// it and let it point here afterwards.
+fn is_ours(host: &Authority, listen: IpAddr, local: IpAddr) -> bool {
+    let name = host.host();
+    let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    match literal.parse::<IpAddr>() {
+        Ok(ip) => {
+            let ip = ip.to_canonical();
+            ip.is_loopback() || ip == listen.to_canonical() || ip == local.to_canonical()
+        }
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+/// Whether a request is from a page of this server or from no page at all, going by what browsers add.
+fn is_same_origin(headers: &HeaderMap, host: &Authority) -> bool {
+    let site = headers.get_all("sec-fetch-site").iter().all(|site| site == "same-origin" || site == "none");
+    let own = format!("http://{host}");
+    let origin =
+        headers.get_all(header::ORIGIN).iter().all(|origin| origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()));
+    site && origin
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn loopback_names_and_the_own_address_are_ours() {
+        let lan: IpAddr = "192.168.1.5".parse().unwrap();
+        let ours = |host: &str| is_ours(&host.parse().unwrap(), lan, lan);
+        for host in ["localhost", "LOCALHOST:7070", "127.0.0.1:1", "127.9.9.9", "[::1]:7070", "192.168.1.5:7070"] {
+            assert!(ours(host), "{host}");
+        }
+        for host in
+            ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "192.168.1.6", "[fe80::1]", "0.0.0.0"]
+        {
+            assert!(!ours(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_unspecified_address_is_ours_by_the_address_that_was_reached() {
+        let any: IpAddr = "0.0.0.0".parse().unwrap();
+        let reached: IpAddr = "10.0.0.7".parse().unwrap();
+        assert!(is_ours(&"10.0.0.7:80".parse().unwrap(), any, reached));
+        assert!(!is_ours(&"10.0.0.8:80".parse().unwrap(), any, reached));
+    }
+
+    fn admitted(method: &str, peer: &str, headers: &[(&str, &str)]) -> Result<(), StatusCode> {
+        let mut request = axum::http::Request::builder().method(method).uri("/api/v1/tasks/api/restart");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let connection = Connection { local: (LOOPBACK, 7070).into(), peer: peer.parse().unwrap() };
+        let request = request.extension(connection).body(axum::body::Body::empty()).unwrap();
+        admit(LOOPBACK, &request).map_err(|problem| problem.into_response().status())
+    }
+
+    #[test]
+    fn only_this_machine_changes_anything() {
+        let host = ("host", "localhost:7070");
+        assert_eq!(admitted("POST", "127.0.0.1:5", &[host]), Ok(()));
+        assert_eq!(admitted("POST", "[::ffff:127.0.0.1]:5", &[host]), Ok(()));
+        assert_eq!(admitted("POST", "192.168.1.9:5", &[host]), Err(StatusCode::FORBIDDEN));
+        assert_eq!(admitted("GET", "192.168.1.9:5", &[host]), Ok(()));
+    }
+
+    #[test]
+    fn a_page_of_another_origin_changes_nothing() {
+        let with = |name, value| admitted("POST", "127.0.0.1:5", &[("host", "localhost:7070"), (name, value)]);
+        assert_eq!(with("origin", "http://localhost:7070"), Ok(()));
+        assert_eq!(with("sec-fetch-site", "same-origin"), Ok(()));
+        assert_eq!(with("sec-fetch-site", "none"), Ok(()));
+        for origin in
+            ["http://localhost:7071", "http://localhost", "https://localhost:7070", "http://evil.example", "null"]
+        {
+            assert_eq!(with("origin", origin), Err(StatusCode::FORBIDDEN), "{origin}");
+        }
+        for site in ["cross-site", "same-site", "surprise"] {
+            assert_eq!(with("sec-fetch-site", site), Err(StatusCode::FORBIDDEN), "{site}");
+        }
+    }
+
+    #[test]
+    fn a_request_has_one_host_without_a_user() {
+        let from = |hosts: &[(&str, &str)]| admitted("GET", "127.0.0.1:5", hosts);
+        assert_eq!(from(&[]), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(from(&[("host", "localhost"), ("host", "localhost")]), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(from(&[("host", "localhost@evil.example")]), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(from(&[("host", "a b")]), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(from(&[("host", "evil.example")]), Err(StatusCode::MISDIRECTED_REQUEST));
+    }
+}

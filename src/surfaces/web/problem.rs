@@ -1,0 +1,59 @@
+//! Refusals as a client reads them: `application/problem+json` (RFC 9457).
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::supervisor::core::Refusal;
+
+/// One refused request.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    detail: String,
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// `detail` says what was wrong with this request, for people.
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), members: Map::new() }
+    }
+
+    /// Adds a member for programs.
+    pub(super) fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        let value = serde_json::to_value(value).expect("members are plain data with string keys");
+        self.members.insert(name.to_owned(), value);
+        self
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = match &refusal {
+            Refusal::UnknownTask { .. } => StatusCode::NOT_FOUND,
+            Refusal::Essential { .. } | Refusal::Already { .. } | Refusal::NotRunning { .. } | Refusal::Draining => {
+                StatusCode::CONFLICT
+            }
+            Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let mut problem = Self::new(status, refusal.to_string());
+        if let Ok(Value::Object(members)) = serde_json::to_value(&refusal) {
+            problem.members = members;
+        }
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = self.members;
+        // No `type`: it is then `about:blank`, which means the status says it all.
+        body.insert("status".into(), self.status.as_u16().into());
+        body.insert("title".into(), self.status.canonical_reason().unwrap_or("refused").into());
+        body.insert("detail".into(), self.detail.into());
+        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
+        (self.status, content_type, Value::Object(body).to_string()).into_response()
+    }
+}

@@ -1,0 +1,134 @@
+//! What people ask for, and how it is taken.
+
+use super::{Sim, check, check_plan};
+
+#[test]
+fn a_restart_stops_the_old_run_first() {
+    check("started web; ask restart web; wait 1s; signal web TERM", &["spawn web#1", "stop web#1", "spawn web#2"]);
+}
+
+#[test]
+fn a_restart_gives_the_budget_back() {
+    check(
+        "started web; exit web 1; wait 500ms; started web; ask restart web; signal web TERM; started web; exit web 1",
+        &["spawn web#1", "backoff web 1/5 500ms", "spawn web#2", "stop web#2", "spawn web#3", "backoff web 1/5 500ms"],
+    );
+}
+
+#[test]
+fn a_restart_during_a_countdown_starts_one_run_and_drops_the_timer() {
+    check(
+        "started web; exit web 1; ask restart web; started web; wait 1m",
+        &["spawn web#1", "backoff web 1/5 500ms", "spawn web#2"],
+    );
+}
+
+#[test]
+fn a_stop_during_a_countdown_means_no_start_ever() {
+    check("started web; exit web 1; ask stop web; wait 24h", &["spawn web#1", "backoff web 1/5 500ms", "stopped web"]);
+}
+
+#[test]
+fn a_stop_is_a_stop_even_with_a_failing_exit() {
+    check("started web; ask stop web; exit web 1; wait 24h", &["spawn web#1", "stop web#1", "stopped web"]);
+}
+
+#[test]
+fn what_does_not_stop_is_killed_after_its_timeout() {
+    check(
+        "started web; ask stop web; wait 10s; signal web KILL",
+        &["spawn web#1", "stop web#1", "kill web#1", "stopped web"],
+    );
+}
+
+#[test]
+fn an_exit_beats_its_own_kill_deadline() {
+    let mut sim = Sim::new("web");
+    sim.run("started web; ask stop web; wait 9999ms");
+    sim.now += std::time::Duration::from_millis(1);
+    sim.run("exit web 0");
+    assert_eq!(sim.said, ["spawn web#1", "stop web#1", "stopped web"]);
+}
+
+#[test]
+fn a_kill_has_no_grace() {
+    check("started web; ask kill web; signal web KILL; wait 1h", &["spawn web#1", "kill web#1", "stopped web"]);
+}
+
+#[test]
+fn a_kill_cuts_a_slow_restart_short() {
+    check(
+        "started web; ask restart web; ask kill web; signal web KILL",
+        &["spawn web#1", "stop web#1", "kill web#1", "spawn web#2"],
+    );
+}
+
+#[test]
+fn a_start_revives_what_failed_for_good() {
+    check_plan(
+        "web retries 0",
+        "started web; exit web 1; ask start web",
+        &["spawn web#1", "failed web: 0 retries spent: code 1", "spawn web#2"],
+    );
+}
+
+#[test]
+fn a_stop_while_starting_waits_for_the_start_to_end() {
+    check("ask stop web; started web; signal web TERM", &["spawn web#1", "stop web#1", "stopped web"]);
+}
+
+#[test]
+fn a_stop_during_a_restart_wins() {
+    check(
+        "started web; ask restart web; ask stop web; signal web TERM; wait 1h",
+        &["spawn web#1", "stop web#1", "stopped web"],
+    );
+}
+
+#[test]
+fn a_person_may_stop_and_restart_a_critical_task() {
+    check_plan(
+        "db critical",
+        "started db; ask restart db; signal db TERM; started db; ask stop db; exit db 0; wait 1h",
+        &["spawn db#1", "stop db#1", "spawn db#2", "stop db#2", "stopped db"],
+    );
+}
+
+#[test]
+fn restart_all_leaves_out_what_is_stopped_or_done_and_the_surfaces() {
+    check_plan(
+        "a; b; c; web surface",
+        "started a; started b; started c; started web; exit b 0; ask stop c; signal c TERM; ask restart-all; signal a TERM",
+        &[
+            "spawn a#1",
+            "spawn b#1",
+            "spawn c#1",
+            "spawn web#1",
+            "done b",
+            "stop c#1",
+            "stopped c",
+            "stop a#1",
+            "spawn a#2",
+        ],
+    );
+}
+
+#[test]
+fn refusals_say_why() {
+    check("ask stop wbe", &["spawn web#1", "refused: there is no task named `wbe`"]);
+    check("started web; ask start web", &["spawn web#1", "refused: web is ready already"]);
+    check(
+        "started web; exit web 0; ask stop web; ask kill web",
+        &[
+            "spawn web#1",
+            "done web",
+            "refused: web is not running, it is done",
+            "refused: web is not running, it is done",
+        ],
+    );
+    check_plan(
+        "gateway critical surface",
+        "started gateway; ask stop gateway",
+        &["spawn gateway#1", "refused: gateway can't be stopped: everything is reached through it; shut down instead"],
+    );
+}
