@@ -219,7 +219,7 @@ mod tests {
             PhaseSnapshot::Backoff { attempt: 1, since: at(0), retry_at: at(1) },
             PhaseSnapshot::Stopped,
             PhaseSnapshot::Done,
-            PhaseSnapshot::Failed { reason: "5 retries spent".into() },
+            PhaseSnapshot::Failed { reason: "5 retries spent".into(), dependency: None },
         ];
         for phase in phases {
             let text = render(&snapshot(1, vec![process("api", phase.clone())]), at(0));

@@ -67,6 +67,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Row {
     pen.finish()
 }
 
+/// The text of one line, without colours.
+pub(crate) fn plain_text(bytes: &[u8]) -> String {
+    parse(bytes).text
+}
+
 /// Text from elsewhere (a reason, a command line) as one safe line: white space and controls become one space.
 pub(super) fn plain(text: &str) -> String {
     let mut line = String::with_capacity(text.len());

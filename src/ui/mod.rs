@@ -8,6 +8,8 @@
 //!  Input ─▶ keymap ─▶ Action ─▶ update ─▶ Effect           Model + Shown ─▶ view ─▶ cells, and when they change
 //! ```
 
+#![deny(clippy::disallowed_methods)]
+
 mod action;
 pub(crate) mod ansi;
 mod clock;

@@ -9,4 +9,3 @@ mod core;
 mod dashboard;
 mod driver;
 mod tidy;
-mod web;

@@ -48,7 +48,7 @@ fn obstacle(task: &TaskSnapshot, now: Uptime) -> Option<Obstacle> {
             let last = task.last_exit.as_ref().map(|exit| format!("{}, ", exit.reason)).unwrap_or_default();
             format!("{last}retry {attempt} of {} in {}", task.max_retries, Pretty(now.until(*retry_at)))
         }
-        PhaseSnapshot::Failed { reason } => reason.clone(),
+        PhaseSnapshot::Failed { reason, .. } => reason.clone(),
         PhaseSnapshot::Starting { .. } | PhaseSnapshot::Stopping { .. } => String::new(),
     };
     Some(Obstacle { task: Some(task.name.clone()), state: task.phase.word(), why })
@@ -80,7 +80,7 @@ mod tests {
         let blockers = vec![Blocker { task: "db".into(), condition: Condition::Ready, state: "starting" }];
         let tasks = vec![
             process("api", PhaseSnapshot::Backoff { attempt: 3, since: at(0), retry_at: at(3_000) }),
-            process("worker", PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into() }),
+            process("worker", PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into(), dependency: None }),
             process("mailer", PhaseSnapshot::Waiting { blockers }),
             process("db", PhaseSnapshot::Starting { since: at(0), deadline: at(30_000) }),
         ];
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_surface_is_not_what_people_wait_for() {
-        let mut web = process("web", PhaseSnapshot::Failed { reason: "port 7070 in use".into() });
+        let mut web = process("web", PhaseSnapshot::Failed { reason: "port 7070 in use".into(), dependency: None });
         web.kind = TaskKind::Surface;
         assert_eq!(told(vec![web]), [""; 0]);
     }

@@ -22,7 +22,7 @@ const GAP: u16 = 2;
 const MOST_PIPS: u32 = 8;
 const NAME_WIDTHS: (u16, u16) = (4, 20);
 const NEXT_WIDTHS: (u16, u16) = (21, 29);
-const LAST_EXIT_WIDTH: u16 = 14;
+const LAST_EXIT_WIDTH: u16 = 13;
 const STATE_WIDTH: u16 = 10;
 /// The heading needs it.
 const RETRIES_WIDTH: u16 = 7;
@@ -78,7 +78,8 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
     frame::draw_noted(scene.theme, area, "Tasks", note, buffer);
     frame::hint(scene.theme, area, first, visible, rows.len(), buffer);
     let inside = layout::inside(area);
-    let columns = columns(&snapshot.tasks, inside.width);
+    // A column of air stays free on the right.
+    let columns = columns(&snapshot.tasks, inside.width.saturating_sub(1));
     headings(scene, &columns, inside, buffer);
     for (offset, (index, row)) in (1..).zip(rows.iter().enumerate().skip(first).take(visible)) {
         let y = inside.y + offset;
@@ -188,7 +189,7 @@ fn task_row(
 fn set_cells(cells: impl Iterator<Item = (Column, u16, Line<'static>)>, row: Rect, buffer: &mut Buffer) {
     let mut x = row.x + MARKERS;
     for (column, width, line) in cells {
-        let room = width.min(row.right().saturating_sub(x));
+        let room = width.min(row.right().saturating_sub(x + 1));
         if row.height == 0 || room == 0 {
             return;
         }

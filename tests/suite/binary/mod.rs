@@ -30,7 +30,7 @@ impl Project {
     /// One without the web surface, unless the text names it.
     pub(super) fn new(config: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let web = if config.contains("[web]") { "" } else { "[web]\nenabled = false\n" };
+        let web = if config.contains("web") { "" } else { "[web]\nenabled = false\n" };
         fs::write(dir.path().join("stead.toml"), format!("{web}{config}")).expect("a config");
         Self { dir }
     }

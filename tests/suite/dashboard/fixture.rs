@@ -255,7 +255,7 @@ fn snapshot() -> Snapshot {
 }
 
 fn failed(reason: &str) -> PhaseSnapshot {
-    PhaseSnapshot::Failed { reason: reason.to_owned() }
+    PhaseSnapshot::Failed { reason: reason.to_owned(), dependency: None }
 }
 
 fn backoff() -> PhaseSnapshot {
@@ -278,20 +278,21 @@ fn probe(passed: bool, detail: &str, seconds_ago: u64) -> Option<ProbeSnapshot> 
 
 fn events() -> Vec<Arc<EventRecord>> {
     let second = Duration::from_secs(1);
+    let started = |run, pid| NoticeKind::Started { run, pid: Some(pid), address: None };
     let retry = |attempt, millis| NoticeKind::Backoff { attempt, max_retries: 5, wait: Duration::from_millis(millis) };
     let segv = || ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
     let port = || ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
     let restart = NoticeKind::Requested { asked: "restart docs".to_owned(), origin: Origin("web".to_owned()) };
     let waiting = NoticeKind::Waiting { dependency: "assets".to_owned(), condition: Condition::Success };
     [
-        (8_040_u32, "db", NoticeKind::Started { run: 1, pid: Some(4102), address: None }),
-        (8_037, "migrate", NoticeKind::Started { run: 1, pid: Some(4110), address: None }),
+        (8_040_u32, "db", started(1, 4102)),
+        (8_037, "migrate", started(1, 4110)),
         (8_034, "migrate", NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 0 }, after: 3 * second }),
         (8_034, "migrate", NoticeKind::Done),
         (600, "docs", restart),
         (109, "api", NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 1 }, after: 720 * second }),
         (109, "api", retry(1, 500)),
-        (108, "api", NoticeKind::Started { run: 2, pid: Some(4121), address: None }),
+        (108, "api", started(2, 4121)),
         (106, "api", NoticeKind::Ready { run: 2, after: 2 * second }),
         (40, "worker", NoticeKind::Exited { run: 6, reason: segv(), after: second }),
         (40, "worker", NoticeKind::Exhausted { limit: "5 retries".to_owned() }),

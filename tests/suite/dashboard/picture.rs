@@ -11,7 +11,7 @@ use ratatui::text::Span;
 use super::fixture::Dashboard;
 
 const CELL_WIDTH: f32 = 8.4;
-const CELL_HEIGHT: f32 = 19.0;
+const CELL_HEIGHT: f32 = 17.0;
 const MARGIN: f32 = 16.0;
 const BACKGROUND: &str = "#14171c";
 const FOREGROUND: &str = "#d5d9e0";
@@ -64,9 +64,13 @@ fn runs(buffer: &Buffer, y: u16) -> Vec<(u16, u16, String)> {
         let width = Span::raw(cell.symbol()).width().max(1) as u16;
         let is_blank = |x: u16| x >= buffer.area.width || buffer[(x, y)].symbol() == " ";
         let look = |cell: &Cell| (cell.fg, cell.bg, cell.modifier);
-        let joins = |start: u16, columns: u16| start + columns == x && look(&buffer[(start, y)]) == look(cell);
+        // A wide character stands alone: the viewer's font may have another idea of its width.
+        let joins = |start: u16, columns: u16, text: &str| {
+            let is_narrow = width == 1 && text.chars().count() == usize::from(columns);
+            is_narrow && start + columns == x && look(&buffer[(start, y)]) == look(cell)
+        };
         match runs.last_mut() {
-            Some((start, columns, text)) if joins(*start, *columns) && !(is_blank(x) && is_blank(x + 1)) => {
+            Some((start, columns, text)) if joins(*start, *columns, text) && !(is_blank(x) && is_blank(x + 1)) => {
                 *columns += width;
                 text.push_str(cell.symbol());
             }

@@ -173,7 +173,7 @@ async fn a_body_of_three_megabytes_is_too_large() {
 async fn health_is_told_apart_from_readiness() {
     let site = Site::new().await;
     assert_eq!(site.get("/readyz").await.status, 200);
-    let failed = PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into() };
+    let failed = PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into(), dependency: None };
     site.show(snapshot(2, vec![process("api", ready(0)), process("worker", failed)]));
     let answer = site.get("/readyz").await;
     assert_eq!(answer.problem(), 503);

@@ -1,0 +1,290 @@
+//! The loop that runs the dashboard: waits for whatever can change the screen, and draws when something did.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::Event;
+use jiff::tz::TimeZone;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::screen::Screen;
+use crate::gateway::ChannelClient;
+use crate::kernel::{EventRecord, LogLine, LogTail, Look};
+use crate::supervisor::core::{Refusal, Request, Snapshot};
+use crate::surfaces::SurfaceContext;
+use crate::ui::{Effect, Input, Model, Shown, Theme, update, view};
+
+/// The least time between two frames: 30 a second.
+const FRAME: Duration = Duration::from_millis(33);
+/// Requests, or batches of them, that may wait for their answer.
+const REQUESTS_WAITING: usize = 16;
+
+/// What the dashboard is given.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) context: SurfaceContext,
+    pub(super) client: ChannelClient,
+    pub(super) theme: Theme,
+}
+
+/// The dashboard with its screen.
+#[derive(Debug)]
+pub(super) struct Dashboard {
+    model: Model,
+    screen: Screen,
+    seat: Seat,
+    keys: mpsc::Receiver<io::Result<Event>>,
+    resized: Signal,
+    sources: Sources,
+    /// What is on screen, or will be with the next frame.
+    events: Vec<Arc<EventRecord>>,
+    log: Vec<Arc<LogLine>>,
+    zone: TimeZone,
+    project: String,
+    asked: JoinSet<Option<Refusal>>,
+    pace: Pace,
+    _look: Look,
+}
+
+/// Where changes come from.
+#[derive(Debug)]
+struct Sources {
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// The selected task's log.
+    tail: Option<Tail>,
+}
+
+#[derive(Debug)]
+struct Tail {
+    task: String,
+    lines: LogTail,
+    changed: watch::Receiver<u64>,
+}
+
+/// When the next frame is due.
+#[derive(Debug)]
+struct Pace {
+    /// Whether something has changed since the last frame.
+    is_stale: bool,
+    /// The earliest time of the next frame.
+    not_before: Instant,
+    /// When something on screen changes by itself.
+    tick: Option<Instant>,
+}
+
+/// What the loop waits for.
+#[derive(Debug)]
+enum Happened {
+    ShutDown,
+    Key(Option<io::Result<Event>>),
+    Resized,
+    Answered(Option<Refusal>),
+    Changed,
+    FrameDue,
+}
+
+impl Dashboard {
+    /// A dashboard that has not drawn yet.
+    ///
+    /// # Errors
+    ///
+    /// When changes of the terminal's size can't be watched.
+    pub(super) fn new(seat: Seat, screen: Screen, keys: mpsc::Receiver<io::Result<Event>>) -> io::Result<Self> {
+        let kernel = &seat.context.kernel;
+        let root = &seat.context.config.root;
+        let project = root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        Ok(Self {
+            model: Model::new(seat.theme),
+            resized: signal(SignalKind::window_change())?,
+            sources: Sources { snapshot: kernel.watch(), tail: None },
+            events: Vec::new(),
+            log: Vec::new(),
+            zone: TimeZone::system(),
+            project,
+            asked: JoinSet::new(),
+            pace: Pace { is_stale: true, not_before: Instant::now(), tick: None },
+            _look: kernel.look(),
+            screen,
+            seat,
+            keys,
+        })
+    }
+
+    /// Runs until `shutdown`.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone or refuses what is drawn.
+    pub(super) async fn run(&mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        self.resize()?;
+        loop {
+            match self.next(&shutdown).await {
+                Happened::ShutDown => {
+                    // The last frame shows how it ended.
+                    self.draw()?;
+                    return Ok(());
+                }
+                Happened::Key(Some(Ok(event))) => self.on_event(event)?,
+                Happened::Key(Some(Err(error))) => return Err(error.into()),
+                Happened::Key(None) => anyhow::bail!("keys can't be read any more"),
+                Happened::Resized => self.resize()?,
+                Happened::Answered(refusal) => self.on_answer(refusal),
+                Happened::Changed => self.pace.is_stale = true,
+                Happened::FrameDue => self.draw()?,
+            }
+        }
+    }
+
+    async fn next(&mut self, shutdown: &CancellationToken) -> Happened {
+        let due = self.pace.due();
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => Happened::ShutDown,
+            key = self.keys.recv() => Happened::Key(key),
+            _ = self.resized.recv() => Happened::Resized,
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Happened::FrameDue,
+            Some(answer) = self.asked.join_next() => Happened::Answered(answer.unwrap_or(Some(Refusal::Unavailable))),
+            // What the timeline says is read at the next frame; here it only wakes.
+            Some(_) = self.seat.client.events.recv(), if !self.pace.is_stale => Happened::Changed,
+            () = self.sources.changed(), if !self.pace.is_stale => Happened::Changed,
+        }
+    }
+
+    fn on_event(&mut self, event: Event) -> io::Result<()> {
+        match event {
+            Event::Key(key) => self.input(Input::Key(key)),
+            Event::Mouse(mouse) => self.input(Input::Mouse(mouse)),
+            Event::Resize(..) | Event::FocusGained | Event::FocusLost | Event::Paste(_) => Ok(()),
+        }
+    }
+
+    fn resize(&mut self) -> io::Result<()> {
+        let size = self.screen.terminal.size()?;
+        self.input(Input::Resize(size.width, size.height))
+    }
+
+    fn on_answer(&mut self, refusal: Option<Refusal>) {
+        if let Some(refusal) = refusal {
+            self.model.tell(refusal.to_string());
+            self.pace.is_stale = true;
+        }
+    }
+
+    fn input(&mut self, input: Input) -> io::Result<()> {
+        self.reload();
+        let effects = self.with_shown(|model, shown, _| update(model, input, shown));
+        // The input may have selected another task.
+        self.reload();
+        self.pace.is_stale = true;
+        let mut requests = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Ask(request) => requests.push(request),
+                Effect::Redraw => self.screen.terminal.clear()?,
+                Effect::Suspend => {
+                    self.screen.suspend()?;
+                    self.resize()?;
+                }
+            }
+        }
+        self.ask(requests);
+        Ok(())
+    }
+
+    /// Asks for one after the other, and tells the first refusal.
+    fn ask(&mut self, requests: Vec<Request>) {
+        if requests.is_empty() {
+            return;
+        }
+        if self.asked.len() >= REQUESTS_WAITING {
+            self.on_answer(Some(Refusal::Unavailable));
+            return;
+        }
+        let requester = self.seat.client.requester.clone();
+        self.asked.spawn(async move {
+            let mut refusal = None;
+            for request in requests {
+                refusal = refusal.or(requester.request(request).await.err());
+            }
+            refusal
+        });
+    }
+
+    /// Reads anew all that is shown.
+    fn reload(&mut self) {
+        let kernel = &self.seat.context.kernel;
+        let snapshot = Arc::clone(&self.sources.snapshot.borrow_and_update());
+        while self.seat.client.events.try_recv().is_ok() {}
+        self.events = kernel.journal().recent();
+        let selected = self.model.selected(&snapshot);
+        if self.sources.tail.as_ref().map(|tail| tail.task.as_str()) != selected {
+            self.sources.tail = selected.map(|task| {
+                let lines = kernel.logs().tail(task);
+                Tail { task: task.to_owned(), changed: lines.watch(), lines }
+            });
+        }
+        if let Some(tail) = &mut self.sources.tail {
+            tail.changed.mark_unchanged();
+            self.log = tail.lines.lines();
+        }
+        self.with_shown(|model, shown, _| update(model, Input::Changed, shown));
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        self.reload();
+        let now = Instant::now();
+        let tick = self.with_shown(|model, shown, screen| {
+            let mut tick = None;
+            screen.terminal.draw(|frame| tick = view(model, shown, frame))?;
+            io::Result::Ok(tick)
+        })?;
+        self.pace = Pace { is_stale: false, not_before: now + FRAME, tick: tick.map(|wait| now + wait) };
+        Ok(())
+    }
+
+    fn with_shown<T>(&mut self, f: impl FnOnce(&mut Model, &Shown<'_>, &mut Screen) -> T) -> T {
+        let snapshot = Arc::clone(&self.sources.snapshot.borrow());
+        let kernel = &self.seat.context.kernel;
+        let logs = kernel.logs();
+        let shown = Shown {
+            project: &self.project,
+            snapshot: &snapshot,
+            events: &self.events,
+            log: &self.log,
+            last_line: &|task| logs.tail(task).last(),
+            zone: &self.zone,
+            now: kernel.now(),
+        };
+        f(&mut self.model, &shown, &mut self.screen)
+    }
+}
+
+impl Sources {
+    /// Waits until the snapshot or the selected log has changed. A source that is gone never changes again.
+    async fn changed(&mut self) {
+        let tail = async {
+            match &mut self.tail {
+                Some(tail) => tail.changed.changed().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            Ok(()) = self.snapshot.changed() => {}
+            Ok(()) = tail => {}
+            else => pending().await,
+        }
+    }
+}
+
+impl Pace {
+    /// When the next frame is due; never if nothing has changed and nothing will by itself.
+    fn due(&self) -> Option<Instant> {
+        if self.is_stale { Some(self.not_before) } else { self.tick.map(|tick| tick.max(self.not_before)) }
+    }
+}

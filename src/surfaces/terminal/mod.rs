@@ -1,0 +1,119 @@
+//! The terminal surface: runs the dashboard of [`crate::ui`] on the terminal this process was started in.
+//!
+//! It has a thread of its own, so that a terminal that takes no more output holds up nobody else. It keeps no state of
+//! the tasks: when it ends or panics, the terminal is restored, the run is over, and the policy starts another.
+
+mod dashboard;
+mod keys;
+mod screen;
+
+use std::io::{self, IsTerminal};
+use std::panic::{self, AssertUnwindSafe};
+use std::{env, thread};
+
+use anyhow::{Context, bail, ensure};
+use tokio::sync::oneshot::{self, error::RecvError};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{Surface, SurfaceContext, SurfaceHandle};
+use crate::gateway::Channel;
+use crate::ui::Theme;
+use dashboard::{Dashboard, Seat};
+use screen::Screen;
+
+/// The thread that draws. A panic on it gives the terminal back first; see [`screen`].
+const THREAD: &str = "stead-terminal";
+
+/// The dashboard on this process's own terminal.
+#[derive(Debug)]
+pub struct Terminal {
+    mouse: bool,
+    theme: Theme,
+}
+
+impl Terminal {
+    /// A dashboard that takes the mouse, or leaves it to the terminal. `NO_COLOR` takes the colours away.
+    #[must_use]
+    pub fn new(mouse: bool) -> Self {
+        let color = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { mouse, theme: Theme { color } }
+    }
+}
+
+impl Surface for Terminal {
+    fn name(&self) -> &str {
+        "terminal"
+    }
+
+    fn about(&self) -> String {
+        "this dashboard".to_owned()
+    }
+
+    async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
+        ensure!(io::stdin().is_terminal(), "standard input is not a terminal");
+        ensure!(io::stdout().is_terminal(), "standard output is not a terminal");
+        screen::restore_before_panics();
+        let (channel, client) = Channel::new(self.name());
+        let shutdown = context.shutdown.child_token();
+        let watch = Watch { _cancel: shutdown.clone().drop_guard(), is_over: false };
+        let seat = Seat { context, client, theme: self.theme };
+        let (ready, is_ready) = oneshot::channel();
+        let (ended, end) = oneshot::channel();
+        let mouse = self.mouse;
+        let body = move || {
+            let result = panic::catch_unwind(AssertUnwindSafe(|| run(seat, mouse, shutdown, ready)));
+            // Nobody waits any more if the run was aborted.
+            let _ = ended.send(result);
+        };
+        thread::Builder::new().name(THREAD.to_owned()).spawn(body).context("cannot start the dashboard's thread")?;
+        let Ok(()) = is_ready.await else {
+            // It did not come to the point of drawing: its end says why.
+            watch.end(end.await)?;
+            bail!("the dashboard ended before it began");
+        };
+        let watched = tokio::spawn(async move {
+            let end = end.await;
+            watch.end(end)
+        });
+        Ok(SurfaceHandle { channel: Some(channel), address: None, tasks: vec![watched] })
+    }
+}
+
+/// Ends the thread when the run is over. A thread that is stuck in a write can't restore the terminal itself.
+struct Watch {
+    _cancel: DropGuard,
+    is_over: bool,
+}
+
+impl Watch {
+    /// The thread has ended; a panic goes on here.
+    fn end(mut self, end: Result<thread::Result<anyhow::Result<()>>, RecvError>) -> anyhow::Result<()> {
+        self.is_over = true;
+        match end.context("the dashboard's thread is gone")? {
+            Ok(result) => result,
+            Err(panicked) => panic::resume_unwind(panicked),
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.is_over {
+            screen::restore();
+        }
+    }
+}
+
+/// The thread's body.
+fn run(seat: Seat, mouse: bool, shutdown: CancellationToken, ready: oneshot::Sender<()>) -> anyhow::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    runtime.block_on(async {
+        let (_listener, keys) = keys::listen().context("cannot read keys")?;
+        let screen = Screen::enter(mouse).context("cannot take the terminal")?;
+        let mut dashboard = Dashboard::new(seat, screen, keys)?;
+        // The start was given up; the token says so, too.
+        let _ = ready.send(());
+        dashboard.run(shutdown).await
+    })
+}

@@ -1,0 +1,160 @@
+//! Takes the terminal, and gives it back whatever happens: at the end, on an error, on a panic, on ctrl-z.
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::os::fd::AsFd;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fmt, panic, thread};
+
+use crossterm::Command;
+use crossterm::cursor::Show;
+use crossterm::terminal::{self, EnterAlternateScreen, LeaveAlternateScreen};
+use nix::sys::signal::{Signal, raise};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::THREAD;
+
+/// Bytes of a frame that are written at once.
+const FRAME_BYTES: usize = 64 * 1024;
+/// Presses and the wheel, in columns beyond 223, too; not every move.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
+/// Whether the terminal is ours, and has to be given back.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The terminal while it is ours.
+#[derive(Debug)]
+pub(super) struct Screen {
+    pub(super) terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    mouse: bool,
+}
+
+impl Screen {
+    /// Takes the terminal: raw mode, the alternate screen and, if wanted, the mouse.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the terminal refuses; it is as before then.
+    pub(super) fn enter(mouse: bool) -> io::Result<Self> {
+        let output = BufWriter::with_capacity(FRAME_BYTES, io::stdout());
+        let screen = Self { terminal: Terminal::new(CrosstermBackend::new(output))?, mouse };
+        screen.take()?;
+        Ok(screen)
+    }
+
+    /// Gives the terminal back, stops this process until it is continued, and takes the terminal again.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the terminal refuses.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        restore();
+        // To this very thread: it goes no further before it is continued.
+        raise(Signal::SIGTSTP)?;
+        self.take()?;
+        self.terminal.clear()
+    }
+
+    fn take(&self) -> io::Result<()> {
+        TAKEN.store(true, Ordering::SeqCst);
+        terminal::enable_raw_mode()?;
+        let mut output = io::stdout();
+        crossterm::queue!(output, EnterAlternateScreen)?;
+        if self.mouse {
+            output.write_all(MOUSE_ON.as_bytes())?;
+        }
+        output.flush()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back, if it is ours. Fails in silence: there is nobody left to tell.
+pub(super) fn restore() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let _ = write_now(leave().as_bytes());
+    let _ = terminal::disable_raw_mode();
+}
+
+fn leave() -> String {
+    format!("{MOUSE_OFF}{}{}", Ansi(LeaveAlternateScreen), Ansi(Show))
+}
+
+/// A command as the text it sends.
+struct Ansi<C>(C);
+
+impl<C: Command> fmt::Display for Ansi<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write_ansi(f)
+    }
+}
+
+/// Writes past every buffer and lock, and only if the terminal takes something: this may run in a panic, or beside a
+/// thread that is stuck in a write.
+fn write_now(bytes: &[u8]) -> io::Result<()> {
+    let stdout = io::stdout();
+    if !stdout.is_terminal() {
+        return Ok(());
+    }
+    let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
+    poll(&mut fds, Some(&Timespec::default()))?;
+    if fds[0].revents().contains(PollFlags::OUT) {
+        rustix::io::write(stdout.as_fd(), bytes)?;
+    }
+    Ok(())
+}
+
+/// From now on a panic of the dashboard restores the terminal before it is reported. While the dashboard is shown, other
+/// panics go to stead's own log: each is the reason of its task's end, and on the screen it would only be in the way.
+pub(super) fn restore_before_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if thread::current().name() == Some(THREAD) {
+                restore();
+            }
+            if TAKEN.load(Ordering::SeqCst) {
+                tracing::error!(thread = thread::current().name(), "{info}");
+            } else {
+                report(info);
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_panic_of_the_dashboard_gives_the_terminal_back() {
+        restore_before_panics();
+        let is_taken_after_panic_of = |name: &str| {
+            TAKEN.store(true, Ordering::SeqCst);
+            let body = || panic!("on purpose");
+            let panicked = thread::Builder::new().name(name.to_owned()).spawn(body).expect("a thread").join();
+            assert!(panicked.is_err());
+            TAKEN.swap(false, Ordering::SeqCst)
+        };
+        assert!(is_taken_after_panic_of("another"));
+        assert!(!is_taken_after_panic_of(THREAD));
+    }
+
+    #[test]
+    fn leaving_undoes_all_that_entering_does() {
+        let text = leave();
+        for undone in ["\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1006l"] {
+            assert!(text.contains(undone), "{undone:?}");
+        }
+    }
+}
