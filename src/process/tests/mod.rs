@@ -1,6 +1,5 @@
 //! Runs of real processes.
 
-mod bench;
 mod life;
 mod output;
 mod readiness;
