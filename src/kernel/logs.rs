@@ -1,13 +1,17 @@
 //! What the tasks wrote: for each task a bounded tail of lines in memory, for the screen.
 //!
 //! The bytes themselves go to the task's log file (see `process::output`); this is only what a face shows live.
+//! They are cut into lines when somebody looks: a flood that nobody sees costs a copy and a count.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use memchr::memchr_iter;
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
+
+use super::cutter::Cutter;
 
 /// Lines that are kept per task.
 pub const TAIL_LINES: usize = 2_000;
@@ -15,6 +19,12 @@ pub const TAIL_LINES: usize = 2_000;
 pub const LINE_BYTES: usize = 4 * 1024;
 /// Bytes that are kept per task, over all its lines.
 pub const TAIL_BYTES: usize = 512 * 1024;
+/// Bytes per task that may wait to be cut into lines.
+const BACKLOG_BYTES: usize = TAIL_BYTES;
+/// Pieces of output per task that may wait to be cut into lines: a small one takes memory, too.
+const BACKLOG_CHUNKS: usize = 1_024;
+/// The most that is in one of them.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Which of its two outputs a task wrote to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -72,12 +82,33 @@ pub struct LogTail {
 
 #[derive(Debug, Default)]
 struct Lines {
+    lost_bytes: u64,
+    /// The number of the last line that ended before the backlog.
     last: u64,
     bytes: usize,
-    lost_bytes: u64,
     kept: VecDeque<Arc<LogLine>>,
-    /// What each stream has written of a line without an end yet.
-    partial: [Option<Arc<LogLine>>; 2],
+    /// What each stream has written of a line without an end yet, the backlog aside.
+    cutters: [Option<Cutter>; 2],
+    backlog: Backlog,
+}
+
+/// What was written and is not cut into lines yet.
+#[derive(Debug, Default)]
+struct Backlog {
+    bytes: usize,
+    /// Line ends in it.
+    ends: usize,
+    chunks: VecDeque<Chunk>,
+}
+
+/// Something written, in one piece.
+#[derive(Debug)]
+struct Chunk {
+    run: u64,
+    stream: Stream,
+    at: Timestamp,
+    bytes: Vec<u8>,
+    ends: usize,
 }
 
 impl Default for LogTail {
@@ -90,8 +121,15 @@ impl LogTail {
     /// The lines that are kept, oldest first; unfinished lines come last.
     #[must_use]
     pub fn lines(&self) -> Vec<Arc<LogLine>> {
-        let lines = self.lock();
-        lines.kept.iter().chain(lines.partial.iter().flatten()).cloned().collect()
+        let lines = self.cut();
+        lines.kept.iter().cloned().chain(lines.partial()).collect()
+    }
+
+    /// The newest line, finished or not.
+    #[must_use]
+    pub fn last(&self) -> Option<Arc<LogLine>> {
+        let lines = self.cut();
+        lines.partial().next().or_else(|| lines.kept.back().cloned())
     }
 
     /// The newest line, finished or not.
@@ -104,7 +142,7 @@ impl LogTail {
     /// The finished lines that are kept and come after line `number`, oldest first.
     #[must_use]
     pub fn finished_after(&self, number: u64) -> Vec<Arc<LogLine>> {
-        let lines = self.lock();
+        let lines = self.cut();
         let seen = lines.kept.partition_point(|line| line.number <= number);
         lines.kept.range(seen..).cloned().collect()
     }
@@ -121,44 +159,100 @@ impl LogTail {
         self.lock().lost_bytes
     }
 
-    /// Adds finished lines (their numbers are given here), after `skipped` others that are too old to be kept, and
-    /// says what is unfinished now on this stream.
-    pub(crate) fn extend(&self, skipped: u64, finished: Vec<LogLine>, stream: Stream, partial: Option<LogLine>) {
-        let mut lines = self.lock();
-        lines.last += skipped;
-        for line in finished {
-            lines.push(line);
+    /// Adds what a run wrote to one of its outputs.
+    pub(crate) fn write(&self, run: u64, stream: Stream, bytes: &[u8]) {
+        let at = Timestamp::now();
+        for bytes in bytes.chunks(CHUNK_BYTES) {
+            let ends = memchr_iter(b'\n', bytes).count();
+            let chunk = Chunk { run, stream, at, bytes: bytes.to_vec(), ends };
+            let mut lines = self.lock();
+            lines.backlog.push(chunk);
+            lines.cut_backlog(BACKLOG_BYTES, BACKLOG_CHUNKS);
         }
-        let next = lines.last + 1;
-        lines.partial[stream as usize] = partial.map(|line| Arc::new(LogLine { number: next, ..line }));
-        self.tell(lines);
+        self.tell();
     }
 
-    /// Adds one finished line.
-    pub(crate) fn push(&self, line: LogLine) {
-        let mut lines = self.lock();
-        lines.push(line);
-        self.tell(lines);
+    /// Ends the lines that a run has left without an end.
+    pub(crate) fn finish(&self) {
+        let mut lines = self.cut();
+        lines.finish(Stream::Stdout);
+        lines.finish(Stream::Stderr);
+        drop(lines);
+        self.tell();
+    }
+
+    /// Adds a line of stead's own.
+    pub(crate) fn note(&self, run: u64, text: String) {
+        let line =
+            LogLine { number: 0, at: Timestamp::now(), run, stream: Stream::Stderr, bytes: text.into(), cut: false };
+        self.cut().push(line);
+        self.tell();
     }
 
     /// Counts bytes that are lost to the log file.
     pub(crate) fn lose(&self, bytes: u64) {
-        let mut lines = self.lock();
-        lines.lost_bytes += bytes;
-        self.tell(lines);
+        self.lock().lost_bytes += bytes;
+        self.tell();
     }
 
-    fn tell(&self, changed: MutexGuard<'_, Lines>) {
-        drop(changed);
+    fn tell(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Everything that was written, as lines.
+    fn cut(&self) -> MutexGuard<'_, Lines> {
+        let mut lines = self.lock();
+        lines.cut_backlog(0, 0);
+        lines
+    }
+}
+
+impl Backlog {
+    fn push(&mut self, chunk: Chunk) {
+        self.bytes += chunk.bytes.len();
+        self.ends += chunk.ends;
+        self.chunks.push_back(chunk);
+    }
+
+    /// The oldest chunk, if there is more than this.
+    fn pop_above(&mut self, bytes: usize, chunks: usize) -> Option<Chunk> {
+        if self.bytes <= bytes && self.chunks.len() <= chunks {
+            return None;
+        }
+        let chunk = self.chunks.pop_front()?;
+        self.bytes -= chunk.bytes.len();
+        self.ends -= chunk.ends;
+        Some(chunk)
+    }
 }
 
 impl Lines {
+    /// Cuts the oldest of the backlog into lines until no more of it is left than this.
+    fn cut_backlog(&mut self, bytes: usize, chunks: usize) {
+        while let Some(chunk) = self.backlog.pop_above(bytes, chunks) {
+            // What is left of the last run goes before the next.
+            if self.cutters[chunk.stream as usize].as_ref().is_some_and(|cutter| cutter.run() != chunk.run) {
+                self.finish(chunk.stream);
+            }
+            let cutter =
+                self.cutters[chunk.stream as usize].get_or_insert_with(|| Cutter::new(chunk.run, chunk.stream));
+            if self.backlog.ends >= TAIL_LINES {
+                // The rest of the backlog alone fills the tail: these lines are counted and never made.
+                cutter.skip(&chunk.bytes, chunk.at);
+                self.last += chunk.ends as u64;
+                self.kept.clear();
+                self.bytes = 0;
+            } else {
+                let finished = cutter.feed(&chunk.bytes, chunk.at);
+                finished.into_iter().for_each(|line| self.push(line));
+            }
+        }
+    }
+
     fn push(&mut self, mut line: LogLine) {
         self.last += 1;
         line.number = self.last;
@@ -168,5 +262,79 @@ impl Lines {
             let Some(oldest) = self.kept.pop_front() else { break };
             self.bytes -= oldest.bytes.len();
         }
+    }
+
+    /// Ends the line that a stream has left without an end.
+    fn finish(&mut self, stream: Stream) {
+        if let Some(line) = self.cutters[stream as usize].take().and_then(|mut cutter| cutter.finish()) {
+            self.push(line);
+        }
+    }
+
+    /// The lines without an end yet.
+    fn partial(&self) -> impl Iterator<Item = Arc<LogLine>> {
+        let number = self.last + 1;
+        let partial = self.cutters.iter().flatten().filter_map(Cutter::partial);
+        partial.map(move |line| Arc::new(LogLine { number, ..line }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(tail: &LogTail) -> Vec<String> {
+        tail.lines().iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
+    }
+
+    /// So many short numbered lines, the first of them `from`.
+    fn numbered(from: usize, count: usize) -> Vec<u8> {
+        (from..from + count).flat_map(|number| format!("line {number}\n").into_bytes()).collect()
+    }
+
+    #[test]
+    fn streams_are_cut_apart_and_the_unfinished_comes_last() {
+        let tail = LogTail::default();
+        tail.write(1, Stream::Stdout, b"out ");
+        tail.write(1, Stream::Stderr, b"err\nmore");
+        tail.write(1, Stream::Stdout, b"put\n");
+        assert_eq!(texts(&tail), ["err", "out put", "more"]);
+        assert_eq!(tail.last().map(|line| (line.number, line.stream)), Some((3, Stream::Stderr)));
+        assert_eq!(tail.finished_after(1).len(), 1);
+    }
+
+    #[test]
+    fn a_flood_is_counted_to_the_last_line_however_it_is_looked_at() {
+        let (watched, unseen) = (LogTail::default(), LogTail::default());
+        for part in 0..50 {
+            let bytes = numbered(part * 5_000 + 1, 5_000);
+            watched.write(1, Stream::Stdout, &bytes);
+            unseen.write(1, Stream::Stdout, &bytes);
+            assert_eq!(watched.last().map(|line| line.number), Some((part as u64 + 1) * 5_000));
+        }
+        assert_eq!(texts(&unseen).last().map(String::as_str), Some("line 250000"));
+        assert_eq!(unseen.lines().len(), TAIL_LINES);
+        for (line, text) in unseen.lines().iter().zip(texts(&unseen)) {
+            assert_eq!(text, format!("line {}", line.number));
+        }
+        assert_eq!(texts(&watched), texts(&unseen));
+    }
+
+    #[test]
+    fn many_small_pieces_wait_in_bounded_memory() {
+        let tail = LogTail::default();
+        (0..BACKLOG_CHUNKS * 3).for_each(|_| tail.write(1, Stream::Stdout, b"."));
+        assert!(tail.lock().backlog.chunks.len() <= BACKLOG_CHUNKS);
+        assert_eq!(texts(&tail), [".".repeat(BACKLOG_CHUNKS * 3)]);
+    }
+
+    #[test]
+    fn what_a_run_left_unfinished_is_a_line_before_the_next_run() {
+        let tail = LogTail::default();
+        tail.write(1, Stream::Stdout, b"first");
+        tail.write(2, Stream::Stdout, b"second");
+        assert_eq!(texts(&tail), ["first", "second"]);
+        tail.finish();
+        assert_eq!(tail.finished_after(0).len(), 2);
     }
 }

@@ -11,7 +11,6 @@
 //! ```
 
 mod group;
-mod lines;
 mod log_file;
 mod output;
 #[cfg(target_os = "linux")]
@@ -143,7 +142,7 @@ impl ProcessTask {
             Ok(reason) => reason.to_string(),
             Err(message) => message,
         };
-        self.tail.push(output::note(run, format!("stead: the stop command failed: {failure}")));
+        self.tail.note(run, format!("stead: the stop command failed: {failure}"));
     }
 
     /// Says that the run has started, then how it does, until it is asked to end or is over.

@@ -17,11 +17,10 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::lines::Lines;
 use super::log_file::{LogFile, Loss};
 use super::start_failure::cause;
 use super::sys;
-use crate::kernel::{LogLine, LogTail, Stream};
+use crate::kernel::{Cutter, LogLine, LogTail, Stream};
 
 /// Read from one stream before it is written on. Not less than any pipe or terminal can hold, so that one batch of
 /// each stream takes in all that was written before it began.
@@ -41,7 +40,6 @@ pub(super) struct Output {
 #[derive(Debug)]
 struct Source {
     fd: AsyncFd<OwnedFd>,
-    lines: Lines,
     stream: Stream,
 }
 
@@ -60,6 +58,7 @@ struct Sink {
 #[derive(Debug)]
 struct Search {
     pattern: Regex,
+    cutters: [Cutter; 2],
     found: oneshot::Sender<String>,
 }
 
@@ -83,7 +82,7 @@ impl Output {
     pub(super) fn new(run: u64, outputs: Vec<(Stream, OwnedFd)>, file: LogFile, tail: LogTail) -> io::Result<Self> {
         let source = |(stream, fd): (Stream, OwnedFd)| {
             rustix::io::ioctl_fionbio(&fd, true)?;
-            Ok(Source { fd: sys::watch(fd)?, lines: Lines::new(run, stream), stream })
+            Ok(Source { fd: sys::watch(fd)?, stream })
         };
         let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
         Ok(Self { sources, sink: Sink { run, file, tail, losing: 0, search: None } })
@@ -92,7 +91,8 @@ impl Output {
     /// Resolves with the first line that matches, without its escape sequences. Never, if there is none.
     pub(super) fn search(&mut self, pattern: Regex) -> oneshot::Receiver<String> {
         let (found, matched) = oneshot::channel();
-        self.sink.search = Some(Search { pattern, found });
+        let cutters = [Stream::Stdout, Stream::Stderr].map(|stream| Cutter::new(self.sink.run, stream));
+        self.sink.search = Some(Search { pattern, cutters, found });
         matched
     }
 
@@ -109,6 +109,7 @@ impl Output {
             let Ok(output) = turn.await else { return };
             self = output;
         }
+        self.sink.finish();
     }
 
     async fn readable(&self) {
@@ -133,13 +134,9 @@ impl Output {
             self.sources.retain_mut(|source| {
                 batch.clear();
                 let rest = source.read(&mut batch, last);
-                sink.take(source, &batch);
+                sink.take(source.stream, &batch);
                 more |= rest == Rest::More;
-                let ended = last || rest == Rest::Ended;
-                if ended {
-                    sink.finish(source);
-                }
-                !ended
+                !last && rest != Rest::Ended
             });
             if !more {
                 break;
@@ -169,7 +166,7 @@ impl Source {
 }
 
 impl Sink {
-    fn take(&mut self, source: &mut Source, bytes: &[u8]) {
+    fn take(&mut self, stream: Stream, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -177,24 +174,21 @@ impl Sink {
             Ok(()) => self.recovered(),
             Err(loss) => self.lost(&loss),
         }
-        let at = Timestamp::now();
-        let chunk = if self.search.is_some() { SEARCHED_BYTES } else { bytes.len() };
-        for chunk in bytes.chunks(chunk) {
-            let fed = source.lines.feed(chunk, at);
-            self.look_for_match(&fed.finished);
-            self.tail.extend(fed.skipped, fed.finished, source.stream, source.lines.partial());
+        self.tail.write(self.run, stream, bytes);
+        for chunk in bytes.chunks(SEARCHED_BYTES) {
+            self.search_in(|cutters| cutters[stream as usize].feed(chunk, Timestamp::now()));
         }
     }
 
-    /// Gives the last line of a stream the end it did not get.
-    fn finish(&mut self, source: &mut Source) {
-        let last = Vec::from_iter(source.lines.finish());
-        self.look_for_match(&last);
-        self.tail.extend(0, last, source.stream, None);
+    /// Gives the last line of each stream the end it did not get.
+    fn finish(&mut self) {
+        self.tail.finish();
+        self.search_in(|cutters| cutters.iter_mut().filter_map(Cutter::finish).collect());
     }
 
-    fn look_for_match(&mut self, lines: &[LogLine]) {
-        let Some(Search { pattern, .. }) = &self.search else { return };
+    fn search_in(&mut self, next: impl FnOnce(&mut [Cutter; 2]) -> Vec<LogLine>) {
+        let Some(Search { pattern, cutters, .. }) = &mut self.search else { return };
+        let lines = next(cutters);
         let mut texts = lines.iter().map(|line| without_escapes(&line.bytes));
         let Some(text) = texts.find(|text| pattern.is_match(text.as_bytes())) else { return };
         if let Some(search) = self.search.take() {
@@ -206,26 +200,17 @@ impl Sink {
     fn lost(&mut self, loss: &Loss) {
         self.tail.lose(loss.bytes);
         if self.losing == 0 {
-            self.say(format!("stead: {} bytes lost: {}", loss.bytes, cause(&loss.error)));
+            self.tail.note(self.run, format!("stead: {} bytes lost: {}", loss.bytes, cause(&loss.error)));
         }
         self.losing += loss.bytes;
     }
 
     fn recovered(&mut self) {
         if self.losing > 0 {
-            self.say(format!("stead: the log is written again, {} bytes were lost", self.losing));
+            self.tail.note(self.run, format!("stead: the log is written again, {} bytes were lost", self.losing));
             self.losing = 0;
         }
     }
-
-    fn say(&self, text: String) {
-        self.tail.push(note(self.run, text));
-    }
-}
-
-/// A line of stead's own for a task's tail.
-pub(super) fn note(run: u64, text: String) -> LogLine {
-    LogLine { number: 0, at: Timestamp::now(), run, stream: Stream::Stderr, bytes: text.into_bytes(), cut: false }
 }
 
 /// What a line says to a reader.

@@ -1,28 +1,19 @@
-//! Cuts what a task writes into lines for the screen.
+//! Cuts what a task writes into lines.
 //!
 //! Bytes stay bytes: what is no UTF-8 and escape sequences are for whoever shows them. Memory is bounded by
-//! [`LINE_BYTES`] whatever is written, and the work for a chunk by the lines that can still be seen after it.
+//! [`LINE_BYTES`] whatever is written.
 
 use jiff::Timestamp;
-use memchr::{memchr, memchr_iter, memrchr, memrchr_iter};
+use memchr::{memchr, memrchr};
 
-use crate::kernel::{LINE_BYTES, LogLine, Stream, TAIL_LINES};
+use super::logs::{LINE_BYTES, LogLine, Stream};
 
 /// Cuts one stream of one run.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(crate) struct Cutter {
     run: u64,
     stream: Stream,
     pending: Pending,
-}
-
-/// What a chunk brought.
-#[derive(Debug, Default)]
-pub(super) struct Fed {
-    /// Lines that were only counted, since the ones after them fill the tail.
-    pub(super) skipped: u64,
-    /// The finished lines after those, oldest first.
-    pub(super) finished: Vec<LogLine>,
 }
 
 /// A line without an end yet.
@@ -36,37 +27,48 @@ struct Pending {
     returned: bool,
 }
 
-impl Lines {
-    pub(super) fn new(run: u64, stream: Stream) -> Self {
+impl Cutter {
+    pub(crate) fn new(run: u64, stream: Stream) -> Self {
         Self { run, stream, pending: Pending::default() }
     }
 
-    /// Takes what was written next.
-    pub(super) fn feed(&mut self, chunk: &[u8], at: Timestamp) -> Fed {
-        // The feed that ends the line before the first one worth keeping.
-        let skip_to = memrchr_iter(b'\n', chunk).nth(TAIL_LINES).map_or(0, |feed| feed + 1);
-        let (old, mut rest) = chunk.split_at(skip_to);
-        if !old.is_empty() {
-            self.pending = Pending::default();
-        }
+    /// The run that it cuts.
+    pub(super) fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// Takes what was written next, and gives the lines that end in it.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], at: Timestamp) -> Vec<LogLine> {
         let mut finished = Vec::new();
-        while let Some(end) = memchr(b'\n', rest) {
-            self.pending.push(&rest[..end], at);
+        while let Some(end) = memchr(b'\n', bytes) {
+            self.pending.push(&bytes[..end], at);
             finished.push(self.take(at));
-            rest = &rest[end + 1..];
+            bytes = &bytes[end + 1..];
         }
-        self.pending.push(rest, at);
-        Fed { skipped: memchr_iter(b'\n', old).count() as u64, finished }
+        self.pending.push(bytes, at);
+        finished
+    }
+
+    /// Takes what was written next, as [`Cutter::feed`] does, without making the lines that end in it.
+    pub(super) fn skip(&mut self, bytes: &[u8], at: Timestamp) {
+        let unfinished = match memrchr(b'\n', bytes) {
+            Some(end) => {
+                self.pending = Pending::default();
+                &bytes[end + 1..]
+            }
+            None => bytes,
+        };
+        self.pending.push(unfinished, at);
     }
 
     /// The line that has no end yet, as it looks so far.
-    pub(super) fn partial(&self) -> Option<LogLine> {
+    pub(crate) fn partial(&self) -> Option<LogLine> {
         let since = self.pending.since.filter(|_| !self.pending.bytes.is_empty())?;
         Some(self.line(since, self.pending.bytes.clone(), self.pending.cut))
     }
 
     /// Ends the line that has no end, for the run is over.
-    pub(super) fn finish(&mut self) -> Option<LogLine> {
+    pub(crate) fn finish(&mut self) -> Option<LogLine> {
         let last = self.partial();
         self.pending = Pending::default();
         last
@@ -111,11 +113,11 @@ mod tests {
 
     /// Feeds the chunks one by one: the finished lines, then what is still unfinished.
     fn cut(chunks: &[&str]) -> (Vec<String>, Option<String>) {
-        let mut lines = Lines::new(1, Stream::Stdout);
+        let mut lines = Cutter::new(1, Stream::Stdout);
         let text = |line: LogLine| String::from_utf8_lossy(&line.bytes).into_owned();
         let mut finished = Vec::new();
         for chunk in chunks {
-            finished.extend(lines.feed(chunk.as_bytes(), Timestamp::UNIX_EPOCH).finished.into_iter().map(text));
+            finished.extend(lines.feed(chunk.as_bytes(), Timestamp::UNIX_EPOCH).into_iter().map(text));
         }
         (finished, lines.finish().map(text))
     }
@@ -155,11 +157,11 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_and_says_so() {
-        let mut lines = Lines::new(1, Stream::Stdout);
+        let mut lines = Cutter::new(1, Stream::Stdout);
         for _ in 0..10 {
             lines.feed(&[b'x'; LINE_BYTES], Timestamp::UNIX_EPOCH);
         }
-        let finished = lines.feed(b"\nnext\n", Timestamp::UNIX_EPOCH).finished;
+        let finished = lines.feed(b"\nnext\n", Timestamp::UNIX_EPOCH);
         assert_eq!(
             finished.iter().map(|line| (line.bytes.len(), line.cut)).collect::<Vec<_>>(),
             [(LINE_BYTES, true), (4, false)]
@@ -167,21 +169,22 @@ mod tests {
     }
 
     #[test]
-    fn of_a_flood_only_the_last_lines_are_made_and_the_rest_is_counted() {
-        let mut lines = Lines::new(1, Stream::Stdout);
-        lines.feed(b"pend", Timestamp::UNIX_EPOCH);
-        let flood: String = (0..TAIL_LINES + 10).map(|number| format!("{number}\n")).collect();
-        let fed = lines.feed(format!("{flood}rest").as_bytes(), Timestamp::UNIX_EPOCH);
-        assert_eq!((fed.skipped, fed.finished.len()), (10, TAIL_LINES));
-        assert_eq!(fed.finished[0].bytes, b"10");
-        assert_eq!(lines.finish().unwrap().bytes, b"rest");
+    fn skipping_leaves_what_feeding_would() {
+        for written in ["a\nb\nrest", "a\n", "no end"] {
+            let (mut fed, mut skipped) = (Cutter::new(1, Stream::Stdout), Cutter::new(1, Stream::Stdout));
+            fed.feed(b"pend", Timestamp::UNIX_EPOCH);
+            skipped.feed(b"pend", Timestamp::UNIX_EPOCH);
+            fed.feed(written.as_bytes(), Timestamp::UNIX_EPOCH);
+            skipped.skip(written.as_bytes(), Timestamp::UNIX_EPOCH);
+            assert_eq!(fed.finish(), skipped.finish(), "{written}");
+        }
     }
 
     #[test]
     fn a_line_keeps_the_time_of_its_first_byte() {
-        let mut lines = Lines::new(1, Stream::Stdout);
+        let mut lines = Cutter::new(1, Stream::Stdout);
         let later = Timestamp::from_second(1).unwrap();
         lines.feed(b"a", Timestamp::UNIX_EPOCH);
-        assert_eq!(lines.feed(b"b\n", later).finished[0].at, Timestamp::UNIX_EPOCH);
+        assert_eq!(lines.feed(b"b\n", later)[0].at, Timestamp::UNIX_EPOCH);
     }
 }
