@@ -65,12 +65,7 @@ pub(super) fn inside(pane: Rect) -> Rect {
 /// A frame of at most this size in the middle of `area`.
 pub(super) fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
-    Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    }
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }
 
 /// The first of `len` rows that a pane of `height` shows, so that `selected` is in view and as little as

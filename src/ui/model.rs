@@ -47,7 +47,7 @@ pub(super) enum Overlay {
     /// Something to be sure of.
     Confirm(Question),
     /// A line to type.
-    Prompt(Prompt),
+    Prompt(Box<Prompt>),
 }
 
 /// Something that is asked before it is done.
@@ -117,7 +117,8 @@ impl Model {
     pub(super) fn refresh(&mut self, shown: &Shown<'_>) {
         let rows = rows(shown.snapshot);
         let Some(selected) = position(&rows, self.selected.as_deref()) else { return };
-        let visible = usize::from(self.layout(self.area, shown.snapshot).table.height.saturating_sub(layout::TABLE_FRAME));
+        let visible =
+            usize::from(self.layout(self.area, shown.snapshot).table.height.saturating_sub(layout::TABLE_FRAME));
         self.first_row = layout::first_visible(self.first_row, selected, rows.len(), visible);
         if let Some(name) = self.selected(shown.snapshot) {
             for pattern in [&mut self.search, &mut self.filter].into_iter().flatten() {

@@ -46,9 +46,10 @@ fn words(scene: &Scene<'_>, question: &Question) -> (&'static str, String) {
         Question::Stop(names) => {
             ("stop", format!("Stop {}? This is a part of stead: what it shows or serves goes away.", names.join(", ")))
         }
-        Question::Kill(names) => {
-            ("kill", format!("Kill {} now, with everything that belongs to it and no time to clean up?", names.join(", ")))
-        }
+        Question::Kill(names) => (
+            "kill",
+            format!("Kill {} now, with everything that belongs to it and no time to clean up?", names.join(", ")),
+        ),
         Question::RestartAll => {
             ("restart all", "Stop every task that is not stopped or done, and start it again?".to_owned())
         }

@@ -20,7 +20,9 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) -> Option
     }
     let width = usize::from(area.width);
     let line = match &scene.model.message {
-        Some(message) => Line::styled(format!(" {}", fit(&plain(message), width.saturating_sub(2))), scene.theme.warning()),
+        Some(message) => {
+            Line::styled(format!(" {}", fit(&plain(message), width.saturating_sub(2))), scene.theme.warning())
+        }
         None => keys(scene, width),
     };
     buffer.set_line(area.x, area.y, &line, area.width);

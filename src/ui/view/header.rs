@@ -147,7 +147,8 @@ fn drain(scene: &Scene<'_>, deadline: Uptime, style: Style, room: usize) -> Line
         true => format!("{} until the rest is killed", scene.clock.left_in_prose(deadline)),
         false => "the rest is being killed".to_owned(),
     };
-    let parts = ["draining".to_owned(), format!("{left} of {} left", tasks.len()), rest, "ctrl-c to kill now".to_owned()];
+    let parts =
+        ["draining".to_owned(), format!("{left} of {} left", tasks.len()), rest, "ctrl-c to kill now".to_owned()];
     let mut line = Line::default();
     for part in parts {
         if line.spans.is_empty() {

@@ -109,7 +109,13 @@ fn draw_row(
         Drawn::Run(run) => {
             let text = format!("── run {run} ");
             let dashes = "─".repeat(usize::from(area.width).saturating_sub(text.width() + 2));
-            buffer.set_stringn(area.x + 1, area.y, format!("{text}{dashes}"), usize::from(area.width), scene.theme.dim());
+            buffer.set_stringn(
+                area.x + 1,
+                area.y,
+                format!("{text}{dashes}"),
+                usize::from(area.width),
+                scene.theme.dim(),
+            );
             return;
         }
         Drawn::Text { line, row, cells, is_first } => (line, row, cells, is_first),

@@ -14,8 +14,8 @@ use ratatui::text::Span;
 use stead::config::{Condition, OnExhausted, Policy, Signal};
 use stead::kernel::{EventRecord, LogLine, Stream};
 use stead::supervisor::core::{
-    AfterStop, Blocker, ExitReason, LastExit, Notice, NoticeKind, Origin, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage,
-    TaskKind, TaskSnapshot, Uptime, Usage,
+    AfterStop, Blocker, ExitReason, LastExit, Notice, NoticeKind, Origin, PhaseSnapshot, ProbeSnapshot, Snapshot,
+    Stage, TaskKind, TaskSnapshot, Uptime, Usage,
 };
 use stead::ui::{Effect, Input, Model, Shown, Theme, update, view};
 
@@ -239,10 +239,7 @@ fn snapshot() -> Snapshot {
             usage: usage(2, 21.0, 410),
             ..task("assets", "npm run watch", PhaseSnapshot::Running { since: ago(9), pid: Some(4388) })
         },
-        TaskSnapshot {
-            run: 0,
-            ..task("mailer", "node mailer.js", PhaseSnapshot::Waiting { blockers: vec![blocker] })
-        },
+        TaskSnapshot { run: 0, ..task("mailer", "node mailer.js", PhaseSnapshot::Waiting { blockers: vec![blocker] }) },
         TaskSnapshot { last_exit: exited(1, ExitReason::Code { code: 0 }, 600, 61), ..stopped("docs") },
         surface("gateway", "routes requests", Policy::Critical, PhaseSnapshot::Ready { since: ago(8_040), pid: None }),
         TaskSnapshot {
@@ -340,7 +337,13 @@ fn logs() -> BTreeMap<String, Vec<Arc<LogLine>>> {
         (108, 2, format!("{info} listening on 127.0.0.1:8080")),
         (106, 2, format!("{info} GET /health 200 in 3 ms")),
         (61, 2, format!("{info} GET /cart 200 in 12 ms")),
-        (44, 2, format!("{warn} slow query: select * from orders where customer = $1 and state in ('open', 'paid') order by id took 1204 ms")),
+        (
+            44,
+            2,
+            format!(
+                "{warn} slow query: select * from orders where customer = $1 and state in ('open', 'paid') order by id took 1204 ms"
+            ),
+        ),
         (31, 2, "loading catalogue   3%\rloading catalogue  58%\rloading catalogue 100%".to_owned()),
         (12, 2, format!("{info} POST /orders 201 in 31 ms, héllo 日本語 🚀")),
         (2, 2, format!("{info} GET /health 200 in 3 ms")),

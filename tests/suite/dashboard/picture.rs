@@ -30,7 +30,10 @@ fn dashboard_picture() {
         fs::write(&path, &picture).expect("the picture can be written");
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == picture, "assets/dashboard.svg is not of today; STEAD_BLESS=1 cargo test dashboard_picture draws it");
+    assert!(
+        kept == picture,
+        "assets/dashboard.svg is not of today; STEAD_BLESS=1 cargo test dashboard_picture draws it"
+    );
 }
 
 fn svg(buffer: &Buffer) -> String {
@@ -88,8 +91,11 @@ fn draw_run(svg: &mut String, x: u16, y: u16, columns: u16, text: &str, cell: &C
     let (left, top) = (MARGIN + f32::from(x) * CELL_WIDTH, MARGIN + f32::from(y) * CELL_HEIGHT);
     let width = f32::from(columns) * CELL_WIDTH;
     if let Some(fill) = color(cell.bg) {
-        writeln!(svg, "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{CELL_HEIGHT}\" fill=\"{fill}\"/>")
-            .expect("a string takes everything");
+        writeln!(
+            svg,
+            "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{CELL_HEIGHT}\" fill=\"{fill}\"/>"
+        )
+        .expect("a string takes everything");
     }
     let fill = color(cell.fg).unwrap_or(FOREGROUND);
     let bold = if cell.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };

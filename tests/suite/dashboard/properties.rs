@@ -28,11 +28,9 @@ fn any_key() -> impl Strategy<Value = KeyEvent> {
 }
 
 fn any_input() -> impl Strategy<Value = Input> {
-    let kinds =
-        vec![MouseEventKind::ScrollUp, MouseEventKind::ScrollDown, MouseEventKind::Down(MouseButton::Left)];
-    let mouse = (prop::sample::select(kinds), 0..140_u16, 0..50_u16).prop_map(|(kind, column, row)| {
-        Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
-    });
+    let kinds = vec![MouseEventKind::ScrollUp, MouseEventKind::ScrollDown, MouseEventKind::Down(MouseButton::Left)];
+    let mouse = (prop::sample::select(kinds), 0..140_u16, 0..50_u16)
+        .prop_map(|(kind, column, row)| Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
     prop_oneof![6 => any_key().prop_map(Input::Key), 1 => mouse]
 }
 
