@@ -26,6 +26,8 @@ pub(super) struct DemoArgs {
 /// When that directory can't be made.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let dir = tempfile::Builder::new().prefix("stead-demo-").tempdir().context("cannot make a temporary directory")?;
-    let config = Config::parse(CONFIG, &dir.path().join("demo.toml"))?;
-    launch(config, &args.view)
+    // The project is called by its directory's name.
+    let root = dir.path().join("demo");
+    std::fs::create_dir(&root).with_context(|| format!("cannot make {}", root.display()))?;
+    launch(Config::parse(CONFIG, &root.join("stead.toml"))?, &args.view)
 }

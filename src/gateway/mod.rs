@@ -185,3 +185,6 @@ impl Hub {
         self.kernel.set_channels(self.channels.values().map(|channel| channel.about.clone()).collect());
     }
 }
+
+#[cfg(test)]
+mod tests;

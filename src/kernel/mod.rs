@@ -6,6 +6,8 @@
 mod journal;
 mod logs;
 pub(crate) mod metrics;
+#[cfg(test)]
+pub(crate) mod sample;
 mod usage;
 
 use std::sync::Arc;

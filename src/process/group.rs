@@ -145,13 +145,13 @@ mod end {
     use std::os::fd::OwnedFd;
 
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
-    use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
     use tokio::task::spawn_blocking;
     use tokio::time::sleep;
 
     use super::LOOK_AGAIN;
     use crate::process::proc::{self, Stat};
+    use crate::process::sys;
 
     #[derive(Debug)]
     pub(super) struct End(AsyncFd<OwnedFd>);
@@ -159,7 +159,7 @@ mod end {
     impl End {
         pub(super) fn of(process: Pid) -> io::Result<Self> {
             let pidfd = pidfd_open(process, PidfdFlags::empty())?;
-            Ok(Self(AsyncFd::with_interest(pidfd, Interest::READABLE)?))
+            Ok(Self(sys::watch(pidfd)?))
         }
 
         pub(super) async fn reached(&self, _process: Pid) {

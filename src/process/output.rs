@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::lines::Lines;
 use super::log_file::{LogFile, Loss};
 use super::start_failure::cause;
+use super::sys;
 use crate::kernel::{LogLine, LogTail, Stream};
 
 /// Read from one stream before it is written on. Not less than any pipe or terminal can hold, so that one batch of
@@ -82,8 +83,7 @@ impl Output {
     pub(super) fn new(run: u64, outputs: Vec<(Stream, OwnedFd)>, file: LogFile, tail: LogTail) -> io::Result<Self> {
         let source = |(stream, fd): (Stream, OwnedFd)| {
             rustix::io::ioctl_fionbio(&fd, true)?;
-            let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
-            Ok(Source { fd, lines: Lines::new(run, stream), stream })
+            Ok(Source { fd: sys::watch(fd)?, lines: Lines::new(run, stream), stream })
         };
         let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
         Ok(Self { sources, sink: Sink { run, file, tail, losing: 0, search: None } })

@@ -5,7 +5,7 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -49,16 +49,9 @@ fn dir_fault(dir: &Path) -> Option<String> {
     match fs::metadata(dir) {
         Err(error) => Some(cause(&error)),
         Ok(found) if !found.is_dir() => Some("not a directory".to_owned()),
-        Ok(_) => match nix_enter(dir) {
-            Ok(()) => None,
-            Err(error) => Some(with_mode(&cause(&error), dir)),
-        },
+        // Looking up its own `.` takes the same permission as entering it.
+        Ok(_) => fs::metadata(dir.join(".")).err().map(|error| with_mode(&cause(&error), dir)),
     }
-}
-
-/// Whether the directory could be entered: looking up its own `.` takes the same permission.
-fn nix_enter(dir: &Path) -> io::Result<()> {
-    fs::metadata(dir.join(".")).map(drop)
 }
 
 fn program_fault(task: &TaskConfig, program: &str, error: &io::Error) -> String {
@@ -123,4 +116,19 @@ fn interpreter(script: &Path) -> Option<PathBuf> {
     let line = start.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
     let name = line.trim_ascii().split(u8::is_ascii_whitespace).next()?;
     Some(PathBuf::from(std::ffi::OsStr::from_bytes(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause_of(errno: Errno) -> String {
+        cause(&errno.into())
+    }
+
+    #[test]
+    fn causes_read_well_within_a_sentence() {
+        assert_eq!(cause_of(Errno::ENOSPC), "no space left on device");
+        assert_eq!(cause_of(Errno::EIO), "I/O error");
+    }
 }

@@ -1,16 +1,19 @@
-//! What a child does to itself between fork and exec.
+//! The one place of the crate with `unsafe`: what a child does to itself between fork and exec, and how the runtime
+//! is made to wait for a descriptor.
 //!
-//! The one place of the crate with `unsafe`. Everything here runs in the child of a process that may have many
-//! threads, so only async-signal-safe calls are allowed: no allocation, no lock, no panic.
-#![expect(unsafe_code, reason = "the step between fork and exec can't be had without it")]
+//! What runs in the child of a process that may have many threads must be async-signal-safe: no allocation, no
+//! lock, no panic.
+#![expect(unsafe_code, reason = "neither of the two can be had without it")]
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::libc;
 use nix::sys::signal::SigSet;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// The first descriptor that a child must not inherit.
 const FIRST_FOREIGN_FD: RawFd = 3;
@@ -31,8 +34,18 @@ pub(super) fn isolate(command: &mut Command, terminal: bool) {
         close_foreign_on_exec();
         Ok(())
     };
-    // SAFETY: `prepare` makes system calls only, as the module's rule asks.
+    // SAFETY: `prepare` makes system calls only, which are async-signal-safe.
     unsafe { command.pre_exec(prepare) };
+}
+
+/// Makes the runtime wait until there is something to read.
+///
+/// # Errors
+///
+/// The runtime takes no more descriptors, or this kind of them.
+pub(super) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an owned descriptor stays open, and the same, until the `AsyncFd` that now has it is dropped.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
 }
 
 /// An exec resets handlers by itself, but what is ignored or blocked stays so: under `nohup` the whole tree would

@@ -86,3 +86,36 @@ impl Sampler {
         BTreeMap::new()
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_tree_is_summed_up() {
+        let mut tree = Command::new("sh")
+            .args(["-c", "sh -c 'while :; do :; done' & echo; read end; kill $!"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut sampler = Sampler::default();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let busy = loop {
+            let used = sampler.sample(&[("tree", tree.id()), ("gone", u32::MAX)]);
+            assert_eq!(used.keys().collect::<Vec<_>>(), [&"tree"]);
+            if used["tree"].processes == 2 && used["tree"].cpu_percent > 0.0 {
+                break used["tree"];
+            }
+            assert!(Instant::now() < deadline, "{used:?}");
+            std::thread::yield_now();
+        };
+        drop(tree.stdin.take());
+        tree.wait().unwrap();
+        assert!(busy.memory_bytes > 0);
+        assert!(sampler.sample(&[("tree", tree.id())]).is_empty());
+    }
+}

@@ -65,11 +65,13 @@ pub struct TaskSupervisor {
     restart: RestartConfig,
     drain: DrainConfig,
     tracked: Vec<Tracked>,
-    on_stop: Vec<Box<dyn FnOnce(&ShutdownOutcome) + Send>>,
+    on_stop: Vec<OnStop>,
     started: Instant,
     kernel: KernelHandle,
     backend: Backend,
 }
+
+type OnStop = Box<dyn FnOnce(&ShutdownOutcome) + Send>;
 
 struct Tracked {
     plan: TaskPlan,

@@ -55,7 +55,8 @@ impl Signals {
         loop {
             let received = self.receive().await;
             let now = Instant::now();
-            if self.last.replace(now).is_none_or(|last| now.duration_since(last) > ECHO) {
+            if self.last.is_none_or(|last| now.duration_since(last) > ECHO) {
+                self.last = Some(now);
                 return received;
             }
         }

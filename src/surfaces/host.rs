@@ -103,3 +103,6 @@ async fn either(one: &CancellationToken, other: &CancellationToken) {
         () = other.cancelled() => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,6 @@ use tokio_stream::{StreamExt, StreamMap};
 use tokio_util::sync::CancellationToken;
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::gateway::Channel;
 use crate::kernel::{EventRecord, LogTail};
 use crate::ui::ansi;
 
@@ -50,8 +49,6 @@ impl Surface for Plain {
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
-        // It asks for nothing, but is seen among those who are connected.
-        let (channel, _) = Channel::new(self.name());
         let (past, events) = kernel.journal().follow();
         let names = config.tasks.iter().map(|task| task.name.clone());
         let width = names.clone().map(|name| name.len()).chain(["gateway".len()]).max().unwrap_or(0);
@@ -61,7 +58,7 @@ impl Surface for Plain {
         }
         let writer = Writer { out: stdout(), width, tails, zone: TimeZone::system() };
         let task = tokio::spawn(writer.run(past, events, shutdown));
-        Ok(SurfaceHandle { channel: Some(channel), address: None, tasks: vec![task] })
+        Ok(SurfaceHandle { channel: None, address: None, tasks: vec![task] })
     }
 }
 

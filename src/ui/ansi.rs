@@ -19,9 +19,9 @@ const TAB: usize = 8;
 
 /// One row of text with the style of every character.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// The plain text.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// Its characters from left to right.
     pub(super) cells: Vec<Cell>,
 }
@@ -61,7 +61,7 @@ impl Row {
 }
 
 /// Reads one line as a terminal would.
-pub(super) fn parse(bytes: &[u8]) -> Row {
+pub(crate) fn parse(bytes: &[u8]) -> Row {
     let mut pen = Pen::default();
     Parser::new().advance(&mut pen, bytes);
     pen.finish()

@@ -111,7 +111,7 @@ impl Chain<'_> {
             }
             PhaseSnapshot::Stopped => "was stopped, and stays so until s starts it".to_owned(),
             PhaseSnapshot::Done => "is done: its policy does not start it again".to_owned(),
-            PhaseSnapshot::Failed { reason } => format!("has failed: {}; r tries again", plain(reason)),
+            PhaseSnapshot::Failed { reason, .. } => format!("has failed: {}; r tries again", plain(reason)),
         }
     }
 

@@ -153,7 +153,9 @@ impl Life {
         while let Ok(event) = self.events.try_recv() {
             events.push(event);
         }
-        let log = fs::read(&self.log).unwrap_or_default();
+        // A device in its place may have no end.
+        let is_file = fs::metadata(&self.log).is_ok_and(|found| found.is_file());
+        let log = if is_file { fs::read(&self.log).unwrap() } else { Vec::new() };
         Ended { reason, log, lines: texts(&self.tail), tail: self.tail, events, scratch: self.scratch }
     }
 
@@ -175,4 +177,14 @@ fn texts(tail: &LogTail) -> Vec<String> {
 /// Whether a process is alive: there, and no zombie.
 fn alive(pid: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Waits until a process is not alive.
+async fn gone(pid: &str) {
+    let gone = async {
+        while alive(pid) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("it ends");
 }

@@ -124,10 +124,9 @@ async fn writing_goes_on_when_there_is_room_again() {
 
 #[tokio::test]
 async fn a_terminal_is_one_for_all_three() {
-    let ended = task("test -t 0 && test -t 1 && test -t 2 && stty size && cat /dev/tty & wait").tty().start();
-    ended.says("30 120").await;
-    let ended = ended.stopped().await;
-    assert_eq!(ended.reason, "SIGTERM");
+    let life = task("test -t 0 && test -t 1 && test -t 2 && stty size && exec cat /dev/tty").tty().start();
+    life.says("30 120").await;
+    assert_eq!(life.stopped().await.reason, "SIGTERM");
 }
 
 #[tokio::test]

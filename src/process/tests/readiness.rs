@@ -108,12 +108,7 @@ async fn exec_that_hangs_is_killed_with_its_group() {
     assert_eq!(life.next_probe().await, (false, "timed out after 200ms".to_owned()));
     let pid = fs::read_to_string(life.scratch.path().join("pid")).unwrap();
     life.stopped().await;
-    let dead = async {
-        while alive(pid.trim()) {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, dead).await.expect("the probe's group dies");
+    gone(pid.trim()).await;
 }
 
 #[tokio::test]

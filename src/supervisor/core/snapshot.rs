@@ -221,6 +221,8 @@ pub enum PhaseSnapshot {
     Failed {
         /// Why, for people: `5 retries spent: SIGSEGV`, `migrate failed`.
         reason: String,
+        /// The dependency that failed, if that is why.
+        dependency: Option<String>,
     },
 }
 

@@ -7,7 +7,7 @@ use super::drain::Cause;
 use super::event::TaskId;
 use super::gate::Gate;
 use super::snapshot::{AfterStop, Blocker, PhaseSnapshot, Snapshot, Stage, TaskSnapshot, Uptime};
-use super::task::{Phase, StopCause};
+use super::task::{Failure, Phase, StopCause};
 
 impl Core {
     /// Everything as it stands. `generation`, `channels` and `usage` are the driver's to fill in.
@@ -96,7 +96,13 @@ impl Core {
             }
             Phase::Stopped => PhaseSnapshot::Stopped,
             Phase::Done => PhaseSnapshot::Done,
-            Phase::Failed(failure) => PhaseSnapshot::Failed { reason: self.failure_text(failure) },
+            Phase::Failed(failure) => PhaseSnapshot::Failed {
+                reason: self.failure_text(failure),
+                dependency: match failure {
+                    Failure::Own(_) => None,
+                    Failure::Dependency(dependency) => Some(self.task(*dependency).plan.name.clone()),
+                },
+            },
         }
     }
 }

@@ -146,6 +146,18 @@ pub(super) async fn load(dir: PathBuf) -> anyhow::Result<WebDist> {
     Ok(spawn_blocking(move || WebDist::load(&dir)).await??)
 }
 
+/// Activates what is in `dir` now; if that is no bundle, what was served stays.
+pub(super) async fn swap(dir: &Path, active: &ActiveWebDist) {
+    match load(dir.to_owned()).await {
+        Ok(dist) => {
+            if active.activate(dist) {
+                tracing::info!(dir = %dir.display(), "web bundle swapped");
+            }
+        }
+        Err(error) => tracing::warn!(error = format!("{error:#}"), "web bundle refused, the old one stays"),
+    }
+}
+
 /// Watches a bundle's directory.
 #[derive(Debug)]
 pub(super) struct BundleWatch {
@@ -162,8 +174,7 @@ impl BundleWatch {
         Ok(Self { dir, changed, watcher })
     }
 
-    /// Activates the directory's content whenever it has changed and is whole; what is broken is refused, and what
-    /// was served stays. Runs until `shutdown`.
+    /// Swaps the directory's content in whenever it has changed. Runs until `shutdown`.
     pub(super) async fn follow(mut self, active: ActiveWebDist, shutdown: CancellationToken) -> anyhow::Result<()> {
         loop {
             tokio::select! {
@@ -175,14 +186,7 @@ impl BundleWatch {
                 Ok(watcher) => drop(mem::replace(&mut self.watcher, watcher)),
                 Err(error) => tracing::warn!(dir = %self.dir.display(), %error, "cannot watch the web bundle"),
             }
-            match load(self.dir.clone()).await {
-                Ok(dist) => {
-                    if active.activate(dist) {
-                        tracing::info!(dir = %self.dir.display(), "web bundle swapped");
-                    }
-                }
-                Err(error) => tracing::warn!(error = format!("{error:#}"), "web bundle refused, the old one stays"),
-            }
+            swap(&self.dir, &active).await;
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// Connections served at once; more wait in the listener's backlog until one ends.
-pub(super) const CONNECTIONS: usize = 1_024;
+/// Connections served at once; more wait in the listener's backlog until one ends. Below the 1024 descriptors that a
+/// process usually has, so that no crowd of browsers keeps a task from being started.
+pub(super) const CONNECTIONS: usize = 640;
 /// Live streams at once; one more is refused. Far below [`CONNECTIONS`], so that streams leave room for requests.
 pub(super) const STREAMS: usize = 128;
 /// The time a client has for the head of a request, and the time a kept-alive connection may idle.

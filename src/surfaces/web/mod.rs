@@ -5,11 +5,13 @@
 //!
 //! | module | its job |
 //! |---|---|
-//! | [`server`] | connections: accept, bound, end in good order |
-//! | [`guard`] | who may talk to it at all |
-//! | [`api`] | the routes |
-//! | [`live`] | the event stream |
-//! | [`dist`], [`bundle_dir`] | the files of the page, compiled in or from a directory |
+//! | `server` | connections: accept, bound, end in good order |
+//! | `guard` | who may talk to it at all |
+//! | `api` | the routes |
+//! | `live` | the event stream |
+//! | `readiness` | what keeps the whole from being ready |
+//! | `dist`, `bundle_dir` | the files of the page, compiled in or from a directory |
+//! | `limits` | every bound there is |
 
 mod api;
 mod bundle_dir;

@@ -21,8 +21,8 @@ pub(super) struct Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { task, state, why } = self;
-        write!(f, "{} is {state}", task.as_deref().unwrap_or("stead"))?;
-        if why.is_empty() { Ok(()) } else { write!(f, ": {why}") }
+        write!(f, "{}: {state}", task.as_deref().unwrap_or("stead"))?;
+        if why.is_empty() { Ok(()) } else { write!(f, ", {why}") }
     }
 }
 
@@ -48,8 +48,64 @@ fn obstacle(task: &TaskSnapshot, now: Uptime) -> Option<Obstacle> {
             let last = task.last_exit.as_ref().map(|exit| format!("{}, ", exit.reason)).unwrap_or_default();
             format!("{last}retry {attempt} of {} in {}", task.max_retries, Pretty(now.until(*retry_at)))
         }
-        PhaseSnapshot::Failed { reason } => reason.clone(),
+        PhaseSnapshot::Failed { reason, .. } => reason.clone(),
         PhaseSnapshot::Starting { .. } | PhaseSnapshot::Stopping { .. } => String::new(),
     };
     Some(Obstacle { task: Some(task.name.clone()), state: task.phase.word(), why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Condition;
+    use crate::kernel::sample::{at, process, ready, snapshot};
+    use crate::supervisor::core::Blocker;
+
+    fn told(tasks: Vec<TaskSnapshot>) -> Vec<String> {
+        obstacles(&snapshot(1, tasks), at(1_000)).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn ready_done_and_stopped_tasks_are_no_obstacle() {
+        let tasks = vec![
+            process("db", ready(0)),
+            process("migrate", PhaseSnapshot::Done),
+            process("mailer", PhaseSnapshot::Stopped),
+        ];
+        assert_eq!(told(tasks), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_not_ready_says_why() {
+        let blockers = vec![Blocker { task: "db".into(), condition: Condition::Ready, state: "starting" }];
+        let tasks = vec![
+            process("api", PhaseSnapshot::Backoff { attempt: 3, since: at(0), retry_at: at(3_000) }),
+            process("worker", PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into(), dependency: None }),
+            process("mailer", PhaseSnapshot::Waiting { blockers }),
+            process("db", PhaseSnapshot::Starting { since: at(0), deadline: at(30_000) }),
+        ];
+        assert_eq!(
+            told(tasks),
+            [
+                "api: backoff, retry 3 of 5 in 2s",
+                "worker: failed, 5 retries spent: SIGSEGV",
+                "mailer: waiting, for db to be ready (starting)",
+                "db: starting",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_surface_is_not_what_people_wait_for() {
+        let mut web = process("web", PhaseSnapshot::Failed { reason: "port 7070 in use".into(), dependency: None });
+        web.kind = TaskKind::Surface;
+        assert_eq!(told(vec![web]), [""; 0]);
+    }
+
+    #[test]
+    fn a_drain_is_an_obstacle() {
+        let stage = Stage::Draining { cause: "asked by terminal".into(), fatal: false, deadline: at(9_000) };
+        let drain = obstacles(&Snapshot { stage, ..snapshot(1, Vec::new()) }, at(0));
+        assert_eq!(drain.iter().map(ToString::to_string).collect::<Vec<_>>(), ["stead: draining, asked by terminal"]);
+    }
 }

@@ -47,7 +47,7 @@ fn lines(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Vec<Line<'stat
     if let Some(address) = &task.address {
         lines.push(labelled("address", &plain(address), Style::new()));
     }
-    if let PhaseSnapshot::Failed { reason } = &task.phase {
+    if let PhaseSnapshot::Failed { reason, .. } = &task.phase {
         lines.push(labelled("failed", &plain(reason), scene.theme.bad()));
     }
     if task.is_unstable() {

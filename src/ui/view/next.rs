@@ -66,7 +66,7 @@ pub(super) fn line(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line
         PhaseSnapshot::Stopped if is_draining => Line::default(),
         PhaseSnapshot::Stopped => Line::styled("s to start", theme.dim()),
         PhaseSnapshot::Done => Line::default(),
-        PhaseSnapshot::Failed { reason } if task.last_exit.is_none() => Line::styled(plain(reason), theme.bad()),
+        PhaseSnapshot::Failed { reason, .. } if task.last_exit.is_none() => Line::styled(plain(reason), theme.bad()),
         PhaseSnapshot::Failed { .. } if is_draining => Line::default(),
         PhaseSnapshot::Failed { .. } => Line::raw("r to try again"),
     }

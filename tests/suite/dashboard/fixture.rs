@@ -255,7 +255,7 @@ fn snapshot() -> Snapshot {
 }
 
 fn failed(reason: &str) -> PhaseSnapshot {
-    PhaseSnapshot::Failed { reason: reason.to_owned() }
+    PhaseSnapshot::Failed { reason: reason.to_owned(), dependency: None }
 }
 
 fn backoff() -> PhaseSnapshot {

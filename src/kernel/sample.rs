@@ -1,0 +1,46 @@
+//! Snapshots to test the faces with.
+
+use std::time::Duration;
+
+use crate::config::{OnExhausted, Policy};
+use crate::supervisor::core::{PhaseSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+
+/// A point on the supervisor's clock.
+pub(crate) fn at(millis: u64) -> Uptime {
+    Uptime(Duration::from_millis(millis))
+}
+
+/// A supervisor that is up, with these tasks.
+pub(crate) fn snapshot(generation: u64, tasks: Vec<TaskSnapshot>) -> Snapshot {
+    Snapshot { generation, at: at(0), stage: Stage::Up, tasks, channels: Vec::new() }
+}
+
+/// A process in this state, with the default policy and nothing behind it.
+pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
+    TaskSnapshot {
+        name: name.into(),
+        kind: TaskKind::Process,
+        about: format!("./{name}"),
+        policy: Policy::OnFailure,
+        on_exhausted: OnExhausted::Hold,
+        phase,
+        run: 1,
+        retries: 0,
+        max_retries: 5,
+        initial_backoff: Duration::from_millis(500),
+        max_backoff: Duration::from_secs(30),
+        budget_back_at: None,
+        restarts: 0,
+        restarts_last_hour: 0,
+        last_exit: None,
+        exits: Default::default(),
+        probe: None,
+        usage: None,
+        address: None,
+    }
+}
+
+/// Up and ready since this point.
+pub(crate) fn ready(since: u64) -> PhaseSnapshot {
+    PhaseSnapshot::Ready { since: at(since), pid: Some(4_121) }
+}

@@ -1,0 +1,183 @@
+//! The event stream.
+
+use jiff::Timestamp;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use super::super::limits::STREAMS;
+use super::*;
+use crate::kernel::sample::at;
+use crate::supervisor::core::{Notice, NoticeKind};
+
+/// The client's end of a live stream.
+struct Stream(BufReader<TcpStream>);
+
+/// One message of it.
+#[derive(Debug, Default, PartialEq)]
+struct Message {
+    event: String,
+    id: String,
+    data: String,
+}
+
+impl Message {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap()
+    }
+}
+
+impl Stream {
+    async fn open(site: &Site) -> Self {
+        let mut stream = Self::unread(site).await;
+        assert_eq!(stream.line().await, "HTTP/1.0 200 OK");
+        while !stream.line().await.is_empty() {}
+        stream
+    }
+
+    async fn unread(site: &Site) -> Self {
+        let mut stream = site.connect().await;
+        // HTTP/1.0: the body is the stream itself, without chunks.
+        stream.write_all(b"GET /api/v1/events HTTP/1.0\r\nhost: localhost\r\n\r\n").await.unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert_ne!(within(self.0.read_line(&mut line)).await.unwrap(), 0, "the stream has ended");
+        line.trim_end().to_owned()
+    }
+
+    async fn next(&mut self) -> Message {
+        let mut message = Message::default();
+        loop {
+            let line = self.line().await;
+            match line.split_once(": ") {
+                Some(("event", event)) => message.event = event.into(),
+                Some(("id", id)) => message.id = id.into(),
+                Some(("data", data)) => message.data = data.into(),
+                Some(_) => {}
+                None if message == Message::default() => {}
+                None => return message,
+            }
+        }
+    }
+
+    /// The next message of this kind; others are passed over.
+    async fn next_of(&mut self, event: &str) -> Message {
+        loop {
+            let message = self.next().await;
+            if message.event == event {
+                return message;
+            }
+        }
+    }
+
+    async fn ended(mut self) {
+        within(self.0.read_to_end(&mut Vec::new())).await.unwrap();
+    }
+}
+
+impl Site {
+    fn record(&self, kind: NoticeKind) {
+        let notice = Notice { task: Some("api".into()), kind };
+        self.journal.record(notice, at(0), Timestamp::now());
+    }
+}
+
+#[tokio::test]
+async fn the_state_comes_at_once_then_what_happened_then_what_happens() {
+    let site = Site::new().await;
+    site.record(NoticeKind::Done);
+    let mut stream = Stream::open(&site).await;
+    let first = stream.next().await;
+    assert_eq!((first.event.as_str(), &first.json()["generation"]), ("snapshot", &1.into()));
+    let past = stream.next().await;
+    assert_eq!((past.event.as_str(), past.id.as_str(), &past.json()["text"]), ("event", "1", &"done".into()));
+    site.record(NoticeKind::Stopped);
+    let live = stream.next().await;
+    assert_eq!((live.event.as_str(), live.id.as_str(), &live.json()["text"]), ("event", "2", &"stopped".into()));
+}
+
+#[tokio::test]
+async fn the_latest_snapshot_wins() {
+    let site = Site::new().await;
+    let mut stream = Stream::open(&site).await;
+    stream.next_of("snapshot").await;
+    for generation in 2..=1_000 {
+        site.show(snapshot(generation, Vec::new()));
+    }
+    // One thread runs this test and the server: not one of them was seen in between.
+    assert_eq!(stream.next_of("snapshot").await.json()["generation"], 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn snapshots_keep_their_distance() {
+    let site = Site::new().await;
+    let mut stream = Stream::open(&site).await;
+    stream.next_of("snapshot").await;
+    let begin = tokio::time::Instant::now();
+    for generation in 2..=11 {
+        site.show(snapshot(generation, Vec::new()));
+        stream.next_of("snapshot").await;
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(900), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_stream_says_that_it_is_alive() {
+    let site = Site::new().await;
+    let mut stream = Stream::open(&site).await;
+    stream.next_of("snapshot").await;
+    assert_eq!(stream.line().await, ": heartbeat");
+}
+
+#[tokio::test]
+async fn what_a_slow_client_misses_is_counted() {
+    let site = Site::new().await;
+    let mut stream = Stream::open(&site).await;
+    stream.next_of("snapshot").await;
+    // One thread runs this test and the server, so the stream can't be read from in between.
+    for _ in 0..1_000 {
+        site.record(NoticeKind::Done);
+    }
+    let dropped = stream.next_of("dropped").await.json()["count"].as_u64().unwrap();
+    let next: u64 = stream.next_of("event").await.id.parse().unwrap();
+    assert!(dropped > 0);
+    assert_eq!(next, dropped + 1);
+}
+
+#[tokio::test]
+async fn an_open_stream_does_not_hold_the_end() {
+    let site = Site::new().await;
+    let mut reading = Stream::open(&site).await;
+    reading.next_of("snapshot").await;
+    let _never_read = Stream::unread(&site).await;
+    let begin = Instant::now();
+    site.end().await;
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    reading.ended().await;
+}
+
+#[tokio::test]
+async fn one_stream_too_many_is_refused_and_its_place_comes_back() {
+    let site = Site::new().await;
+    let mut streams = Vec::new();
+    for _ in 0..STREAMS {
+        streams.push(Stream::open(&site).await);
+    }
+    assert_eq!(site.get("/api/v1/events").await.problem(), 503);
+    assert_eq!(site.get("/api/v1/snapshot").await.status, 200);
+    let mut lookers = site.lookers.watch();
+    within(lookers.wait_for(|count| *count == STREAMS)).await.unwrap();
+    drop(streams.pop());
+    within(lookers.wait_for(|count| *count == STREAMS - 1)).await.unwrap();
+    Stream::open(&site).await;
+}
+
+#[tokio::test]
+async fn markup_in_a_line_stays_text() {
+    let site = Site::new().await;
+    let mut stream = Stream::open(&site).await;
+    site.record(NoticeKind::Failed { reason: "<script>alert(1)</script>\r\ndata: forged\n\n".into() });
+    let event = stream.next_of("event").await;
+    assert_eq!(event.json()["reason"], "<script>alert(1)</script>\r\ndata: forged\n\n");
+}

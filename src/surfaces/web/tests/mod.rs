@@ -1,0 +1,199 @@
+//! The whole surface over real connections, against a kernel whose other end the test holds.
+
+mod bundle;
+mod connections;
+mod live;
+mod requests;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::config::{Config, DrainConfig, LogsConfig};
+use crate::gateway::Gateway;
+use crate::kernel::sample::{process, ready, snapshot};
+use crate::kernel::{Backend, Journal, KernelHandle, LogHub, Lookers, kernel};
+use crate::supervisor::core::{Origin, Refusal, Request, Snapshot};
+
+/// What a test waits for comes long before this, or never.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A web surface that runs, registered with a gateway.
+struct Site {
+    address: SocketAddr,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    journal: Journal,
+    lookers: Lookers,
+    dist: ActiveWebDist,
+    shutdown: CancellationToken,
+    tasks: Vec<JoinHandle<anyhow::Result<()>>>,
+    supervisor: Arc<Mutex<Supervisor>>,
+}
+
+/// What stands in for the supervisor.
+#[derive(Debug, Default)]
+struct Supervisor {
+    /// Every request that it got.
+    asked: Vec<(Request, Origin)>,
+    /// What it refuses requests with; none: it takes them.
+    refusal: Option<Refusal>,
+    /// Requests are answered once this is cancelled, if there is one.
+    hesitation: Option<CancellationToken>,
+}
+
+fn config(listen: &str, dist: Option<PathBuf>) -> WebConfig {
+    WebConfig { enabled: true, listen: listen.parse().unwrap(), dist }
+}
+
+fn context(kernel: KernelHandle, web: &WebConfig) -> SurfaceContext {
+    let config = Config {
+        path: "/srv/shop/stead.toml".into(),
+        root: "/srv/shop".into(),
+        drain: DrainConfig::default(),
+        logs: LogsConfig { dir: "/srv/shop/.stead/logs".into(), max_size: 0, keep: 0 },
+        web: web.clone(),
+        restart: Default::default(),
+        tasks: Vec::new(),
+    };
+    SurfaceContext {
+        kernel,
+        config_path: config.path.clone(),
+        config: Arc::new(config),
+        web_dist: ActiveWebDist::default(),
+        shutdown: CancellationToken::new(),
+    }
+}
+
+impl Site {
+    async fn new() -> Self {
+        Self::start(config("127.0.0.1:0", None)).await
+    }
+
+    /// A site whose bundle comes from a directory.
+    async fn of(dir: &std::path::Path) -> Self {
+        Self::start(config("127.0.0.1:0", Some(dir.to_owned()))).await
+    }
+
+    async fn start(web: WebConfig) -> Self {
+        let (kernel, backend) = kernel(Instant::now(), LogHub::default());
+        let Backend { snapshot: snapshots, mut requests, journal, lookers, .. } = backend;
+        snapshots.send_replace(Arc::new(snapshot(1, vec![process("api", ready(0))])));
+        let (gateway, register) = Gateway::new(kernel.clone());
+        tokio::spawn(gateway.run(CancellationToken::new()));
+
+        let context = context(kernel, &web);
+        let (dist, shutdown) = (context.web_dist.clone(), context.shutdown.clone());
+        let run = Web::new(web).start(context).await.unwrap();
+        let address = run.address.unwrap().strip_prefix("http://").unwrap().parse().unwrap();
+        register.register(run.channel.unwrap()).await.unwrap();
+
+        let supervisor = Arc::new(Mutex::new(Supervisor::default()));
+        let answering = Arc::clone(&supervisor);
+        tokio::spawn(async move {
+            while let Some(asked) = requests.recv().await {
+                let (refusal, hesitation) = {
+                    let mut supervisor = answering.lock().unwrap();
+                    supervisor.asked.push((asked.request, asked.origin));
+                    (supervisor.refusal.clone(), supervisor.hesitation.clone())
+                };
+                if let Some(hesitation) = hesitation {
+                    hesitation.cancelled().await;
+                }
+                asked.answer.send(refusal.map_or(Ok(()), Err)).unwrap();
+            }
+        });
+        Self { address, snapshots, journal, lookers, dist, shutdown, tasks: run.tasks, supervisor }
+    }
+
+    fn show(&self, snapshot: Snapshot) {
+        self.snapshots.send_replace(Arc::new(snapshot));
+    }
+
+    /// What reached the supervisor.
+    fn asked(&self) -> Vec<Request> {
+        self.supervisor.lock().unwrap().asked.iter().map(|(request, _)| request.clone()).collect()
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+    }
+
+    async fn post(&self, path: &str) -> Answer {
+        self.send(&format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+    }
+
+    /// Writes bytes as they are, and reads until the server closes.
+    async fn send(&self, request: &str) -> Answer {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Answer::read(&mut stream).await
+    }
+
+    async fn send_owned(&self, request: String) -> Answer {
+        self.send(&request).await
+    }
+
+    /// Ends the run, and waits for all of it.
+    async fn end(self) {
+        self.shutdown.cancel();
+        for task in self.tasks {
+            within(task).await.unwrap().unwrap();
+        }
+    }
+}
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, future).await.expect("it happens before the deadline")
+}
+
+/// One response, whole.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    async fn read(stream: &mut TcpStream) -> Self {
+        let mut bytes = Vec::new();
+        within(stream.read_to_end(&mut bytes)).await.unwrap();
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a response has a head");
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a response has a status");
+        Self { status, head, body: bytes[end + 4..].to_vec() }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        lines.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The status, after checking that the body is a problem of it.
+    fn problem(&self) -> u16 {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
+        assert_eq!(self.json()["status"], self.status);
+        assert!(self.json()["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
+        self.status
+    }
+}

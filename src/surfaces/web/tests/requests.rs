@@ -1,0 +1,235 @@
+//! What is asked, and what it is answered with.
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::gateway::CHANNEL_EVENTS;
+use crate::kernel::sample::at;
+use crate::supervisor::core::{Notice, NoticeKind, PhaseSnapshot, Stage};
+
+#[tokio::test]
+async fn the_snapshot_comes_with_what_a_client_needs() {
+    let site = Site::new().await;
+    let answer = site.get("/api/v1/snapshot").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    let json = answer.json();
+    assert_eq!((&json["project"], &json["version"]), (&"shop".into(), &env!("CARGO_PKG_VERSION").into()));
+    assert_eq!(json["stage"]["stage"], "up");
+    assert_eq!((&json["tasks"][0]["name"], &json["tasks"][0]["state"]), (&"api".into(), &"ready".into()));
+    assert!(json["now"].is_u64() && json["started_at"].is_string());
+}
+
+#[tokio::test]
+async fn start_stop_and_restart_reach_the_supervisor() {
+    let site = Site::new().await;
+    for verb in ["start", "stop", "restart"] {
+        let answer = site.post(&format!("/api/v1/tasks/api/{verb}")).await;
+        assert_eq!((answer.status, answer.json()), (202, serde_json::json!({ "accepted": format!("{verb} api") })));
+    }
+    let name = || "api".to_owned();
+    assert_eq!(site.asked(), [Request::Start(name()), Request::Stop(name()), Request::Restart(name())]);
+    assert_eq!(site.supervisor.lock().unwrap().asked[0].1, Origin("web".into()));
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_problem_with_its_reason() {
+    let site = Site::new().await;
+    let task = || "api".to_owned();
+    for (refusal, status, word) in [
+        (Refusal::UnknownTask { task: task() }, 404, "unknown_task"),
+        (Refusal::Already { task: task(), state: "ready" }, 409, "already"),
+        (Refusal::NotRunning { task: task(), state: "done" }, 409, "not_running"),
+        (Refusal::Draining, 409, "draining"),
+        (Refusal::Unavailable, 503, "unavailable"),
+    ] {
+        site.supervisor.lock().unwrap().refusal = Some(refusal.clone());
+        let answer = site.post("/api/v1/tasks/api/restart").await;
+        assert_eq!(answer.problem(), status);
+        assert_eq!((&answer.json()["refusal"], &answer.json()["detail"]), (&word.into(), &refusal.to_string().into()));
+    }
+}
+
+#[tokio::test]
+async fn events_that_nobody_looks_at_do_not_cost_the_web_its_channel() {
+    let site = Site::new().await;
+    for _ in 0..2 * CHANNEL_EVENTS {
+        site.journal.record(Notice { task: None, kind: NoticeKind::Done }, at(0), Timestamp::now());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(site.post("/api/v1/tasks/api/restart").await.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_that_does_not_answer_is_not_waited_for_forever() {
+    let site = Site::new().await;
+    site.supervisor.lock().unwrap().hesitation = Some(CancellationToken::new());
+    assert_eq!(site.post("/api/v1/tasks/api/restart").await.problem(), 504);
+}
+
+#[tokio::test]
+async fn looking_never_changes_anything() {
+    let site = Site::new().await;
+    let answer = site.get("/api/v1/tasks/api/restart").await;
+    assert_eq!((answer.problem(), answer.header("allow")), (405, Some("POST")));
+    let answer = site.post("/api/v1/snapshot").await;
+    assert_eq!((answer.problem(), answer.header("allow")), (405, Some("GET,HEAD")));
+    assert_eq!(site.asked(), []);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_404() {
+    let site = Site::new().await;
+    for path in ["/nope", "/api", "/api/v1/nope", "/api/v2/snapshot", "/api/v1/tasks/api/explode", "//"] {
+        assert_eq!(site.get(path).await.problem(), 404, "{path}");
+    }
+    assert_eq!(site.post("/api/v1/tasks/api/explode").await.problem(), 404);
+    assert_eq!(site.get("/api/v1/tasks/%ff/restart").await.problem(), 405);
+    assert_eq!(site.post("/api/v1/tasks/%ff/restart").await.problem(), 400);
+}
+
+#[tokio::test]
+async fn no_path_leads_out_of_the_bundle() {
+    let site = Site::new().await;
+    for path in [
+        "/../Cargo.toml",
+        "/../../../../etc/passwd",
+        "/%2e%2e/Cargo.toml",
+        "/%2e%2e%2fCargo.toml",
+        "/..%2f..%2fCargo.toml",
+        "/%252e%252e%252fCargo.toml",
+        "/..%5cCargo.toml",
+        "/./index.html",
+        "//etc/passwd",
+        "/index.html/",
+        "/index.html%00",
+        "/%c0%ae%c0%ae/Cargo.toml",
+        "/api/../../Cargo.toml",
+    ] {
+        let answer = site.get(path).await;
+        assert!(matches!(answer.status, 400 | 404), "{path}: {}", answer.head);
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_host_is_misdirected() {
+    let site = Site::new().await;
+    let get = |host: &str| site.send_owned(format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"));
+    for host in ["evil.example", "evil.example:7070", "localhost.evil.example", "127.0.0.1.nip.io"] {
+        assert_eq!(get(host).await.problem(), 421, "{host}");
+    }
+    for host in ["localhost", "LocalHost:1", "127.0.0.1:7070", "127.3.2.1", "[::1]:7070"] {
+        assert_eq!(get(host).await.status, 200, "{host}");
+    }
+    // The request line wins over the header.
+    let absolute = "GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    assert_eq!(site.send(absolute).await.problem(), 421);
+    assert_eq!(site.send("GET / HTTP/1.1\r\nconnection: close\r\n\r\n").await.problem(), 400);
+    let post = "POST /api/v1/tasks/api/restart HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    assert_eq!(site.send(post).await.problem(), 421);
+    assert_eq!(site.asked(), []);
+}
+
+#[tokio::test]
+async fn a_cross_origin_request_changes_nothing() {
+    let site = Site::new().await;
+    let host = site.address;
+    let post = |header: String| {
+        let head =
+            format!("POST /api/v1/tasks/api/restart HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{header}\r\n\r\n");
+        site.send_owned(head)
+    };
+    for header in [
+        "origin: http://evil.example",
+        "origin: null",
+        "origin: http://localhost",
+        "sec-fetch-site: cross-site",
+        "sec-fetch-site: same-site",
+    ] {
+        assert_eq!(post(header.into()).await.problem(), 403, "{header}");
+    }
+    assert_eq!(site.asked(), []);
+    assert_eq!(post(format!("origin: http://{host}\r\nsec-fetch-site: same-origin")).await.status, 202);
+    assert_eq!(site.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_of_three_megabytes_is_too_large() {
+    let site = Site::new().await;
+    let head = "POST /api/v1/tasks/api/restart HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
+    let three = "x".repeat(3_000_000);
+    let declared = format!("{head}content-length: {}\r\n\r\n{three}", three.len());
+    assert_eq!(site.send(&declared).await.problem(), 413);
+    let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{three}\r\n0\r\n\r\n", three.len());
+    assert_eq!(site.send(&chunked).await.problem(), 413);
+    // One that waits for leave to write gets its answer instead.
+    let expecting = format!("{head}expect: 100-continue\r\ncontent-length: {}\r\n\r\n", three.len());
+    assert_eq!(site.send(&expecting).await.problem(), 413);
+    assert_eq!(site.asked(), []);
+    let small = format!("{head}content-length: 2\r\n\r\n{{}}");
+    assert_eq!(site.send(&small).await.status, 202);
+}
+
+#[tokio::test]
+async fn health_is_told_apart_from_readiness() {
+    let site = Site::new().await;
+    assert_eq!(site.get("/readyz").await.status, 200);
+    let failed = PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into(), dependency: None };
+    site.show(snapshot(2, vec![process("api", ready(0)), process("worker", failed)]));
+    let answer = site.get("/readyz").await;
+    assert_eq!(answer.problem(), 503);
+    assert_eq!(answer.json()["detail"], "worker: failed, 5 retries spent: SIGSEGV");
+    assert_eq!(answer.json()["obstacles"][0]["task"], "worker");
+    assert_eq!(site.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_drain_is_not_ready_but_healthy() {
+    let site = Site::new().await;
+    let stage = Stage::Draining { cause: "asked by terminal".into(), fatal: false, deadline: at(10_000) };
+    site.show(Snapshot { stage, ..snapshot(2, Vec::new()) });
+    assert_eq!(site.get("/readyz").await.problem(), 503);
+    assert_eq!(site.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn metrics_say_what_they_are() {
+    let answer = Site::new().await.get("/metrics").await;
+    assert_eq!(answer.header("content-type"), Some(crate::kernel::metrics::CONTENT_TYPE));
+    assert!(answer.text().contains("stead_task_state{task=\"api\",state=\"ready\"} 1\n"));
+}
+
+#[tokio::test]
+async fn every_response_is_hardened() {
+    let site = Site::new().await;
+    for path in ["/", "/nope", "/api/v1/snapshot", "/metrics"] {
+        let answer = site.get(path).await;
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+}
+
+#[tokio::test]
+async fn odd_requests_get_an_answer_and_do_no_harm() {
+    let site = Site::new().await;
+    for (request, statuses) in [
+        ("CONNECT localhost:80 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", 400..500),
+        ("OPTIONS * HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", 400..500),
+        ("TRACE / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", 405..406),
+        ("BREW / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", 405..406),
+        ("GET / HTTP/1.0\r\nhost: localhost\r\n\r\n", 200..201),
+        ("GET / HTTP/9.9\r\nhost: localhost\r\n\r\n", 400..600),
+        ("GET nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", 400..500),
+        ("\u{1}\u{2}\u{3}\r\n\r\n", 400..500),
+        ("POST /api/v1/tasks/api/stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n", 400..500),
+    ] {
+        let answer = site.send(request).await;
+        assert!(statuses.contains(&answer.status), "{request}: {}", answer.head);
+    }
+    let many = "x-header: value\r\n".repeat(500);
+    let answer = site.send(&format!("GET / HTTP/1.1\r\nhost: localhost\r\n{many}\r\n")).await;
+    assert_eq!(answer.status, 431);
+    assert_eq!(site.asked(), []);
+    assert_eq!(site.get("/healthz").await.status, 200);
+}

@@ -1,0 +1,209 @@
+//! The real binary, with real processes, from outside.
+
+mod plain;
+mod shutdown;
+mod state_dir;
+mod web;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+/// How long anything may take before a test has failed. Generous: machines are shared.
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A directory with a `stead.toml`.
+pub(super) struct Project {
+    dir: TempDir,
+}
+
+impl Project {
+    /// One without the web surface, unless the text names it.
+    pub(super) fn new(config: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let web = if config.contains("web") { "" } else { "[web]\nenabled = false\n" };
+        fs::write(dir.path().join("stead.toml"), format!("{web}{config}")).expect("a config");
+        Self { dir }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The bytes of a task's log so far.
+    pub(super) fn log(&self, task: &str) -> String {
+        let path: PathBuf = self.path().join(".stead/logs").join(format!("{task}.log"));
+        fs::read_to_string(path).unwrap_or_default()
+    }
+
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stead"));
+        command.current_dir(self.path()).env_remove("STEAD_LOG").env_remove("NO_COLOR");
+        command
+    }
+
+    /// Starts `stead up` with plain output.
+    pub(super) fn up(&self) -> Stead {
+        self.up_with(&["up", "--plain"])
+    }
+
+    pub(super) fn up_with(&self, arguments: &[&str]) -> Stead {
+        let mut child = self
+            .command()
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary");
+        let (said, lines) = channel();
+        let stdout = child.stdout.take().expect("a pipe");
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                let Ok(line) = line else { break };
+                // The test may have seen enough.
+                let _ = said.send(line);
+            }
+        });
+        let mut stderr = child.stderr.take().expect("a pipe");
+        let report = thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).expect("text");
+            text
+        });
+        Stead { child, lines, seen: Vec::new(), taken: BTreeSet::new(), reader: Some(reader), report: Some(report) }
+    }
+}
+
+/// A running supervisor. Killed when a test ends early.
+pub(super) struct Stead {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    /// Which of the lines seen were waited for.
+    taken: BTreeSet<usize>,
+    reader: Option<thread::JoinHandle<()>>,
+    report: Option<thread::JoinHandle<String>>,
+}
+
+/// How it ended.
+pub(super) struct End {
+    pub(super) status: ExitStatus,
+    /// Everything on standard output.
+    pub(super) lines: Vec<String>,
+    /// Everything on standard error, by lines.
+    pub(super) report: Vec<String>,
+}
+
+impl End {
+    pub(super) fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// The last line of all.
+    pub(super) fn last(&self) -> &str {
+        self.report.last().map_or("", String::as_str)
+    }
+}
+
+impl Stead {
+    /// Waits for a line that contains `text` and was not waited for before, and returns it.
+    pub(super) fn wait_for(&mut self, text: &str) -> String {
+        self.wait_until(text, |line| line.contains(text))
+    }
+
+    fn wait_until(&mut self, wanted: &str, is_it: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        let mut at = 0;
+        loop {
+            while let Some(line) = self.seen.get(at) {
+                if !self.taken.contains(&at) && is_it(line) {
+                    self.taken.insert(at);
+                    return line.clone();
+                }
+                at += 1;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("`{wanted}` did not come in time; seen so far: {:#?}", self.seen);
+            };
+            self.seen.push(line);
+        }
+    }
+
+    /// Waits for the next start of a task and returns its pid.
+    pub(super) fn wait_for_start(&mut self, task: &str) -> Pid {
+        let started = |line: &str| line.starts_with(&format!("{task} ")) && line.contains(" started, pid ");
+        let line = self.wait_until(&format!("start of {task}"), started);
+        let pid = line.rsplit(' ').next().and_then(|pid| pid.parse().ok());
+        Pid::from_raw(pid.expect("a pid"))
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"))
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("a live process");
+    }
+
+    /// Waits for the end by itself.
+    pub(super) fn end(mut self) -> End {
+        let status = wait(&mut self.child);
+        self.reader.take().map(thread::JoinHandle::join);
+        let report = self.report.take().expect("once").join().expect("text");
+        let mut lines = std::mem::take(&mut self.seen);
+        lines.extend(self.lines.try_iter());
+        End { status, lines, report: report.lines().map(str::to_owned).collect() }
+    }
+}
+
+impl Drop for Stead {
+    fn drop(&mut self) {
+        // Already gone after `end`.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for a child with a deadline: a thread waits, the test watches the clock.
+fn wait(child: &mut Child) -> ExitStatus {
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    let (over, ended) = channel::<()>();
+    let watchdog = thread::spawn(move || {
+        if ended.recv_timeout(DEADLINE).is_err() {
+            let _ = kill(pid, Signal::SIGKILL);
+            return false;
+        }
+        true
+    });
+    let status = child.wait().expect("a child");
+    let _ = over.send(());
+    assert!(watchdog.join().expect("a thread"), "it did not end in time");
+    status
+}
+
+/// Whether a process is there and no zombie.
+pub(super) fn is_alive(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
+}
+
+/// Whether a program is there; without it a test is skipped, and says so. In CI nothing is skipped.
+pub(super) fn has(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    assert!(found || std::env::var_os("CI").is_none(), "{program} is missing");
+    if !found {
+        eprintln!("skipped: {program} is missing");
+    }
+    found
+}

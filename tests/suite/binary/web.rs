@@ -1,0 +1,123 @@
+//! The web surface of the real binary: what a browser or a script gets from a supervisor that runs.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Instant;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::{DEADLINE, Project, Stead};
+
+/// Where the web surface says that it listens.
+fn address(stead: &mut Stead) -> String {
+    let line = stead.wait_for("http://");
+    line.rsplit("http://").next().expect("an address").to_owned()
+}
+
+/// Sends a request without a body; the status and the body of the answer.
+fn exchange(address: &str, method: &str, path: &str) -> (u16, String) {
+    let mut stream = open(address, method, path);
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, body.to_owned())
+}
+
+fn open(address: &str, method: &str, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("a request");
+    stream
+}
+
+/// Follows the live stream to a snapshot in which this holds.
+fn watch_until(address: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    let begin = Instant::now();
+    for line in BufReader::new(open(address, "GET", "/api/v1/events")).lines() {
+        let line = line.expect("a line in time");
+        assert!(begin.elapsed() < DEADLINE, "it never held");
+        let data = line.strip_prefix("data: ").and_then(|data| serde_json::from_str::<Value>(data).ok());
+        if let Some(snapshot) = data.filter(|data| data["tasks"].is_array() && holds(data)) {
+            return snapshot;
+        }
+    }
+    panic!("the stream ended");
+}
+
+#[test]
+fn a_restart_by_the_api_is_seen_live_and_an_open_stream_does_not_hold_the_drain() {
+    let project = Project::new(
+        r#"
+        web.listen = "127.0.0.1:0"
+        tasks.api.command = "exec sleep 1000"
+        "#,
+    );
+    let mut stead = project.up();
+    let address = address(&mut stead);
+    let first = watch_until(&address, |snapshot| snapshot["tasks"][0]["state"] == "ready");
+    assert_eq!(first["tasks"][0]["run"], 1);
+    assert_eq!(exchange(&address, "POST", "/api/v1/tasks/api/restart").0, 202);
+    let second = watch_until(&address, |snapshot| {
+        let api = &snapshot["tasks"][0];
+        api["state"] == "ready" && api["run"] == 2
+    });
+    assert_ne!(first["tasks"][0]["pid"], second["tasks"][0]["pid"]);
+    assert_eq!(exchange(&address, "GET", "/readyz").0, 200);
+
+    let mut stream = open(&address, "GET", "/api/v1/events");
+    stream.read_exact(&mut [0; 64]).expect("the stream has begun");
+    stead.signal(Signal::SIGTERM);
+    let end = stead.end();
+    assert_eq!(end.code(), Some(0), "{:?}", end.report);
+    assert_eq!(end.report.len(), 1, "nothing had to be killed: {:?}", end.report);
+    stream.read_to_end(&mut Vec::new()).expect("the stream was ended, not cut off");
+}
+
+#[test]
+fn a_killed_process_is_back_and_its_exit_is_told() {
+    let project = Project::new(
+        r#"
+        web.listen = "127.0.0.1:0"
+        supervisor.initial_backoff = "10ms"
+        tasks.api.command = "exec sleep 1000"
+        "#,
+    );
+    let mut stead = project.up();
+    let address = address(&mut stead);
+    let up = watch_until(&address, |snapshot| snapshot["tasks"][0]["state"] == "ready");
+    let pid = up["tasks"][0]["pid"].as_i64().expect("a pid");
+    kill(Pid::from_raw(pid.try_into().expect("a pid")), Signal::SIGKILL).expect("a signal");
+    let back = watch_until(&address, |snapshot| {
+        let api = &snapshot["tasks"][0];
+        api["state"] == "ready" && api["run"] == 2
+    });
+    let api = &back["tasks"][0];
+    assert_eq!((&api["last_exit"]["reason"]["signal"], &api["retries"]), (&"SIGKILL".into(), &1.into()));
+    let (_, metrics) = exchange(&address, "GET", "/metrics");
+    assert!(metrics.contains("stead_task_exits_total{task=\"api\",reason=\"signal\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("stead_task_restarts_total{task=\"api\"} 1\n"), "{metrics}");
+}
+
+#[test]
+fn a_taken_port_is_named_retried_and_fatal_in_the_end() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let project = Project::new(&format!(
+        r#"
+        web.listen = "127.0.0.1:{port}"
+        supervisor = {{ max_retries = 2, initial_backoff = "10ms" }}
+        tasks.api.command = "exec sleep 1000"
+        "#
+    ));
+    let mut stead = project.up();
+    stead.wait_for(&format!("port {port} in use"));
+    stead.wait_for("retry 1 of 2");
+    stead.wait_for("retry 2 of 2");
+    let end = stead.end();
+    assert_eq!(end.code(), Some(1), "{:?}", end.report);
+    let cause = format!("stead: fatal: web: 2 retries spent: port {port} in use");
+    assert!(end.last().starts_with(&cause), "{:?}", end.report);
+}
