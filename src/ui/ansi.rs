@@ -357,7 +357,7 @@ mod tests {
         let row = parse("ab日c".as_bytes());
         assert_eq!(row.wrapped(3), [0..2, 2..4]);
         assert_eq!(row.wrapped(1), [0..1, 1..2, 2..3, 3..4]);
-        assert_eq!(parse(b"").wrapped(3), [0..0]);
+        assert_eq!(parse(b"").wrapped(3).len(), 1);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(super) enum Overlay {
     /// Something to be sure of.
     Confirm(Question),
     /// A line to type.
-    Prompt(Prompt),
+    Prompt(Box<Prompt>),
 }
 
 /// Something that is asked before it is done.

@@ -239,7 +239,7 @@ fn open_prompt(model: &mut Model, purpose: Purpose) {
     };
     let text = pattern.as_ref().map_or_else(String::new, |pattern| pattern.text.clone());
     let before = (pattern.clone(), model.hit, model.log);
-    model.overlay = Some(Overlay::Prompt(Prompt { purpose, line: text.into(), mistake: None, before }));
+    model.overlay = Some(Overlay::Prompt(Box::new(Prompt { purpose, line: text.into(), mistake: None, before })));
 }
 
 fn type_into_prompt(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) {
@@ -326,8 +326,9 @@ fn show_hit(model: &mut Model, shown: &Shown<'_>) {
 
 fn close(model: &mut Model, shown: &Shown<'_>) {
     match model.overlay.take() {
-        Some(Overlay::Prompt(Prompt { purpose, before: (pattern, hit, place), .. })) => {
-            match purpose {
+        Some(Overlay::Prompt(prompt)) => {
+            let (pattern, hit, place) = prompt.before;
+            match prompt.purpose {
                 Purpose::Search => model.search = pattern,
                 Purpose::Filter => model.filter = pattern,
             }

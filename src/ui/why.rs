@@ -53,10 +53,11 @@ impl Chain<'_> {
         if let Some(last) = went_wrong {
             sentences.push(self.last_exit(last));
         }
-        let is_starting_up = matches!(task.phase, PhaseSnapshot::Running { .. });
-        if went_wrong.is_some() || is_starting_up {
-            sentences.extend(self.last_line(task));
-        }
+        let quoted = match task.phase {
+            PhaseSnapshot::Running { .. } => Some(task.run),
+            _ => went_wrong.map(|last| last.run),
+        };
+        sentences.extend(quoted.and_then(|run| self.last_line(task, run)));
         if task.is_unstable() {
             sentences.push(format!("it is unstable: {} restarts in the last hour", task.restarts_last_hour));
         }
@@ -129,8 +130,9 @@ impl Chain<'_> {
         format!("its last run {how}, {}", self.clock.age_in_prose(last.at))
     }
 
-    fn last_line(&self, task: &TaskSnapshot) -> Option<String> {
-        let line = (self.shown.last_line)(&task.name)?;
+    /// What a run wrote last, unless a newer one has written since.
+    fn last_line(&self, task: &TaskSnapshot, run: u64) -> Option<String> {
+        let line = (self.shown.last_line)(&task.name).filter(|line| line.run == run)?;
         let text = plain(&ansi::parse(&line.bytes).text);
         let quoted: String = text.chars().take(QUOTED_CHARS).collect();
         let ellipsis = if quoted.len() < text.len() { "…" } else { "" };

@@ -9,6 +9,7 @@ mod screen;
 
 use std::io::{self, IsTerminal};
 use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
 use std::{env, thread};
 
 use anyhow::{Context, bail, ensure};
@@ -23,6 +24,9 @@ use screen::Screen;
 
 /// The thread that draws. A panic on it gives the terminal back first; see [`screen`].
 const THREAD: &str = "stead-terminal";
+
+/// How long the thread may take to end once it is told to. A terminal that takes nothing must not hold up the drain.
+const LAST_FRAME_MAY_TAKE: Duration = Duration::from_secs(1);
 
 /// The dashboard on this process's own terminal.
 #[derive(Debug)]
@@ -56,6 +60,7 @@ impl Surface for Terminal {
         let (channel, client) = Channel::new(self.name());
         let shutdown = context.shutdown.child_token();
         let watch = Watch { _cancel: shutdown.clone().drop_guard(), is_over: false };
+        let told = shutdown.clone();
         let seat = Seat { context, client, theme: self.theme };
         let (ready, is_ready) = oneshot::channel();
         let (ended, end) = oneshot::channel();
@@ -72,11 +77,19 @@ impl Surface for Terminal {
             bail!("the dashboard ended before it began");
         };
         let watched = tokio::spawn(async move {
-            let end = end.await;
-            watch.end(end)
+            tokio::select! {
+                end = end => watch.end(end),
+                () = overdue(told) => bail!("the terminal takes no more output"),
+            }
         });
         Ok(SurfaceHandle { channel: Some(channel), address: None, tasks: vec![watched] })
     }
+}
+
+/// Ends when the thread has had its time for the last frame.
+async fn overdue(shutdown: CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(LAST_FRAME_MAY_TAKE).await;
 }
 
 /// Ends the thread when the run is over. A thread that is stuck in a write can't restore the terminal itself.

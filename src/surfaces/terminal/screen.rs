@@ -28,8 +28,22 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// The terminal while it is ours.
 #[derive(Debug)]
 pub(super) struct Screen {
-    pub(super) terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    pub(super) terminal: Terminal<CrosstermBackend<BufWriter<Output>>>,
     mouse: bool,
+}
+
+/// Standard output, as long as the terminal is ours: what comes later would be in the way of others.
+#[derive(Debug)]
+pub(super) struct Output(Stdout);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if TAKEN.load(Ordering::SeqCst) { self.0.write(bytes) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if TAKEN.load(Ordering::SeqCst) { self.0.flush() } else { Ok(()) }
+    }
 }
 
 impl Screen {
@@ -39,7 +53,7 @@ impl Screen {
     ///
     /// Whatever the terminal refuses; it is as before then.
     pub(super) fn enter(mouse: bool) -> io::Result<Self> {
-        let output = BufWriter::with_capacity(FRAME_BYTES, io::stdout());
+        let output = BufWriter::with_capacity(FRAME_BYTES, Output(io::stdout()));
         let screen = Self { terminal: Terminal::new(CrosstermBackend::new(output))?, mouse };
         screen.take()?;
         Ok(screen)
