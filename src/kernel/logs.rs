@@ -132,13 +132,6 @@ impl LogTail {
         lines.partial().next().or_else(|| lines.kept.back().cloned())
     }
 
-    /// The newest line, finished or not.
-    #[must_use]
-    pub fn last(&self) -> Option<Arc<LogLine>> {
-        let lines = self.lock();
-        lines.partial.iter().flatten().next().or(lines.kept.back()).cloned()
-    }
-
     /// The finished lines that are kept and come after line `number`, oldest first.
     #[must_use]
     pub fn finished_after(&self, number: u64) -> Vec<Arc<LogLine>> {
