@@ -4,6 +4,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::Action;
 use super::model::{Model, Overlay};
+use super::place::Place;
 use super::{Shown, update};
 use crate::supervisor::core::Stage;
 
@@ -210,7 +211,7 @@ pub(super) fn offer(action: Action, model: &Model, shown: &Shown<'_>) -> Option<
         Action::Why => "why",
         Action::Zoom if model.zoomed => "back",
         Action::Zoom => "zoom",
-        Action::Follow if model.log == super::place::Place::End => "pause",
+        Action::Follow if model.log == Place::End => "pause",
         Action::Follow => "follow",
         Action::Search => "search",
         Action::NextHit | Action::PreviousHit if model.search.is_none() => return None,

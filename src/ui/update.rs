@@ -9,8 +9,8 @@ use super::keymap::{self, Context};
 use super::layout;
 use super::model::{EventEntries, Model, Overlay, Prompt, Purpose, Question};
 use super::pattern::Pattern;
-use super::place::Place;
-use super::rows::{position, rows};
+use super::place::{Entries, Place};
+use super::rows::rows;
 use super::{Shown, view};
 use crate::supervisor::core::{PhaseSnapshot, Request, Stage, TaskKind, TaskSnapshot};
 
@@ -290,7 +290,7 @@ fn accept_prompt(model: &mut Model, shown: &Shown<'_>) {
 fn go_to_nearest_hit(model: &mut Model, shown: &Shown<'_>) {
     let entries = model.log_entries(shown);
     let below = entries.below(model.log);
-    let last = super::place::Entries::len(&entries).checked_sub(below + 1);
+    let last = entries.len().checked_sub(below + 1);
     let after_pane = last.map_or(0, |index| entries.line(index).number + 1);
     model.hit = model.search.as_ref().and_then(|search| search.hit_before(after_pane));
     show_hit(model, shown);
@@ -315,8 +315,8 @@ fn show_hit(model: &mut Model, shown: &Shown<'_>) {
     let Some(hit) = model.hit else { return };
     let entries = model.log_entries(shown);
     let top = model.log.top(&entries, entries.height);
-    let is_above = super::place::Entries::len(&entries) > top.index && hit < entries.line(top.index).number;
-    let end = super::place::Entries::len(&entries) - entries.below(model.log);
+    let is_above = entries.len() > top.index && hit < entries.line(top.index).number;
+    let end = entries.len() - entries.below(model.log);
     let is_below = entries.has_after(end, hit);
     model.log = match is_above || is_below {
         true => Place::around(hit, &entries, entries.height),
@@ -377,7 +377,6 @@ fn click(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) {
         return;
     }
     let rows = rows(shown.snapshot);
-    let Some(_) = position(&rows, None) else { return };
     let clicked = rows.get(model.first_row + usize::from(mouse.row - tasks.y));
     if let Some(task) = clicked.and_then(|row| row.task()) {
         model.select(&task.name);

@@ -38,12 +38,13 @@ impl Chain<'_> {
         }
         let sentences = self.sentences(task);
         self.causes.push(Cause { depth, task: task.name.clone(), sentences });
-        if let PhaseSnapshot::Waiting { blockers } = &task.phase {
-            for blocker in blockers {
-                if let Some(task) = self.shown.snapshot.task(&blocker.task) {
-                    self.follow(task, depth + 1);
-                }
-            }
+        let hangs_on: Vec<&str> = match &task.phase {
+            PhaseSnapshot::Waiting { blockers } => blockers.iter().map(|blocker| blocker.task.as_str()).collect(),
+            PhaseSnapshot::Failed { dependency, .. } => dependency.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        };
+        for task in hangs_on.into_iter().filter_map(|name| self.shown.snapshot.task(name)) {
+            self.follow(task, depth + 1);
         }
     }
 

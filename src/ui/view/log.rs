@@ -34,16 +34,13 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let top = model.log.top(&entries, entries.height);
-    let mut y = usize::from(inside.y);
     let mut hidden = top.row;
+    let mut ys = inside.y..inside.bottom();
     for index in top.index..entries.len() {
-        for row in draw_rows(&entries, index).into_iter().skip(std::mem::take(&mut hidden)) {
-            if y >= usize::from(inside.bottom()) {
-                return;
-            }
-            let line = Rect { y: u16::try_from(y).unwrap_or(u16::MAX), height: 1, ..inside };
-            draw_row(scene, &entries, index, row, line, buffer);
-            y += 1;
+        let line = Line::read(scene, &entries, index);
+        for row in line.rows().skip(std::mem::take(&mut hidden)) {
+            let Some(y) = ys.next() else { return };
+            line.draw(scene, &entries, row, Rect { y, height: 1, ..inside }, buffer);
         }
     }
 }
@@ -75,75 +72,73 @@ fn note(scene: &Scene<'_>, entries: &LogEntries<'_>) -> Span<'static> {
     Span::styled(parts.join(" · "), style)
 }
 
+/// One line, read.
+struct Line<'a> {
+    line: &'a LogLine,
+    begins_run: bool,
+    text: Row,
+    /// The characters of each row.
+    wrapped: Vec<Range<usize>>,
+    hits: Vec<(Range<usize>, Style)>,
+}
+
 /// One row of the pane.
-enum Drawn<'a> {
-    /// Another run begins here.
-    Run(u64),
-    /// Some characters of a line.
-    Text { line: &'a LogLine, row: std::rc::Rc<Row>, cells: Range<usize>, is_first: bool },
+#[derive(Clone)]
+enum Part {
+    /// The rule above the first line of a run.
+    Run,
+    /// So many rows down, these characters.
+    Text(usize, Range<usize>),
 }
 
-fn draw_rows<'a>(entries: &LogEntries<'a>, index: usize) -> Vec<Drawn<'a>> {
-    let line = entries.line(index);
-    let (row, wrapped) = entries.read(index);
-    let row = std::rc::Rc::new(row);
-    let rule = entries.begins_run(index).then_some(Drawn::Run(line.run));
-    let text = wrapped.into_iter().enumerate().map(|(nth, cells)| Drawn::Text {
-        line,
-        row: std::rc::Rc::clone(&row),
-        cells,
-        is_first: nth == 0,
-    });
-    rule.into_iter().chain(text).collect()
-}
+impl<'a> Line<'a> {
+    fn read(scene: &Scene<'_>, entries: &LogEntries<'a>, index: usize) -> Self {
+        let line = entries.line(index);
+        let (text, wrapped) = entries.read(index);
+        let hits = hits(scene, line, &text);
+        Self { line, begins_run: entries.begins_run(index), text, wrapped, hits }
+    }
 
-fn draw_row(
-    scene: &Scene<'_>,
-    entries: &LogEntries<'_>,
-    _index: usize,
-    drawn: Drawn<'_>,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
-    let (line, row, cells, is_first) = match drawn {
-        Drawn::Run(run) => {
-            let text = format!("── run {run} ");
-            let dashes = "─".repeat(usize::from(area.width).saturating_sub(text.width() + 2));
-            buffer.set_stringn(
-                area.x + 1,
-                area.y,
-                format!("{text}{dashes}"),
-                usize::from(area.width),
-                scene.theme.dim(),
-            );
-            return;
-        }
-        Drawn::Text { line, row, cells, is_first } => (line, row, cells, is_first),
-    };
-    let mut x = area.x + 1;
-    if entries.indent > 0 {
-        if is_first {
-            let time = time_of_day(line.at, scene.shown.zone);
-            buffer.set_stringn(x, area.y, time, usize::from(entries.indent), scene.theme.dim());
+    /// As many as [`Entries::rows`] says.
+    fn rows(&self) -> impl Iterator<Item = Part> {
+        let rule = self.begins_run.then_some(Part::Run);
+        let text = self.wrapped.iter().cloned().enumerate().map(|(nth, cells)| Part::Text(nth, cells));
+        rule.into_iter().chain(text)
+    }
+
+    fn draw(&self, scene: &Scene<'_>, entries: &LogEntries<'_>, part: Part, area: Rect, buffer: &mut Buffer) {
+        let dim = scene.theme.dim();
+        let room = usize::from(area.width.saturating_sub(1));
+        let (nth, cells) = match part {
+            Part::Run => {
+                let text = format!("── run {} ", self.line.run);
+                let dashes = "─".repeat(room.saturating_sub(text.width() + 1));
+                buffer.set_stringn(area.x + 1, area.y, text + &dashes, room, dim);
+                return;
+            }
+            Part::Text(nth, cells) => (nth, cells),
+        };
+        let mut x = area.x + 1;
+        if entries.indent > 0 && nth == 0 {
+            let time = time_of_day(self.line.at, scene.shown.zone);
+            buffer.set_stringn(x, area.y, time, usize::from(entries.indent), dim);
         }
         x += entries.indent;
-    }
-    let hits = hits(scene, line, &row);
-    for index in cells.clone() {
-        let cell = row.cells[index];
-        if x + cell.width > area.right() {
-            return;
+        let is_end = cells.end == self.text.cells.len();
+        for index in cells {
+            let cell = self.text.cells[index];
+            if x + cell.width > area.right() {
+                return;
+            }
+            let hit = self.hits.iter().find(|(range, _)| range.contains(&cell.start));
+            let style = hit.map_or(Style::new(), |(_, style)| *style);
+            let style = scene.theme.of_task(cell.style).patch(style);
+            set_symbol(buffer, x, area.y, self.text.symbol(index), cell.width, style);
+            x += cell.width;
         }
-        let mut style = scene.theme.of_task(cell.style);
-        if let Some((_, hit)) = hits.iter().find(|(range, _)| range.contains(&cell.start)) {
-            style = style.patch(*hit);
+        if self.line.cut && is_end && x < area.right() {
+            buffer.set_stringn(x, area.y, "…", 1, dim);
         }
-        set_symbol(buffer, x, area.y, row.symbol(index), cell.width, style);
-        x += cell.width;
-    }
-    let is_end = cells.end == row.cells.len();
-    if line.cut && is_end && x < area.right() {
-        buffer.set_stringn(x, area.y, "…", 1, scene.theme.dim());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::style::Modifier;
-use stead::supervisor::core::Request;
+use stead::supervisor::core::{PhaseSnapshot, Request};
 use stead::ui::{Effect, Input};
 
 use super::fixture::{Dashboard, log};
@@ -196,4 +196,15 @@ fn why_names_what_a_chain_hangs_on() {
     for told in ["worker has failed", "ended by SIGSEGV (core dumped), 40 s ago", "fatal: bad frame 0x1f"] {
         assert!(text.contains(told), "{told}: {text}");
     }
+}
+
+#[test]
+fn why_follows_a_dependency_that_failed() {
+    let mut dashboard = Dashboard::new(120, 30);
+    let mailer = dashboard.snapshot.tasks.iter_mut().find(|task| task.name == "mailer").unwrap();
+    mailer.phase = PhaseSnapshot::Failed { reason: "worker failed".to_owned(), dependency: Some("worker".to_owned()) };
+    dashboard.press("jjjw");
+    let text = dashboard.text();
+    assert!(text.contains("mailer has failed: worker failed"), "{text}");
+    assert!(text.contains("└─ worker has failed"), "{text}");
 }

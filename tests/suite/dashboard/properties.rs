@@ -34,6 +34,17 @@ fn any_input() -> impl Strategy<Value = Input> {
     prop_oneof![6 => any_key().prop_map(Input::Key), 1 => mouse]
 }
 
+#[test]
+fn every_screen_can_be_drawn_at_the_smallest_sizes() {
+    for keys in ["", "z", "?", "w", "e", "q", "/get", "z/[", "Fget"] {
+        for (width, height) in (1..24).flat_map(|width| (1..18).map(move |height| (width, height))) {
+            let mut dashboard = Dashboard::new(width, height);
+            dashboard.press(keys);
+            dashboard.draw();
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
