@@ -1,6 +1,8 @@
 //! What inputs do: to the model, and by way of effects to the supervisor.
 
-use ratatui::crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use ratatui::layout::{Position, Rect};
 use tui_input::backend::crossterm::EventHandler;
 
@@ -59,6 +61,13 @@ fn can_stop(task: &TaskSnapshot) -> bool {
 fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<Effect> {
     model.message = None;
     let context = Context::of(model);
+    // What a terminal calls alt and a key may be escape and the key right after it; nothing here is bound to alt.
+    if key.modifiers.contains(KeyModifiers::ALT) && context != Context::Prompt {
+        let mut effects = on_key(model, KeyEvent::from(KeyCode::Esc), shown);
+        let modifiers = key.modifiers.difference(KeyModifiers::ALT);
+        effects.extend(on_key(model, KeyEvent { modifiers, ..key }, shown));
+        return effects;
+    }
     match keymap::lookup(context, key) {
         Some(action) => perform(model, action, shown),
         None => {

@@ -1,6 +1,6 @@
 //! What the keys and the mouse do.
 
-use ratatui::crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::style::Modifier;
 use stead::supervisor::core::{PhaseSnapshot, Request};
 use stead::ui::{Effect, Input};
@@ -97,6 +97,15 @@ fn ctrl_c_drains_and_the_next_one_kills_whatever_is_open() {
     assert_eq!(dashboard.control('c'), [Effect::Ask(Request::ShutDown)]);
     let mut dashboard = dashboard.draining();
     assert_eq!(dashboard.control('c'), [Effect::Ask(Request::KillAll)]);
+}
+
+#[test]
+fn escape_and_a_key_right_after_it_are_two_keys() {
+    let mut dashboard = Dashboard::new(120, 30);
+    dashboard.press("w");
+    let both = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL | KeyModifiers::ALT);
+    assert_eq!(dashboard.input(Input::Key(both)), [Effect::Ask(Request::ShutDown)]);
+    assert!(!dashboard.text().contains("why ·"));
 }
 
 #[test]
