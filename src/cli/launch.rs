@@ -1,8 +1,10 @@
 //! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +21,8 @@ use crate::surfaces::{Plain, SurfaceContext, Terminal, Web};
 const LOG_LEVEL: &str = "STEAD_LOG";
 /// The file below `.stead/` they go to.
 const LOG_FILE: &str = "stead.log";
+/// How long the last words may take to reach the terminal.
+const REPORT_MAY_TAKE: Duration = Duration::from_millis(500);
 /// Threads of the runtime. Two at least, so that one that is stuck does not hold the rest.
 const LEAST_THREADS: usize = 2;
 
@@ -95,13 +99,21 @@ fn diagnostics(state: &StateDir) -> anyhow::Result<WorkerGuard> {
     Ok(guard)
 }
 
-/// What stays on the normal screen: what had to be killed, what is left, and last how it ended.
+/// What stays on the normal screen: what had to be killed, what is left, and last how it ended. A terminal
+/// that is gone loses it, and one that is stalled does not hold the end.
 fn report(outcome: &ShutdownOutcome) {
+    let mut text = String::new();
     for killed in &outcome.killed {
-        eprintln!("stead: {} did not stop and was killed after {}", killed.name, Pretty(killed.held));
+        text += &format!("stead: {} did not stop and was killed after {}\n", killed.name, Pretty(killed.held));
     }
     for name in &outcome.abandoned {
-        eprintln!("stead: {name} was still there when time was up");
+        text += &format!("stead: {name} was still there when time was up\n");
     }
-    eprintln!("stead: {outcome}");
+    text += &format!("stead: {outcome}\n");
+    let (written, done) = channel();
+    std::thread::spawn(move || {
+        let _ = io::stderr().write_all(text.as_bytes());
+        let _ = written.send(());
+    });
+    let _ = done.recv_timeout(REPORT_MAY_TAKE);
 }
