@@ -167,15 +167,8 @@ impl Core {
             killed: Vec::new(),
         });
         for id in self.ids() {
-            match self.task(id).phase {
-                Phase::Waiting { .. } | Phase::Backoff { .. } => self.stopped(id),
-                Phase::Starting { .. }
-                | Phase::Running { .. }
-                | Phase::Ready { .. }
-                | Phase::Stopping { .. }
-                | Phase::Stopped
-                | Phase::Done
-                | Phase::Failed(_) => {}
+            if let Phase::Waiting { .. } | Phase::Backoff { .. } = self.task(id).phase {
+                self.stopped(id);
             }
         }
         self.stop_layer(0, now);

@@ -58,17 +58,10 @@ fn met(task: &Task, condition: Condition) -> Met {
         Condition::Exited => task.last_exit.is_some(),
     };
     if holds {
-        return Met::Yes;
-    }
-    match &task.phase {
-        Phase::Failed(_) => Met::Never,
-        Phase::Waiting { .. }
-        | Phase::Starting { .. }
-        | Phase::Running { .. }
-        | Phase::Ready { .. }
-        | Phase::Stopping { .. }
-        | Phase::Backoff { .. }
-        | Phase::Stopped
-        | Phase::Done => Met::NotYet,
+        Met::Yes
+    } else if let Phase::Failed(_) = task.phase {
+        Met::Never
+    } else {
+        Met::NotYet
     }
 }

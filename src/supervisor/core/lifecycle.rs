@@ -29,14 +29,10 @@ impl Core {
         let waiting = match self.task(id).phase {
             Phase::Waiting { announced } => Some(announced),
             Phase::Failed(Failure::Dependency(_)) => None,
-            Phase::Starting { .. }
-            | Phase::Running { .. }
-            | Phase::Ready { .. }
-            | Phase::Stopping { .. }
-            | Phase::Backoff { .. }
-            | Phase::Stopped
-            | Phase::Done
-            | Phase::Failed(Failure::Own(_)) => return false,
+            Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. } | Phase::Stopping { .. } => {
+                return false;
+            }
+            Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(Failure::Own(_)) => return false,
         };
         match (self.gate(id), waiting) {
             (Gate::Open, Some(_)) => self.spawn(id, now),
@@ -70,45 +66,25 @@ impl Core {
         if task.run != run.number {
             return;
         }
-        match &mut task.phase {
-            Phase::Starting { .. } => {
-                task.ever_started = true;
-                task.address.clone_from(&address);
-                task.phase = if task.plan.probed {
-                    Phase::Running { since: now, pid }
-                } else {
-                    Phase::Ready { since: now, pid }
-                };
-                self.notice(run.task, NoticeKind::Started { run: run.number, pid, address });
-            }
-            Phase::Stopping { pid: known, .. } => *known = pid,
-            Phase::Waiting { .. }
-            | Phase::Running { .. }
-            | Phase::Ready { .. }
-            | Phase::Backoff { .. }
-            | Phase::Stopped
-            | Phase::Done
-            | Phase::Failed(_) => {}
+        if let Phase::Stopping { pid: known, .. } = &mut task.phase {
+            *known = pid;
         }
+        let Phase::Starting { .. } = task.phase else { return };
+        task.ever_started = true;
+        task.address.clone_from(&address);
+        task.phase =
+            if task.plan.probed { Phase::Running { since: now, pid } } else { Phase::Ready { since: now, pid } };
+        self.notice(run.task, NoticeKind::Started { run: run.number, pid, address });
     }
 
     pub(super) fn on_probed(&mut self, run: RunId, passed: bool, detail: String, now: Instant) {
         let at = self.uptime(now);
         let task = self.task_mut(run.task);
-        let (since, pid, was_ready) = match task.phase {
-            Phase::Running { since, pid } => (since, pid, false),
-            Phase::Ready { since, pid } => (since, pid, true),
-            Phase::Waiting { .. }
-            | Phase::Starting { .. }
-            | Phase::Stopping { .. }
-            | Phase::Backoff { .. }
-            | Phase::Stopped
-            | Phase::Done
-            | Phase::Failed(_) => return,
-        };
+        let (Phase::Running { since, pid } | Phase::Ready { since, pid }) = task.phase else { return };
         if task.run != run.number {
             return;
         }
+        let was_ready = matches!(task.phase, Phase::Ready { .. });
         let before = task.probe.as_ref().map_or(0, |probe| probe.failures);
         let failures = if passed { 0 } else { before.saturating_add(1) };
         task.probe = Some(ProbeSnapshot { passed, detail: detail.clone(), at, failures });

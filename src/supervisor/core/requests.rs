@@ -53,16 +53,17 @@ impl Core {
         let state = self.state(id);
         let already = Err(Refusal::Already { task: name.clone(), state });
         let not_running = Err(Refusal::NotRunning { task: name.clone(), state });
-        let plan = &self.task(id).plan;
-        match (request, &self.task(id).phase) {
-            (Request::Kill(_), Phase::Stopping { killed: true, .. }) => already,
-            (Request::Kill(_), Phase::Stopping { .. }) => Ok(Some(id)),
-            _ if self.is_draining() => Err(Refusal::Draining),
-            (Request::Stop(_) | Request::Kill(_), _)
-                if plan.kind == TaskKind::Surface && plan.policy == Policy::Critical =>
-            {
-                Err(Refusal::Essential { task: name.clone() })
-            }
+        let (plan, phase) = (&self.task(id).plan, &self.task(id).phase);
+        // The one request that helps a drain along.
+        if let (Request::Kill(_), Phase::Stopping { killed, .. }) = (request, phase) {
+            return if *killed { already } else { Ok(Some(id)) };
+        }
+        if self.is_draining() {
+            return Err(Refusal::Draining);
+        }
+        let is_essential = plan.kind == TaskKind::Surface && plan.policy == Policy::Critical;
+        match (request, phase) {
+            (Request::Stop(_) | Request::Kill(_), _) if is_essential => Err(Refusal::Essential { task: name.clone() }),
             (Request::Start(_), Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. }) => already,
             (Request::Start(_), Phase::Stopping { cause: StopCause::Restart, .. }) => already,
             (Request::Start(_) | Request::Restart(_), Phase::Waiting { .. }) => already,
@@ -72,24 +73,8 @@ impl Core {
                 Request::Kill(_),
                 Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_),
             ) => not_running,
-            (
-                Request::Start(_)
-                | Request::Stop(_)
-                | Request::Restart(_)
-                | Request::Kill(_)
-                | Request::RestartAll
-                | Request::ShutDown
-                | Request::KillAll,
-                Phase::Waiting { .. }
-                | Phase::Starting { .. }
-                | Phase::Running { .. }
-                | Phase::Ready { .. }
-                | Phase::Stopping { .. }
-                | Phase::Backoff { .. }
-                | Phase::Stopped
-                | Phase::Done
-                | Phase::Failed(_),
-            ) => Ok(Some(id)),
+            (Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_), _) => Ok(Some(id)),
+            (Request::RestartAll | Request::ShutDown | Request::KillAll, _) => Ok(None),
         }
     }
 
@@ -150,15 +135,6 @@ impl Core {
 
     fn takes_part_in_restart_all(&self, id: TaskId) -> bool {
         let task = self.task(id);
-        match task.phase {
-            Phase::Stopped | Phase::Done => false,
-            Phase::Waiting { .. }
-            | Phase::Starting { .. }
-            | Phase::Running { .. }
-            | Phase::Ready { .. }
-            | Phase::Stopping { .. }
-            | Phase::Backoff { .. }
-            | Phase::Failed(_) => task.plan.kind != TaskKind::Surface,
-        }
+        task.plan.kind != TaskKind::Surface && !matches!(task.phase, Phase::Stopped | Phase::Done)
     }
 }

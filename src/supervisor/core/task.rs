@@ -100,20 +100,11 @@ impl Task {
 
     /// When the current run becomes stable, if that would give anything back.
     pub(super) fn stable_at(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Running { since, .. } | Phase::Ready { since, .. } if self.budget.retries > 0 => {
-                since.checked_add(self.plan.restart.reset_after)
-            }
-            Phase::Waiting { .. }
-            | Phase::Starting { .. }
-            | Phase::Running { .. }
-            | Phase::Ready { .. }
-            | Phase::Stopping { .. }
-            | Phase::Backoff { .. }
-            | Phase::Stopped
-            | Phase::Done
-            | Phase::Failed(_) => None,
+        let (Phase::Running { since, .. } | Phase::Ready { since, .. }) = self.phase else { return None };
+        if self.budget.retries == 0 {
+            return None;
         }
+        since.checked_add(self.plan.restart.reset_after)
     }
 
     /// When this task needs the core's attention next, if nothing happens before.
