@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, UnknownTask, nearest};
 
 /// The exit code of a bad command line or a bad configuration: nothing was started.
 pub const EXIT_USAGE: u8 = 2;
@@ -107,7 +107,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return told_by_clap(&error),
     };
     let result = match cli.command {
-        None => up::run(&cli.file, &cli.up),
+        None => up::run(&cli.file, &cli.up).map_err(perhaps_a_command),
         Some(Command::Up(args)) => up::run(&cli.file, &args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Check) => check::run(&cli.file),
@@ -115,6 +115,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Init) => init::run(&cli.file),
     };
     result.unwrap_or_else(|error| tell(&error))
+}
+
+/// A word that is no task may be a misspelt subcommand.
+fn perhaps_a_command(error: anyhow::Error) -> anyhow::Error {
+    let Some(UnknownTask { name, near: None, .. }) = error.downcast_ref() else { return error };
+    let cli = Cli::command();
+    match nearest(name, cli.get_subcommands().map(clap::Command::get_name)) {
+        Some(command) => anyhow::anyhow!("no task is called `{name}`; did you mean `stead {command}`?"),
+        None => error,
+    }
 }
 
 /// Help and version are no errors, and go to standard output.

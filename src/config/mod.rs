@@ -23,6 +23,7 @@ pub use document::schema;
 pub(crate) use duration::serialize_millis;
 pub use duration::{Pretty, parse_duration};
 pub use load::FILE_NAME;
+pub(crate) use nearest::nearest;
 pub use report::{ConfigError, Report};
 pub use select::UnknownTask;
 pub use signal::Signal;
