@@ -1,7 +1,7 @@
 //! The kernel: what the faces may see and ask, behind one [`KernelHandle`].
 //!
 //! One way out (the snapshot, of which the latest wins, and the timeline) and one way in (requests). The
-//! driver holds the other end, [`Backend`]. Nothing here decides anything.
+//! driver holds the other end, `Backend`. Nothing here decides anything.
 
 mod cutter;
 mod journal;

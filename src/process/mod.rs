@@ -1,4 +1,4 @@
-//! Child processes: one [`ProcessTask`] per configured task, one `run` per life.
+//! Child processes: one `ProcessTask` per configured task, one `run` per life.
 //!
 //! A run does what it is told, when it is told: it starts, asks to stop once `stop` is cancelled, kills once `kill`
 //! is. It never decides when that is, and it knows nothing of restarts.

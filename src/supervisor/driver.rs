@@ -112,21 +112,24 @@ impl Driver {
         }
     }
 
-    /// Names what happens next; the order says what is looked at first.
+    /// Names what happens next. Nothing that is ready is preferred, so that a flood of one kind starves no other.
     async fn next(&mut self) -> Woken {
         let now = now();
         let deadline = self.core.next_deadline().map(|at| tokio::time::Instant::from_std(at.max(now)));
+        let something = async {
+            tokio::select! {
+                signal = next_signal(&mut self.signals) => Woken::Signal(signal),
+                () = self.root.cancelled(), if !self.core.is_draining() => Woken::RootCancelled,
+                Some(asked) = self.kernel.requests.recv() => Woken::Asked(asked),
+                woken = next_of_runs(&mut self.events.1, &mut self.lives) => woken,
+                () = sleep_until(deadline) => Woken::Deadline,
+                Ok(()) = self.kernel.channels.changed() => Woken::ChannelsChanged,
+                Ok(()) = self.usage.changed() => Woken::UsageChanged,
+            }
+        };
         tokio::select! {
             biased;
-            signal = next_signal(&mut self.signals) => Woken::Signal(signal),
-            () = self.root.cancelled(), if !self.core.is_draining() => Woken::RootCancelled,
-            Some(asked) = self.kernel.requests.recv() => Woken::Asked(asked),
-            // Before the ends of runs: a run reports its start before it ends.
-            Some(event) = self.events.1.recv() => Woken::Event(event),
-            Some(ended) = self.lives.join_next_with_id() => Woken::Ended(ended),
-            () = sleep_until(deadline) => Woken::Deadline,
-            Ok(()) = self.kernel.channels.changed() => Woken::ChannelsChanged,
-            Ok(()) = self.usage.changed() => Woken::UsageChanged,
+            woken = something => woken,
             () = ready(()), if self.stale => Woken::Idle,
         }
     }
@@ -273,6 +276,16 @@ impl Driver {
             *current = Arc::new(next);
             true
         });
+    }
+}
+
+/// What runs report. A run reports its start before it ends, so events are looked at before ends.
+async fn next_of_runs(events: &mut mpsc::Receiver<Event>, lives: &mut JoinSet<ExitReason>) -> Woken {
+    tokio::select! {
+        biased;
+        Some(event) = events.recv() => Woken::Event(event),
+        Some(ended) = lives.join_next_with_id() => Woken::Ended(ended),
+        else => std::future::pending().await,
     }
 }
 
