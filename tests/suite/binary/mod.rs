@@ -3,6 +3,8 @@
 mod plain;
 mod shutdown;
 mod state_dir;
+mod terminal;
+mod tmux;
 mod web;
 
 use std::collections::BTreeSet;
