@@ -175,9 +175,11 @@ fn no_color_leaves_attributes_only() {
     if !has("tmux") {
         return;
     }
-    let project = Project::new("[tasks.red]\ncommand = 'printf \"\\033[31mit is up\\033[0m\\n\"; exec sleep 1000'\n");
+    let red = "[tasks.red]\ncommand = 'printf \"\\033[31mit is up\\033[0m\\n\"; exec sleep 1000'\n";
     let colour = Regex::new(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]").unwrap();
     for (setting, has_colour) in [("", true), ("NO_COLOR=1 ", false)] {
+        // A directory each: tmux may still be leaving the first one's socket.
+        let project = Project::new(red);
         let tmux = Tmux::new(&project, 100, 24);
         tmux.run(&format!("{setting}\"$STEAD\" up; echo \"[code $?]\""));
         tmux.wait_until("the dashboard", |screen| screen.contains(FOOTER) && screen.contains("it is up"));
