@@ -58,7 +58,7 @@ impl Core {
             (Request::Kill(_), Phase::Stopping { killed: true, .. }) => already,
             (Request::Kill(_), Phase::Stopping { .. }) => Ok(Some(id)),
             _ if self.is_draining() => Err(Refusal::Draining),
-            (Request::Stop(_) | Request::Kill(_), _)
+            (Request::Stop(_) | Request::Kill(_) | Request::Restart(_), _)
                 if plan.kind == TaskKind::Surface && plan.policy == Policy::Critical =>
             {
                 Err(Refusal::Essential { task: name.clone() })
