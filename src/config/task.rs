@@ -180,9 +180,11 @@ fn stop_keys(table: &mut Table<'_>, stop: &mut StopConfig) {
     table.or("timeout", &DURATION, "How long it may take before all its processes are killed.", &mut stop.timeout);
     let about = "Whether only its main process gets the signal. All of its processes are killed in the end.";
     table.or("only_parent", &Flag, about, &mut stop.only_parent);
-    if table.has("signal") && table.has("command") {
-        let title = format!("`signal` has no effect beside `command` {}", table.place());
-        table.report(table.key_span("signal"), title, "the command is run instead of the signal: remove one of them");
+    for key in ["signal", "only_parent"] {
+        if table.has(key) && table.has("command") {
+            let title = format!("`{key}` has no effect beside `command` {}", table.place());
+            table.report(table.key_span(key), title, "the command is run instead of the signal: remove one of them");
+        }
     }
 }
 
