@@ -49,7 +49,7 @@ use self::core::{Plan, TaskId, TaskKind, TaskPlan};
 use crate::config::{Dependency, DrainConfig, OnExhausted, Policy, RestartConfig, TaskConfig};
 use crate::gateway::{Gateway, GatewayHandle};
 use crate::kernel::{Backend, KernelHandle, LogHub, kernel};
-use crate::process::ProcessTask;
+use crate::process::{Keeper, ProcessTask, Warden};
 use crate::surfaces::{Surface, SurfaceContext, run_surface};
 use driver::{Driver, Runner};
 
@@ -176,8 +176,30 @@ impl TaskSupervisor {
         outcome
     }
 
-    /// Tracks a child process; its output goes to `NAME.log` in `log_dir`.
-    pub(crate) fn track_process(&mut self, config: TaskConfig, log_dir: &Path) {
+    /// Tracks the warden, a critical task.
+    pub(crate) fn track_warden(&mut self, keeper: Keeper) {
+        let about = keeper.about().to_owned();
+        let plan = self.plan("warden".to_owned(), TaskKind::Surface, Policy::Critical, about);
+        let mut keeper = Some(keeper);
+        self.track(plan, Vec::new(), move |context| {
+            let keeper = keeper.take();
+            async move {
+                match keeper {
+                    Some(keeper) => keeper.run(context).await,
+                    None => {
+                        ExitReason::StartFailed { message: "there is one warden only, and it has ended".to_owned() }
+                    }
+                }
+            }
+        });
+    }
+
+    /// Tracks a child process that `warden` makes; its output goes to `NAME.log` in `log_dir`.
+    ///
+    /// # Errors
+    ///
+    /// Says for people: it can't run as the user that it names.
+    pub(crate) fn track_process(&mut self, config: TaskConfig, log_dir: &Path, warden: &Warden) -> Result<(), String> {
         let plan = TaskPlan {
             name: config.name.clone(),
             kind: TaskKind::Process,
@@ -193,8 +215,9 @@ impl TaskSupervisor {
         };
         let after = config.after.clone();
         let tail = self.kernel.logs().tail(&config.name);
-        let task = Arc::new(ProcessTask::new(config, log_dir, tail));
+        let task = Arc::new(ProcessTask::new(config, log_dir, tail, warden.clone())?);
         self.track(plan, after, move |context| Arc::clone(&task).run(context));
+        Ok(())
     }
 
     /// Tracks the gateway, a critical task, and returns the handle to register at.
