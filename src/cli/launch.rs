@@ -47,7 +47,7 @@ fn supervisor(config: Config, view: &ViewArgs) -> TaskSupervisor {
     let config = Arc::new(config);
     let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart).with_drain(config.drain);
     for task in &config.tasks {
-        supervisor.track_process(task.clone(), &config.logs.dir);
+        supervisor.track_process(task.clone(), &config.logs);
     }
     let gateway = supervisor.track_gateway();
     let kernel = supervisor.kernel();

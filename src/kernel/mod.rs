@@ -3,9 +3,8 @@
 //! One way out (the snapshot, of which the latest wins, and the timeline) and one way in (requests). The
 //! driver holds the other end, [`Backend`]. Nothing here decides anything.
 
-mod cutter;
 mod journal;
-mod logs;
+pub mod logs;
 pub(crate) mod metrics;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -17,7 +16,6 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub(crate) use cutter::Cutter;
 pub use journal::{EventRecord, Journal};
 pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
 pub use usage::{Look, Lookers};

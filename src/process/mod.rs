@@ -11,7 +11,6 @@
 //! ```
 
 mod group;
-mod log_file;
 mod output;
 #[cfg(target_os = "linux")]
 mod proc;
@@ -23,7 +22,6 @@ mod sys;
 mod tests;
 mod usage;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,10 +32,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Check, Command, Signal, TaskConfig};
 use crate::kernel::LogTail;
+use crate::kernel::logs::Store;
 use crate::supervisor::RunContext;
 use crate::supervisor::core::{Event, ExitReason};
 use group::Group;
-use log_file::LogFile;
 use output::Output;
 use spawn::Spawned;
 pub(crate) use usage::Sampler;
@@ -51,7 +49,7 @@ const KILL_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct ProcessTask {
     config: TaskConfig,
-    log: PathBuf,
+    log: Store,
     tail: LogTail,
 }
 
@@ -64,9 +62,8 @@ struct Started {
 }
 
 impl ProcessTask {
-    /// A task whose output goes to `NAME.log` in `log_dir`, and to `tail`.
-    pub(crate) fn new(config: TaskConfig, log_dir: &Path, tail: LogTail) -> Self {
-        let log = log_dir.join(format!("{}.log", config.name));
+    /// A task whose output goes to `log` and to `tail`.
+    pub(crate) fn new(config: TaskConfig, log: Store, tail: LogTail) -> Self {
         Self { config, log, tail }
     }
 
@@ -98,8 +95,7 @@ impl ProcessTask {
 
     fn start_blocking(&self, run: u64) -> Result<Started, String> {
         let Spawned { group, outputs } = spawn::spawn(&self.config)?;
-        let file = LogFile::new(self.log.clone());
-        let mut output = Output::new(run, outputs, file, self.tail.clone())
+        let mut output = Output::new(run, outputs, self.log.clone(), self.tail.clone())
             .map_err(|error| format!("cannot read the output: {}", start_failure::cause(&error)))?;
         let ready_line = match self.config.ready.as_ref().map(|ready| &ready.check) {
             Some(Check::Log(pattern)) => Some(output.search(pattern.clone())),

@@ -29,7 +29,6 @@ mod signals;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,8 +45,9 @@ pub(crate) use run::EVENTS_QUEUED;
 pub(crate) use run::RunContext;
 
 use self::core::{Plan, TaskId, TaskKind, TaskPlan};
-use crate::config::{Dependency, DrainConfig, OnExhausted, Policy, RestartConfig, TaskConfig};
+use crate::config::{Dependency, DrainConfig, LogsConfig, OnExhausted, Policy, RestartConfig, TaskConfig};
 use crate::gateway::{Gateway, GatewayHandle};
+use crate::kernel::logs::Store;
 use crate::kernel::{Backend, KernelHandle, LogHub, kernel};
 use crate::process::ProcessTask;
 use crate::surfaces::{Surface, SurfaceContext, run_surface};
@@ -176,8 +176,8 @@ impl TaskSupervisor {
         outcome
     }
 
-    /// Tracks a child process; its output goes to `NAME.log` in `log_dir`.
-    pub(crate) fn track_process(&mut self, config: TaskConfig, log_dir: &Path) {
+    /// Tracks a child process; its output is kept as `logs` says.
+    pub(crate) fn track_process(&mut self, config: TaskConfig, logs: &LogsConfig) {
         let plan = TaskPlan {
             name: config.name.clone(),
             kind: TaskKind::Process,
@@ -193,7 +193,8 @@ impl TaskSupervisor {
         };
         let after = config.after.clone();
         let tail = self.kernel.logs().tail(&config.name);
-        let task = Arc::new(ProcessTask::new(config, log_dir, tail));
+        let log = Store::new(logs, &config.name);
+        let task = Arc::new(ProcessTask::new(config, log, tail));
         self.track(plan, after, move |context| Arc::clone(&task).run(context));
     }
 

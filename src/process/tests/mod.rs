@@ -18,8 +18,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::ProcessTask;
-use crate::config::{Command, OnExhausted, Policy, ReadyConfig, RestartConfig, Signal, StopConfig, TaskConfig};
+use crate::config::{
+    Command, LogsConfig, OnExhausted, Policy, ReadyConfig, RestartConfig, Signal, StopConfig, TaskConfig,
+};
 use crate::kernel::LogTail;
+use crate::kernel::logs::Store;
 use crate::supervisor::core::{Event, ExitReason, RunId, TaskId};
 use crate::supervisor::{EVENTS_QUEUED, RunContext};
 
@@ -119,7 +122,8 @@ impl Task {
         };
         let (stop, kill) = (context.stop.clone(), context.kill.clone());
         let (tail, log) = (LogTail::default(), log_dir.join("it.log"));
-        let task = Arc::new(ProcessTask::new(self.config, &log_dir, tail.clone()));
+        let store = Store::new(&LogsConfig { dir: log_dir, max_size: 0, keep: 0 }, "it");
+        let task = Arc::new(ProcessTask::new(self.config, store, tail.clone()));
         Life { run: tokio::spawn(task.run(context)), stop, kill, events, tail, log, scratch: self.scratch }
     }
 }
