@@ -36,16 +36,18 @@ pub(super) fn launch(config: Config, view: &ViewArgs) -> anyhow::Result<ExitCode
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(async { supervisor(config, view).run().await });
+    let outcome = runtime.block_on(async { supervisor(config, view, &state).run().await });
     // Not dropped: that would wait for a thread that is stuck.
     runtime.shutdown_background();
     report(&outcome);
     Ok(ExitCode::from(outcome.exit_code()))
 }
 
-fn supervisor(config: Config, view: &ViewArgs) -> TaskSupervisor {
+fn supervisor(config: Config, view: &ViewArgs, state: &StateDir) -> TaskSupervisor {
     let config = Arc::new(config);
-    let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart).with_drain(config.drain);
+    let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart)
+        .with_drain(config.drain)
+        .with_post_mortems(&state.post_mortems());
     for task in &config.tasks {
         supervisor.track_process(task.clone(), &config.logs);
     }

@@ -6,6 +6,7 @@
 mod journal;
 pub mod logs;
 pub(crate) mod metrics;
+pub mod post_mortem;
 #[cfg(test)]
 pub(crate) mod sample;
 mod usage;
@@ -18,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use journal::{EventRecord, Journal};
 pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
+pub use post_mortem::{PostMortem, PostMortems};
 pub use usage::{Look, Lookers};
 
 use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
@@ -35,6 +37,7 @@ pub struct KernelHandle {
     channels: watch::Sender<Vec<ChannelSnapshot>>,
     journal: Journal,
     logs: LogHub,
+    post_mortems: Option<PostMortems>,
     lookers: Lookers,
 }
 
@@ -73,6 +76,17 @@ impl KernelHandle {
     #[must_use]
     pub fn logs(&self) -> &LogHub {
         &self.logs
+    }
+
+    /// What is kept of failed runs; none if nothing is.
+    #[must_use]
+    pub fn post_mortems(&self) -> Option<&PostMortems> {
+        self.post_mortems.as_ref()
+    }
+
+    /// Says where failed runs are kept; before anybody is given a handle.
+    pub(crate) fn set_post_mortems(&mut self, post_mortems: PostMortems) {
+        self.post_mortems = Some(post_mortems);
     }
 
     /// Says that somebody looks: cpu and memory are sampled while the result lives.
@@ -133,6 +147,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         channels,
         journal: journal.clone(),
         logs,
+        post_mortems: None,
         lookers: lookers.clone(),
     };
     let backend = Backend { snapshot: snapshot_tx, requests: requests_rx, channels: channels_rx, journal, lookers };

@@ -22,6 +22,7 @@
 pub mod core;
 mod driver;
 mod in_process;
+mod post_mortems;
 mod run;
 mod sampling;
 mod signals;
@@ -29,6 +30,7 @@ mod signals;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,7 +50,7 @@ use self::core::{Plan, TaskId, TaskKind, TaskPlan};
 use crate::config::{Dependency, DrainConfig, LogsConfig, OnExhausted, Policy, RestartConfig, TaskConfig};
 use crate::gateway::{Gateway, GatewayHandle};
 use crate::kernel::logs::Store;
-use crate::kernel::{Backend, KernelHandle, LogHub, kernel};
+use crate::kernel::{Backend, KernelHandle, LogHub, PostMortems, kernel};
 use crate::process::ProcessTask;
 use crate::surfaces::{Surface, SurfaceContext, run_surface};
 use driver::{Driver, Runner};
@@ -112,6 +114,13 @@ impl TaskSupervisor {
         self
     }
 
+    /// Keeps what is known of every failed run in `dir`. Nothing is kept by default.
+    #[must_use]
+    pub fn with_post_mortems(mut self, dir: &Path) -> Self {
+        self.kernel.set_post_mortems(PostMortems::new(dir));
+        self
+    }
+
     /// What may be seen and asked of this supervisor while it runs.
     #[must_use]
     pub fn kernel(&self) -> KernelHandle {
@@ -155,7 +164,7 @@ impl TaskSupervisor {
     /// Supervises until it is over: after SIGINT, SIGTERM or SIGHUP, the cancellation of the root token, a
     /// request, or a fatal end. Returns at the drain's deadline plus half a second at the latest.
     pub async fn run(self) -> ShutdownOutcome {
-        let Self { root, drain, tracked, on_stop, started, backend, .. } = self;
+        let Self { root, drain, tracked, on_stop, started, kernel, backend, .. } = self;
         let ids: BTreeMap<String, TaskId> =
             tracked.iter().enumerate().map(|(id, tracked)| (tracked.plan.name.clone(), TaskId(id))).collect();
         let mut plan = Plan { tasks: Vec::new(), drain, seed: u64::from(std::process::id()) };
@@ -168,8 +177,10 @@ impl TaskSupervisor {
         }
         let (sampled, usage) = watch::channel(BTreeMap::new());
         let sampler = tokio::spawn(sampling::sample(backend.lookers.clone(), backend.snapshot.subscribe(), sampled));
+        let examiner = post_mortems::Examiner::start(kernel, usage.clone());
         let outcome = Driver::new(plan, runners, started, root, backend, usage).run().await;
         sampler.abort();
+        examiner.finish().await;
         for f in on_stop {
             f(&outcome);
         }

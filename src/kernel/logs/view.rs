@@ -79,26 +79,22 @@ impl View {
     ///
     /// As [`View::open`].
     pub(super) fn refresh(&mut self, needed: usize) -> io::Result<usize> {
-        let is_current = match (self.segments.last_mut(), File::open(log_path(&self.dir, &self.name))) {
-            (_, Err(error)) if error.kind() != ErrorKind::NotFound => return Err(error),
-            (Some(last), Ok(current)) => {
-                last.refresh()?;
-                last.identities[0] == Some(Identity::of(&current)?)
-            }
-            (Some(last), Err(_)) => {
-                last.refresh()?;
-                true
-            }
-            (None, current) => current.is_err(),
+        let (log, index) = (log_path(&self.dir, &self.name), index_path(&self.dir, &self.name));
+        let current = match File::open(&log) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            file => Some(Identity::of(&file?)?),
         };
-        if !is_current {
+        let is_written = current.is_some() && self.segments.last().is_some_and(|last| last.identities[0] == current);
+        if let Some(last) = self.segments.last_mut() {
+            last.refresh()?;
+            if is_written && last.identities[1].is_none() {
+                // Its index may have come after it.
+                *last = Segment::open(&log, &index, false)?;
+            }
+        }
+        if current.is_some() && !is_written {
             let mut all = open_all(&self.dir, &self.name)?;
-            let known = self.segments.last().map(|last| last.identities);
-            let is_known = |segment: &Segment| {
-                let same = |(a, b): (&Option<Identity>, &Option<Identity>)| a.is_some() && a == b;
-                known.is_some_and(|known| known.iter().zip(&segment.identities).any(same))
-            };
-            let newer = all.iter().rposition(is_known).map_or(0, |at| at + 1);
+            let newer = self.segments.last_mut().map_or(Ok(0), |last| last.newer_among(&mut all))?;
             self.segments.extend(all.drain(newer..));
         }
         self.segments.drain(..needed.min(self.segments.len().saturating_sub(1)));
@@ -357,6 +353,26 @@ impl Segment {
         self.index.refresh()
     }
 
+    /// From which one on `all` are newer than this segment.
+    fn newer_among(&mut self, all: &mut [Self]) -> io::Result<usize> {
+        let is_same = |other: &Self| {
+            let mut pairs = self.identities.iter().zip(&other.identities);
+            pairs.any(|(own, other)| own.is_some() && own == other)
+        };
+        if let Some(same) = all.iter().rposition(is_same) {
+            return Ok(same + 1);
+        }
+        // It is too old to be kept, or has lost its index.
+        let last = self.index.sound_before(self.index.count())?;
+        for (at, other) in all.iter_mut().enumerate() {
+            let first = if other.index.count() > 0 { other.index.get(0)? } else { None };
+            if first.zip(last).is_some_and(|(first, last)| first.at > last.at) {
+                return Ok(at);
+            }
+        }
+        Ok(all.len().saturating_sub(1))
+    }
+
     /// The file with the bytes in it.
     fn file(&mut self) -> io::Result<&File> {
         match &mut self.log {
@@ -409,13 +425,16 @@ fn open_all(dir: &Path, name: &str) -> io::Result<Vec<Segment>> {
             old => Ok((current, old?)),
         }
     };
-    for _ in 0..LISTINGS {
+    for listing in 1..=LISTINGS {
         let before = listed()?;
-        let opened = open_listed(dir, name, before.0.is_some(), &before.1);
-        match opened {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Ok(segments) if listed()? == before => return Ok(segments),
-            Ok(_) | Err(_) => {}
+        let segments = match open_listed(dir, name, before.0.is_some(), &before.1) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            segments => segments?,
+        };
+        // A log is renamed before its index: one without may only be about to get it.
+        let is_whole = segments.iter().all(|segment| segment.identities[1].is_some()) || listing == LISTINGS;
+        if is_whole && listed()? == before {
+            return Ok(segments);
         }
     }
     Err(io::Error::new(ErrorKind::ResourceBusy, "the segments are renamed faster than they can be opened"))

@@ -180,6 +180,8 @@ impl Segment {
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir)?;
         }
+        // The index first: a log is not seen without it.
+        drop(Self::open_index(store));
         let log = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
         let metadata = log.metadata()?;
         let mut segment = Self { log: Arc::new(log), identity: None, len: 0, index: None };
@@ -194,9 +196,12 @@ impl Segment {
     fn resume(&mut self, len: u64, store: &Store) -> io::Result<()> {
         (&*self.log).seek(SeekFrom::Start(len))?;
         self.len = len;
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(store.index_path());
         // A log without an index is better than none.
-        self.index = file.and_then(|file| IndexWriter::resume(file, len)).ok();
+        self.index = Self::open_index(store).and_then(|file| IndexWriter::resume(file, len)).ok();
         Ok(())
+    }
+
+    fn open_index(store: &Store) -> io::Result<File> {
+        File::options().read(true).write(true).create(true).truncate(false).open(store.index_path())
     }
 }

@@ -1,5 +1,6 @@
 //! The real binary, with real processes, from outside.
 
+mod logs;
 mod plain;
 mod shutdown;
 mod state_dir;
