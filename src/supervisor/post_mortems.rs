@@ -151,10 +151,9 @@ impl Work {
     async fn write(&self, post_mortem: PostMortem) {
         let kept = self.post_mortems.clone();
         let task = post_mortem.task.clone();
-        match spawn_blocking(move || kept.keep(&post_mortem)).await {
-            Ok(Err(error)) => warn!(task, %error, "a post-mortem can't be written"),
-            // Only the end of the runtime takes the writing away.
-            Ok(Ok(())) | Err(_) => {}
+        // Only the end of the runtime takes the writing away.
+        if let Ok(Err(error)) = spawn_blocking(move || kept.keep(&post_mortem)).await {
+            warn!(task, %error, "a post-mortem can't be written");
         }
     }
 }
