@@ -46,7 +46,7 @@ pub(super) fn launch(config: Config, view: &ViewArgs) -> anyhow::Result<ExitCode
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(async { anyhow::Ok(supervisor(config, view, warden)?.run().await) });
+    let outcome = runtime.block_on(async { anyhow::Ok(supervisor(config, view, &state, warden)?.run().await) });
     // Not dropped: that would wait for a thread that is stuck.
     runtime.shutdown_background();
     let outcome = outcome?;
@@ -63,11 +63,18 @@ fn raise_open_files() {
     }
 }
 
-fn supervisor(config: Config, view: &ViewArgs, (warden, keeper): (Warden, Keeper)) -> anyhow::Result<TaskSupervisor> {
+fn supervisor(
+    config: Config,
+    view: &ViewArgs,
+    state: &StateDir,
+    (warden, keeper): (Warden, Keeper),
+) -> anyhow::Result<TaskSupervisor> {
     let config = Arc::new(config);
-    let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart).with_drain(config.drain);
+    let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart)
+        .with_drain(config.drain)
+        .with_post_mortems(&state.post_mortems());
     for task in &config.tasks {
-        let tracked = supervisor.track_process(task.clone(), &config.logs.dir, &warden);
+        let tracked = supervisor.track_process(task.clone(), &config.logs, &warden);
         tracked.map_err(|why| anyhow!("task {}: {why}; nothing was started", task.name))?;
     }
     supervisor.track_warden(keeper);

@@ -7,9 +7,11 @@ mod check;
 mod demo;
 mod init;
 mod launch;
+mod logs;
 mod schema;
 mod state_dir;
 mod up;
+mod why;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -29,6 +31,8 @@ Examples:
   stead                     run everything in stead.toml, with the dashboard
   stead up api              run api and all it depends on
   stead up --plain | cat    one line per event and per line of output
+  stead logs -f api         what api writes, as it does
+  stead logs --grep 'err|warn' --since 10m
   stead init && stead check write a first stead.toml, and see whether it is right
 
 Exit codes:
@@ -55,6 +59,10 @@ enum Command {
     Up(up::UpArgs),
     /// Run a demonstration that needs no file
     Demo(demo::DemoArgs),
+    /// Print what the tasks wrote, now or earlier, merged in the order of time
+    Logs(logs::LogsArgs),
+    /// Say why a task failed last
+    Why(why::WhyArgs),
     /// Say whether the configuration is right, and start nothing
     Check,
     /// Print the JSON Schema of stead.toml, for editors
@@ -110,6 +118,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => up::run(&cli.file, &cli.up).map_err(perhaps_a_command),
         Some(Command::Up(args)) => up::run(&cli.file, &args),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Logs(args)) => logs::run(&args),
+        Some(Command::Why(args)) => why::run(&cli.file, &args),
         Some(Command::Check) => check::run(&cli.file),
         Some(Command::Schema) => schema::run(),
         Some(Command::Init) => init::run(&cli.file),

@@ -9,6 +9,15 @@ use anyhow::Context;
 /// The directory's name.
 const NAME: &str = ".stead";
 
+/// Where failed runs are kept in the `.stead/` of the project at `root`, claimed or not.
+pub(super) fn post_mortems_of(root: &Path) -> PathBuf {
+    post_mortems(&root.join(NAME))
+}
+
+fn post_mortems(dir: &Path) -> PathBuf {
+    dir.join("post-mortems")
+}
+
 /// A claimed `.stead/`. The claim ends with the process, however that comes: the lock is the kernel's.
 #[derive(Debug)]
 pub(super) struct StateDir {
@@ -52,6 +61,11 @@ impl StateDir {
         lock.rewind()?;
         writeln!(lock, "{}", std::process::id())?;
         Ok(Self { path, _lock: lock })
+    }
+
+    /// Where failed runs are kept.
+    pub(super) fn post_mortems(&self) -> PathBuf {
+        post_mortems(&self.path)
     }
 
     /// Where it is.

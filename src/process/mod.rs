@@ -12,7 +12,6 @@
 //! ```
 
 mod identity;
-mod log_file;
 mod memory;
 mod output;
 mod proc;
@@ -25,7 +24,6 @@ mod tests;
 mod usage;
 mod warden;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,10 +34,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Check, Command, Signal, TaskConfig};
 use crate::kernel::LogTail;
+use crate::kernel::logs::Store;
 use crate::supervisor::RunContext;
 use crate::supervisor::core::{Event, ExitReason};
 use identity::RunsAs;
-use log_file::LogFile;
 use output::Output;
 use spawn::Spawned;
 pub(crate) use usage::Sampler;
@@ -56,7 +54,7 @@ const KILL_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct ProcessTask {
     config: TaskConfig,
-    log: PathBuf,
+    log: Store,
     tail: LogTail,
     runs_as: RunsAs,
     warden: Warden,
@@ -71,13 +69,12 @@ struct Started {
 }
 
 impl ProcessTask {
-    /// A task whose output goes to `NAME.log` in `log_dir`, and to `tail`.
+    /// A task whose output goes to `log` and to `tail`.
     ///
     /// # Errors
     ///
     /// Says for people: it can't run as the user that it names.
-    pub(crate) fn new(config: TaskConfig, log_dir: &Path, tail: LogTail, warden: Warden) -> Result<Self, String> {
-        let log = log_dir.join(format!("{}.log", config.name));
+    pub(crate) fn new(config: TaskConfig, log: Store, tail: LogTail, warden: Warden) -> Result<Self, String> {
         let runs_as = identity::runs_as(&config)?;
         Ok(Self { config, log, tail, runs_as, warden })
     }
@@ -113,8 +110,7 @@ impl ProcessTask {
     }
 
     fn start_reading(&self, Spawned { child, outputs }: Spawned, run: u64) -> Result<Started, String> {
-        let file = LogFile::new(self.log.clone());
-        let mut output = Output::new(run, outputs, file, self.tail.clone())
+        let mut output = Output::new(run, outputs, self.log.clone(), self.tail.clone())
             .map_err(|error| format!("cannot read the output: {}", start_failure::cause(&error)))?;
         let ready_line = match self.config.ready.as_ref().map(|ready| &ready.check) {
             Some(Check::Log(pattern)) => Some(output.search(pattern.clone())),

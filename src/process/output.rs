@@ -1,11 +1,12 @@
 //! What a run writes: from its pipes (or its terminal) to its log file and to the tail on the screen.
 //!
-//! The runtime only waits until there is something to read; reading, writing and cutting into lines are done on a
-//! blocking thread, in turns of bounded length. A slow disk holds up the task that writes to it and nobody else, an
-//! idle task holds no buffer, and memory is bounded by one batch per busy task.
+//! The runtime only waits until there is something to read; reading and writing are done on a blocking thread, in
+//! turns of bounded length. A flood from a pipe is moved to the file within the kernel and is never read, unless
+//! somebody looks at it there. A slow disk holds up the task that writes to it and nobody else, an idle task holds no
+//! buffer, and memory is bounded by one buffer per busy task.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::task::Poll;
 
 use jiff::Timestamp;
@@ -17,14 +18,16 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::log_file::{LogFile, Loss};
 use super::start_failure::cause;
 use super::sys;
-use crate::kernel::{Cutter, LogLine, LogTail, Stream};
+use crate::kernel::logs::{Cutter, Loss, Store, Writer, without_escapes};
+use crate::kernel::{LogLine, LogTail, Stream};
 
-/// Read from one stream before it is written on. Not less than any pipe or terminal can hold, so that one batch of
-/// each stream takes in all that was written before it began.
+/// Moved from one stream before the other has its turn. Not less than any pipe or terminal can hold, so that one
+/// batch of each stream takes in all that was written before it began.
 const BATCH_BYTES: usize = 1024 * 1024;
+/// Read at once. Who fills this may be flooding: the rest of what it writes need not be read.
+const READ_BYTES: usize = 64 * 1024;
 /// Batches of each stream in one turn on a blocking thread, under a flood.
 const TURN_BATCHES: usize = 16;
 /// While lines are searched, they are made from chunks of this size, so that many short ones take little memory.
@@ -41,13 +44,15 @@ pub(super) struct Output {
 struct Source {
     fd: AsyncFd<OwnedFd>,
     stream: Stream,
+    /// Whether the last read filled its buffer.
+    is_flooding: bool,
 }
 
 /// Where the bytes go.
 #[derive(Debug)]
 struct Sink {
     run: u64,
-    file: LogFile,
+    log: Writer,
     tail: LogTail,
     /// Bytes lost since the file could last be written.
     losing: u64,
@@ -79,13 +84,14 @@ impl Output {
     /// # Errors
     ///
     /// The runtime can't wait for them.
-    pub(super) fn new(run: u64, outputs: Vec<(Stream, OwnedFd)>, file: LogFile, tail: LogTail) -> io::Result<Self> {
+    pub(super) fn new(run: u64, outputs: Vec<(Stream, OwnedFd)>, store: Store, tail: LogTail) -> io::Result<Self> {
         let source = |(stream, fd): (Stream, OwnedFd)| {
             rustix::io::ioctl_fionbio(&fd, true)?;
-            Ok(Source { fd: sys::watch(fd)?, stream })
+            Ok(Source { fd: sys::watch(fd)?, stream, is_flooding: false })
         };
         let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
-        Ok(Self { sources, sink: Sink { run, file, tail, losing: 0, search: None } })
+        let log = Writer::new(store, run);
+        Ok(Self { sources, sink: Sink { run, log, tail, losing: 0, search: None } })
     }
 
     /// Resolves with the first line that matches, without its escape sequences. Never, if there is none.
@@ -127,14 +133,13 @@ impl Output {
 
     /// Moves what there is, a bounded number of batches at a time; all that is left, if it is the last turn.
     fn turn(&mut self, last: bool) {
-        let mut batch = Vec::with_capacity(BATCH_BYTES);
+        let mut buffer = Vec::with_capacity(READ_BYTES);
+        self.sink.log.look();
         for _ in 0..TURN_BATCHES {
             let mut more = false;
             let sink = &mut self.sink;
             self.sources.retain_mut(|source| {
-                batch.clear();
-                let rest = source.read(&mut batch, last);
-                sink.take(source.stream, &batch);
+                let rest = source.batch(sink, &mut buffer, last);
                 more |= rest == Rest::More;
                 !last && rest != Rest::Ended
             });
@@ -146,31 +151,49 @@ impl Output {
 }
 
 impl Source {
-    /// Fills `batch`. Under a flood one batch is not the end of it, so the caller decides when to stop.
-    fn read(&self, batch: &mut Vec<u8>, last: bool) -> Rest {
-        while batch.len() < batch.capacity() {
-            let mut read = |fd: &OwnedFd| Ok(rustix::io::read(fd, spare_capacity(batch))?);
-            // At the end the pipe itself is asked: the runtime may not have heard yet that there is something.
-            let got = if last { read(self.fd.get_ref()) } else { self.fd.try_io(Interest::READABLE, read) };
-            match got {
-                Ok(0) => return Rest::Ended,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Rest::Dry,
-                // A terminal that nobody has open any more answers EIO.
-                Err(_) => return Rest::Ended,
+    /// Moves a batch. Under a flood that is not the end of it, so the caller decides when to stop.
+    fn batch(&mut self, sink: &mut Sink, buffer: &mut Vec<u8>, last: bool) -> Rest {
+        let mut moved = 0;
+        while moved < BATCH_BYTES {
+            if self.is_flooding
+                && let Some(len) = sink.splice(self, BATCH_BYTES - moved)
+            {
+                moved += len;
+                continue;
             }
+            buffer.clear();
+            let rest = self.read(buffer, last);
+            if rest != Rest::More {
+                return rest;
+            }
+            self.is_flooding = buffer.len() == buffer.capacity();
+            sink.take(self.stream, buffer);
+            moved += buffer.len();
         }
         Rest::More
+    }
+
+    /// Reads once.
+    fn read(&self, buffer: &mut Vec<u8>, last: bool) -> Rest {
+        loop {
+            let mut read = |fd: &OwnedFd| Ok(rustix::io::read(fd, spare_capacity(buffer))?);
+            // At the end the pipe itself is asked: the runtime may not have heard yet that there is something.
+            let got = if last { read(self.fd.get_ref()) } else { self.fd.try_io(Interest::READABLE, read) };
+            return match got {
+                Ok(0) => Rest::Ended,
+                Ok(_) => Rest::More,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Rest::Dry,
+                // A terminal that nobody has open any more answers EIO.
+                Err(_) => Rest::Ended,
+            };
+        }
     }
 }
 
 impl Sink {
     fn take(&mut self, stream: Stream, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        match self.file.write(bytes) {
+        match self.log.write(stream, bytes) {
             Ok(()) => self.recovered(),
             Err(loss) => self.lost(&loss),
         }
@@ -178,6 +201,18 @@ impl Sink {
         for chunk in bytes.chunks(SEARCHED_BYTES) {
             self.search_in(|cutters| cutters[stream as usize].feed(chunk, Timestamp::now()));
         }
+    }
+
+    /// Moves bytes to the log that nobody needs to see now. None if there are none, or it can't be done.
+    fn splice(&mut self, source: &Source, most: usize) -> Option<usize> {
+        // A line that is waited for may be in them.
+        if self.search.is_some() {
+            return None;
+        }
+        let spliced = self.log.splice(source.stream, source.fd.get_ref().as_fd(), most)?;
+        self.recovered();
+        self.tail.write_in_file(self.run, source.stream, spliced.file, spliced.end, spliced.len);
+        Some(spliced.len)
     }
 
     /// Gives the last line of each stream the end it did not get.
@@ -211,26 +246,4 @@ impl Sink {
             self.losing = 0;
         }
     }
-}
-
-/// What a line says to a reader.
-fn without_escapes(line: &[u8]) -> String {
-    #[derive(Default)]
-    struct Printed(String);
-
-    impl vte::Perform for Printed {
-        fn print(&mut self, letter: char) {
-            self.0.push(letter);
-        }
-
-        fn execute(&mut self, control: u8) {
-            if control == b'\t' {
-                self.0.push('\t');
-            }
-        }
-    }
-
-    let mut printed = Printed::default();
-    vte::Parser::new().advance(&mut printed, line);
-    printed.0
 }

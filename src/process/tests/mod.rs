@@ -18,8 +18,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{ProcessTask, Warden, warden};
-use crate::config::{Command, Limits, OnExhausted, Policy, ReadyConfig, RestartConfig, StopConfig, TaskConfig};
+use crate::config::{
+    Command, Limits, LogsConfig, OnExhausted, Policy, ReadyConfig, RestartConfig, StopConfig, TaskConfig,
+};
 use crate::kernel::LogTail;
+use crate::kernel::logs::Store;
 use crate::supervisor::core::{Event, ExitReason, RunId, TaskId};
 use crate::supervisor::{EVENTS_QUEUED, RunContext};
 
@@ -154,7 +157,8 @@ impl Task {
         let (stop, kill) = (context.stop.clone(), context.kill.clone());
         let (tail, log) = (LogTail::default(), log_dir.join("it.log"));
         let (warden, end_of_warden) = start_warden();
-        let task = Arc::new(ProcessTask::new(self.config, &log_dir, tail.clone(), warden).unwrap());
+        let store = Store::new(&LogsConfig { dir: log_dir, max_size: 0, keep: 0 }, "it");
+        let task = Arc::new(ProcessTask::new(self.config, store, tail.clone(), warden).unwrap());
         Life {
             run: tokio::spawn(task.run(context)),
             stop,

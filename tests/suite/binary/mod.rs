@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod limits;
+mod logs;
 mod plain;
 mod shutdown;
 mod state_dir;

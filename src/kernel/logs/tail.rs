@@ -1,62 +1,32 @@
-//! What the tasks wrote: for each task a bounded tail of lines in memory, for the screen.
+//! For each task the last lines it wrote, in bounded memory, for the screen.
 //!
-//! The bytes themselves go to the task's log file (see `process::output`); this is only what a face shows live.
-//! They are cut into lines when somebody looks: a flood that nobody sees costs a copy and a count.
+//! What is written waits in a short backlog and is cut into lines when somebody looks. Of a flood that has gone to
+//! the log file unread, the backlog only knows the place: it is read there when somebody looks, and never if nobody
+//! does.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use memchr::memchr_iter;
-use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
-use super::cutter::Cutter;
+use super::{Cutter, LogLine, Stream};
 
 /// Lines that are kept per task.
 pub const TAIL_LINES: usize = 2_000;
-/// Bytes of one line that are kept; the rest of a longer line is only in the file.
-pub const LINE_BYTES: usize = 4 * 1024;
 /// Bytes that are kept per task, over all its lines.
 pub const TAIL_BYTES: usize = 512 * 1024;
-/// Bytes per task that may wait to be cut into lines.
-const BACKLOG_BYTES: usize = TAIL_BYTES;
+/// Bytes per task that may wait to be cut into lines. Without its oldest chunk it still fills the tail, so that a
+/// flood is never cut for nobody.
+const BACKLOG_BYTES: usize = 2 * TAIL_BYTES;
 /// Pieces of output per task that may wait to be cut into lines: a small one takes memory, too.
 const BACKLOG_CHUNKS: usize = 1_024;
 /// The most that is in one of them.
 const CHUNK_BYTES: usize = 64 * 1024;
-
-/// Which of its two outputs a task wrote to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-/// One line that a task wrote, as raw bytes without its line end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LogLine {
-    /// Counts every line of the task from 1; a gap in what is kept are lines that a flood carried past.
-    pub number: u64,
-    /// When its first byte was read.
-    pub at: Timestamp,
-    /// The run that wrote it.
-    pub run: u64,
-    /// Where it was written to.
-    pub stream: Stream,
-    /// What was written, escape sequences and all; at most [`LINE_BYTES`].
-    #[serde(serialize_with = "lossy")]
-    pub bytes: Vec<u8>,
-    /// Whether the line was longer than what is kept of it.
-    pub cut: bool,
-}
-
-fn lossy<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&String::from_utf8_lossy(bytes))
-}
 
 /// The tails of all tasks. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -107,8 +77,17 @@ struct Chunk {
     run: u64,
     stream: Stream,
     at: Timestamp,
-    bytes: Vec<u8>,
-    ends: usize,
+    /// Bytes of the same stream right before it that are not in the backlog.
+    missed: usize,
+    written: Written,
+}
+
+#[derive(Debug)]
+enum Written {
+    /// Bytes, and the line ends among them.
+    Bytes { bytes: Vec<u8>, ends: usize },
+    /// Bytes that are only in a log file.
+    InFile { file: Arc<File>, offset: u64, len: usize },
 }
 
 impl Default for LogTail {
@@ -157,12 +136,24 @@ impl LogTail {
         let at = Timestamp::now();
         for bytes in bytes.chunks(CHUNK_BYTES) {
             let ends = memchr_iter(b'\n', bytes).count();
-            let chunk = Chunk { run, stream, at, bytes: bytes.to_vec(), ends };
-            let mut lines = self.lock();
-            lines.backlog.push(chunk);
-            lines.cut_backlog(BACKLOG_BYTES, BACKLOG_CHUNKS);
+            let written = Written::Bytes { bytes: bytes.to_vec(), ends };
+            self.push(Chunk { run, stream, at, missed: 0, written });
         }
         self.tell();
+    }
+
+    /// Adds `len` bytes that a run wrote to one of its outputs and that end at `end` in a log file.
+    pub(crate) fn write_in_file(&self, run: u64, stream: Stream, file: Arc<File>, end: u64, len: usize) {
+        let kept = len.min(TAIL_BYTES);
+        let written = Written::InFile { file, offset: end - kept as u64, len: kept };
+        self.push(Chunk { run, stream, at: Timestamp::now(), missed: len - kept, written });
+        self.tell();
+    }
+
+    fn push(&self, chunk: Chunk) {
+        let mut lines = self.lock();
+        lines.backlog.push(chunk);
+        lines.cut_backlog(BACKLOG_BYTES, BACKLOG_CHUNKS);
     }
 
     /// Ends the lines that a run has left without an end.
@@ -206,8 +197,8 @@ impl LogTail {
 
 impl Backlog {
     fn push(&mut self, chunk: Chunk) {
-        self.bytes += chunk.bytes.len();
-        self.ends += chunk.ends;
+        self.bytes += chunk.len();
+        self.ends += chunk.ends();
         self.chunks.push_back(chunk);
     }
 
@@ -217,33 +208,90 @@ impl Backlog {
             return None;
         }
         let chunk = self.chunks.pop_front()?;
-        self.bytes -= chunk.bytes.len();
-        self.ends -= chunk.ends;
+        self.bytes -= chunk.len();
+        self.ends -= chunk.ends();
         Some(chunk)
     }
+
+    /// Whether it fills a tail alone: what came before it need not be made into lines.
+    fn fills_a_tail(&self) -> bool {
+        self.ends >= TAIL_LINES || self.bytes >= TAIL_BYTES
+    }
+}
+
+impl Chunk {
+    fn len(&self) -> usize {
+        match &self.written {
+            Written::Bytes { bytes, .. } => bytes.len(),
+            Written::InFile { len, .. } => *len,
+        }
+    }
+
+    fn ends(&self) -> usize {
+        match &self.written {
+            Written::Bytes { ends, .. } => *ends,
+            Written::InFile { .. } => 0,
+        }
+    }
+}
+
+fn read(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    file.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes)
 }
 
 impl Lines {
     /// Cuts the oldest of the backlog into lines until no more of it is left than this.
     fn cut_backlog(&mut self, bytes: usize, chunks: usize) {
         while let Some(chunk) = self.backlog.pop_above(bytes, chunks) {
+            let Chunk { run, stream, at, missed, written } = chunk;
             // What is left of the last run goes before the next.
-            if self.cutters[chunk.stream as usize].as_ref().is_some_and(|cutter| cutter.run() != chunk.run) {
-                self.finish(chunk.stream);
+            if self.cutters[stream as usize].as_ref().is_some_and(|cutter| cutter.run() != run) {
+                self.finish(stream);
             }
-            let cutter =
-                self.cutters[chunk.stream as usize].get_or_insert_with(|| Cutter::new(chunk.run, chunk.stream));
-            if self.backlog.ends >= TAIL_LINES {
-                // The rest of the backlog alone fills the tail: these lines are counted and never made.
-                cutter.skip(&chunk.bytes, chunk.at);
-                self.last += chunk.ends as u64;
-                self.kept.clear();
-                self.bytes = 0;
-            } else {
-                let finished = cutter.feed(&chunk.bytes, chunk.at);
-                finished.into_iter().for_each(|line| self.push(line));
+            if missed > 0 {
+                self.miss(run, stream, missed);
+            }
+            let is_seen = !self.backlog.fills_a_tail();
+            match written {
+                Written::Bytes { bytes, .. } if is_seen => self.feed(run, stream, &bytes, at),
+                Written::Bytes { bytes, ends } => self.skip(run, stream, &bytes, at, ends),
+                Written::InFile { file, offset, len } if is_seen => match read(&file, offset, len) {
+                    Ok(bytes) => self.feed(run, stream, &bytes, at),
+                    // Somebody has cut the file short.
+                    Err(_) => self.miss(run, stream, len),
+                },
+                Written::InFile { len, .. } => self.miss(run, stream, len),
             }
         }
+    }
+
+    fn cutter(&mut self, run: u64, stream: Stream) -> &mut Cutter {
+        self.cutters[stream as usize].get_or_insert_with(|| Cutter::new(run, stream))
+    }
+
+    fn feed(&mut self, run: u64, stream: Stream, bytes: &[u8], at: Timestamp) {
+        let finished = self.cutter(run, stream).feed(bytes, at);
+        finished.into_iter().for_each(|line| self.push(line));
+    }
+
+    /// The lines that end in `bytes` are counted and never made.
+    fn skip(&mut self, run: u64, stream: Stream, bytes: &[u8], at: Timestamp, ends: usize) {
+        self.cutter(run, stream).skip(bytes, at);
+        self.last += ends as u64;
+        if ends > 0 {
+            self.kept.clear();
+            self.bytes = 0;
+        }
+    }
+
+    /// So many bytes are not even looked at.
+    fn miss(&mut self, run: u64, stream: Stream, bytes: usize) {
+        if let Some(begun) = self.cutter(run, stream).miss() {
+            self.push(begun);
+        }
+        self.last += bytes as u64;
     }
 
     fn push(&mut self, mut line: LogLine) {
@@ -311,6 +359,24 @@ mod tests {
             assert_eq!(text, format!("line {}", line.number));
         }
         assert_eq!(texts(&watched), texts(&unseen));
+    }
+
+    #[test]
+    fn of_what_is_only_in_a_file_the_last_lines_are_read_there() {
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let bytes = numbered(1, 200_000);
+        file.write_all_at(&bytes, 0).unwrap();
+        let tail = LogTail::default();
+        tail.write(1, Stream::Stdout, b"before\nbegun");
+        for part in [0..1_000_000, 1_000_000..1_200_000, 1_200_000..bytes.len()] {
+            tail.write_in_file(1, Stream::Stdout, Arc::clone(&file), part.end as u64, part.len());
+        }
+        tail.write(1, Stream::Stdout, b"after\n");
+        let texts = texts(&tail);
+        assert_eq!(texts.len(), TAIL_LINES);
+        assert_eq!((texts[TAIL_LINES - 2].as_str(), texts[TAIL_LINES - 1].as_str()), ("line 200000", "after"));
+        let numbers: Vec<_> = tail.lines().iter().map(|line| line.number).collect();
+        assert!(numbers.is_sorted_by(|a, b| b - a == 1), "nothing is missing between them");
     }
 
     #[test]
