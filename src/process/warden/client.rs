@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::future::pending;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream as StdStream;
@@ -29,7 +29,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::ARGUMENT;
-use super::protocol::{Exit, Fault, Id, Inbox, Order, Promise, Report, STDIO, Spawn, Whom, frame, send};
+use super::protocol::{Exit, Fault, Id, Inbox, Order, Report, STDIO, Spawn, Whom, frame, send};
+use super::trees::Promise;
 use crate::config::Signal;
 use crate::process::{proc, sys};
 use crate::supervisor::RunContext;
@@ -37,8 +38,6 @@ use crate::supervisor::core::{Event, ExitReason, Straggler};
 
 /// Orders that may wait for the warden. Who finds the queue full waits its turn.
 const ORDERS_QUEUED: usize = 1_024;
-/// How long a warden may take to come to life.
-const START_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a warden whose socket has closed may take to end, and what it left to be killed.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 /// How long at most until what must end is looked at again, should its end not be announced.
@@ -97,7 +96,6 @@ pub(in crate::process) struct Child {
 pub(crate) struct Keeper {
     pid: Pid,
     socket: StdStream,
-    inbox: Inbox,
     orders: mpsc::Receiver<Outgoing>,
     shared: Arc<Shared>,
     promise: Promise,
@@ -130,8 +128,6 @@ impl Warden {
         let pid = Pid::from_child(&command.spawn()?);
         // That was its last copy of the other end: from now on its death closes the connection.
         drop(command);
-        let mut inbox = Inbox::default();
-        let promise = await_readiness(&ours, &mut inbox)?;
         ours.set_nonblocking(true)?;
         let (sender, orders) = mpsc::channel(ORDERS_QUEUED);
         let shared = Arc::new(Shared {
@@ -140,7 +136,8 @@ impl Warden {
             next: AtomicU64::new(1),
             nowhere: File::options().read(true).write(true).open("/dev/null")?.into(),
         });
-        let keeper = Keeper { pid, socket: ours, inbox, orders, shared: Arc::clone(&shared), promise, adopts };
+        let promise = Promise::here();
+        let keeper = Keeper { pid, socket: ours, orders, shared: Arc::clone(&shared), promise, adopts };
         Ok((Self(shared), keeper))
     }
 
@@ -189,21 +186,6 @@ fn this_program() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 
-fn await_readiness(socket: &StdStream, inbox: &mut Inbox) -> io::Result<Promise> {
-    socket.set_read_timeout(Some(START_PATIENCE))?;
-    loop {
-        if let Some(report) = inbox.next()? {
-            return match report {
-                Report::Ready(promise) => Ok(promise),
-                other => Err(io::Error::new(ErrorKind::InvalidData, format!("it began with {other:?}"))),
-            };
-        }
-        if !inbox.receive(socket)? {
-            return Err(io::Error::new(ErrorKind::UnexpectedEof, "it ended at once"));
-        }
-    }
-}
-
 impl Shared {
     fn lives(&self) -> MutexGuard<'_, BTreeMap<Id, watch::Sender<Life>>> {
         self.lives.lock().unwrap_or_else(PoisonError::into_inner)
@@ -218,7 +200,6 @@ impl Shared {
             }
         };
         let over = match report {
-            Report::Ready(_) => None,
             Report::Started(id, pid) => {
                 note(id, &|life| life.start = Some(Ok(pid)));
                 None
@@ -343,10 +324,10 @@ impl Keeper {
     async fn keep(&mut self, context: &RunContext) -> io::Result<ExitStatus> {
         let mut child_ended = signal(SignalKind::child())?;
         let socket = UnixStream::from_std(self.socket.try_clone()?)?;
-        let (shared, inbox) = (&self.shared, &mut self.inbox);
+        let shared = &self.shared;
         let warden = Children { warden: self.pid, adopts: self.adopts };
         let status = {
-            let mut hear = pin!(hear(&socket, inbox, shared));
+            let mut hear = pin!(hear(&socket, shared));
             let mut ended = pin!(warden.ended(&mut child_ended));
             let asked = async {
                 tokio::select! {
@@ -381,7 +362,8 @@ impl Keeper {
 }
 
 /// Takes reports until there are no more.
-async fn hear(socket: &UnixStream, inbox: &mut Inbox, shared: &Shared) {
+async fn hear(socket: &UnixStream, shared: &Shared) {
+    let mut inbox = Inbox::default();
     while let Ok(true) = socket.async_io(Interest::READABLE, || inbox.receive(socket)).await {
         loop {
             match inbox.next() {

@@ -94,8 +94,6 @@ pub(in crate::process) enum Whom {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) enum Report {
-    /// The first of all: what the warden can do here.
-    Ready(Promise),
     /// The process lives; its pid.
     Started(Id, u32),
     /// It could not be made; the id means nothing any more.
@@ -106,15 +104,6 @@ pub(super) enum Report {
     Left(Id, Vec<Straggler>),
     /// Nothing is left of it; the id means nothing any more.
     Gone(Id),
-}
-
-/// How much the warden can promise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::process) enum Promise {
-    /// Every descendant is found.
-    Trees,
-    /// Only what stays in its process group: there is no `/proc` to find the others by.
-    Groups,
 }
 
 /// Why a process could not be made.

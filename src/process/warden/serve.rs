@@ -15,8 +15,8 @@ use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::child::become_task;
-use super::protocol::{Exit, Fault, How, Id, Inbox, Order, Promise, Report, STDIO, Spawn, Step, Whom, frame};
-use super::trees::{MARK, Trees, Was};
+use super::protocol::{Exit, Fault, How, Id, Inbox, Order, Report, STDIO, Spawn, Step, Whom, frame};
+use super::trees::{MARK, Promise, Trees, Was};
 use crate::process::sys::{self, Reaped};
 
 /// More than a fault takes on the wire.
@@ -99,7 +99,6 @@ struct Woken {
 
 impl Warden {
     fn serve(mut self) -> io::Result<()> {
-        self.report(&Report::Ready(self.trees.promise()));
         let mut result = Ok(());
         loop {
             let woken = self.flush().and_then(|()| self.wait());
@@ -134,6 +133,7 @@ impl Warden {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
+        self.trees.waited();
         let is_ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
         let told = !self.ending && fds.last().is_some_and(is_ready);
         let started = starting.iter().zip(&fds[1..]).filter(|(_, fd)| is_ready(fd)).map(|((id, _), _)| *id).collect();

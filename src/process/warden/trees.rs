@@ -13,12 +13,28 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::protocol::{Id, NAMED, Promise};
+use super::protocol::{Id, NAMED};
 use crate::process::proc::{self, Process, Stat};
 use crate::supervisor::core::Straggler;
 
 /// The variable that every task is started with. Its value is the warden's pid and the number of the tree.
 pub(super) const MARK: &str = "STEAD_TREE";
+
+/// What can be promised of descendants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Promise {
+    /// Every one is found.
+    Trees,
+    /// Only those that stay in their process group: there is no `/proc` to find the others by.
+    Groups,
+}
+
+impl Promise {
+    /// What holds here.
+    pub(super) fn here() -> Self {
+        if proc::is_there() { Self::Trees } else { Self::Groups }
+    }
+}
 
 /// Everything below the warden.
 #[derive(Debug)]
@@ -30,6 +46,8 @@ pub(super) struct Trees {
     mains: HashMap<u32, Id>,
     /// The other children of the warden, and whose they are.
     orphans: HashMap<u32, Owner>,
+    /// Whether they were sorted since the last wait.
+    sorted: bool,
 }
 
 #[derive(Debug)]
@@ -58,9 +76,9 @@ pub(super) enum Was {
 
 impl Trees {
     pub(super) fn new() -> Self {
-        let promise = if proc::is_there() { Promise::Trees } else { Promise::Groups };
+        let promise = Promise::here();
         let warden = std::process::id();
-        Self { promise, warden, trees: BTreeMap::new(), mains: HashMap::new(), orphans: HashMap::new() }
+        Self { promise, warden, trees: BTreeMap::new(), mains: HashMap::new(), orphans: HashMap::new(), sorted: false }
     }
 
     pub(super) fn promise(&self) -> Promise {
@@ -89,6 +107,8 @@ impl Trees {
     /// A child of the warden has been waited for: its pid means nothing any more.
     pub(super) fn reaped(&mut self, pid: u32) -> Was {
         self.orphans.remove(&pid);
+        // Its children became the warden's.
+        self.sorted = false;
         let Some(id) = self.mains.remove(&pid) else { return Was::Orphan };
         if let Some(tree) = self.trees.get_mut(&id) {
             tree.main_reaped = true;
@@ -96,11 +116,17 @@ impl Trees {
         Was::Main(id)
     }
 
+    /// Time has passed: there may be new orphans.
+    pub(super) fn waited(&mut self) {
+        self.sorted = false;
+    }
+
     /// Looks whose the warden's new children are. What belongs to a tree that is gone is killed.
     pub(super) fn sort_orphans(&mut self) {
-        if self.promise == Promise::Groups {
+        if self.promise == Promise::Groups || self.sorted {
             return;
         }
+        self.sorted = true;
         for pid in proc::children(self.warden, 1) {
             if self.mains.contains_key(&pid) || self.orphans.contains_key(&pid) {
                 continue;

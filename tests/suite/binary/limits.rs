@@ -57,7 +57,7 @@ fn a_limit_that_can_not_be_set_is_named() {
 
 #[test]
 fn a_task_that_uses_too_much_memory_is_ended_and_that_counts_as_a_failure() {
-    let hog = "x=$(head -c 60000000 /dev/zero | tr '\\\\0' x); exec sleep 600";
+    let hog = "x=$(head -c 60000000 /dev/zero | tr '\\\\0' x); while :; do sleep 60; done";
     let project = Project::new(&format!("[tasks.a]\ncommand = \"{hog}\"\nmax_memory = '32 MiB'"));
     let mut stead = project.up();
     let line = stead.wait_for("run 1 exited, used ");
