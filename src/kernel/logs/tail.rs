@@ -88,6 +88,7 @@ enum Text {
         file: Arc<File>,
         offset: u64,
         len: usize,
+        has_end: bool,
     },
 }
 
