@@ -1,17 +1,18 @@
 //! What a run writes: from its pipes (or its terminal) to its log file and to the tail on the screen.
 //!
 //! The runtime only waits until there is something to read; reading and writing are done on a blocking thread, in
-//! turns of bounded length. A flood from a pipe is moved to the file within the kernel and is never read, unless
-//! somebody looks at it there. A slow disk holds up the task that writes to it and nobody else, an idle task holds no
-//! buffer, and memory is bounded by one buffer per busy task.
+//! turns of bounded length. The runtime, which would be woken by every write of a flood, does not wait for one while it
+//! lasts. A slow disk holds up the task that writes to it and nobody else, an idle task holds no buffer, and memory is
+//! bounded by one buffer per busy task.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::Poll;
 
 use jiff::Timestamp;
 use regex::bytes::Regex;
 use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
@@ -20,16 +21,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::start_failure::cause;
 use super::sys;
-use crate::kernel::logs::{Cutter, Loss, Store, Writer, without_escapes};
+use crate::kernel::logs::{Cutter, Loss, Store, Writer, Written, without_escapes};
 use crate::kernel::{LogLine, LogTail, Stream};
 
 /// Moved from one stream before the other has its turn. Not less than any pipe or terminal can hold, so that one
 /// batch of each stream takes in all that was written before it began.
 const BATCH_BYTES: usize = 1024 * 1024;
-/// Read at once. Who fills this may be flooding: the rest of what it writes need not be read.
-const READ_BYTES: usize = 64 * 1024;
+/// Read at once: what fits into the processor's own memory.
+const READ_BYTES: usize = 128 * 1024;
+/// A batch this large is a flood.
+const FLOOD_BYTES: usize = 256 * 1024;
+/// So much at once is not copied for the tail, which can read it in the file.
+const LEFT_IN_FILE_BYTES: usize = 16 * 1024;
 /// Batches of each stream in one turn on a blocking thread, under a flood.
-const TURN_BATCHES: usize = 16;
+const TURN_BATCHES: usize = 64;
+/// How long a flood may pause and still be one.
+const FLOOD_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 /// While lines are searched, they are made from chunks of this size, so that many short ones take little memory.
 const SEARCHED_BYTES: usize = 16 * 1024;
 
@@ -42,10 +49,17 @@ pub(super) struct Output {
 
 #[derive(Debug)]
 struct Source {
-    fd: AsyncFd<OwnedFd>,
+    end: ReadingEnd,
     stream: Stream,
-    /// Whether the last read filled its buffer.
-    is_flooding: bool,
+}
+
+/// The end of a pipe that is read, or a terminal.
+#[derive(Debug)]
+enum ReadingEnd {
+    /// The runtime tells when there is something.
+    Watched(AsyncFd<OwnedFd>),
+    /// A flood comes out of it.
+    Flooding(OwnedFd),
 }
 
 /// Where the bytes go.
@@ -72,6 +86,8 @@ struct Search {
 enum Rest {
     /// There may be more.
     More,
+    /// There may be very much more.
+    Flood,
     /// There is nothing now.
     Dry,
     /// There will be nothing any more.
@@ -87,7 +103,7 @@ impl Output {
     pub(super) fn new(run: u64, outputs: Vec<(Stream, OwnedFd)>, store: Store, tail: LogTail) -> io::Result<Self> {
         let source = |(stream, fd): (Stream, OwnedFd)| {
             rustix::io::ioctl_fionbio(&fd, true)?;
-            Ok(Source { fd: sys::watch(fd)?, stream, is_flooding: false })
+            Ok(Source { end: ReadingEnd::Watched(sys::watch(fd)?), stream })
         };
         let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
         let log = Writer::new(store, run);
@@ -107,8 +123,13 @@ impl Output {
     pub(super) async fn capture(mut self, over: CancellationToken) {
         while !self.sources.is_empty() {
             let last = over.run_until_cancelled(self.readable()).await.is_none();
+            let over = over.clone();
             let turn = spawn_blocking(move || {
-                self.turn(last);
+                if last {
+                    self.last_turn();
+                } else {
+                    self.turn(&over);
+                }
                 self
             });
             // Only the end of the runtime takes a turn away.
@@ -120,7 +141,10 @@ impl Output {
 
     async fn readable(&self) {
         std::future::poll_fn(|context| {
-            let ready = |source: &Source| source.fd.poll_read_ready(context).is_ready();
+            let ready = |source: &Source| match &source.end {
+                ReadingEnd::Watched(fd) => fd.poll_read_ready(context).is_ready(),
+                ReadingEnd::Flooding(_) => true,
+            };
             // Every one is asked: asking is what registers the wake-up.
             if self.sources.iter().map(ready).fold(false, |any, ready| any | ready) {
                 Poll::Ready(())
@@ -131,54 +155,112 @@ impl Output {
         .await;
     }
 
-    /// Moves what there is, a bounded number of batches at a time; all that is left, if it is the last turn.
-    fn turn(&mut self, last: bool) {
+    /// Moves what there is, a bounded number of batches at a time, until `over`.
+    fn turn(&mut self, over: &CancellationToken) {
         let mut buffer = Vec::with_capacity(READ_BYTES);
         self.sink.log.look();
         for _ in 0..TURN_BATCHES {
             let mut more = false;
-            let sink = &mut self.sink;
-            self.sources.retain_mut(|source| {
-                let rest = source.batch(sink, &mut buffer, last);
-                more |= rest == Rest::More;
-                !last && rest != Rest::Ended
-            });
-            if !more {
+            for source in std::mem::take(&mut self.sources) {
+                let rest = source.batch(&mut self.sink, &mut buffer);
+                more |= matches!(rest, Rest::More | Rest::Flood);
+                match rest {
+                    Rest::More | Rest::Dry => self.sources.push(source),
+                    Rest::Flood => self.sources.push(source.flooding()),
+                    Rest::Ended => {}
+                }
+            }
+            let is_flooded = self.sources.iter().any(Source::is_flooding);
+            let goes_on = more || (is_flooded && self.wait_for_more());
+            if !goes_on || over.is_cancelled() {
                 break;
             }
         }
     }
+
+    /// Moves all that was written before now, and lets go.
+    fn last_turn(&mut self) {
+        let mut buffer = Vec::with_capacity(READ_BYTES);
+        self.sink.log.look();
+        for source in std::mem::take(&mut self.sources) {
+            // The pipe itself is asked: the runtime may not have heard yet that there is something.
+            source.flooding().batch(&mut self.sink, &mut buffer);
+        }
+    }
+
+    /// Waits whether a flood goes on. If it does not, the runtime watches again.
+    fn wait_for_more(&mut self) -> bool {
+        let end = |source| PollFd::from_borrowed_fd(Source::fd(source), PollFlags::IN);
+        let ready = poll(&mut self.sources.iter().map(end).collect::<Vec<_>>(), Some(&FLOOD_PAUSE));
+        let goes_on = ready.is_ok_and(|ready| ready > 0);
+        if !goes_on {
+            self.sources = std::mem::take(&mut self.sources).into_iter().map(Source::watched).collect();
+        }
+        goes_on
+    }
 }
 
 impl Source {
+    fn fd(&self) -> BorrowedFd<'_> {
+        match &self.end {
+            ReadingEnd::Watched(fd) => fd.get_ref().as_fd(),
+            ReadingEnd::Flooding(fd) => fd.as_fd(),
+        }
+    }
+
+    fn is_flooding(&self) -> bool {
+        match self.end {
+            ReadingEnd::Watched(_) => false,
+            ReadingEnd::Flooding(_) => true,
+        }
+    }
+
+    fn flooding(self) -> Self {
+        let end = match self.end {
+            ReadingEnd::Watched(fd) => ReadingEnd::Flooding(fd.into_inner()),
+            flooding @ ReadingEnd::Flooding(_) => flooding,
+        };
+        Self { end, ..self }
+    }
+
+    fn watched(self) -> Self {
+        let end = match self.end {
+            // What can't be watched is looked at again and again.
+            ReadingEnd::Flooding(fd) => match fd.try_clone().and_then(sys::watch) {
+                Ok(watched) => ReadingEnd::Watched(watched),
+                Err(_) => ReadingEnd::Flooding(fd),
+            },
+            watched @ ReadingEnd::Watched(_) => watched,
+        };
+        Self { end, ..self }
+    }
+
     /// Moves a batch. Under a flood that is not the end of it, so the caller decides when to stop.
-    fn batch(&mut self, sink: &mut Sink, buffer: &mut Vec<u8>, last: bool) -> Rest {
+    fn batch(&self, sink: &mut Sink, buffer: &mut Vec<u8>) -> Rest {
         let mut moved = 0;
         while moved < BATCH_BYTES {
-            if self.is_flooding
-                && let Some(len) = sink.splice(self, BATCH_BYTES - moved)
-            {
-                moved += len;
-                continue;
-            }
             buffer.clear();
-            let rest = self.read(buffer, last);
-            if rest != Rest::More {
-                return rest;
+            match self.read(buffer) {
+                Rest::More | Rest::Flood => {}
+                rest @ (Rest::Dry | Rest::Ended) => return rest,
             }
-            self.is_flooding = buffer.len() == buffer.capacity();
             sink.take(self.stream, buffer);
             moved += buffer.len();
+            if moved >= FLOOD_BYTES && !self.is_flooding() {
+                return Rest::Flood;
+            }
         }
         Rest::More
     }
 
     /// Reads once.
-    fn read(&self, buffer: &mut Vec<u8>, last: bool) -> Rest {
+    fn read(&self, buffer: &mut Vec<u8>) -> Rest {
         loop {
             let mut read = |fd: &OwnedFd| Ok(rustix::io::read(fd, spare_capacity(buffer))?);
-            // At the end the pipe itself is asked: the runtime may not have heard yet that there is something.
-            let got = if last { read(self.fd.get_ref()) } else { self.fd.try_io(Interest::READABLE, read) };
+            let got = match &self.end {
+                ReadingEnd::Watched(fd) => fd.try_io(Interest::READABLE, read),
+                ReadingEnd::Flooding(fd) => read(fd),
+            };
             return match got {
                 Ok(0) => Rest::Ended,
                 Ok(_) => Rest::More,
@@ -194,25 +276,21 @@ impl Source {
 impl Sink {
     fn take(&mut self, stream: Stream, bytes: &[u8]) {
         match self.log.write(stream, bytes) {
-            Ok(()) => self.recovered(),
-            Err(loss) => self.lost(&loss),
+            Ok(Written { file, offset }) => {
+                self.recovered();
+                match bytes.len() < LEFT_IN_FILE_BYTES {
+                    true => self.tail.write(self.run, stream, bytes),
+                    false => self.tail.write_in_file(self.run, stream, bytes, file, offset),
+                }
+            }
+            Err(loss) => {
+                self.lost(&loss);
+                self.tail.write(self.run, stream, bytes);
+            }
         }
-        self.tail.write(self.run, stream, bytes);
         for chunk in bytes.chunks(SEARCHED_BYTES) {
             self.search_in(|cutters| cutters[stream as usize].feed(chunk, Timestamp::now()));
         }
-    }
-
-    /// Moves bytes to the log that nobody needs to see now. None if there are none, or it can't be done.
-    fn splice(&mut self, source: &Source, most: usize) -> Option<usize> {
-        // A line that is waited for may be in them.
-        if self.search.is_some() {
-            return None;
-        }
-        let spliced = self.log.splice(source.stream, source.fd.get_ref().as_fd(), most)?;
-        self.recovered();
-        self.tail.write_in_file(self.run, source.stream, spliced.file, spliced.end, spliced.len);
-        Some(spliced.len)
     }
 
     /// Gives the last line of each stream the end it did not get.

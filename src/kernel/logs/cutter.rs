@@ -24,8 +24,6 @@ enum Pending {
     Nothing,
     /// A line without an end, and when its first byte was read.
     Unfinished(Timestamp, Line),
-    /// The end of a line whose beginning was not seen.
-    Unseen,
 }
 
 impl Cutter {
@@ -49,7 +47,6 @@ impl Cutter {
                     let cut = line.is_cut();
                     finished.push(self.line(since, line.into_bytes(), cut));
                 }
-                Pending::Unseen => {}
             }
             bytes = &bytes[end + 1..];
         }
@@ -69,11 +66,12 @@ impl Cutter {
         self.push(unfinished, at);
     }
 
-    /// Hears that something was written that nobody has seen: the line it began in ends here, cut.
-    pub(super) fn miss(&mut self) -> Option<LogLine> {
-        let begun = self.partial().map(|line| LogLine { cut: true, ..line });
-        self.pending = Pending::Unseen;
-        begun
+    /// Hears that lines were written that nobody will see, and whether the last of them has its end.
+    pub(super) fn miss(&mut self, has_end: bool, at: Timestamp) {
+        self.pending = match has_end {
+            true => Pending::Nothing,
+            false => Pending::Unfinished(at, Line::without_beginning(LINE_BYTES)),
+        };
     }
 
     /// The line that has no end yet, as it looks so far.
@@ -82,7 +80,7 @@ impl Cutter {
             Pending::Unfinished(since, line) if !line.bytes().is_empty() => {
                 Some(self.line(*since, line.bytes().to_vec(), line.is_cut()))
             }
-            Pending::Nothing | Pending::Unfinished(..) | Pending::Unseen => None,
+            Pending::Nothing | Pending::Unfinished(..) => None,
         }
     }
 
@@ -185,15 +183,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_missed_ends_a_line_and_hides_the_rest_of_another() {
-        let mut lines = Cutter::new(1, Stream::Stdout);
-        let at = Timestamp::UNIX_EPOCH;
-        lines.feed(b"begun", at);
-        let begun = lines.miss().unwrap();
-        assert_eq!((begun.bytes.as_slice(), begun.cut), (b"begun".as_slice(), true));
-        assert_eq!(lines.miss(), None);
-        let after: Vec<_> = lines.feed(b"the end of some line\nwhole\n", at);
-        assert_eq!(after.iter().map(|line| line.bytes.as_slice()).collect::<Vec<_>>(), [b"whole"]);
+    fn of_a_line_that_began_unseen_the_rest_is_kept_as_cut() {
+        for (has_end, first_is_cut) in [(true, false), (false, true)] {
+            let mut lines = Cutter::new(1, Stream::Stdout);
+            lines.feed(b"before", Timestamp::UNIX_EPOCH);
+            lines.miss(has_end, Timestamp::UNIX_EPOCH);
+            let after = lines.feed(b"one\ntwo\n", Timestamp::UNIX_EPOCH);
+            let told: Vec<_> = after.iter().map(|line| (line.bytes.as_slice(), line.cut)).collect();
+            assert_eq!(told, [(b"one".as_slice(), first_is_cut), (b"two".as_slice(), false)]);
+        }
     }
 
     #[test]

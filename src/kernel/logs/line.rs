@@ -18,6 +18,11 @@ impl Line {
         Self { most, bytes: Vec::new(), cut: false, returned: false }
     }
 
+    /// One of which only the rest is known.
+    pub(super) fn without_beginning(most: usize) -> Self {
+        Self { cut: true, ..Self::new(most) }
+    }
+
     /// Adds bytes without a line feed among them.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let text = &bytes[..bytes.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1)];

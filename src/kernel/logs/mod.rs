@@ -34,7 +34,7 @@ pub use reader::{Pattern, Query, Reader, RunChoice, StoredRun};
 pub use segments::Store;
 pub use tail::{LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
 pub(crate) use text::without_escapes;
-pub(crate) use writer::{Loss, Writer};
+pub(crate) use writer::{Loss, Writer, Written};
 
 /// Bytes of one line that a tail keeps; the rest of a longer line is only in the file.
 pub const LINE_BYTES: usize = 4 * 1024;
@@ -52,8 +52,7 @@ pub enum Stream {
 /// One line that a task wrote, as raw bytes without its line end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogLine {
-    /// Grows along the task's output, by one from line to line. A larger step says that a flood carried lines past:
-    /// it is the number of those lines, or of their bytes where nobody counted the lines.
+    /// Counts every line of the task from 1; a gap in what is kept are lines that a flood carried past.
     pub number: u64,
     /// When its first byte was read.
     pub at: Timestamp,

@@ -1,12 +1,10 @@
 //! For each task the last lines it wrote, in bounded memory, for the screen.
 //!
-//! What is written waits in a short backlog and is cut into lines when somebody looks. Of a flood that has gone to
-//! the log file unread, the backlog only knows the place: it is read there when somebody looks, and never if nobody
-//! does.
+//! What is written waits in a short backlog and is cut into lines when somebody looks. Of a flood the backlog only
+//! knows where it is in the log: it is read there when somebody looks, and never if nobody does.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -77,17 +75,21 @@ struct Chunk {
     run: u64,
     stream: Stream,
     at: Timestamp,
-    /// Bytes of the same stream right before it that are not in the backlog.
-    missed: usize,
-    written: Written,
+    /// Line ends in it.
+    ends: usize,
+    text: Text,
 }
 
 #[derive(Debug)]
-enum Written {
-    /// Bytes, and the line ends among them.
-    Bytes { bytes: Vec<u8>, ends: usize },
-    /// Bytes that are only in a log file.
-    InFile { file: Arc<File>, offset: u64, len: usize },
+enum Text {
+    Here(Vec<u8>),
+    /// Only in a log file.
+    InFile {
+        file: Arc<File>,
+        offset: u64,
+        len: usize,
+        has_end: bool,
+    },
 }
 
 impl Default for LogTail {
@@ -136,17 +138,16 @@ impl LogTail {
         let at = Timestamp::now();
         for bytes in bytes.chunks(CHUNK_BYTES) {
             let ends = memchr_iter(b'\n', bytes).count();
-            let written = Written::Bytes { bytes: bytes.to_vec(), ends };
-            self.push(Chunk { run, stream, at, missed: 0, written });
+            self.push(Chunk { run, stream, at, ends, text: Text::Here(bytes.to_vec()) });
         }
         self.tell();
     }
 
-    /// Adds `len` bytes that a run wrote to one of its outputs and that end at `end` in a log file.
-    pub(crate) fn write_in_file(&self, run: u64, stream: Stream, file: Arc<File>, end: u64, len: usize) {
-        let kept = len.min(TAIL_BYTES);
-        let written = Written::InFile { file, offset: end - kept as u64, len: kept };
-        self.push(Chunk { run, stream, at: Timestamp::now(), missed: len - kept, written });
+    /// Adds what a run wrote to one of its outputs and what is in a log file now.
+    pub(crate) fn write_in_file(&self, run: u64, stream: Stream, bytes: &[u8], file: Arc<File>, offset: u64) {
+        let ends = memchr_iter(b'\n', bytes).count();
+        let text = Text::InFile { file, offset, len: bytes.len(), has_end: bytes.ends_with(b"\n") };
+        self.push(Chunk { run, stream, at: Timestamp::now(), ends, text });
         self.tell();
     }
 
@@ -198,7 +199,7 @@ impl LogTail {
 impl Backlog {
     fn push(&mut self, chunk: Chunk) {
         self.bytes += chunk.len();
-        self.ends += chunk.ends();
+        self.ends += chunk.ends;
         self.chunks.push_back(chunk);
     }
 
@@ -209,7 +210,7 @@ impl Backlog {
         }
         let chunk = self.chunks.pop_front()?;
         self.bytes -= chunk.len();
-        self.ends -= chunk.ends();
+        self.ends -= chunk.ends;
         Some(chunk)
     }
 
@@ -221,77 +222,63 @@ impl Backlog {
 
 impl Chunk {
     fn len(&self) -> usize {
-        match &self.written {
-            Written::Bytes { bytes, .. } => bytes.len(),
-            Written::InFile { len, .. } => *len,
-        }
-    }
-
-    fn ends(&self) -> usize {
-        match &self.written {
-            Written::Bytes { ends, .. } => *ends,
-            Written::InFile { .. } => 0,
+        match &self.text {
+            Text::Here(bytes) => bytes.len(),
+            Text::InFile { len, .. } => *len,
         }
     }
 }
 
-fn read(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; len];
-    file.read_exact_at(&mut bytes, offset)?;
-    Ok(bytes)
+impl Text {
+    /// The bytes; none if somebody has cut the file short.
+    fn read(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Here(bytes) => Some(bytes),
+            Self::InFile { file, offset, len, .. } => {
+                let mut bytes = vec![0; len];
+                file.read_exact_at(&mut bytes, offset).ok().map(|()| bytes)
+            }
+        }
+    }
 }
 
 impl Lines {
     /// Cuts the oldest of the backlog into lines until no more of it is left than this.
     fn cut_backlog(&mut self, bytes: usize, chunks: usize) {
         while let Some(chunk) = self.backlog.pop_above(bytes, chunks) {
-            let Chunk { run, stream, at, missed, written } = chunk;
+            let Chunk { run, stream, at, ends, text } = chunk;
             // What is left of the last run goes before the next.
             if self.cutters[stream as usize].as_ref().is_some_and(|cutter| cutter.run() != run) {
                 self.finish(stream);
             }
-            if missed > 0 {
-                self.miss(run, stream, missed);
-            }
             let is_seen = !self.backlog.fills_a_tail();
-            match written {
-                Written::Bytes { bytes, .. } if is_seen => self.feed(run, stream, &bytes, at),
-                Written::Bytes { bytes, ends } => self.skip(run, stream, &bytes, at, ends),
-                Written::InFile { file, offset, len } if is_seen => match read(&file, offset, len) {
-                    Ok(bytes) => self.feed(run, stream, &bytes, at),
-                    // Somebody has cut the file short.
-                    Err(_) => self.miss(run, stream, len),
-                },
-                Written::InFile { len, .. } => self.miss(run, stream, len),
+            let cutter = self.cutters[stream as usize].get_or_insert_with(|| Cutter::new(run, stream));
+            match text {
+                // Lines that nobody will see are counted and never made.
+                Text::Here(bytes) if !is_seen => {
+                    cutter.skip(&bytes, at);
+                    self.pass(ends);
+                }
+                // A line so long that it has no end here must not lose its beginning.
+                Text::InFile { has_end, .. } if !is_seen && ends > 0 => {
+                    cutter.miss(has_end, at);
+                    self.pass(ends);
+                }
+                text => {
+                    let finished = text.read().map(|bytes| cutter.feed(&bytes, at)).unwrap_or_default();
+                    finished.into_iter().for_each(|line| self.push(line));
+                }
             }
         }
     }
 
-    fn cutter(&mut self, run: u64, stream: Stream) -> &mut Cutter {
-        self.cutters[stream as usize].get_or_insert_with(|| Cutter::new(run, stream))
-    }
-
-    fn feed(&mut self, run: u64, stream: Stream, bytes: &[u8], at: Timestamp) {
-        let finished = self.cutter(run, stream).feed(bytes, at);
-        finished.into_iter().for_each(|line| self.push(line));
-    }
-
-    /// The lines that end in `bytes` are counted and never made.
-    fn skip(&mut self, run: u64, stream: Stream, bytes: &[u8], at: Timestamp, ends: usize) {
-        self.cutter(run, stream).skip(bytes, at);
-        self.last += ends as u64;
+    /// So many lines are carried past, and all that came before them.
+    fn pass(&mut self, ends: usize) {
         if ends > 0 {
+            self.last += ends as u64;
             self.kept.clear();
             self.bytes = 0;
         }
-    }
-
-    /// So many bytes are not even looked at.
-    fn miss(&mut self, run: u64, stream: Stream, bytes: usize) {
-        if let Some(begun) = self.cutter(run, stream).miss() {
-            self.push(begun);
-        }
-        self.last += bytes as u64;
     }
 
     fn push(&mut self, mut line: LogLine) {
@@ -364,19 +351,22 @@ mod tests {
     #[test]
     fn of_what_is_only_in_a_file_the_last_lines_are_read_there() {
         let file = Arc::new(tempfile::tempfile().unwrap());
-        let bytes = numbered(1, 200_000);
+        let bytes = numbered(3, 200_000);
         file.write_all_at(&bytes, 0).unwrap();
         let tail = LogTail::default();
-        tail.write(1, Stream::Stdout, b"before\nbegun");
-        for part in [0..1_000_000, 1_000_000..1_200_000, 1_200_000..bytes.len()] {
-            tail.write_in_file(1, Stream::Stdout, Arc::clone(&file), part.end as u64, part.len());
+        tail.write(1, Stream::Stdout, b"before\nbegun\n");
+        let mut offset = 0;
+        for part in bytes.chunks(100_000) {
+            tail.write_in_file(1, Stream::Stdout, part, Arc::clone(&file), offset);
+            offset += part.len() as u64;
         }
         tail.write(1, Stream::Stdout, b"after\n");
-        let texts = texts(&tail);
-        assert_eq!(texts.len(), TAIL_LINES);
-        assert_eq!((texts[TAIL_LINES - 2].as_str(), texts[TAIL_LINES - 1].as_str()), ("line 200000", "after"));
-        let numbers: Vec<_> = tail.lines().iter().map(|line| line.number).collect();
-        assert!(numbers.is_sorted_by(|a, b| b - a == 1), "nothing is missing between them");
+        let mut lines = tail.lines();
+        assert_eq!(lines.len(), TAIL_LINES);
+        assert_eq!(lines.pop().map(|line| (line.number, line.bytes.clone())), Some((200_003, b"after".to_vec())));
+        for line in lines {
+            assert_eq!(String::from_utf8_lossy(&line.bytes), format!("line {}", line.number));
+        }
     }
 
     #[test]

@@ -6,8 +6,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
-use std::os::fd::BorrowedFd;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,10 +13,6 @@ use jiff::Timestamp;
 use super::index::{IndexWriter, Record};
 use super::segments::{Identity, Store};
 use super::{RunKey, Stream};
-
-/// A segment with less room than this is full for bytes that come by the megabyte.
-#[cfg(target_os = "linux")]
-const ROOM_TO_SPLICE: u64 = 64 * 1024;
 
 /// What one run writes through.
 #[derive(Debug)]
@@ -48,14 +42,13 @@ pub(crate) struct Loss {
     pub(crate) error: io::Error,
 }
 
-/// What has gone from a pipe to the log without being read.
+/// Where bytes have gone.
 #[derive(Debug)]
-pub(crate) struct Spliced {
-    /// The file it is in now.
+pub(crate) struct Written {
+    /// The file they are in.
     pub(crate) file: Arc<File>,
-    /// Where it ends there.
-    pub(crate) end: u64,
-    pub(crate) len: usize,
+    /// Where they begin in it.
+    pub(crate) offset: u64,
 }
 
 impl Writer {
@@ -88,14 +81,15 @@ impl Writer {
     /// # Errors
     ///
     /// Some or all of them are lost.
-    pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), Loss> {
+    pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<Written, Loss> {
         let lost = |rest: &[u8], error| Loss { bytes: rest.len() as u64, error };
         self.make_room(bytes.len() as u64);
         let segment = self.opened().map_err(|error| lost(bytes, error))?;
+        let written = Written { file: Arc::clone(&segment.log), offset: segment.len };
         let mut rest = bytes;
         let result = loop {
             if rest.is_empty() {
-                break Ok(());
+                break Ok(written);
             }
             match (&*segment.log).write(rest) {
                 Ok(0) => break Err(lost(rest, ErrorKind::WriteZero.into())),
@@ -104,34 +98,8 @@ impl Writer {
                 Err(error) => break Err(lost(rest, error)),
             }
         };
-        let written = &bytes[..bytes.len() - rest.len()];
-        self.tell(stream, written.len(), written.last() == Some(&b'\n'));
+        self.tell(stream, &bytes[..bytes.len() - rest.len()]);
         result
-    }
-
-    /// Moves at most `most` bytes from a pipe straight to the log. None if that can't be done here, or not now: then
-    /// nothing has been taken from the pipe.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn splice(&mut self, stream: Stream, pipe: BorrowedFd<'_>, most: usize) -> Option<Spliced> {
-        use rustix::pipe::{SpliceFlags, splice};
-
-        self.make_room(ROOM_TO_SPLICE);
-        let segment = self.segment.as_ref().filter(|segment| segment.identity.is_some())?;
-        let room = self.room(segment).unwrap_or(u64::MAX).max(ROOM_TO_SPLICE);
-        let most = usize::try_from(room).map_or(most, |room| room.min(most));
-        let file = Arc::clone(&segment.log);
-        let len = splice(pipe, None, &file, None, most, SpliceFlags::NONBLOCK | SpliceFlags::MOVE).ok()?;
-        let end = segment.len + len as u64;
-        let mut last = [b'\n'];
-        // It was written this instant; if it is gone already, so is the line.
-        let _ = file.read_exact_at(&mut last, end.saturating_sub(1));
-        self.tell(stream, len, last == *b"\n");
-        (len > 0).then_some(Spliced { file, end, len })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub(crate) fn splice(&mut self, _stream: Stream, _pipe: BorrowedFd<'_>, _most: usize) -> Option<Spliced> {
-        None
     }
 
     /// Begins a new segment if so many bytes more would be too much for this one.
@@ -154,13 +122,13 @@ impl Writer {
     }
 
     /// Tells the index what has been written.
-    fn tell(&mut self, stream: Stream, len: usize, ends_line: bool) {
-        let Some(segment) = self.segment.as_mut().filter(|_| len > 0) else { return };
-        let continues = std::mem::replace(&mut self.within_line[stream as usize], !ends_line);
+    fn tell(&mut self, stream: Stream, written: &[u8]) {
+        let (Some(segment), Some(last)) = (&mut self.segment, written.last()) else { return };
+        let continues = std::mem::replace(&mut self.within_line[stream as usize], *last != b'\n');
         let (offset, at, run) = (segment.len, Timestamp::now(), self.run);
-        segment.len += len as u64;
+        segment.len += written.len() as u64;
         let Some(index) = &mut segment.index else { return };
-        let len = u32::try_from(len).expect("a batch is smaller than 4 GiB");
+        let len = u32::try_from(written.len()).expect("a batch is smaller than 4 GiB");
         if let Err(error) = index.add(Record { offset, len, at, run, stream, continues }) {
             tracing::debug!(path = %self.store.index_path().display(), %error, "a record of the log's index is lost");
         }
