@@ -4,11 +4,14 @@
 //! driver holds the other end, [`Backend`]. Nothing here decides anything.
 
 mod cutter;
+mod emulator;
 mod journal;
 mod logs;
 pub(crate) mod metrics;
+mod picture;
 #[cfg(test)]
 pub(crate) mod sample;
+mod screens;
 mod usage;
 
 use std::sync::Arc;
@@ -20,6 +23,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(crate) use cutter::Cutter;
 pub use journal::{EventRecord, Journal};
 pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
+pub use picture::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize};
+pub use screens::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};
 pub use usage::{Look, Lookers};
 
 use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
@@ -37,6 +42,7 @@ pub struct KernelHandle {
     channels: watch::Sender<Vec<ChannelSnapshot>>,
     journal: Journal,
     logs: LogHub,
+    screens: ScreenHub,
     lookers: Lookers,
 }
 
@@ -75,6 +81,12 @@ impl KernelHandle {
     #[must_use]
     pub fn logs(&self) -> &LogHub {
         &self.logs
+    }
+
+    /// The terminals of the tasks that have one: what they show, and a way to type into them.
+    #[must_use]
+    pub fn screens(&self) -> &ScreenHub {
+        &self.screens
     }
 
     /// Says that somebody looks: cpu and memory are sampled while the result lives.
@@ -135,6 +147,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         channels,
         journal: journal.clone(),
         logs,
+        screens: ScreenHub::default(),
         lookers: lookers.clone(),
     };
     let backend = Backend { snapshot: snapshot_tx, requests: requests_rx, channels: channels_rx, journal, lookers };

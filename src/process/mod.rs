@@ -15,6 +15,7 @@ mod log_file;
 mod output;
 #[cfg(target_os = "linux")]
 mod proc;
+mod pty;
 mod ready;
 mod spawn;
 mod start_failure;
@@ -27,18 +28,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Check, Command, Signal, TaskConfig};
-use crate::kernel::LogTail;
+use crate::kernel::{LogTail, TaskScreen};
 use crate::supervisor::RunContext;
 use crate::supervisor::core::{Event, ExitReason};
 use group::Group;
 use log_file::LogFile;
 use output::Output;
+use pty::Pty;
 use spawn::Spawned;
 pub(crate) use usage::Sampler;
 
@@ -53,21 +56,25 @@ pub(crate) struct ProcessTask {
     config: TaskConfig,
     log: PathBuf,
     tail: LogTail,
+    /// Its terminal, if it has one.
+    screen: Option<TaskScreen>,
 }
 
 /// What a run has when it has started.
 struct Started {
     group: Group,
     output: Output,
+    pty: Option<Pty>,
     /// Resolves with the line that says it is ready, if that is how it is known.
     ready_line: Option<oneshot::Receiver<String>>,
 }
 
 impl ProcessTask {
-    /// A task whose output goes to `NAME.log` in `log_dir`, and to `tail`.
-    pub(crate) fn new(config: TaskConfig, log_dir: &Path, tail: LogTail) -> Self {
+    /// A task whose output goes to `NAME.log` in `log_dir`, to `tail`, and to `screen` if it has a
+    /// terminal.
+    pub(crate) fn new(config: TaskConfig, log_dir: &Path, tail: LogTail, screen: Option<TaskScreen>) -> Self {
         let log = log_dir.join(format!("{}.log", config.name));
-        Self { config, log, tail }
+        Self { config, log, tail, screen }
     }
 
     /// One life of the task, from its start until nothing of its process group is alive and its output is read.
@@ -99,22 +106,36 @@ impl ProcessTask {
     fn start_blocking(&self, run: u64) -> Result<Started, String> {
         let Spawned { group, outputs } = spawn::spawn(&self.config)?;
         let file = LogFile::new(self.log.clone());
+        let pty = match (&self.screen, outputs.first()) {
+            (Some(screen), Some((_, ours))) => Some(Pty::new(ours, screen.clone())),
+            _ => None,
+        };
+        let pty =
+            pty.transpose().map_err(|error| format!("cannot use its terminal: {}", start_failure::cause(&error)))?;
         let mut output = Output::new(run, outputs, file, self.tail.clone())
             .map_err(|error| format!("cannot read the output: {}", start_failure::cause(&error)))?;
+        if let Some(screen) = &self.screen {
+            output.show_on(screen.clone());
+        }
         let ready_line = match self.config.ready.as_ref().map(|ready| &ready.check) {
             Some(Check::Log(pattern)) => Some(output.search(pattern.clone())),
             Some(Check::Tcp(_) | Check::Http(_) | Check::Exec(_)) | None => None,
         };
-        Ok(Started { group, output, ready_line })
+        Ok(Started { group, output, pty, ready_line })
     }
 
-    async fn live(&self, Started { group, output, ready_line }: Started, context: &RunContext) -> ExitReason {
+    async fn live(&self, Started { group, output, pty, ready_line }: Started, context: &RunContext) -> ExitReason {
         let over = CancellationToken::new();
-        let (reason, (), (), (), ()) = tokio::join!(
+        let captured = async {
+            output.capture(over.clone()).await;
+            self.screen.iter().for_each(TaskScreen::end);
+        };
+        let (reason, (), (), (), (), ()) = tokio::join!(
             until_gone(&group, context, &over),
             self.ask_to_stop(&group, context, &over),
             kill_when_told(&group, context, &over),
-            output.capture(over.clone()),
+            captured,
+            async { OptionFuture::from(pty.map(Pty::serve)).await.unwrap_or_default() },
             self.report(group.pid(), ready_line, context, &over),
         );
         reason

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::log_file::{LogFile, Loss};
 use super::start_failure::cause;
 use super::sys;
-use crate::kernel::{Cutter, LogLine, LogTail, Stream};
+use crate::kernel::{Cutter, LogLine, LogTail, Stream, TaskScreen};
 
 /// Read from one stream before it is written on. Not less than any pipe or terminal can hold, so that one batch of
 /// each stream takes in all that was written before it began.
@@ -49,6 +49,8 @@ struct Sink {
     run: u64,
     file: LogFile,
     tail: LogTail,
+    /// The terminal that it was written to, if it was one.
+    screen: Option<TaskScreen>,
     /// Bytes lost since the file could last be written.
     losing: u64,
     search: Option<Search>,
@@ -85,7 +87,12 @@ impl Output {
             Ok(Source { fd: sys::watch(fd)?, stream })
         };
         let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
-        Ok(Self { sources, sink: Sink { run, file, tail, losing: 0, search: None } })
+        Ok(Self { sources, sink: Sink { run, file, tail, screen: None, losing: 0, search: None } })
+    }
+
+    /// Shows what is captured on a terminal's screen, too.
+    pub(super) fn show_on(&mut self, screen: TaskScreen) {
+        self.sink.screen = Some(screen);
     }
 
     /// Resolves with the first line that matches, without its escape sequences. Never, if there is none.
@@ -175,6 +182,9 @@ impl Sink {
             Err(loss) => self.lost(&loss),
         }
         self.tail.write(self.run, stream, bytes);
+        if let Some(screen) = &self.screen {
+            screen.write(bytes);
+        }
         for chunk in bytes.chunks(SEARCHED_BYTES) {
             self.search_in(|cutters| cutters[stream as usize].feed(chunk, Timestamp::now()));
         }

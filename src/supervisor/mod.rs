@@ -193,7 +193,8 @@ impl TaskSupervisor {
         };
         let after = config.after.clone();
         let tail = self.kernel.logs().tail(&config.name);
-        let task = Arc::new(ProcessTask::new(config, log_dir, tail));
+        let screen = config.tty.then(|| self.kernel.screens().add(&config.name));
+        let task = Arc::new(ProcessTask::new(config, log_dir, tail, screen));
         self.track(plan, after, move |context| Arc::clone(&task).run(context));
     }
 

@@ -4,6 +4,7 @@ mod life;
 mod output;
 mod readiness;
 mod start;
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ProcessTask;
 use crate::config::{Command, OnExhausted, Policy, ReadyConfig, RestartConfig, Signal, StopConfig, TaskConfig};
-use crate::kernel::LogTail;
+use crate::kernel::{LogTail, TaskScreen};
 use crate::supervisor::core::{Event, ExitReason, RunId, TaskId};
 use crate::supervisor::{EVENTS_QUEUED, RunContext};
 
@@ -39,6 +40,7 @@ struct Life {
     kill: CancellationToken,
     events: mpsc::Receiver<Event>,
     tail: LogTail,
+    screen: Option<TaskScreen>,
     log: PathBuf,
     scratch: TempDir,
 }
@@ -119,8 +121,9 @@ impl Task {
         };
         let (stop, kill) = (context.stop.clone(), context.kill.clone());
         let (tail, log) = (LogTail::default(), log_dir.join("it.log"));
-        let task = Arc::new(ProcessTask::new(self.config, &log_dir, tail.clone()));
-        Life { run: tokio::spawn(task.run(context)), stop, kill, events, tail, log, scratch: self.scratch }
+        let screen = self.config.tty.then(TaskScreen::default);
+        let task = Arc::new(ProcessTask::new(self.config, &log_dir, tail.clone(), screen.clone()));
+        Life { run: tokio::spawn(task.run(context)), stop, kill, events, tail, screen, log, scratch: self.scratch }
     }
 }
 
@@ -134,6 +137,23 @@ impl Life {
             }
         };
         timeout(PATIENCE, said).await.unwrap_or_else(|_| panic!("`{line}` was not said, but {:?}", texts(&self.tail)));
+    }
+
+    /// The terminal of a task that has one.
+    fn screen(&self) -> &TaskScreen {
+        self.screen.as_ref().expect("a task with a terminal")
+    }
+
+    /// Waits until the screen holds `text`.
+    async fn shows(&self, text: &str) {
+        let mut changes = self.screen().watch();
+        let shown = async {
+            while !self.screen().picture().text().contains(text) {
+                changes.changed().await.unwrap();
+            }
+        };
+        let picture = || self.screen().picture().text();
+        timeout(PATIENCE, shown).await.unwrap_or_else(|_| panic!("`{text}` was not shown, but {}", picture()));
     }
 
     async fn next_event(&mut self) -> Event {
