@@ -7,6 +7,7 @@ mod cutter;
 mod emulator;
 mod journal;
 mod logs;
+mod merged;
 pub(crate) mod metrics;
 mod picture;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(crate) use cutter::Cutter;
 pub use journal::{EventRecord, Journal};
 pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
+pub use merged::{MERGED_LINES, MergedTail};
 pub use picture::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize};
 pub use screens::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};
 pub use usage::{Look, Lookers};
