@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::start_failure::cause;
 use super::sys;
 use crate::kernel::logs::{Cutter, Loss, Store, Writer, Written, without_escapes};
-use crate::kernel::{LogLine, LogTail, Stream};
+use crate::kernel::{LogLine, LogTail, Stream, TaskScreen};
 
 /// Moved from one stream before the other has its turn. Not less than any pipe or terminal can hold, so that one
 /// batch of each stream takes in all that was written before it began.
@@ -68,6 +68,8 @@ struct Sink {
     run: u64,
     log: Writer,
     tail: LogTail,
+    /// The terminal that it was written to, if it was one.
+    screen: Option<TaskScreen>,
     /// Bytes lost since the file could last be written.
     losing: u64,
     search: Option<Search>,
@@ -107,7 +109,12 @@ impl Output {
         };
         let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
         let log = Writer::new(store, run);
-        Ok(Self { sources, sink: Sink { run, log, tail, losing: 0, search: None } })
+        Ok(Self { sources, sink: Sink { run, log, tail, screen: None, losing: 0, search: None } })
+    }
+
+    /// Shows what is captured on a terminal's screen, too.
+    pub(super) fn show_on(&mut self, screen: TaskScreen) {
+        self.sink.screen = Some(screen);
     }
 
     /// Resolves with the first line that matches, without its escape sequences. Never, if there is none.
@@ -287,6 +294,9 @@ impl Sink {
                 self.lost(&loss);
                 self.tail.write(self.run, stream, bytes);
             }
+        }
+        if let Some(screen) = &self.screen {
+            screen.write(bytes);
         }
         for chunk in bytes.chunks(SEARCHED_BYTES) {
             self.search_in(|cutters| cutters[stream as usize].feed(chunk, Timestamp::now()));
