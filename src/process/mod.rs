@@ -96,7 +96,12 @@ impl ProcessTask {
     pub(crate) async fn run(self: Arc<Self>, context: RunContext) -> ExitReason {
         match self.start(&context).await {
             Ok(started) => self.live(started, &context).await,
-            Err(message) => ExitReason::StartFailed { message },
+            Err(message) => {
+                if self.warden.is_lost() {
+                    until_told(&context).await;
+                }
+                ExitReason::StartFailed { message }
+            }
         }
     }
 
@@ -220,8 +225,7 @@ async fn until_ending(doing: impl Future<Output = ()>, context: &RunContext, ove
 /// Follows the tree to its end, then cancels `over`.
 async fn until_gone(child: &Child, context: &RunContext, over: &CancellationToken) -> ExitReason {
     let Some(exit) = child.exited().await else {
-        // Without a warden everything ends, and it is the warden that must be named for it: this run waits to be told.
-        context.stop.cancelled().await;
+        until_told(context).await;
         over.cancel();
         return ExitReason::Error { message: "its end is not known: the warden is gone".to_owned() };
     };
@@ -243,6 +247,14 @@ async fn until_gone(child: &Child, context: &RunContext, over: &CancellationToke
     }
     over.cancel();
     exit_reason(exit)
+}
+
+/// Without a warden everything ends, and it is the warden that must be named for it: a run waits to be told.
+async fn until_told(context: &RunContext) {
+    tokio::select! {
+        () = context.stop.cancelled() => {}
+        () = context.kill.cancelled() => {}
+    }
 }
 
 async fn kill_when_told(child: &Child, context: &RunContext, over: &CancellationToken) {

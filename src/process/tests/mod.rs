@@ -40,11 +40,16 @@ fn the_warden() {
     }
 }
 
-/// A warden of this test's own, which ends with the test, or when the token is cancelled.
-fn start_warden() -> (Warden, CancellationToken) {
+/// Runs this test binary as a warden.
+pub(super) fn warden_command() -> std::process::Command {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "process::tests::the_warden", "--test-threads=1"]).env(IS_WARDEN, "1");
-    let (warden, keeper) = Warden::start_with(command, false).expect("a warden");
+    command
+}
+
+/// A warden of this test's own, which ends with the test, or when the token is cancelled.
+fn start_warden() -> (Warden, CancellationToken) {
+    let (warden, keeper) = Warden::start_with(warden_command(), false).expect("a warden");
     let (context, _) = context();
     let end = context.stop.clone();
     tokio::spawn(keeper.run(context));
