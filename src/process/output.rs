@@ -2,7 +2,7 @@
 //!
 //! The runtime only waits until there is something to read; reading and writing are done on a blocking thread, in
 //! turns of bounded length. The runtime, which would be woken by every write of a flood, does not wait for one while it
-//! lasts. A slow disk holds up the task that writes to it and nobody else, an idle task holds no buffer, and memory is
+//! lasts. A slow disk holds up the tasks that flood it and nobody else, an idle task holds no buffer, and memory is
 //! bounded by one buffer per busy task.
 
 use std::io;
