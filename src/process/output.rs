@@ -2,11 +2,14 @@
 //!
 //! The runtime only waits until there is something to read; reading and writing are done on a blocking thread, in
 //! turns of bounded length. The runtime, which would be woken by every write of a flood, does not wait for one while it
-//! lasts. A slow disk holds up the task that writes to it and nobody else, an idle task holds no buffer, and memory is
+//! lasts. A slow disk holds up the tasks that flood it and nobody else, an idle task holds no buffer, and memory is
 //! bounded by one buffer per busy task.
 
 use std::io;
+use std::num::NonZero;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use jiff::Timestamp;
@@ -15,7 +18,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -130,8 +133,10 @@ impl Output {
     pub(super) async fn capture(mut self, over: CancellationToken) {
         while !self.sources.is_empty() {
             let last = over.run_until_cancelled(self.readable()).await.is_none();
+            let permit = if self.is_flooded() && !last { Some(Floods::turn().await) } else { None };
             let over = over.clone();
             let turn = spawn_blocking(move || {
+                let _permit = permit;
                 if last {
                     self.last_turn();
                 } else {
@@ -177,8 +182,7 @@ impl Output {
                     Rest::Ended => {}
                 }
             }
-            let is_flooded = self.sources.iter().any(Source::is_flooding);
-            let goes_on = more || (is_flooded && self.wait_for_more());
+            let goes_on = more || (self.is_flooded() && !Floods::wait() && self.wait_for_more());
             if !goes_on || over.is_cancelled() {
                 break;
             }
@@ -195,6 +199,10 @@ impl Output {
         }
     }
 
+    fn is_flooded(&self) -> bool {
+        self.sources.iter().any(Source::is_flooding)
+    }
+
     /// Waits whether a flood goes on. If it does not, the runtime watches again.
     fn wait_for_more(&mut self) -> bool {
         let end = |source| PollFd::from_borrowed_fd(Source::fd(source), PollFlags::IN);
@@ -204,6 +212,32 @@ impl Output {
             self.sources = std::mem::take(&mut self.sources).into_iter().map(Source::watched).collect();
         }
         goes_on
+    }
+}
+
+/// The floods of all tasks: as many as there are cores have their turn at a time. More threads than that would mostly
+/// sleep, and the scheduler tends to wake them all on one core.
+struct Floods {
+    turns: Semaphore,
+    waiting: AtomicUsize,
+}
+
+static FLOODS: LazyLock<Floods> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Floods { turns: Semaphore::new(cores), waiting: AtomicUsize::new(0) }
+});
+
+impl Floods {
+    async fn turn() -> SemaphorePermit<'static> {
+        FLOODS.waiting.fetch_add(1, Ordering::Relaxed);
+        let turn = FLOODS.turns.acquire().await;
+        FLOODS.waiting.fetch_sub(1, Ordering::Relaxed);
+        turn.expect("it is never closed")
+    }
+
+    /// Whether others wait for a turn.
+    fn wait() -> bool {
+        FLOODS.waiting.load(Ordering::Relaxed) > 0
     }
 }
 
