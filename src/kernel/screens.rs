@@ -13,7 +13,7 @@ use super::emulator::Emulator;
 use super::picture::{Picture, ScreenSize};
 
 /// Bytes of output that may wait to be shown; of more, the oldest are skipped.
-const BACKLOG_BYTES: usize = 1024 * 1024;
+const BACKLOG_BYTES: usize = 256 * 1024;
 /// Bytes that are shown in one go: about a millisecond.
 const SHOWN_BYTES: usize = 32 * 1024;
 /// Bytes that may wait until the task reads its terminal. More than that are refused.

@@ -28,11 +28,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::OptionFuture;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Check, Command, Signal, TaskConfig};
 use crate::kernel::{LogTail, TaskScreen};
@@ -135,7 +135,7 @@ impl ProcessTask {
             self.ask_to_stop(&group, context, &over),
             kill_when_told(&group, context, &over),
             captured,
-            async { OptionFuture::from(pty.map(Pty::serve)).await.unwrap_or_default() },
+            shown(pty),
             self.report(group.pid(), ready_line, context, &over),
         );
         reason
@@ -189,6 +189,14 @@ impl ProcessTask {
             () = context.kill.cancelled() => {}
             () = over.cancelled() => {}
         }
+    }
+}
+
+/// Serves the run's terminal, if it has one, beside the capture: showing takes time of its own.
+async fn shown(pty: Option<Pty>) {
+    if let Some(pty) = pty {
+        // A panic there takes the picture away, not the run.
+        let _ = AbortOnDropHandle::new(tokio::spawn(pty.serve())).await;
     }
 }
 
