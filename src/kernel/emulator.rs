@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use vt100::{Callbacks, Parser, Screen};
 
+use super::charset::Charsets;
 use super::picture::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize};
 
 /// The scrollback is the task's log: it is on disk, can be searched, and outlives the run.
@@ -20,6 +21,7 @@ const SECONDARY_ATTRIBUTES: &str = "\x1b[>1;0;0c";
 /// The state of one terminal.
 pub(super) struct Emulator {
     parser: Parser<Answers>,
+    charsets: Charsets,
     size: ScreenSize,
 }
 
@@ -27,12 +29,14 @@ impl Emulator {
     /// An empty screen.
     pub(super) fn new(size: ScreenSize) -> Self {
         let (rows, columns) = dimensions(size);
-        Self { parser: Parser::new_with_callbacks(rows, columns, SCROLLBACK, Answers::default()), size }
+        let parser = Parser::new_with_callbacks(rows, columns, SCROLLBACK, Answers::default());
+        Self { parser, charsets: Charsets::default(), size }
     }
 
     /// Shows what was written, and returns what the task is to be told: where its cursor is, what terminal this is.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.contained(|parser| parser.process(bytes));
+        let bytes = self.charsets.translate(bytes);
+        self.contained(|parser| parser.process(&bytes));
         std::mem::take(&mut self.parser.callbacks_mut().0)
     }
 
@@ -191,6 +195,13 @@ mod tests {
         assert_eq!(picture.modes, KeyModes { application_cursor: true, bracketed_paste: true });
         emulator.feed(b"\x1b[?25l");
         assert_eq!(emulator.picture().cursor, None);
+    }
+
+    #[test]
+    fn frames_of_programs_without_unicode_are_drawn() {
+        let mut emulator = emulator();
+        emulator.feed(b"\x1b(0lqqk\r\nx\x1b(Bab\x1b(0x\x1b(B");
+        assert_eq!(emulator.picture().text(), "┌──┐\n│ab│\n");
     }
 
     #[test]

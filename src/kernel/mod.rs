@@ -3,6 +3,7 @@
 //! One way out (the snapshot, of which the latest wins, and the timeline) and one way in (requests). The
 //! driver holds the other end, `Backend`. Nothing here decides anything.
 
+mod charset;
 mod emulator;
 mod journal;
 pub mod logs;

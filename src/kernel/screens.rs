@@ -1,7 +1,7 @@
 //! The terminals of tasks that have one: what they show, how large they are, and what is typed into them.
 //!
 //! Three sides meet here and none waits for another: the capture hands over what the task wrote, the run's own
-//! [`pty`](crate::process) shows it and passes input on, and faces look and type. The task itself is held up by nobody:
+//! `pty` shows it and passes input on, and faces look and type. The task itself is held up by nobody:
 //! output that comes faster than it can be shown is skipped, input that it does not read is refused, both are counted.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -13,7 +13,7 @@ use super::emulator::Emulator;
 use super::picture::{Picture, ScreenSize};
 
 /// Bytes of output that may wait to be shown; of more, the oldest are skipped.
-const BACKLOG_BYTES: usize = 1024 * 1024;
+const BACKLOG_BYTES: usize = 256 * 1024;
 /// Bytes that are shown in one go: about a millisecond.
 const SHOWN_BYTES: usize = 32 * 1024;
 /// Bytes that may wait until the task reads its terminal. More than that are refused.

@@ -28,11 +28,11 @@ mod warden;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::OptionFuture;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Check, Command, Signal, TaskConfig};
 use crate::kernel::logs::Store;
@@ -157,7 +157,7 @@ impl ProcessTask {
             kill_when_told(&child, context, &over),
             tell_what_is_left(&child, context, &over),
             captured,
-            async { OptionFuture::from(pty.map(Pty::serve)).await.unwrap_or_default() },
+            shown(pty),
             self.report(child.pid(), ready_line, context, &over),
             self.watch_memory(child.pid(), context, &over),
         );
@@ -209,6 +209,14 @@ impl ProcessTask {
             }
         };
         until_ending(probing, context, over).await;
+    }
+}
+
+/// Serves the run's terminal, if it has one, beside the capture: showing takes time of its own.
+async fn shown(pty: Option<Pty>) {
+    if let Some(pty) = pty {
+        // A panic there takes the picture away, not the run.
+        let _ = AbortOnDropHandle::new(tokio::spawn(pty.serve())).await;
     }
 }
 

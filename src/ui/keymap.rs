@@ -245,7 +245,7 @@ pub(super) fn offer(action: Action, model: &Model, shown: &Shown<'_>) -> Option<
         Action::Filter => "filter",
         Action::Attach if shown.screen.is_none_or(|screen| !screen.is_live) => return None,
         Action::Attach => "attach",
-        Action::Leave => "leaves; all other keys go to the task",
+        Action::Leave => "leave the terminal",
         Action::Merge if model.merged => "one task",
         Action::Copy if model.selection.is_some() => "copy",
         Action::Events => "events",

@@ -18,7 +18,7 @@ use crate::supervisor::core::TaskKind;
 use crate::supervisor::core::{Snapshot, TaskSnapshot};
 
 /// The state of one dashboard.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Model {
     pub(super) theme: Theme,
     pub(super) area: Rect,
@@ -47,7 +47,7 @@ pub struct Model {
 }
 
 /// What lies over the main screen and takes the keys.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum Overlay {
     /// All keys; rows that are scrolled past.
     Help(usize),
@@ -73,7 +73,7 @@ pub(super) enum Question {
 }
 
 /// A pattern while it is typed.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Prompt {
     pub(super) purpose: Purpose,
     pub(super) line: Line,

@@ -200,8 +200,7 @@ fn log_text(model: &Model, selection: &Selection, shown: &Shown<'_>) -> String {
 
 /// What stands on the screen, without the blanks at the end of each row.
 fn drawn_text(model: &Model, selection: &Selection, shown: &Shown<'_>) -> String {
-    let plain = Model { selection: None, ..model.clone() };
-    let buffer = view::drawn(&plain, shown);
+    let buffer = view::drawn(model, shown);
     let screen = shown.screen.filter(|_| model.shows_screen(shown) && selection.area == log_area(model, shown));
     let is_wrapped = |y: u16| {
         let row = screen.and_then(|screen| screen.rows.get(usize::from(y - selection.area.y)));

@@ -4,19 +4,20 @@
 //! above all, never reaches this process.
 
 use std::env;
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use nix::sys::signal::{SigSet, Signal};
-use rustix::process::{Pid, WaitId, WaitIdOptions, getpgrp, kill_process_group, waitid};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use rustix::process::{Pid, Signal as ToSend, WaitId, WaitIdOptions, getpgrp, kill_process_group, waitid};
 use rustix::termios::tcsetpgrp;
 
 /// What is asked for an editor, in this order.
 const VARIABLES: [&str; 2] = ["VISUAL", "EDITOR"];
 /// What is tried without one: the first that is there.
-const FALLBACK: &str = "less -- \"$1\" 2>/dev/null || vi -- \"$1\"";
+const FALLBACK: &str = "less -R -- \"$1\" 2>/dev/null || vi -- \"$1\"";
 
 /// An editor that has the terminal.
 #[derive(Debug)]
@@ -32,21 +33,18 @@ impl Editor {
     /// It can't be started, or the terminal can't be given away.
     pub(super) fn start(file: &Path) -> io::Result<Self> {
         let chosen = VARIABLES.iter().filter_map(env::var_os).find(|value| !value.is_empty());
-        let mut script = chosen.map_or_else(
-            || FALLBACK.into(),
-            |editor| {
-                let mut script = editor;
-                script.push(" \"$1\"");
-                script
-            },
-        );
-        // The shell stays where there is more than one word to it; either way its group is what counts.
-        script.push("\n");
+        let with_file = |mut editor: OsString| {
+            editor.push(" \"$1\"");
+            editor
+        };
+        let script = chosen.map_or_else(|| FALLBACK.into(), with_file);
         let mut command = Command::new("sh");
         command.arg("-c").arg(script).arg("sh").arg(file).process_group(0);
-        let child = command.spawn()?;
-        let editor = Self { group: Pid::from_child(&child) };
-        give_terminal_to(editor.group)?;
+        let editor = Self { group: Pid::from_child(&command.spawn()?) };
+        if let Err(error) = give_terminal_to(editor.group) {
+            Self::end(editor.group);
+            return Err(error);
+        }
         editor.resume();
         Ok(editor)
     }
@@ -68,8 +66,8 @@ impl Editor {
 
     /// Ends it: somebody else needs the terminal.
     pub(super) fn end(group: Pid) {
-        let _ = kill_process_group(group, rustix::process::Signal::HUP);
-        let _ = kill_process_group(group, rustix::process::Signal::CONT);
+        let _ = kill_process_group(group, ToSend::HUP);
+        let _ = kill_process_group(group, ToSend::CONT);
     }
 
     /// The process group.
@@ -79,7 +77,7 @@ impl Editor {
 
     /// It may have asked for the terminal before it had it, and been stopped for that.
     fn resume(&self) {
-        let _ = kill_process_group(self.group, rustix::process::Signal::CONT);
+        let _ = kill_process_group(self.group, ToSend::CONT);
     }
 }
 
@@ -87,7 +85,7 @@ impl Editor {
 fn give_terminal_to(group: Pid) -> io::Result<()> {
     let mut output = SigSet::empty();
     output.add(Signal::SIGTTOU);
-    let before = output.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)?;
+    let before = output.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
     let given = tcsetpgrp(rustix::stdio::stdin(), group);
     before.thread_set_mask()?;
     Ok(given?)
