@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
-use super::state_dir::StateDir;
+use super::state_dir::{StateDir, StatePaths};
 use super::up::ViewArgs;
 use crate::config::{Config, Pretty};
 use crate::supervisor::{ShutdownOutcome, TaskSupervisor};
-use crate::surfaces::{Plain, SurfaceContext, Terminal, Web};
+use crate::surfaces::{Control, Plain, SurfaceContext, Terminal, Web};
 
 /// Sets the level of stead's own diagnostics, in the words of tracing's filters. `info` by default.
 const LOG_LEVEL: &str = "STEAD_LOG";
@@ -40,14 +40,16 @@ pub(super) fn launch(config: Config, view: &ViewArgs) -> anyhow::Result<ExitCode
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(async { supervisor(config, view).run().await });
+    let outcome = runtime.block_on(async { supervisor(config, view, &state.paths).run().await });
     // Not dropped: that would wait for a thread that is stuck.
     runtime.shutdown_background();
-    report(&outcome);
+    let words = last_words(&outcome);
+    state.keep_outcome(&words);
+    report(words);
     Ok(ExitCode::from(outcome.exit_code()))
 }
 
-fn supervisor(config: Config, view: &ViewArgs) -> TaskSupervisor {
+fn supervisor(config: Config, view: &ViewArgs, paths: &StatePaths) -> TaskSupervisor {
     let config = Arc::new(config);
     let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart).with_drain(config.drain);
     for task in &config.tasks {
@@ -66,8 +68,9 @@ fn supervisor(config: Config, view: &ViewArgs) -> TaskSupervisor {
             shutdown: CancellationToken::new(),
         }
     };
+    supervisor.track_surface(Control::new(&paths.socket), gateway.clone(), context.clone());
     if config.web.enabled {
-        supervisor.track_surface(Web::new(config.web.clone()), gateway.clone(), context.clone());
+        supervisor.track_surface(Web::new(config.web.clone(), &paths.token), gateway.clone(), context.clone());
     }
     if view.headless {
         supervisor.track_surface(Plain::events_only(), gateway, context);
@@ -99,9 +102,8 @@ fn diagnostics(state: &StateDir) -> anyhow::Result<WorkerGuard> {
     Ok(guard)
 }
 
-/// What stays on the normal screen: what had to be killed, what is left, and last how it ended. A terminal
-/// that is gone loses it, and one that is stalled does not hold the end.
-fn report(outcome: &ShutdownOutcome) {
+/// What had to be killed, what is left, and last how it ended.
+fn last_words(outcome: &ShutdownOutcome) -> String {
     let mut text = String::new();
     for killed in &outcome.killed {
         text += &format!("stead: {} did not stop and was killed after {}\n", killed.name, Pretty(killed.held));
@@ -109,7 +111,11 @@ fn report(outcome: &ShutdownOutcome) {
     for name in &outcome.abandoned {
         text += &format!("stead: {name} was still there when time was up\n");
     }
-    text += &format!("stead: {outcome}\n");
+    text + &format!("stead: {outcome}\n")
+}
+
+/// What stays on the normal screen. A terminal that is gone loses it, and one that is stalled does not hold the end.
+fn report(text: String) {
     let (written, done) = channel();
     std::thread::spawn(move || {
         let _ = io::stderr().write_all(text.as_bytes());

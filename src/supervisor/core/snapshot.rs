@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::event::Origin;
 use super::exit::ExitReason;
@@ -245,7 +245,7 @@ impl PhaseSnapshot {
 }
 
 /// What follows once a run that is asked to end has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AfterStop {
     /// It stays down.
@@ -272,7 +272,8 @@ pub struct Blocker {
 pub struct LastExit {
     /// The number of the run.
     pub run: u64,
-    /// How it ended.
+    /// How it ended; serialized with its words as `text`.
+    #[serde(serialize_with = "with_text")]
     pub reason: ExitReason,
     /// Whether that was a success by the task's own codes, or asked for.
     pub expected: bool,
@@ -281,6 +282,16 @@ pub struct LastExit {
     /// How long it had lasted, in milliseconds.
     #[serde(rename = "ran_for_ms", serialize_with = "serialize_millis")]
     pub ran_for: Duration,
+}
+
+fn with_text<S: Serializer>(reason: &ExitReason, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        #[serde(flatten)]
+        reason: &'a ExitReason,
+        text: String,
+    }
+    Told { reason, text: reason.to_string() }.serialize(serializer)
 }
 
 /// The last try of a readiness probe.

@@ -1,5 +1,6 @@
 //! The real binary, with real processes, from outside.
 
+mod control;
 mod plain;
 mod shutdown;
 mod state_dir;
@@ -51,20 +52,24 @@ impl Project {
         command
     }
 
+    /// Runs a subcommand to its end.
+    pub(super) fn client(&self, arguments: &[&str]) -> Told {
+        Told::by(self.command().args(arguments))
+    }
+
     /// Starts `stead up` with plain output.
     pub(super) fn up(&self) -> Stead {
         self.up_with(&["up", "--plain"])
     }
 
     pub(super) fn up_with(&self, arguments: &[&str]) -> Stead {
-        let mut child = self
-            .command()
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary");
+        self.up_by(self.command().args(arguments))
+    }
+
+    /// Starts it by a command that becomes it.
+    pub(super) fn up_by(&self, command: &mut Command) -> Stead {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
         let (said, lines) = channel();
         let stdout = child.stdout.take().expect("a pipe");
         let reader = thread::spawn(move || {
@@ -81,6 +86,23 @@ impl Project {
             text
         });
         Stead { child, lines, seen: Vec::new(), taken: BTreeSet::new(), reader: Some(reader), report: Some(report) }
+    }
+}
+
+/// What a subcommand that ends by itself has said.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+impl Told {
+    /// Runs it without input.
+    pub(super) fn by(command: &mut Command) -> Self {
+        let output = command.stdin(Stdio::null()).output().expect("the binary");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 }
 
