@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    stead::cli::run(std::env::args_os())
+    stead::process::serve_if_called().unwrap_or_else(|| stead::cli::run(std::env::args_os()))
 }

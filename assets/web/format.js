@@ -57,7 +57,9 @@ export function next(task, now) {
     }
     case "stopping": {
       const then = { stay: "", restart: ", then restarts", retry: ", then retries" }[task.then];
-      return { text: (task.killed ? "killed, not gone yet" : `killed in ${left(task.kill_at - now)}`) + then };
+      const what = task.left.map((process) => `${process.name} (${process.pid})`).join(", ");
+      const end = task.killed ? "killed, not gone yet" : `killed in ${left(task.kill_at - now)}`;
+      return { text: end + then + (what && `: ${what}`) };
     }
     case "failed":
       return { text: task.reason, tone: "bad" };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::config::{Condition, Pretty};
-use crate::supervisor::core::AfterStop;
+use crate::supervisor::core::{AfterStop, Straggler};
 
 /// `/api/v1/snapshot`. Times are milliseconds on the supervisor's clock.
 #[derive(Debug, Deserialize)]
@@ -61,6 +61,9 @@ pub(super) enum Phase {
         kill_at: u64,
         killed: bool,
         then: AfterStop,
+        /// The processes that hold it up.
+        #[serde(default)]
+        left: Vec<Straggler>,
     },
     Backoff {
         attempt: u32,
@@ -137,14 +140,18 @@ impl Task {
             Phase::Ready { .. } => {
                 self.budget_back_at.map(|at| format!("budget back in {}", left(now, at))).unwrap_or_default()
             }
-            Phase::Stopping { killed: true, .. } => "killed, not gone yet".to_owned(),
-            Phase::Stopping { kill_at, then, .. } => {
+            Phase::Stopping { kill_at, killed, then, left: stragglers } => {
+                let end = match killed {
+                    true => "killed, not gone yet".to_owned(),
+                    false => format!("killed in {}", left(now, *kill_at)),
+                };
                 let then = match then {
                     AfterStop::Stay => "",
                     AfterStop::Restart => ", then restarts",
                     AfterStop::Retry => ", then retries",
                 };
-                format!("killed in {}{then}", left(now, *kill_at))
+                let gap = if stragglers.is_empty() { "" } else { ": " };
+                format!("{end}{then}{gap}{}", Straggler::list(stragglers))
             }
             Phase::Backoff { attempt, retry_at } => format!("retry {attempt} in {}", left(now, *retry_at)),
             Phase::Failed { reason } => reason.clone(),
@@ -207,11 +214,12 @@ mod tests {
             since: at(0),
             kill_at: at(4_000),
             killed,
+            left: if killed { vec![Straggler { pid: 7, name: "sleep".into() }] } else { Vec::new() },
             then: AfterStop::Restart,
             pid: None,
         };
         assert_eq!(next(stopping(false)), "killed in 3s, then restarts");
-        assert_eq!(next(stopping(true)), "killed, not gone yet");
+        assert_eq!(next(stopping(true)), "killed, not gone yet, then restarts: sleep (7)");
         let failed = PhaseSnapshot::Failed { reason: "5 retries spent: code 1".into(), dependency: None };
         assert_eq!(next(failed), "5 retries spent: code 1");
         assert_eq!(next(PhaseSnapshot::Stopped), "");
@@ -222,8 +230,9 @@ mod tests {
     fn an_exit_comes_with_its_words() {
         let mut task = process("api", PhaseSnapshot::Done);
         let reason = ExitReason::StartTimeout { limit: Duration::from_secs(30) };
+        let ran_for = Duration::default();
         task.last_exit =
-            Some(core::LastExit { run: 1, reason, expected: false, at: at(5), ran_for: Duration::default() });
+            Some(core::LastExit { run: 1, reason, expected: false, at: at(5), ran_for, peak_memory: None });
         assert_eq!(read(&task).last_exit.unwrap().reason.text, "start took longer than 30s");
     }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
@@ -14,6 +15,8 @@ use tracing_subscriber::EnvFilter;
 use super::state_dir::{StateDir, StatePaths};
 use super::up::ViewArgs;
 use crate::config::{Config, Pretty};
+use crate::process::{Keeper, Warden};
+use crate::supervisor::core::Straggler;
 use crate::supervisor::{ShutdownOutcome, TaskSupervisor};
 use crate::surfaces::{Control, Plain, SurfaceContext, Terminal, Web};
 
@@ -33,6 +36,9 @@ const LEAST_THREADS: usize = 2;
 /// When nothing could be started: another supervisor holds the directory, or it can't be written.
 pub(super) fn launch(config: Config, view: &ViewArgs) -> anyhow::Result<ExitCode> {
     let state = StateDir::claim(&config.root)?;
+    // Before the first thread: a fork takes only one along.
+    let warden = Warden::start().context("cannot start the warden, which is to start the tasks")?;
+    raise_open_files();
     let _diagnostics = diagnostics(&state)?;
     let threads = std::thread::available_parallelism().map_or(LEAST_THREADS, |cores| cores.get().max(LEAST_THREADS));
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -40,21 +46,40 @@ pub(super) fn launch(config: Config, view: &ViewArgs) -> anyhow::Result<ExitCode
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(async { supervisor(config, view, &state.paths).run().await });
+    let outcome = runtime.block_on(async { anyhow::Ok(supervisor(config, view, &state.paths, warden)?.run().await) });
     // Not dropped: that would wait for a thread that is stuck.
     runtime.shutdown_background();
+    let outcome = outcome?;
     let words = last_words(&outcome);
     state.keep_outcome(&words);
     report(words);
     Ok(ExitCode::from(outcome.exit_code()))
 }
 
-fn supervisor(config: Config, view: &ViewArgs, paths: &StatePaths) -> TaskSupervisor {
-    let config = Arc::new(config);
-    let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart).with_drain(config.drain);
-    for task in &config.tasks {
-        supervisor.track_process(task.clone(), &config.logs.dir);
+/// Lets the supervisor open as many files as it may: every task takes a few. The tasks keep the limit that stead was
+/// started with.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
+}
+
+fn supervisor(
+    config: Config,
+    view: &ViewArgs,
+    paths: &StatePaths,
+    (warden, keeper): (Warden, Keeper),
+) -> anyhow::Result<TaskSupervisor> {
+    let config = Arc::new(config);
+    let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart)
+        .with_drain(config.drain)
+        .with_post_mortems(&paths.post_mortems);
+    for task in &config.tasks {
+        let tracked = supervisor.track_process(task.clone(), &config.logs, &warden);
+        tracked.map_err(|why| anyhow!("task {}: {why}; nothing was started", task.name))?;
+    }
+    supervisor.track_warden(keeper);
     let gateway = supervisor.track_gateway();
     let kernel = supervisor.kernel();
     let web_dist = Default::default();
@@ -79,7 +104,7 @@ fn supervisor(config: Config, view: &ViewArgs, paths: &StatePaths) -> TaskSuperv
     } else {
         supervisor.track_surface(Terminal::new(!view.no_mouse), gateway, context);
     }
-    supervisor
+    Ok(supervisor)
 }
 
 /// Whether a dashboard can be drawn here and keys can be read.
@@ -106,7 +131,11 @@ fn diagnostics(state: &StateDir) -> anyhow::Result<WorkerGuard> {
 fn last_words(outcome: &ShutdownOutcome) -> String {
     let mut text = String::new();
     for killed in &outcome.killed {
-        text += &format!("stead: {} did not stop and was killed after {}\n", killed.name, Pretty(killed.held));
+        let left = match killed.left.as_slice() {
+            [] => String::new(),
+            left => format!(" (left: {})", Straggler::list(left)),
+        };
+        text += &format!("stead: {} did not stop and was killed after {}{left}\n", killed.name, Pretty(killed.held));
     }
     for name in &outcome.abandoned {
         text += &format!("stead: {name} was still there when time was up\n");

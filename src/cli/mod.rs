@@ -12,11 +12,13 @@ mod down;
 mod events;
 mod init;
 mod launch;
+mod logs;
 mod schema;
 mod state_dir;
 mod status;
 mod up;
 mod wait;
+mod why;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -43,6 +45,8 @@ Examples:
   stead up --plain | cat    one line per event and per line of output
   stead status              how everything stands, asked from another terminal
   stead restart api && stead wait api --timeout 1m
+  stead logs -f api         what api writes, as it does
+  stead logs --grep 'err|warn' --since 10m
   stead init && stead check write a first stead.toml, and see whether it is right
 
 Exit codes:
@@ -87,6 +91,10 @@ enum Command {
     Events(events::EventsArgs),
     /// Stop everything in good order, and wait for the end
     Down,
+    /// Print what the tasks wrote, now or earlier, merged in the order of time
+    Logs(logs::LogsArgs),
+    /// Say why a task failed last
+    Why(why::WhyArgs),
     /// Say whether the configuration is right, and start nothing
     Check,
     /// Print the JSON Schema of stead.toml, for editors
@@ -150,6 +158,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Wait(args)) => wait::run(&cli.file, &args),
         Some(Command::Events(args)) => events::run(&args),
         Some(Command::Down) => down::run(&cli.file),
+        Some(Command::Logs(args)) => logs::run(&args),
+        Some(Command::Why(args)) => why::run(&cli.file, &args),
         Some(Command::Check) => check::run(&cli.file),
         Some(Command::Schema) => schema::run(),
         Some(Command::Init) => init::run(&cli.file),

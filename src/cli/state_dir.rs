@@ -21,13 +21,21 @@ pub(super) struct StatePaths {
     pub(super) token: PathBuf,
     /// The last words of the supervisor that ran last.
     outcome: PathBuf,
+    /// What is kept of failed runs.
+    pub(super) post_mortems: PathBuf,
 }
 
 impl StatePaths {
     /// Those of the project at `root`.
     pub(super) fn of(root: &Path) -> Self {
         let at = |name| root.join(NAME).join(name);
-        Self { lock: at("lock"), socket: at("control.sock"), token: at("token"), outcome: at("outcome") }
+        Self {
+            lock: at("lock"),
+            socket: at("control.sock"),
+            token: at("token"),
+            outcome: at("outcome"),
+            post_mortems: at("post-mortems"),
+        }
     }
 
     /// Waits until no supervisor holds the directory.

@@ -7,9 +7,9 @@ use serde_json::{Value as Json, json};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::Command;
 use super::nearest::nearest;
 use super::report::Span;
+use super::{Account, Command};
 
 /// A value of the file with its place.
 pub(super) type Found<'a> = Spanned<DeValue<'a>>;
@@ -144,6 +144,30 @@ impl Kind for Whole {
     }
 }
 
+/// A whole number that may be below zero, both ends included.
+pub(super) struct Signed(pub(super) i32, pub(super) i32);
+
+impl Kind for Signed {
+    type Value = i32;
+
+    fn read(&self, found: &Found<'_>) -> Result<i32, Vec<Complaint>> {
+        let what = format!("a whole number from {} to {}", self.0, self.1);
+        let Some(digits) = found.get_ref().as_integer() else { return expected(found, &what) };
+        match i32::from_str_radix(digits.as_str(), digits.radix()) {
+            Ok(number) if (self.0..=self.1).contains(&number) => Ok(number),
+            _ => refuse(found, format!("expected {what}")),
+        }
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "type": "integer", "minimum": self.0, "maximum": self.1 })
+    }
+
+    fn show(&self, value: &i32) -> Json {
+        json!(value)
+    }
+}
+
 /// A share of something, from 0 to 1.
 pub(super) struct Share;
 
@@ -193,6 +217,28 @@ impl Kind for Size {
 
     fn show(&self, value: &u64) -> Json {
         json!(format!("{:.0}", bytesize::ByteSize(*value).display().iec()))
+    }
+}
+
+/// A user or a group, by name or number; not looked up.
+pub(super) struct AccountName;
+
+impl Kind for AccountName {
+    type Value = Account;
+
+    fn read(&self, found: &Found<'_>) -> Result<Account, Vec<Complaint>> {
+        if found.get_ref().is_integer() {
+            // The last number means "unchanged" to the kernel.
+            return Whole(0, u32::MAX - 1).read(found).map(Account::Id);
+        }
+        match text(found, "a name or a number")? {
+            "" => refuse(found, "expected a name or a number, found nothing"),
+            name => Ok(Account::Name(name.to_owned())),
+        }
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "type": ["string", "integer"], "minimum": 0 })
     }
 }
 

@@ -65,6 +65,14 @@ pub(super) const SIGNAL: Parsed<Signal> = Parsed {
     examples: &["SIGTERM", "SIGINT", "SIGQUIT"],
 };
 
+/// File mode bits, in octal.
+pub(super) const UMASK: Parsed<u32> = Parsed {
+    what: "bits in octal like \"027\"",
+    parse: parse_umask,
+    show: |bits| format!("{bits:03o}"),
+    examples: &["022", "027", "077"],
+};
+
 /// What a TCP connection is tried to.
 pub(super) const TCP: Parsed<String> =
     Parsed { what: "a host and a port", parse: host_and_port, show: String::clone, examples: &["127.0.0.1:5432"] };
@@ -86,6 +94,11 @@ fn parse_period(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("expected more than nothing".to_owned()),
         duration => Ok(duration),
     }
+}
+
+fn parse_umask(text: &str) -> Result<u32, String> {
+    let octal = u32::from_str_radix(text, 8).ok().filter(|&bits| bits <= 0o777 && !text.starts_with('+'));
+    octal.ok_or_else(|| "expected three octal digits, like \"027\"".to_owned())
 }
 
 fn host_and_port(text: &str) -> Result<String, String> {

@@ -17,6 +17,15 @@ pub struct UnknownTask {
     pub known: Vec<String>,
 }
 
+impl UnknownTask {
+    /// There is no `name` among `known`.
+    pub(crate) fn among(name: &str, known: impl IntoIterator<Item = String>) -> Self {
+        let known: Vec<String> = known.into_iter().collect();
+        let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        Self { name: name.to_owned(), near, known }
+    }
+}
+
 fn remedy(near: &Option<String>, known: &[String]) -> String {
     match near {
         Some(near) => format!("did you mean `{near}`?"),
@@ -38,8 +47,7 @@ impl Config {
         let mut open = names.to_vec();
         while let Some(name) = open.pop() {
             let Some(task) = self.tasks.iter().find(|task| task.name == name) else {
-                let near = nearest(&name, self.tasks.iter().map(|task| task.name.as_str())).map(str::to_owned);
-                return Err(UnknownTask { name, near, known: self.tasks.into_iter().map(|task| task.name).collect() });
+                return Err(UnknownTask::among(&name, self.tasks.into_iter().map(|task| task.name)));
             };
             if wanted.insert(name) {
                 open.extend(task.after.iter().map(|dependency| dependency.task.clone()));

@@ -6,17 +6,17 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::document::restart_keys;
-use super::kind::{CommandLine, FilePath, Flag, ListOf, OneOf, Whole};
-use super::parsed::{DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP};
+use super::kind::{AccountName, CommandLine, FilePath, Flag, ListOf, OneOf, Signed, Size, Whole};
+use super::parsed::{DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP, UMASK};
 use super::report::Span;
 use super::table::Table;
 use super::{
-    Check, Command, Condition, Dependency, OnExhausted, Policy, ReadyConfig, RestartConfig, Signal, StopConfig,
+    Check, Command, Condition, Dependency, Limits, OnExhausted, Policy, ReadyConfig, RestartConfig, StopConfig,
     TaskConfig, env,
 };
 
 /// The names of stead's own tasks.
-pub const RESERVED_NAMES: [&str; 5] = ["gateway", "web", "control", "terminal", "plain"];
+pub const RESERVED_NAMES: [&str; 6] = ["warden", "gateway", "web", "control", "terminal", "plain"];
 
 /// The longest name: it is part of file names.
 const NAME_MOST: usize = 64;
@@ -25,6 +25,9 @@ const RESTART: OneOf<Policy> =
     OneOf(&[("always", Policy::Always), ("on-failure", Policy::OnFailure), ("never", Policy::Never)]);
 
 const ON_EXHAUSTED: OneOf<OnExhausted> = OneOf(&[("hold", OnExhausted::Hold), ("fatal", OnExhausted::Fatal)]);
+
+/// As setpriority(2) has it.
+const NICE: Signed = Signed(-20, 19);
 
 /// What can be waited for.
 const CONDITION: OneOf<Condition> = OneOf(&[
@@ -53,8 +56,22 @@ pub(super) fn read(table: &mut Table<'_>, root: &Path, inherited: &RestartConfig
     restart_keys(table, &mut restart);
     let (after, after_spans) = after(table);
     let ready = table.table("ready", "How it is known to be ready. Without it: as soon as it runs.", ready);
-    let mut stop = StopConfig { signal: Signal::TERM, command: None, timeout: Duration::from_secs(10) };
+    let mut stop = StopConfig::default();
     table.table("stop", "How it is asked to stop.", |table| stop_keys(table, &mut stop));
+    let mut limits = Limits::default();
+    table.table("limits", "What each of its processes may use at most.", |table| limits_keys(table, &mut limits));
+    let about = "More memory than this, summed over its processes, ends the run as a failure.";
+    let max_memory = table.get("max_memory", &Size, about);
+    if max_memory == Some(0) {
+        table.refuse("max_memory", "expected more than nothing; leave it out for no limit");
+    }
+    let mut nice = 0;
+    table.or("nice", &NICE, "Added to the niceness it inherits: the higher, the less it gets.", &mut nice);
+    let about = "Whom it runs as, by name or number. Only root can choose.";
+    let user = table.get("user", &AccountName, about);
+    let about = "The group it runs as, by name or number. Default: the user's own.";
+    let group = table.get("group", &AccountName, about);
+    let umask = table.get("umask", &UMASK, "The file mode bits it withholds, in octal.");
     let mut tty = false;
     table.or("tty", &Flag, "Whether it gets a terminal instead of pipes.", &mut tty);
     let mut codes = vec![0];
@@ -72,6 +89,12 @@ pub(super) fn read(table: &mut Table<'_>, root: &Path, inherited: &RestartConfig
         after,
         ready: ready.flatten(),
         stop,
+        limits,
+        max_memory,
+        nice,
+        user,
+        group,
+        umask,
         tty,
         success_exit_codes: codes.into_iter().filter_map(|code| i32::try_from(code).ok()).collect(),
     };
@@ -155,8 +178,20 @@ fn stop_keys(table: &mut Table<'_>, stop: &mut StopConfig) {
     table.or("signal", &SIGNAL, "The signal sent to all its processes.", &mut stop.signal);
     stop.command = table.get("command", &CommandLine, "A command run instead of the signal.");
     table.or("timeout", &DURATION, "How long it may take before all its processes are killed.", &mut stop.timeout);
-    if table.has("signal") && table.has("command") {
-        let title = format!("`signal` has no effect beside `command` {}", table.place());
-        table.report(table.key_span("signal"), title, "the command is run instead of the signal: remove one of them");
+    let about = "Whether only its main process gets the signal. All of its processes are killed in the end.";
+    table.or("only_parent", &Flag, about, &mut stop.only_parent);
+    for key in ["signal", "only_parent"] {
+        if table.has(key) && table.has("command") {
+            let title = format!("`{key}` has no effect beside `command` {}", table.place());
+            table.report(table.key_span(key), title, "the command is run instead of the signal: remove one of them");
+        }
     }
+}
+
+fn limits_keys(table: &mut Table<'_>, limits: &mut Limits) {
+    limits.open_files = table.get("open_files", &Whole(3, u32::MAX), "Open files.").map(u64::from);
+    limits.memory = table.get("memory", &Size, "Address space: more can't be allocated.");
+    let about = "Processor time, rounded up to whole seconds. At its end comes SIGXCPU.";
+    limits.cpu_time = table.get("cpu_time", &PERIOD, about).map(|time| time.as_millis().div_ceil(1_000) as u64);
+    limits.core = table.get("core", &Size, "The size of a core file; 0 writes none.");
 }

@@ -146,6 +146,18 @@ pub struct TaskConfig {
     pub ready: Option<ReadyConfig>,
     /// How it is asked to stop.
     pub stop: StopConfig,
+    /// What each of its processes may use at most.
+    pub limits: Limits,
+    /// More memory than this, in bytes and summed over its processes, ends the run as a failure.
+    pub max_memory: Option<u64>,
+    /// Added to the niceness it inherits: from -20 to 19, 0 by default.
+    pub nice: i32,
+    /// Whom it runs as; as stead does by default.
+    pub user: Option<Account>,
+    /// Its group; the user's own, or stead's, by default.
+    pub group: Option<Account>,
+    /// The file mode bits it withholds; stead's own by default.
+    pub umask: Option<u32>,
     /// Whether it gets a terminal instead of pipes.
     pub tty: bool,
     /// Exit codes that count as success; `[0]` by default.
@@ -258,10 +270,49 @@ pub enum Check {
 /// `stop`: how a task is asked to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopConfig {
-    /// The signal sent to the whole group; `SIGTERM` by default.
+    /// The signal sent to the whole tree; `SIGTERM` by default.
     pub signal: Signal,
     /// A command run instead of the signal.
     pub command: Option<Command>,
-    /// How long it may take before the whole group is killed; 10 s by default.
+    /// How long it may take before the whole tree is killed; 10 s by default.
     pub timeout: Duration,
+    /// Whether only the main process gets the signal; its tree is killed in the end all the same.
+    pub only_parent: bool,
+}
+
+impl Default for StopConfig {
+    fn default() -> Self {
+        Self { signal: Signal::TERM, command: None, timeout: Duration::from_secs(10), only_parent: false }
+    }
+}
+
+/// `limits`: what each process of a task may use, as setrlimit(2) has it. Nothing is stead's own limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Open files.
+    pub open_files: Option<u64>,
+    /// Address space in bytes: more can't be allocated.
+    pub memory: Option<u64>,
+    /// Processor time in seconds: at its end comes `SIGXCPU`.
+    pub cpu_time: Option<u64>,
+    /// The size of a core file in bytes; 0 writes none.
+    pub core: Option<u64>,
+}
+
+/// A user or a group, by name or number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Account {
+    /// As the system's database has it.
+    Name(String),
+    /// As the kernel has it.
+    Id(u32),
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Id(id) => write!(f, "{id}"),
+        }
+    }
 }

@@ -3,10 +3,10 @@
 //! One way out (the snapshot, of which the latest wins, and the timeline) and one way in (requests). The
 //! driver holds the other end, `Backend`. Nothing here decides anything.
 
-mod cutter;
 mod journal;
-mod logs;
+pub mod logs;
 pub(crate) mod metrics;
+pub mod post_mortem;
 #[cfg(test)]
 pub(crate) mod sample;
 mod usage;
@@ -17,9 +17,9 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub(crate) use cutter::Cutter;
 pub use journal::{EventRecord, Journal};
 pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
+pub use post_mortem::{PostMortem, PostMortems};
 pub use usage::{Look, Lookers};
 
 use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
@@ -37,6 +37,7 @@ pub struct KernelHandle {
     channels: watch::Sender<Vec<ChannelSnapshot>>,
     journal: Journal,
     logs: LogHub,
+    post_mortems: Option<PostMortems>,
     lookers: Lookers,
 }
 
@@ -75,6 +76,17 @@ impl KernelHandle {
     #[must_use]
     pub fn logs(&self) -> &LogHub {
         &self.logs
+    }
+
+    /// What is kept of failed runs; none if nothing is.
+    #[must_use]
+    pub fn post_mortems(&self) -> Option<&PostMortems> {
+        self.post_mortems.as_ref()
+    }
+
+    /// Says where failed runs are kept; before anybody is given a handle.
+    pub(crate) fn set_post_mortems(&mut self, post_mortems: PostMortems) {
+        self.post_mortems = Some(post_mortems);
     }
 
     /// Says that somebody looks: cpu and memory are sampled while the result lives.
@@ -135,6 +147,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         channels,
         journal: journal.clone(),
         logs,
+        post_mortems: None,
         lookers: lookers.clone(),
     };
     let backend = Backend { snapshot: snapshot_tx, requests: requests_rx, channels: channels_rx, journal, lookers };

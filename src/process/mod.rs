@@ -1,19 +1,19 @@
 //! Child processes: one `ProcessTask` per configured task, one `run` per life.
 //!
 //! A run does what it is told, when it is told: it starts, asks to stop once `stop` is cancelled, kills once `kill`
-//! is. It never decides when that is, and it knows nothing of restarts.
+//! is. It never decides when that is, and it knows nothing of restarts. The [`warden`] makes the processes and sees
+//! them end.
 //!
 //! ```text
-//! spawn ─▶ main process runs ─▶ it ends ─▶ reaped ─▶ the rest of its group ends ─▶ over
-//!              │ output, probes             │ not asked to stop: the rest is killed
-//!              │ stop: command or signal    │ asked to stop: the rest has until `kill`
-//!              └ kill: SIGKILL to the group, at any time
+//! spawn ─▶ main process runs ─▶ it ends ─▶ the rest of its tree ends ─▶ over
+//!              │ output, probes      │ not asked to stop: the rest is killed
+//!              │ stop: command or signal  │ asked to stop: the rest has until `kill`
+//!              └ kill: SIGKILL to the whole tree, at any time
 //! ```
 
-mod group;
-mod log_file;
+mod identity;
+mod memory;
 mod output;
-#[cfg(target_os = "linux")]
 mod proc;
 mod ready;
 mod spawn;
@@ -22,8 +22,8 @@ mod sys;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod warden;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,44 +34,53 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Check, Command, Signal, TaskConfig};
 use crate::kernel::LogTail;
+use crate::kernel::logs::Store;
 use crate::supervisor::RunContext;
 use crate::supervisor::core::{Event, ExitReason};
-use group::Group;
-use log_file::LogFile;
+use identity::RunsAs;
 use output::Output;
 use spawn::Spawned;
 pub(crate) use usage::Sampler;
+pub use warden::serve_if_called;
+use warden::{Child, Exit, How, Whom};
+pub(crate) use warden::{Keeper, Warden};
 
 /// How long a kill waits for a start that hangs. A child that comes to life later is killed then.
 const START_PATIENCE: Duration = Duration::from_secs(1);
-/// How long a killed group may take to be gone: longer only if the kernel itself holds a process (a dead disk).
+/// How long a killed tree may take to be gone: longer only if the kernel itself holds a process (a dead disk).
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// One configured task.
 #[derive(Debug)]
 pub(crate) struct ProcessTask {
     config: TaskConfig,
-    log: PathBuf,
+    log: Store,
     tail: LogTail,
+    runs_as: RunsAs,
+    warden: Warden,
 }
 
 /// What a run has when it has started.
 struct Started {
-    group: Group,
+    child: Child,
     output: Output,
     /// Resolves with the line that says it is ready, if that is how it is known.
     ready_line: Option<oneshot::Receiver<String>>,
 }
 
 impl ProcessTask {
-    /// A task whose output goes to `NAME.log` in `log_dir`, and to `tail`.
-    pub(crate) fn new(config: TaskConfig, log_dir: &Path, tail: LogTail) -> Self {
-        let log = log_dir.join(format!("{}.log", config.name));
-        Self { config, log, tail }
+    /// A task whose output goes to `log` and to `tail`.
+    ///
+    /// # Errors
+    ///
+    /// Says for people: it can't run as the user that it names.
+    pub(crate) fn new(config: TaskConfig, log: Store, tail: LogTail, warden: Warden) -> Result<Self, String> {
+        let runs_as = identity::runs_as(&config)?;
+        Ok(Self { config, log, tail, runs_as, warden })
     }
 
-    /// One life of the task, from its start until nothing of its process group is alive and its output is read.
-    /// When this is dropped before, the group is killed.
+    /// One life of the task, from its start until nothing of its tree is alive and its output is read. When this is
+    /// dropped before, the tree is killed.
     pub(crate) async fn run(self: Arc<Self>, context: RunContext) -> ExitReason {
         match self.start(&context).await {
             Ok(started) => self.live(started, &context).await,
@@ -83,61 +92,67 @@ impl ProcessTask {
         if context.stop.is_cancelled() || context.kill.is_cancelled() {
             return Err("stopped before it was started".to_owned());
         }
-        let task = Arc::clone(self);
         let run = context.run.number;
-        let starting = spawn_blocking(move || task.start_blocking(run));
+        let starting = async {
+            let spawned = spawn::spawn(self, run).await?;
+            let task = Arc::clone(self);
+            let read = spawn_blocking(move || task.start_reading(spawned, run)).await;
+            read.map_err(|error| format!("cannot start: {error}"))?
+        };
         let given_up = async {
             context.kill.cancelled().await;
             sleep(START_PATIENCE).await;
         };
         tokio::select! {
-            started = starting => started.map_err(|error| format!("cannot start: {error}"))?,
+            started = starting => started,
             () = given_up => Err("killed while it was starting".to_owned()),
         }
     }
 
-    fn start_blocking(&self, run: u64) -> Result<Started, String> {
-        let Spawned { group, outputs } = spawn::spawn(&self.config)?;
-        let file = LogFile::new(self.log.clone());
-        let mut output = Output::new(run, outputs, file, self.tail.clone())
+    fn start_reading(&self, Spawned { child, outputs }: Spawned, run: u64) -> Result<Started, String> {
+        let mut output = Output::new(run, outputs, self.log.clone(), self.tail.clone())
             .map_err(|error| format!("cannot read the output: {}", start_failure::cause(&error)))?;
         let ready_line = match self.config.ready.as_ref().map(|ready| &ready.check) {
             Some(Check::Log(pattern)) => Some(output.search(pattern.clone())),
             Some(Check::Tcp(_) | Check::Http(_) | Check::Exec(_)) | None => None,
         };
-        Ok(Started { group, output, ready_line })
+        Ok(Started { child, output, ready_line })
     }
 
-    async fn live(&self, Started { group, output, ready_line }: Started, context: &RunContext) -> ExitReason {
+    async fn live(&self, Started { child, output, ready_line }: Started, context: &RunContext) -> ExitReason {
         let over = CancellationToken::new();
-        let (reason, (), (), (), ()) = tokio::join!(
-            until_gone(&group, context, &over),
-            self.ask_to_stop(&group, context, &over),
-            kill_when_told(&group, context, &over),
+        let (reason, (), (), (), (), (), ()) = tokio::join!(
+            until_gone(&child, context, &over),
+            self.ask_to_stop(&child, context, &over),
+            kill_when_told(&child, context, &over),
+            tell_what_is_left(&child, context, &over),
             output.capture(over.clone()),
-            self.report(group.pid(), ready_line, context, &over),
+            self.report(child.pid(), ready_line, context, &over),
+            self.watch_memory(child.pid(), context, &over),
         );
         reason
     }
 
     /// The polite part of the stop ladder, once `stop` is cancelled. A stop command may outlive what it stops.
-    async fn ask_to_stop(&self, group: &Group, context: &RunContext, over: &CancellationToken) {
+    async fn ask_to_stop(&self, child: &Child, context: &RunContext, over: &CancellationToken) {
         if over.run_until_cancelled(context.stop.cancelled()).await.is_none() {
             return;
         }
-        match &self.config.stop.command {
+        let stop = &self.config.stop;
+        let whom = if stop.only_parent { Whom::Main } else { Whom::Tree };
+        // What is stopped can't act on a signal before it continues.
+        match &stop.command {
             Some(command) => {
                 let command = self.run_stop_command(command, context.run.number);
                 context.kill.run_until_cancelled(command).await;
+                child.signal(&[Signal::CONT], whom).await;
             }
-            None => group.signal(self.config.stop.signal),
+            None => child.signal(&[stop.signal, Signal::CONT], whom).await,
         }
-        // What is stopped can't act on a signal before it continues.
-        group.signal(Signal::CONT);
     }
 
     async fn run_stop_command(&self, command: &Command, run: u64) {
-        let failure = match ready::run_silent(&self.config, command).await {
+        let failure = match ready::run_silent(self, command, run).await {
             Ok(ExitReason::Code { code: 0 }) => return,
             Ok(reason) => reason.to_string(),
             Err(message) => message,
@@ -159,26 +174,37 @@ impl ProcessTask {
         let probing = async {
             match ready_line {
                 Some(line) => ready::wait_for_line(line, context).await,
-                None => ready::probe(&self.config, ready, context).await,
+                None => ready::probe(self, ready, context).await,
             }
         };
-        tokio::select! {
-            () = probing => {}
-            () = context.stop.cancelled() => {}
-            () = context.kill.cancelled() => {}
-            () = over.cancelled() => {}
-        }
+        until_ending(probing, context, over).await;
     }
 }
 
-/// Follows the group to its end, then cancels `over`.
-async fn until_gone(group: &Group, context: &RunContext, over: &CancellationToken) -> ExitReason {
-    group.ended().await;
-    let asked = context.stop.is_cancelled();
-    if !asked {
-        group.kill();
+/// Does something until the run is asked to end or is over.
+async fn until_ending(doing: impl Future<Output = ()>, context: &RunContext, over: &CancellationToken) {
+    tokio::select! {
+        () = doing => {}
+        () = context.stop.cancelled() => {}
+        () = context.kill.cancelled() => {}
+        () = over.cancelled() => {}
     }
-    let reason = group.reap();
+}
+
+/// Follows the tree to its end, then cancels `over`.
+async fn until_gone(child: &Child, context: &RunContext, over: &CancellationToken) -> ExitReason {
+    let Some(exit) = child.exited().await else {
+        // Without a warden everything ends, and it is the warden that must be named for it: this run waits to be told.
+        context.stop.cancelled().await;
+        over.cancel();
+        return ExitReason::Error { message: "its end is not known: the warden is gone".to_owned() };
+    };
+    // Before the end: what comes after is no part of the run.
+    let _ = context.events.send(Event::Measured { run: context.run, peak_memory: exit.peak_memory }).await;
+    let asked = context.stop.is_cancelled();
+    if !asked && !child.is_gone() {
+        child.kill().await;
+    }
     let out_of_patience = async {
         if asked {
             context.kill.cancelled().await;
@@ -186,15 +212,36 @@ async fn until_gone(group: &Group, context: &RunContext, over: &CancellationToke
         sleep(KILL_PATIENCE).await;
     };
     tokio::select! {
-        () = group.emptied() => {}
-        () = out_of_patience => tracing::warn!(group = group.pid(), "what was killed is still there"),
+        _ = child.gone() => {}
+        () = out_of_patience => tracing::warn!(pid = child.pid(), "what was killed is still there"),
     }
     over.cancel();
-    reason
+    exit_reason(exit)
 }
 
-async fn kill_when_told(group: &Group, context: &RunContext, over: &CancellationToken) {
+async fn kill_when_told(child: &Child, context: &RunContext, over: &CancellationToken) {
     if over.run_until_cancelled(context.kill.cancelled()).await.is_some() {
-        group.kill();
+        child.kill().await;
+    }
+}
+
+/// Names what holds up a stop.
+async fn tell_what_is_left(child: &Child, context: &RunContext, over: &CancellationToken) {
+    let telling = async {
+        let mut left = Vec::new();
+        while let Some(now_left) = child.left(&left).await {
+            left = now_left;
+            // A driver that is gone needs no events.
+            let _ = context.events.send(Event::Left { run: context.run, processes: left.clone() }).await;
+        }
+    };
+    over.run_until_cancelled(telling).await;
+}
+
+/// How a main process ended, as the core has it.
+fn exit_reason(exit: Exit) -> ExitReason {
+    match exit.how {
+        How::Code(code) => ExitReason::Code { code },
+        How::Signal(signal, core_dumped) => ExitReason::Signal { signal: Signal::from_raw(signal), core_dumped },
     }
 }

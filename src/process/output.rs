@@ -1,32 +1,42 @@
 //! What a run writes: from its pipes (or its terminal) to its log file and to the tail on the screen.
 //!
-//! The runtime only waits until there is something to read; reading, writing and cutting into lines are done on a
-//! blocking thread, in turns of bounded length. A slow disk holds up the task that writes to it and nobody else, an
-//! idle task holds no buffer, and memory is bounded by one batch per busy task.
+//! The runtime only waits until there is something to read; reading and writing are done on a blocking thread, in
+//! turns of bounded length. The runtime, which would be woken by every write of a flood, does not wait for one while it
+//! lasts. A slow disk holds up the task that writes to it and nobody else, an idle task holds no buffer, and memory is
+//! bounded by one buffer per busy task.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::Poll;
 
 use jiff::Timestamp;
 use regex::bytes::Regex;
 use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::log_file::{LogFile, Loss};
 use super::start_failure::cause;
 use super::sys;
-use crate::kernel::{Cutter, LogLine, LogTail, Stream};
+use crate::kernel::logs::{Cutter, Loss, Store, Writer, Written, without_escapes};
+use crate::kernel::{LogLine, LogTail, Stream};
 
-/// Read from one stream before it is written on. Not less than any pipe or terminal can hold, so that one batch of
-/// each stream takes in all that was written before it began.
+/// Moved from one stream before the other has its turn. Not less than any pipe or terminal can hold, so that one
+/// batch of each stream takes in all that was written before it began.
 const BATCH_BYTES: usize = 1024 * 1024;
+/// Read at once: what fits into the processor's own memory.
+const READ_BYTES: usize = 128 * 1024;
+/// A batch this large is a flood.
+const FLOOD_BYTES: usize = 256 * 1024;
+/// So much at once is not copied for the tail, which can read it in the file.
+const LEFT_IN_FILE_BYTES: usize = 16 * 1024;
 /// Batches of each stream in one turn on a blocking thread, under a flood.
-const TURN_BATCHES: usize = 16;
+const TURN_BATCHES: usize = 64;
+/// How long a flood may pause and still be one.
+const FLOOD_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 /// While lines are searched, they are made from chunks of this size, so that many short ones take little memory.
 const SEARCHED_BYTES: usize = 16 * 1024;
 
@@ -39,15 +49,24 @@ pub(super) struct Output {
 
 #[derive(Debug)]
 struct Source {
-    fd: AsyncFd<OwnedFd>,
+    end: ReadingEnd,
     stream: Stream,
+}
+
+/// The end of a pipe that is read, or a terminal.
+#[derive(Debug)]
+enum ReadingEnd {
+    /// The runtime tells when there is something.
+    Watched(AsyncFd<OwnedFd>),
+    /// A flood comes out of it.
+    Flooding(OwnedFd),
 }
 
 /// Where the bytes go.
 #[derive(Debug)]
 struct Sink {
     run: u64,
-    file: LogFile,
+    log: Writer,
     tail: LogTail,
     /// Bytes lost since the file could last be written.
     losing: u64,
@@ -67,6 +86,8 @@ struct Search {
 enum Rest {
     /// There may be more.
     More,
+    /// There may be very much more.
+    Flood,
     /// There is nothing now.
     Dry,
     /// There will be nothing any more.
@@ -79,13 +100,14 @@ impl Output {
     /// # Errors
     ///
     /// The runtime can't wait for them.
-    pub(super) fn new(run: u64, outputs: Vec<(Stream, OwnedFd)>, file: LogFile, tail: LogTail) -> io::Result<Self> {
+    pub(super) fn new(run: u64, outputs: Vec<(Stream, OwnedFd)>, store: Store, tail: LogTail) -> io::Result<Self> {
         let source = |(stream, fd): (Stream, OwnedFd)| {
             rustix::io::ioctl_fionbio(&fd, true)?;
-            Ok(Source { fd: sys::watch(fd)?, stream })
+            Ok(Source { end: ReadingEnd::Watched(sys::watch(fd)?), stream })
         };
         let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
-        Ok(Self { sources, sink: Sink { run, file, tail, losing: 0, search: None } })
+        let log = Writer::new(store, run);
+        Ok(Self { sources, sink: Sink { run, log, tail, losing: 0, search: None } })
     }
 
     /// Resolves with the first line that matches, without its escape sequences. Never, if there is none.
@@ -101,8 +123,13 @@ impl Output {
     pub(super) async fn capture(mut self, over: CancellationToken) {
         while !self.sources.is_empty() {
             let last = over.run_until_cancelled(self.readable()).await.is_none();
+            let over = over.clone();
             let turn = spawn_blocking(move || {
-                self.turn(last);
+                if last {
+                    self.last_turn();
+                } else {
+                    self.turn(&over);
+                }
                 self
             });
             // Only the end of the runtime takes a turn away.
@@ -114,7 +141,10 @@ impl Output {
 
     async fn readable(&self) {
         std::future::poll_fn(|context| {
-            let ready = |source: &Source| source.fd.poll_read_ready(context).is_ready();
+            let ready = |source: &Source| match &source.end {
+                ReadingEnd::Watched(fd) => fd.poll_read_ready(context).is_ready(),
+                ReadingEnd::Flooding(_) => true,
+            };
             // Every one is asked: asking is what registers the wake-up.
             if self.sources.iter().map(ready).fold(false, |any, ready| any | ready) {
                 Poll::Ready(())
@@ -125,56 +155,139 @@ impl Output {
         .await;
     }
 
-    /// Moves what there is, a bounded number of batches at a time; all that is left, if it is the last turn.
-    fn turn(&mut self, last: bool) {
-        let mut batch = Vec::with_capacity(BATCH_BYTES);
+    /// Moves what there is, a bounded number of batches at a time, until `over`.
+    fn turn(&mut self, over: &CancellationToken) {
+        let mut buffer = Vec::with_capacity(READ_BYTES);
+        self.sink.log.look();
         for _ in 0..TURN_BATCHES {
             let mut more = false;
-            let sink = &mut self.sink;
-            self.sources.retain_mut(|source| {
-                batch.clear();
-                let rest = source.read(&mut batch, last);
-                sink.take(source.stream, &batch);
-                more |= rest == Rest::More;
-                !last && rest != Rest::Ended
-            });
-            if !more {
+            for source in std::mem::take(&mut self.sources) {
+                let rest = source.batch(&mut self.sink, &mut buffer);
+                more |= matches!(rest, Rest::More | Rest::Flood);
+                match rest {
+                    Rest::More | Rest::Dry => self.sources.push(source),
+                    Rest::Flood => self.sources.push(source.flooding()),
+                    Rest::Ended => {}
+                }
+            }
+            let is_flooded = self.sources.iter().any(Source::is_flooding);
+            let goes_on = more || (is_flooded && self.wait_for_more());
+            if !goes_on || over.is_cancelled() {
                 break;
             }
         }
     }
+
+    /// Moves all that was written before now, and lets go.
+    fn last_turn(&mut self) {
+        let mut buffer = Vec::with_capacity(READ_BYTES);
+        self.sink.log.look();
+        for source in std::mem::take(&mut self.sources) {
+            // The pipe itself is asked: the runtime may not have heard yet that there is something.
+            source.flooding().batch(&mut self.sink, &mut buffer);
+        }
+    }
+
+    /// Waits whether a flood goes on. If it does not, the runtime watches again.
+    fn wait_for_more(&mut self) -> bool {
+        let end = |source| PollFd::from_borrowed_fd(Source::fd(source), PollFlags::IN);
+        let ready = poll(&mut self.sources.iter().map(end).collect::<Vec<_>>(), Some(&FLOOD_PAUSE));
+        let goes_on = ready.is_ok_and(|ready| ready > 0);
+        if !goes_on {
+            self.sources = std::mem::take(&mut self.sources).into_iter().map(Source::watched).collect();
+        }
+        goes_on
+    }
 }
 
 impl Source {
-    /// Fills `batch`. Under a flood one batch is not the end of it, so the caller decides when to stop.
-    fn read(&self, batch: &mut Vec<u8>, last: bool) -> Rest {
-        while batch.len() < batch.capacity() {
-            let mut read = |fd: &OwnedFd| Ok(rustix::io::read(fd, spare_capacity(batch))?);
-            // At the end the pipe itself is asked: the runtime may not have heard yet that there is something.
-            let got = if last { read(self.fd.get_ref()) } else { self.fd.try_io(Interest::READABLE, read) };
-            match got {
-                Ok(0) => return Rest::Ended,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Rest::Dry,
-                // A terminal that nobody has open any more answers EIO.
-                Err(_) => return Rest::Ended,
+    fn fd(&self) -> BorrowedFd<'_> {
+        match &self.end {
+            ReadingEnd::Watched(fd) => fd.get_ref().as_fd(),
+            ReadingEnd::Flooding(fd) => fd.as_fd(),
+        }
+    }
+
+    fn is_flooding(&self) -> bool {
+        match self.end {
+            ReadingEnd::Watched(_) => false,
+            ReadingEnd::Flooding(_) => true,
+        }
+    }
+
+    fn flooding(self) -> Self {
+        let end = match self.end {
+            ReadingEnd::Watched(fd) => ReadingEnd::Flooding(fd.into_inner()),
+            flooding @ ReadingEnd::Flooding(_) => flooding,
+        };
+        Self { end, ..self }
+    }
+
+    fn watched(self) -> Self {
+        let end = match self.end {
+            // What can't be watched is looked at again and again.
+            ReadingEnd::Flooding(fd) => match fd.try_clone().and_then(sys::watch) {
+                Ok(watched) => ReadingEnd::Watched(watched),
+                Err(_) => ReadingEnd::Flooding(fd),
+            },
+            watched @ ReadingEnd::Watched(_) => watched,
+        };
+        Self { end, ..self }
+    }
+
+    /// Moves a batch. Under a flood that is not the end of it, so the caller decides when to stop.
+    fn batch(&self, sink: &mut Sink, buffer: &mut Vec<u8>) -> Rest {
+        let mut moved = 0;
+        while moved < BATCH_BYTES {
+            buffer.clear();
+            match self.read(buffer) {
+                Rest::More | Rest::Flood => {}
+                rest @ (Rest::Dry | Rest::Ended) => return rest,
+            }
+            sink.take(self.stream, buffer);
+            moved += buffer.len();
+            if moved >= FLOOD_BYTES && !self.is_flooding() {
+                return Rest::Flood;
             }
         }
         Rest::More
+    }
+
+    /// Reads once.
+    fn read(&self, buffer: &mut Vec<u8>) -> Rest {
+        loop {
+            let mut read = |fd: &OwnedFd| Ok(rustix::io::read(fd, spare_capacity(buffer))?);
+            let got = match &self.end {
+                ReadingEnd::Watched(fd) => fd.try_io(Interest::READABLE, read),
+                ReadingEnd::Flooding(fd) => read(fd),
+            };
+            return match got {
+                Ok(0) => Rest::Ended,
+                Ok(_) => Rest::More,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Rest::Dry,
+                // A terminal that nobody has open any more answers EIO.
+                Err(_) => Rest::Ended,
+            };
+        }
     }
 }
 
 impl Sink {
     fn take(&mut self, stream: Stream, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
+        match self.log.write(stream, bytes) {
+            Ok(Written { file, offset }) => {
+                self.recovered();
+                match bytes.len() < LEFT_IN_FILE_BYTES {
+                    true => self.tail.write(self.run, stream, bytes),
+                    false => self.tail.write_in_file(self.run, stream, bytes, file, offset),
+                }
+            }
+            Err(loss) => {
+                self.lost(&loss);
+                self.tail.write(self.run, stream, bytes);
+            }
         }
-        match self.file.write(bytes) {
-            Ok(()) => self.recovered(),
-            Err(loss) => self.lost(&loss),
-        }
-        self.tail.write(self.run, stream, bytes);
         for chunk in bytes.chunks(SEARCHED_BYTES) {
             self.search_in(|cutters| cutters[stream as usize].feed(chunk, Timestamp::now()));
         }
@@ -211,26 +324,4 @@ impl Sink {
             self.losing = 0;
         }
     }
-}
-
-/// What a line says to a reader.
-fn without_escapes(line: &[u8]) -> String {
-    #[derive(Default)]
-    struct Printed(String);
-
-    impl vte::Perform for Printed {
-        fn print(&mut self, letter: char) {
-            self.0.push(letter);
-        }
-
-        fn execute(&mut self, control: u8) {
-            if control == b'\t' {
-                self.0.push('\t');
-            }
-        }
-    }
-
-    let mut printed = Printed::default();
-    vte::Parser::new().advance(&mut printed, line);
-    printed.0
 }

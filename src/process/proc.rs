@@ -1,5 +1,8 @@
-//! The few facts read from Linux' `/proc`: who belongs to a group, who are a process' children, what it uses.
+//! The few facts read from `/proc`, as Linux has it: who descends from whom, what a process is and uses.
+//!
+//! Where there is no `/proc` everything is empty; [`is_there`] tells.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
 
@@ -10,9 +13,11 @@ const STAT_BYTES: usize = 1_024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
     /// One letter; `Z` and `X` are dead.
-    pub(super) state: u8,
+    state: u8,
     /// The process group.
     pub(super) group: u32,
+    /// The session.
+    pub(super) session: u32,
     /// Time on a processor in user and kernel mode, in clock ticks.
     pub(super) cpu_ticks: u64,
     /// Its threads.
@@ -38,6 +43,7 @@ impl Stat {
         Some(Self {
             state: *fields.first()?.as_bytes().first()?,
             group: fields.get(2)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
             cpu_ticks: number(11)? + number(12)?,
             threads: number(17)?,
             started: number(19)?,
@@ -48,16 +54,19 @@ impl Stat {
     fn is_alive(&self) -> bool {
         !matches!(self.state, b'Z' | b'X')
     }
-
-    /// Whether it is alive and in `group`.
-    pub(super) fn is_member_of(&self, group: u32) -> bool {
-        self.group == group && self.is_alive()
-    }
 }
 
-/// The living members of a process group. Reads the `stat` of every process there is.
-pub(super) fn members(group: u32) -> Vec<u32> {
-    numbered("/proc").filter(|&pid| Stat::read(pid).is_some_and(|stat| stat.is_member_of(group))).collect()
+/// A living process, told from any that gets its pid later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) pid: u32,
+    pub(super) stat: Stat,
+}
+
+/// Whether descendants can be found here.
+pub(super) fn is_there() -> bool {
+    let me = std::process::id();
+    fs::exists(format!("/proc/{me}/task/{me}/children")).unwrap_or(false)
 }
 
 /// The living and dead children of a process that has `threads` threads: each thread has its own list.
@@ -70,27 +79,59 @@ pub(super) fn children(pid: u32, threads: u64) -> Vec<u32> {
     lists.iter().flat_map(|list| list.split_ascii_whitespace()).filter_map(|pid| pid.parse().ok()).collect()
 }
 
+/// The living among these processes and all that descend from them. A process that is born meanwhile may be missed.
+pub(super) fn family(roots: impl IntoIterator<Item = u32>) -> Vec<Process> {
+    let mut left: Vec<u32> = roots.into_iter().collect();
+    let mut seen: HashSet<u32> = left.iter().copied().collect();
+    let mut living = Vec::new();
+    while let Some(pid) = left.pop() {
+        // The dead have no children: those went to another parent.
+        let Some(stat) = Stat::read(pid).filter(Stat::is_alive) else { continue };
+        living.push(Process { pid, stat });
+        left.extend(children(pid, stat.threads).into_iter().filter(|&child| seen.insert(child)));
+    }
+    living
+}
+
+/// What the kernel calls a process: up to 15 bytes of its program's name, or what it chose to be called. Safe to show.
+pub(super) fn name(pid: u32) -> String {
+    let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    String::from_utf8_lossy(name.trim_ascii_end()).replace(char::is_control, "?")
+}
+
+/// The value of a variable that a process was started with, if that may be read.
+pub(super) fn variable(pid: u32, name: &str) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut entries = environment.split(|&byte| byte == 0);
+    let value = entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    String::from_utf8(value.to_owned()).ok()
+}
+
 /// The names in a directory that are numbers.
 fn numbered(dir: &str) -> impl Iterator<Item = u32> {
     fs::read_dir(dir).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
     #[test]
     fn reads_the_fields_after_the_name() {
         let text = " S 11 12 13 0 -1 4194560 1 0 0 0 70 30 0 0 20 0 9 0 555 1000 42 18446744073709551615 1 1";
-        let stat = Stat { state: b'S', group: 12, cpu_ticks: 100, threads: 9, started: 555, resident_pages: 42 };
+        let stat =
+            Stat { state: b'S', group: 12, session: 13, cpu_ticks: 100, threads: 9, started: 555, resident_pages: 42 };
         assert_eq!(Stat::parse(text), Some(stat));
         assert_eq!(Stat::parse(" S 11"), None);
     }
 
     #[test]
-    fn finds_itself_in_its_own_group() {
+    fn knows_this_process() {
         let me = std::process::id();
-        let stat = Stat::read(me).unwrap();
-        assert!(members(stat.group).contains(&me));
+        assert!(is_there());
+        assert!(family([me]).iter().any(|process| process.pid == me));
+        assert!(!name(me).is_empty());
+        assert_eq!(variable(me, "PATH"), std::env::var("PATH").ok());
+        assert_eq!(variable(me, "PAT"), None);
     }
 }

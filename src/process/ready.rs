@@ -9,12 +9,12 @@ use hyper::header::HOST;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::spawn;
+use super::spawn::spawn_silent;
 use super::start_failure::cause;
-use crate::config::{Check, Command, Pretty, ReadyConfig, TaskConfig};
+use super::{ProcessTask, exit_reason};
+use crate::config::{Check, Command, Pretty, ReadyConfig};
 use crate::supervisor::RunContext;
 use crate::supervisor::core::{Event, ExitReason};
 
@@ -29,13 +29,13 @@ const HTTP_PORT: u16 = 80;
 ///
 /// While the pauses are still shorter than the interval, only a success is told: the failure threshold of a task
 /// counts tries that are an interval apart, and a task must not be given up for starting slowly.
-pub(super) async fn probe(task: &TaskConfig, ready: &ReadyConfig, context: &RunContext) {
+pub(super) async fn probe(task: &ProcessTask, ready: &ReadyConfig, context: &RunContext) {
     let interval = ready.interval.max(FIRST_PAUSE);
     let mut pause = FIRST_PAUSE;
     loop {
         // Counted from the end of the last try: nothing is caught up on after the machine has slept.
         sleep(pause).await;
-        match attempt(task, ready).await {
+        match attempt(task, ready, context.run.number).await {
             Ok(detail) => {
                 tell(context, true, detail).await;
                 pause = interval;
@@ -62,29 +62,26 @@ async fn tell(context: &RunContext, passed: bool, detail: String) {
     let _ = context.events.send(Event::Probed { run: context.run, passed, detail }).await;
 }
 
-/// Runs a command of a task to its end. When this is dropped before, the command is killed with its group; what it
-/// leaves behind is killed in any case.
+/// Runs a command of a task to its end. When this is dropped before, the command is killed with its descendants;
+/// what it leaves behind is killed in any case.
 ///
 /// # Errors
 ///
 /// Says why it could not be run.
-pub(super) async fn run_silent(task: &TaskConfig, command: &Command) -> Result<ExitReason, String> {
-    let (task, command) = (task.clone(), command.clone());
-    let spawned = spawn_blocking(move || spawn::spawn_silent(&task, &command)).await;
-    let group = spawned.map_err(|error| format!("cannot start: {error}"))??;
-    group.ended().await;
-    group.kill();
-    Ok(group.reap())
+pub(super) async fn run_silent(task: &ProcessTask, command: &Command, run: u64) -> Result<ExitReason, String> {
+    let child = spawn_silent(task, command, run).await?;
+    // What is left goes with the child, at the end of this.
+    child.exited().await.map(exit_reason).ok_or_else(|| "the warden is gone".to_owned())
 }
 
 /// One try: what was seen, for people.
-async fn attempt(task: &TaskConfig, ready: &ReadyConfig) -> Result<String, String> {
+async fn attempt(task: &ProcessTask, ready: &ReadyConfig, run: u64) -> Result<String, String> {
     let started = Instant::now();
     let checked = async {
         match &ready.check {
             Check::Tcp(address) => tcp(address).await,
             Check::Http(url) => http(url).await,
-            Check::Exec(command) => exec(task, command).await,
+            Check::Exec(command) => exec(task, command, run).await,
             // Lines are searched where they are read.
             Check::Log(_) => std::future::pending().await,
         }
@@ -101,8 +98,8 @@ async fn tcp(address: &str) -> Result<String, String> {
     Ok(format!("tcp {address}"))
 }
 
-async fn exec(task: &TaskConfig, command: &Command) -> Result<String, String> {
-    match run_silent(task, command).await? {
+async fn exec(task: &ProcessTask, command: &Command, run: u64) -> Result<String, String> {
+    match run_silent(task, command, run).await? {
         ExitReason::Code { code: 0 } => Ok("exec code 0".to_owned()),
         reason => Err(format!("exec {reason}")),
     }

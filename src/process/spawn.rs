@@ -1,16 +1,15 @@
-//! Brings a child to life: its command line, its session, its three descriptors.
-//!
-//! Blocks (a fork, an exec from a slow disk), so it is called where that is fine.
+//! Brings a child to life: its command line, its environment, its three descriptors. The warden does the rest.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::termios::{Winsize, tcsetwinsize};
+use tokio::task::spawn_blocking;
 
-use super::start_failure;
-use super::{group::Group, sys};
-use crate::config::{self, TaskConfig};
+use super::ProcessTask;
+use super::start_failure::explain;
+use super::warden::{Child, Fault, NoChild, Spawn, Step};
+use crate::config::Command;
 use crate::kernel::Stream;
 
 /// What a pipe holds, where it can be said: the larger, the fewer turns a flood of output needs. An unprivileged
@@ -24,80 +23,105 @@ const TERMINAL_KIND: &str = "xterm-256color";
 /// A main process that runs, and the reading ends of its output.
 #[derive(Debug)]
 pub(super) struct Spawned {
-    pub(super) group: Group,
+    pub(super) child: Child,
     pub(super) outputs: Vec<(Stream, OwnedFd)>,
 }
 
-/// Starts the main process of a task.
+/// Starts the main process of a run.
 ///
 /// # Errors
 ///
 /// Says for people what was tried and why it failed.
-pub(super) fn spawn(task: &TaskConfig) -> Result<Spawned, String> {
-    let explained = |error: io::Error| start_failure::explain(task, &task.command, &error);
-    if task.tty { with_terminal(task) } else { with_pipes(task) }.map_err(explained)
+pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, String> {
+    let command = &task.config.command;
+    let mut spawn = prepared(task, command, run);
+    let opened = if task.config.tty { with_terminal(&mut spawn) } else { with_pipes(task) };
+    let (outputs, stdio) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return Err(explained(task, command, Fault::of(Step::Prepare, &error)).await),
+    };
+    Ok(Spawned { child: make(task, command, spawn, stdio).await?, outputs })
 }
 
-/// Starts a command on behalf of a task, in its directory and environment; what it writes is thrown away.
+/// Starts a command on behalf of a run, in its directory and environment; what it writes is thrown away.
 ///
 /// # Errors
 ///
 /// As [`spawn`].
-pub(super) fn spawn_silent(task: &TaskConfig, command: &config::Command) -> Result<Group, String> {
-    let explained = |error: io::Error| start_failure::explain(task, command, &error);
-    let mut silent = prepared(task, command);
-    sys::isolate(&mut silent, false);
-    silent.spawn().and_then(Group::led_by).map_err(explained)
+pub(super) async fn spawn_silent(task: &ProcessTask, command: &Command, run: u64) -> Result<Child, String> {
+    let nowhere = || task.warden.nowhere();
+    let stdio = nowhere().and_then(|stdin| Ok([stdin, nowhere()?, nowhere()?]));
+    match stdio {
+        Ok(stdio) => make(task, command, prepared(task, command, run), stdio).await,
+        Err(error) => Err(explained(task, command, Fault::of(Step::Prepare, &error)).await),
+    }
 }
 
-fn with_pipes(task: &TaskConfig) -> io::Result<Spawned> {
+async fn make(task: &ProcessTask, command: &Command, spawn: Spawn, stdio: [OwnedFd; 3]) -> Result<Child, String> {
+    match task.warden.spawn(spawn, stdio).await {
+        Ok(child) => Ok(child),
+        Err(NoChild::Fault(fault)) => Err(explained(task, command, fault).await),
+        Err(NoChild::Untold(error)) => Err(format!("cannot run it: {error}")),
+        Err(NoChild::Lost) => Err("cannot run it: the warden is gone".to_owned()),
+    }
+}
+
+/// Looks for the cause in the file system, which may have to wait for a disk.
+async fn explained(task: &ProcessTask, command: &Command, fault: Fault) -> String {
+    let (config, command) = (task.config.clone(), command.clone());
+    let explained = spawn_blocking(move || explain(&config, &command, fault)).await;
+    explained.unwrap_or_else(|error| format!("cannot start: {error}"))
+}
+
+type Opened = (Vec<(Stream, OwnedFd)>, [OwnedFd; 3]);
+
+fn with_pipes(task: &ProcessTask) -> io::Result<Opened> {
     let (stdout, stdout_writer) = pipe()?;
     let (stderr, stderr_writer) = pipe()?;
-    let mut command = prepared(task, &task.command);
-    command.stdout(stdout_writer).stderr(stderr_writer);
-    sys::isolate(&mut command, false);
-    let group = Group::led_by(command.spawn()?)?;
-    Ok(Spawned { group, outputs: vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)] })
+    let outputs = vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
+    Ok((outputs, [task.warden.nowhere()?, stdout_writer, stderr_writer]))
 }
 
-fn with_terminal(task: &TaskConfig) -> io::Result<Spawned> {
+fn with_terminal(spawn: &mut Spawn) -> io::Result<Opened> {
     let (ours, theirs) = terminal::open()?;
     tcsetwinsize(&theirs, TERMINAL_SIZE)?;
-    let mut command = prepared(task, &task.command);
-    if !task.env.contains_key("TERM") {
-        command.env("TERM", TERMINAL_KIND);
-    }
-    command.stdin(theirs.try_clone()?).stdout(theirs.try_clone()?).stderr(theirs);
-    sys::isolate(&mut command, true);
-    let group = Group::led_by(command.spawn()?)?;
-    Ok(Spawned { group, outputs: vec![(Stream::Stdout, ours)] })
+    spawn.terminal = true;
+    spawn.env.entry("TERM".to_owned()).or_insert_with(|| TERMINAL_KIND.to_owned());
+    let stdio = [theirs.try_clone()?, theirs.try_clone()?, theirs];
+    Ok((vec![(Stream::Stdout, ours)], stdio))
 }
 
-/// The command in the task's directory and environment, connected to nothing.
-fn prepared(task: &TaskConfig, command: &config::Command) -> Command {
-    let mut prepared = match command {
-        config::Command::Shell(line) => {
-            let mut shell = Command::new("sh");
-            shell.arg("-c").arg(line);
-            shell
-        }
-        config::Command::Argv(argv) => {
-            let (program, arguments) = argv.split_first().expect("a command in a config is not empty");
-            let mut direct = Command::new(program);
-            direct.args(arguments);
-            direct
-        }
+/// The command in the task's directory and environment, within its limits. The environment says which run of which
+/// task this is.
+fn prepared(task: &ProcessTask, command: &Command, run: u64) -> Spawn {
+    let config = &task.config;
+    let argv = match command {
+        Command::Shell(line) => vec!["sh".to_owned(), "-c".to_owned(), line.clone()],
+        Command::Argv(argv) => argv.clone(),
     };
-    prepared.current_dir(&task.dir).envs(&task.env);
-    prepared.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    prepared
+    let mut env = config.env.clone();
+    for (name, value) in &task.runs_as.env {
+        env.entry((*name).to_owned()).or_insert_with(|| value.clone());
+    }
+    env.insert("STEAD_TASK".to_owned(), config.name.clone());
+    env.insert("STEAD_RUN".to_owned(), run.to_string());
+    Spawn {
+        argv,
+        env,
+        dir: config.dir.clone().into(),
+        terminal: false,
+        limits: config.limits,
+        nice: config.nice,
+        umask: config.umask,
+        identity: task.runs_as.identity.clone(),
+    }
 }
 
-fn pipe() -> io::Result<(OwnedFd, Stdio)> {
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = io::pipe()?;
     // A pipe of the usual size is fine, too: the user's share of large ones may be spent.
     #[cfg(target_os = "linux")]
-    let _ = rustix::pipe::fcntl_setpipe_size(&reader, PIPE_BYTES);
+    let _ = rustix::pipe::fcntl_setpipe_size(reader.as_fd(), PIPE_BYTES);
     Ok((reader.into(), writer.into()))
 }
 

@@ -12,13 +12,28 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
+use super::warden::{Fault, Step};
 use crate::config::{Command, TaskConfig};
 
 /// As much of a script's first line as the kernel itself reads.
 const FIRST_LINE_BYTES: u64 = 256;
 
-/// Says what was tried with `command` and why it failed with `error`.
-pub(super) fn explain(task: &TaskConfig, command: &Command, error: &io::Error) -> String {
+/// Says what was tried with `command` and where that failed.
+pub(super) fn explain(task: &TaskConfig, command: &Command, fault: Fault) -> String {
+    let error = io::Error::from_raw_os_error(fault.errno);
+    let limit = |what: &str| format!("cannot set its limit of {what}: {}", cause(&error));
+    match fault.step {
+        Step::Prepare | Step::Run => cannot_run(task, command, &error),
+        Step::OpenFiles => limit("open files"),
+        Step::Memory => limit("memory"),
+        Step::CpuTime => limit("processor time"),
+        Step::Core => limit("core files"),
+        Step::Nice => format!("cannot set its niceness to {}: {}", task.nice, cause(&error)),
+        Step::Identity => format!("cannot become its user: {}", cause(&error)),
+    }
+}
+
+fn cannot_run(task: &TaskConfig, command: &Command, error: &io::Error) -> String {
     let program = match command {
         Command::Shell(_) => "sh",
         Command::Argv(argv) => argv.first().map_or("", String::as_str),

@@ -1,17 +1,21 @@
-//! The one place of the crate with `unsafe`: what a child does to itself between fork and exec, and how the runtime
-//! is made to wait for a descriptor.
+//! The one place of the crate with `unsafe`: making a process, hearing of its end, and having the runtime wait for a
+//! descriptor.
 //!
-//! What runs in the child of a process that may have many threads must be async-signal-safe: no allocation, no
-//! lock, no panic.
-#![expect(unsafe_code, reason = "neither of the two can be had without it")]
+//! What runs in the child of a process that may have many threads, or in a signal handler, must be async-signal-safe:
+//! no allocation, no lock, no panic.
+#![expect(unsafe_code, reason = "none of this can be had without it")]
 
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
+use std::sync::atomic::{AtomicI32, Ordering};
 
+use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::{ForkResult, Pid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -21,15 +25,19 @@ const FIRST_FOREIGN_FD: RawFd = 3;
 const LAST_SIGNAL: i32 = 64;
 /// How many descriptors are looked at where the kernel can't close a range of them.
 const FDS_LOOKED_AT: RawFd = 4_096;
+/// The exit code of a child that panicked before it became another program.
+const CODE_OF_PANIC: i32 = 70;
+/// What `ru_maxrss` counts in.
+const PEAK_UNIT: u64 = if cfg!(target_os = "macos") { 1 } else { 1_024 };
+
+/// Where the end of a child is announced; negative as long as nobody asks.
+static CHILD_ENDED: AtomicI32 = AtomicI32::new(-1);
 
 /// Makes `command` start from a clean slate: a session of its own, no signal blocked or ignored, no descriptors
-/// but its own three. With `terminal`, what is its standard input becomes its controlling terminal.
-pub(super) fn isolate(command: &mut Command, terminal: bool) {
-    let prepare = move || {
+/// but its own three.
+pub(super) fn isolate(command: &mut Command) {
+    let prepare = || {
         rustix::process::setsid()?;
-        if terminal {
-            rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
-        }
         reset_signals()?;
         close_foreign_on_exec();
         Ok(())
@@ -48,9 +56,97 @@ pub(super) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
 }
 
+/// Forks. The child does what `child` says, and ends with the code that it returns. Only for a process without other
+/// threads: a lock that one of them holds would never be released in the child.
+///
+/// # Errors
+///
+/// Those of fork(2).
+pub(super) fn fork(child: impl FnOnce() -> i32) -> io::Result<Pid> {
+    // SAFETY: there is no other thread, so the child may do whatever its parent may.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => {
+            // Unwinding further would run the rest of the parent's program.
+            let code = catch_unwind(AssertUnwindSafe(child)).unwrap_or(CODE_OF_PANIC);
+            // SAFETY: ends the process at once; nothing of it is used after.
+            unsafe { libc::_exit(code) }
+        }
+    }
+}
+
+/// What [`reap`] finds.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reaped {
+    /// A child that had ended. Its pid may be somebody else's from now on.
+    Dead { pid: u32, status: libc::c_int, peak_memory: u64 },
+    /// There are children, and all of them live.
+    AllLive,
+    /// There is no child.
+    Childless,
+}
+
+/// Waits for one child that has ended, if there is one.
+pub(super) fn reap() -> Reaped {
+    let mut status = 0;
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: both pointers are to memory of the right type; all zeroes is a valid `rusage`.
+    let (pid, usage) = unsafe {
+        let pid = libc::wait4(-1, &raw mut status, libc::WNOHANG, usage.as_mut_ptr());
+        (pid, usage.assume_init())
+    };
+    match u32::try_from(pid) {
+        Ok(0) => Reaped::AllLive,
+        Ok(pid) => {
+            let peak_memory = u64::try_from(usage.ru_maxrss).unwrap_or_default().saturating_mul(PEAK_UNIT);
+            Reaped::Dead { pid, status, peak_memory }
+        }
+        Err(_) => Reaped::Childless,
+    }
+}
+
+/// From now on the end of a child makes a byte appear in `pipe`, which must not block and stay open for good.
+///
+/// # Errors
+///
+/// Those of sigaction(2).
+pub(super) fn announce_child_ends(pipe: OwnedFd) -> io::Result<()> {
+    CHILD_ENDED.store(pipe.as_raw_fd(), Ordering::Relaxed);
+    // The handler has it now.
+    std::mem::forget(pipe);
+    let flags = SaFlags::SA_RESTART | SaFlags::SA_NOCLDSTOP;
+    let action = SigAction::new(SigHandler::Handler(announce_child_end), flags, SigSet::empty());
+    // SAFETY: the handler is async-signal-safe.
+    unsafe { sigaction(Signal::SIGCHLD, &action) }?;
+    Ok(())
+}
+
+extern "C" fn announce_child_end(_signal: libc::c_int) {
+    let before = Errno::last_raw();
+    // SAFETY: write(2) is async-signal-safe. If the pipe is full, it says already what it must say.
+    unsafe { libc::write(CHILD_ENDED.load(Ordering::Relaxed), [0_u8].as_ptr().cast(), 1) };
+    Errno::set_raw(before);
+}
+
+/// Ignores a signal.
+///
+/// # Errors
+///
+/// It can't be ignored.
+pub(super) fn ignore(signal: Signal) -> io::Result<()> {
+    let action = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: ignoring runs no code.
+    unsafe { sigaction(signal, &action) }?;
+    Ok(())
+}
+
 /// An exec resets handlers by itself, but what is ignored or blocked stays so: under `nohup` the whole tree would
 /// be deaf to a hang-up.
-fn reset_signals() -> io::Result<()> {
+///
+/// # Errors
+///
+/// Those of sigprocmask(2).
+pub(super) fn reset_signals() -> io::Result<()> {
     for signal in 1..=LAST_SIGNAL {
         // SAFETY: `SIG_DFL` is a valid disposition; signals that can't be changed answer with an error, which is fine.
         unsafe { libc::signal(signal, libc::SIG_DFL) };

@@ -119,7 +119,6 @@ impl Driver {
         let something = async {
             tokio::select! {
                 signal = next_signal(&mut self.signals) => Woken::Signal(signal),
-                () = self.root.cancelled(), if !self.core.is_draining() => Woken::RootCancelled,
                 Some(asked) = self.kernel.requests.recv() => Woken::Asked(asked),
                 woken = next_of_runs(&mut self.events.1, &mut self.lives) => woken,
                 () = sleep_until(deadline) => Woken::Deadline,
@@ -129,6 +128,8 @@ impl Driver {
         };
         tokio::select! {
             biased;
+            // First, once: a critical task that ends because it follows the root token is no fatal end.
+            () = self.root.cancelled(), if !self.core.is_draining() => Woken::RootCancelled,
             woken = something => woken,
             () = ready(()), if self.stale => Woken::Idle,
         }

@@ -22,6 +22,7 @@
 pub mod core;
 mod driver;
 mod in_process;
+mod post_mortems;
 mod run;
 mod sampling;
 mod signals;
@@ -46,10 +47,11 @@ pub(crate) use run::EVENTS_QUEUED;
 pub(crate) use run::RunContext;
 
 use self::core::{Plan, TaskId, TaskKind, TaskPlan};
-use crate::config::{Dependency, DrainConfig, OnExhausted, Policy, RestartConfig, TaskConfig};
+use crate::config::{Dependency, DrainConfig, LogsConfig, OnExhausted, Policy, RestartConfig, TaskConfig};
 use crate::gateway::{Gateway, GatewayHandle};
-use crate::kernel::{Backend, KernelHandle, LogHub, kernel};
-use crate::process::ProcessTask;
+use crate::kernel::logs::Store;
+use crate::kernel::{Backend, KernelHandle, LogHub, PostMortems, kernel};
+use crate::process::{Keeper, ProcessTask, Warden};
 use crate::surfaces::{Surface, SurfaceContext, run_surface};
 use driver::{Driver, Runner};
 
@@ -112,6 +114,13 @@ impl TaskSupervisor {
         self
     }
 
+    /// Keeps what is known of every failed run in `dir`. Nothing is kept by default.
+    #[must_use]
+    pub fn with_post_mortems(mut self, dir: &Path) -> Self {
+        self.kernel.set_post_mortems(PostMortems::new(dir));
+        self
+    }
+
     /// What may be seen and asked of this supervisor while it runs.
     #[must_use]
     pub fn kernel(&self) -> KernelHandle {
@@ -155,7 +164,7 @@ impl TaskSupervisor {
     /// Supervises until it is over: after SIGINT, SIGTERM or SIGHUP, the cancellation of the root token, a
     /// request, or a fatal end. Returns at the drain's deadline plus half a second at the latest.
     pub async fn run(self) -> ShutdownOutcome {
-        let Self { root, drain, tracked, on_stop, started, backend, .. } = self;
+        let Self { root, drain, tracked, on_stop, started, kernel, backend, .. } = self;
         let ids: BTreeMap<String, TaskId> =
             tracked.iter().enumerate().map(|(id, tracked)| (tracked.plan.name.clone(), TaskId(id))).collect();
         let mut plan = Plan { tasks: Vec::new(), drain, seed: u64::from(std::process::id()) };
@@ -168,16 +177,45 @@ impl TaskSupervisor {
         }
         let (sampled, usage) = watch::channel(BTreeMap::new());
         let sampler = tokio::spawn(sampling::sample(backend.lookers.clone(), backend.snapshot.subscribe(), sampled));
+        let examiner = post_mortems::Examiner::start(kernel, usage.clone());
         let outcome = Driver::new(plan, runners, started, root, backend, usage).run().await;
         sampler.abort();
+        examiner.finish().await;
         for f in on_stop {
             f(&outcome);
         }
         outcome
     }
 
-    /// Tracks a child process; its output goes to `NAME.log` in `log_dir`.
-    pub(crate) fn track_process(&mut self, config: TaskConfig, log_dir: &Path) {
+    /// Tracks the warden, a critical task.
+    pub(crate) fn track_warden(&mut self, keeper: Keeper) {
+        let about = keeper.about().to_owned();
+        let plan = self.plan("warden".to_owned(), TaskKind::Surface, Policy::Critical, about);
+        let mut keeper = Some(keeper);
+        self.track(plan, Vec::new(), move |context| {
+            let keeper = keeper.take();
+            async move {
+                match keeper {
+                    Some(keeper) => keeper.run(context).await,
+                    None => {
+                        ExitReason::StartFailed { message: "there is one warden only, and it has ended".to_owned() }
+                    }
+                }
+            }
+        });
+    }
+
+    /// Tracks a child process that `warden` makes; its output is kept as `logs` says.
+    ///
+    /// # Errors
+    ///
+    /// Says for people: it can't run as the user that it names.
+    pub(crate) fn track_process(
+        &mut self,
+        config: TaskConfig,
+        logs: &LogsConfig,
+        warden: &Warden,
+    ) -> Result<(), String> {
         let plan = TaskPlan {
             name: config.name.clone(),
             kind: TaskKind::Process,
@@ -193,8 +231,10 @@ impl TaskSupervisor {
         };
         let after = config.after.clone();
         let tail = self.kernel.logs().tail(&config.name);
-        let task = Arc::new(ProcessTask::new(config, log_dir, tail));
+        let log = Store::new(logs, &config.name);
+        let task = Arc::new(ProcessTask::new(config, log, tail, warden.clone())?);
         self.track(plan, after, move |context| Arc::clone(&task).run(context));
+        Ok(())
     }
 
     /// Tracks the gateway, a critical task, and returns the handle to register at.

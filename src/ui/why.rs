@@ -3,7 +3,9 @@
 use super::Shown;
 use super::ansi::{self, plain};
 use super::clock::Clock;
-use crate::supervisor::core::{AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Stage, TaskSnapshot};
+use crate::supervisor::core::{
+    AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Stage, Straggler, TaskSnapshot,
+};
 
 /// Characters of a log line that are quoted.
 const QUOTED_CHARS: usize = 200;
@@ -94,7 +96,7 @@ impl Chain<'_> {
             PhaseSnapshot::Ready { since, .. } => {
                 format!("is ready: run {}, for {}; nothing keeps it", task.run, self.clock.span_in_prose(*since))
             }
-            PhaseSnapshot::Stopping { kill_at, killed, then, .. } => {
+            PhaseSnapshot::Stopping { kill_at, killed, then, left, .. } => {
                 let end = match killed {
                     true => "it was killed and has not ended yet".to_owned(),
                     false => format!("it is killed in {}", self.clock.left_in_prose(*kill_at)),
@@ -104,7 +106,8 @@ impl Chain<'_> {
                     AfterStop::Restart => ", then a new run starts",
                     AfterStop::Retry => ", then its policy decides",
                 };
-                format!("is stopping: {end}{then}")
+                let left = if left.is_empty() { String::new() } else { format!("; left is {}", Straggler::list(left)) };
+                format!("is stopping: {end}{then}{left}")
             }
             PhaseSnapshot::Backoff { attempt, retry_at, .. } => {
                 let left = self.clock.left_in_prose(*retry_at);
@@ -126,6 +129,7 @@ impl Chain<'_> {
             ExitReason::Aborted => "was aborted".to_owned(),
             ExitReason::StartFailed { .. } => format!("could not start: {}", plain(&last.reason.to_string())),
             ExitReason::StartTimeout { .. } => format!("could not start: {}", last.reason),
+            ExitReason::OverMemory { .. } => format!("was ended: it {}", last.reason),
             ExitReason::NotReady { .. } => format!("was given up, {}", plain(&last.reason.to_string())),
         };
         format!("its last run {how}, {}", self.clock.age_in_prose(last.at))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
-use stead::config::{Check, Config, ConfigError, OnExhausted, Policy, schema};
+use stead::config::{Account, Check, Config, ConfigError, Limits, OnExhausted, Policy, schema};
 
 /// A file that says everything there is to say.
 const COMPLETE: &str = r#"
@@ -58,7 +58,13 @@ intensity = { restarts = 1_000, within = "1s" }
 start_timeout = "1s"
 after = { db = "started", migrate = "success" }
 ready = { http = "http://localhost:8080/health?x=1", interval = "5s", timeout = "1s", failure_threshold = 3 }
-stop = { signal = "int", timeout = "0s" }
+stop = { signal = "int", timeout = "0s", only_parent = true }
+limits = { open_files = 256, memory = "2 GiB", cpu_time = "1500ms", core = 0 }
+max_memory = "512 MiB"
+nice = -5
+user = "nobody"
+group = 100
+umask = "027"
 tty = true
 success_exit_codes = [0, 143]
 
@@ -123,6 +129,11 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!(api.dir, dir.path().join("api"));
     assert_eq!((api.restart.max_retries, api.restart.max_backoff), (0, Duration::from_secs(90)));
     assert_eq!(api.stop.signal.to_string(), "SIGINT");
+    assert!(api.stop.only_parent);
+    let limits = Limits { open_files: Some(256), memory: Some(2 << 30), cpu_time: Some(2), core: Some(0) };
+    assert_eq!((api.limits, api.max_memory), (limits, Some(512 << 20)));
+    assert_eq!((api.nice, api.umask), (-5, Some(0o027)));
+    assert_eq!((&api.user, &api.group), (&Some(Account::Name("nobody".to_owned())), &Some(Account::Id(100))));
     assert_eq!(api.success_exit_codes, [0, 143]);
     assert!(matches!(&api.ready.as_ref().unwrap().check, Check::Http(url) if url.ends_with("/health?x=1")));
 }
@@ -309,6 +320,19 @@ fn values_that_mean_nothing_are_refused() {
         ("success_exit_codes = [256]", "expected a whole number from 0 to 255"),
         ("stop.signal = \"SIGNOPE\"", "`SIGNOPE` is not a signal"),
         ("stop = { signal = \"INT\", command = \"x\" }", "the command is run instead of the signal"),
+        ("stop = { only_parent = true, command = \"x\" }", "the command is run instead of the signal"),
+        ("limits.open_files = 2", "expected a whole number from 3 to 4294967295"),
+        ("limits.memory = \"much\"", "expected a size like"),
+        ("limits.cpu_time = \"0s\"", "expected more than nothing"),
+        ("limits.files = 20", "expected one of open_files, memory, cpu_time, core"),
+        ("max_memory = 0", "expected more than nothing"),
+        ("nice = 20", "expected a whole number from -20 to 19"),
+        ("user = \"\"", "expected a name or a number, found nothing"),
+        ("user = 4294967295", "expected a whole number from 0 to 4294967294"),
+        ("group = true", "expected a name or a number, found a boolean"),
+        ("umask = 27", "expected bits in octal like \"027\", found a number"),
+        ("umask = \"028\"", "expected three octal digits"),
+        ("umask = \"1777\"", "expected three octal digits"),
         ("colour = 1", "expected one of command, dir,"),
     ]);
 }

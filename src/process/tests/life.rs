@@ -37,14 +37,36 @@ async fn a_run_is_over_when_its_main_process_is() {
 }
 
 #[tokio::test]
-async fn an_outsider_with_the_pipe_delays_nothing() {
+async fn what_left_its_group_and_its_parents_is_killed_all_the_same() {
     let began = Instant::now();
-    let ended = run("setsid sleep 60 & echo $!; sleep 0.1; echo hi").await;
+    let ended = run("setsid sleep 60 & echo $!; (setsid sh -c 'echo $$; exec sleep 60' &); sleep 0.1; echo hi").await;
+    assert!(began.elapsed() < SOON);
+    assert_eq!(ended.lines.last().unwrap(), "hi");
+    assert!(!alive(&ended.lines[0]) && !alive(&ended.lines[1]));
+}
+
+#[tokio::test]
+async fn who_hides_holds_the_pipe_but_delays_nothing_and_ends_with_the_warden() {
+    let began = Instant::now();
+    let hidden = "(env -i setsid sh -c 'echo $$; exec sleep 60' &)";
+    let ended = run(&format!("{hidden}; sleep 0.1; echo hi")).await;
     assert!(began.elapsed() < SOON);
     assert_eq!(ended.lines[1], "hi");
-    // It left the group, so ending it is up to the test.
-    let outsider = nix::unistd::Pid::from_raw(ended.lines[0].parse().unwrap());
-    nix::sys::signal::kill(outsider, nix::sys::signal::Signal::SIGKILL).unwrap();
+    assert!(alive(&ended.lines[0]));
+    ended.end_of_warden.cancel();
+    gone(&ended.lines[0]).await;
+}
+
+#[tokio::test]
+async fn who_was_seen_below_its_task_is_known_without_an_environment() {
+    let mut life = task("env -i setsid sh -c 'trap \"\" TERM; echo $$; exec sleep 60' & wait; wait").start();
+    life.says_something().await;
+    let pid = texts(&life.tail).remove(0);
+    life.stop.cancel();
+    life.left(&pid).await;
+    let ended = life.killed().await;
+    assert_eq!(ended.reason, "SIGTERM");
+    assert!(!alive(&pid));
 }
 
 #[tokio::test]
@@ -127,9 +149,11 @@ async fn the_last_words_are_captured() {
 #[tokio::test]
 async fn after_a_stop_the_rest_of_the_group_may_finish() {
     let rest = "(trap '' TERM; echo rest; while ! test -e go; do sleep 0.01; done; echo done)";
-    let life = task(&format!("{rest} & wait")).start();
+    let mut life = task(&format!("{rest} & wait")).start();
+    let main = life.pid().await.to_string();
     life.says("rest").await;
     life.stop.cancel();
+    gone(&main).await;
     fs::write(life.scratch.path().join("go"), "").unwrap();
     let ended = life.ended().await;
     assert_eq!((ended.reason.as_str(), ended.lines.last().unwrap().as_str()), ("SIGTERM", "done"));
@@ -204,18 +228,4 @@ async fn a_run_that_is_dropped_takes_its_group_along() {
     life.run.abort();
     assert!(life.run.await.unwrap_err().is_cancelled());
     gone(&pid).await;
-}
-
-#[tokio::test]
-async fn many_runs_leave_no_zombie() {
-    for _ in 0..100 {
-        assert_eq!(task("").argv(["true"]).start().ended().await.reason, "code 0");
-    }
-    let me = std::process::id().to_string();
-    let zombies = || {
-        let processes = fs::read_dir("/proc").unwrap().flatten();
-        let stats = processes.filter_map(|process| fs::read_to_string(process.path().join("stat")).ok());
-        stats.filter(|stat| stat.contains("(true) Z ") && stat.contains(&format!(" {me} "))).count()
-    };
-    assert_eq!(zombies(), 0);
 }

@@ -1,4 +1,4 @@
-//! Runs of real processes.
+//! Runs of real processes, made by a real warden: this very test binary, run again as [`the_warden`].
 
 mod life;
 mod output;
@@ -17,14 +17,49 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::ProcessTask;
-use crate::config::{Command, OnExhausted, Policy, ReadyConfig, RestartConfig, Signal, StopConfig, TaskConfig};
+use super::{ProcessTask, Warden, warden};
+use crate::config::{
+    Command, Limits, LogsConfig, OnExhausted, Policy, ReadyConfig, RestartConfig, StopConfig, TaskConfig,
+};
 use crate::kernel::LogTail;
+use crate::kernel::logs::Store;
 use crate::supervisor::core::{Event, ExitReason, RunId, TaskId};
 use crate::supervisor::{EVENTS_QUEUED, RunContext};
 
 /// How long anything may take before a test fails: far beyond what it needs.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Set where this test binary is to be the warden.
+const IS_WARDEN: &str = "STEAD_TEST_WARDEN";
+
+#[test]
+fn the_warden() {
+    if std::env::var_os(IS_WARDEN).is_some() {
+        assert_eq!(warden::serve(), std::process::ExitCode::SUCCESS);
+    }
+}
+
+/// A warden of this test's own, which ends with the test, or when the token is cancelled.
+fn start_warden() -> (Warden, CancellationToken) {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "process::tests::the_warden", "--test-threads=1"]).env(IS_WARDEN, "1");
+    let (warden, keeper) = Warden::start_with(command, false).expect("a warden");
+    let (context, _) = context();
+    let end = context.stop.clone();
+    tokio::spawn(keeper.run(context));
+    (warden, end)
+}
+
+fn context() -> (RunContext, mpsc::Receiver<Event>) {
+    let (sender, events) = mpsc::channel(EVENTS_QUEUED);
+    let context = RunContext {
+        run: RunId { task: TaskId(0), number: 1 },
+        stop: CancellationToken::new(),
+        kill: CancellationToken::new(),
+        events: sender,
+    };
+    (context, events)
+}
 
 /// A shell snippet that is to be run as a task.
 struct Task {
@@ -37,6 +72,7 @@ struct Life {
     run: JoinHandle<ExitReason>,
     stop: CancellationToken,
     kill: CancellationToken,
+    end_of_warden: CancellationToken,
     events: mpsc::Receiver<Event>,
     tail: LogTail,
     log: PathBuf,
@@ -50,6 +86,7 @@ struct Ended {
     lines: Vec<String>,
     tail: LogTail,
     events: Vec<Event>,
+    end_of_warden: CancellationToken,
     scratch: TempDir,
 }
 
@@ -66,7 +103,13 @@ fn task(line: &str) -> Task {
         restart: RestartConfig::default(),
         after: Vec::new(),
         ready: None,
-        stop: StopConfig { signal: Signal::TERM, command: None, timeout: PATIENCE },
+        stop: StopConfig::default(),
+        limits: Limits::default(),
+        max_memory: None,
+        nice: 0,
+        user: None,
+        group: None,
+        umask: None,
         tty: false,
         success_exit_codes: vec![0],
     };
@@ -110,17 +153,22 @@ impl Task {
     }
 
     fn start_logging_to(self, log_dir: PathBuf) -> Life {
-        let (sender, events) = mpsc::channel(EVENTS_QUEUED);
-        let context = RunContext {
-            run: RunId { task: TaskId(0), number: 1 },
-            stop: CancellationToken::new(),
-            kill: CancellationToken::new(),
-            events: sender,
-        };
+        let (context, events) = context();
         let (stop, kill) = (context.stop.clone(), context.kill.clone());
         let (tail, log) = (LogTail::default(), log_dir.join("it.log"));
-        let task = Arc::new(ProcessTask::new(self.config, &log_dir, tail.clone()));
-        Life { run: tokio::spawn(task.run(context)), stop, kill, events, tail, log, scratch: self.scratch }
+        let (warden, end_of_warden) = start_warden();
+        let store = Store::new(&LogsConfig { dir: log_dir, max_size: 0, keep: 0 }, "it");
+        let task = Arc::new(ProcessTask::new(self.config, store, tail.clone(), warden).unwrap());
+        Life {
+            run: tokio::spawn(task.run(context)),
+            stop,
+            kill,
+            end_of_warden,
+            events,
+            tail,
+            log,
+            scratch: self.scratch,
+        }
     }
 }
 
@@ -134,6 +182,30 @@ impl Life {
             }
         };
         timeout(PATIENCE, said).await.unwrap_or_else(|_| panic!("`{line}` was not said, but {:?}", texts(&self.tail)));
+    }
+
+    /// Waits for the first line.
+    async fn says_something(&self) {
+        let mut changes = self.tail.watch();
+        let said = async {
+            while texts(&self.tail).is_empty() {
+                changes.changed().await.unwrap();
+            }
+        };
+        timeout(PATIENCE, said).await.expect("a line");
+    }
+
+    /// Waits until this process is named among what is left, and the main process is not.
+    async fn left(&mut self, pid: &str) {
+        let main = self.pid().await;
+        loop {
+            if let Event::Left { processes, .. } = self.next_event().await
+                && processes.iter().all(|process| process.pid != main)
+            {
+                assert!(processes.iter().any(|process| process.pid.to_string() == pid), "{processes:?}");
+                return;
+            }
+        }
     }
 
     async fn next_event(&mut self) -> Event {
@@ -156,7 +228,15 @@ impl Life {
         // A device in its place may have no end.
         let is_file = fs::metadata(&self.log).is_ok_and(|found| found.is_file());
         let log = if is_file { fs::read(&self.log).unwrap() } else { Vec::new() };
-        Ended { reason, log, lines: texts(&self.tail), tail: self.tail, events, scratch: self.scratch }
+        Ended {
+            reason,
+            log,
+            lines: texts(&self.tail),
+            tail: self.tail,
+            events,
+            end_of_warden: self.end_of_warden,
+            scratch: self.scratch,
+        }
     }
 
     async fn stopped(self) -> Ended {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::event::{Effect, NoticeKind, Origin, TaskId};
+use super::event::{Effect, NoticeKind, Origin, Straggler, TaskId};
 use super::task::{Phase, StopCause};
 use super::{Core, later};
 use crate::config::Pretty;
@@ -59,6 +59,8 @@ pub struct Killed {
     pub name: String,
     /// How long it had held up the stop.
     pub held: Duration,
+    /// The first few processes that had to be killed, if that is known.
+    pub left: Vec<Straggler>,
 }
 
 impl ShutdownOutcome {
@@ -109,7 +111,13 @@ impl Drain {
     }
 
     pub(super) fn note_killed(&mut self, name: String, held: Duration) {
-        self.killed.push(Killed { name, held });
+        self.killed.push(Killed { name, held, left: Vec::new() });
+    }
+
+    pub(super) fn note_left(&mut self, name: &str, left: &[Straggler]) {
+        if let Some(killed) = self.killed.iter_mut().rfind(|killed| killed.name == name) {
+            killed.left = left.to_vec();
+        }
     }
 
     pub(super) fn cause(&self) -> &Cause {

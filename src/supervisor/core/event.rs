@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::exit::ExitReason;
 use crate::config::{Condition, Pretty, serialize_millis};
@@ -50,6 +50,29 @@ pub enum Event {
         /// What was seen, for people: `http 200 in 3 ms`.
         detail: String,
     },
+    /// What is left of a run that is being stopped or killed.
+    Left {
+        /// Which run.
+        run: RunId,
+        /// The first few of them.
+        processes: Vec<Straggler>,
+    },
+    /// A run uses more memory than it may.
+    Exceeded {
+        /// Which run.
+        run: RunId,
+        /// What it uses, in bytes.
+        used: u64,
+        /// What it may use.
+        limit: u64,
+    },
+    /// What a run that is about to be reported as over has used.
+    Measured {
+        /// Which run.
+        run: RunId,
+        /// The most memory that a process of it had resident at once, in bytes.
+        peak_memory: u64,
+    },
     /// Somebody asks for something.
     Requested {
         /// Names the answer: see [`Effect::Answer`].
@@ -61,6 +84,30 @@ pub enum Event {
     },
     /// Nothing but time has passed: deadlines may be due.
     Tick,
+}
+
+/// A process that is still there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Straggler {
+    /// Its pid.
+    pub pid: u32,
+    /// What the kernel calls it: up to 15 bytes of its program's name.
+    pub name: String,
+}
+
+impl Straggler {
+    /// Names several: `node (4312), sleep (4313)`.
+    #[must_use]
+    pub fn list(stragglers: &[Self]) -> String {
+        stragglers.iter().map(Self::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl fmt::Display for Straggler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.pid)
+    }
 }
 
 /// Names a request until it is answered.
@@ -138,8 +185,8 @@ pub enum Refusal {
         /// The state it is in.
         state: &'static str,
     },
-    /// Everything is reached through it.
-    #[error("{task} can't be stopped: everything is reached through it; shut down instead")]
+    /// Nothing goes on without it.
+    #[error("{task} can't be stopped alone: nothing goes on without it; shut down instead")]
     Essential {
         /// Which task.
         task: String,
@@ -262,6 +309,13 @@ pub enum NoticeKind {
         #[serde(rename = "held_ms", serialize_with = "serialize_millis")]
         held: Duration,
     },
+    /// What had to be killed of it.
+    Left {
+        /// Its number.
+        run: u64,
+        /// The first few processes.
+        processes: Vec<Straggler>,
+    },
     /// It was stopped as asked.
     Stopped,
     /// A request was taken.
@@ -317,6 +371,7 @@ impl fmt::Display for NoticeKind {
             Self::Done => f.write_str("done"),
             Self::Stopping { run, grace } => write!(f, "run {run} asked to stop within {}", Pretty(*grace)),
             Self::Killed { run, held } => write!(f, "run {run} killed after {}", Pretty(*held)),
+            Self::Left { run, processes } => write!(f, "run {run} had left {}", Straggler::list(processes)),
             Self::Stopped => f.write_str("stopped"),
             Self::Requested { asked, origin } => write!(f, "{asked}, asked by {origin}"),
             Self::Refused { asked, origin, refusal } => write!(f, "{asked} by {origin} refused: {refusal}"),

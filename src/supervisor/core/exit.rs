@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use serde::Serialize;
 
 use crate::config::{Pretty, Signal, serialize_millis};
@@ -55,6 +56,15 @@ pub enum ExitReason {
         /// How many tries in a row had failed.
         failures: u32,
     },
+    /// It used more memory than its `max_memory`.
+    OverMemory {
+        /// What it used, in bytes.
+        #[serde(rename = "used_bytes")]
+        used: u64,
+        /// What it may use.
+        #[serde(rename = "limit_bytes")]
+        limit: u64,
+    },
 }
 
 impl ExitReason {
@@ -71,6 +81,7 @@ impl ExitReason {
             Self::StartFailed { .. } => "start_failed",
             Self::StartTimeout { .. } => "start_timeout",
             Self::NotReady { .. } => "not_ready",
+            Self::OverMemory { .. } => "over_memory",
         }
     }
 }
@@ -87,6 +98,10 @@ impl fmt::Display for ExitReason {
             Self::Aborted => f.write_str("aborted"),
             Self::StartTimeout { limit } => write!(f, "start took longer than {}", Pretty(*limit)),
             Self::NotReady { detail, failures } => write!(f, "not ready after {failures} tries: {detail}"),
+            Self::OverMemory { used, limit } => {
+                let [used, limit] = [used, limit].map(|&bytes| ByteSize(bytes).display().iec());
+                write!(f, "used {used:.0} of memory, over its {limit:.0}")
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::backoff::{Exhausted, backoff};
 use super::drain::Cause;
-use super::event::{Effect, NoticeKind, RunId, TaskId};
+use super::event::{Effect, NoticeKind, RunId, Straggler, TaskId};
 use super::exit::ExitReason;
 use super::gate::Gate;
 use super::snapshot::{LastExit, ProbeSnapshot};
@@ -56,6 +56,7 @@ impl Core {
         let task = self.task_mut(id);
         task.run += 1;
         task.probe = None;
+        task.peak_memory = None;
         task.phase = Phase::Starting { since: now, deadline: later(now, task.plan.restart.start_timeout) };
         let run = RunId { task: id, number: task.run };
         self.effects.push(Effect::Spawn(run));
@@ -106,6 +107,49 @@ impl Core {
         }
     }
 
+    /// What is left of a run on its way down is named on its row, and where all can see it once it had to be killed.
+    pub(super) fn on_left(&mut self, run: RunId, processes: Vec<Straggler>) {
+        let task = self.task_mut(run.task);
+        let Phase::Stopping { left, killed, .. } = &mut task.phase else { return };
+        if task.run != run.number {
+            return;
+        }
+        *left = processes;
+        if *killed {
+            self.name_left(run.task);
+        }
+    }
+
+    fn name_left(&mut self, id: TaskId) {
+        let task = self.task(id);
+        let Phase::Stopping { left, .. } = &task.phase else { return };
+        if left.is_empty() {
+            return;
+        }
+        let (run, name, processes) = (task.run, task.plan.name.clone(), left.clone());
+        if let Some(drain) = &mut self.drain {
+            drain.note_left(&name, &processes);
+        }
+        self.notice(id, NoticeKind::Left { run, processes });
+    }
+
+    /// A run that uses too much memory is ended, and that counts as a failure.
+    pub(super) fn on_exceeded(&mut self, run: RunId, used: u64, limit: u64, now: Instant) {
+        let task = self.task(run.task);
+        let is_up = matches!(task.phase, Phase::Running { .. } | Phase::Ready { .. });
+        if is_up && task.run == run.number {
+            let grace = task.plan.stop_timeout;
+            self.stop(run.task, StopCause::GaveUp(ExitReason::OverMemory { used, limit }), grace, now);
+        }
+    }
+
+    pub(super) fn on_measured(&mut self, run: RunId, peak_memory: u64) {
+        let task = self.task_mut(run.task);
+        if task.live_run(run.task) == Some(run) {
+            task.peak_memory = Some(peak_memory);
+        }
+    }
+
     pub(super) fn on_exited(&mut self, run: RunId, reason: ExitReason, now: Instant) {
         if self.task(run.task).live_run(run.task) != Some(run) {
             return;
@@ -140,7 +184,8 @@ impl Core {
         let expected = asked || task.is_success(reason);
         *task.exits.entry(reason.class()).or_default() += 1;
         task.address = None;
-        task.last_exit = Some(LastExit { run: run.number, reason: reason.clone(), expected, at, ran_for });
+        let peak_memory = task.peak_memory.take();
+        task.last_exit = Some(LastExit { run: run.number, reason: reason.clone(), expected, at, ran_for, peak_memory });
         self.notice(run.task, NoticeKind::Exited { run: run.number, reason: reason.clone(), after: ran_for });
     }
 
@@ -211,7 +256,8 @@ impl Core {
             }
             Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => return,
         };
-        task.phase = Phase::Stopping { started, pid, since: now, kill_at: later(now, grace), killed: false, cause };
+        let kill_at = later(now, grace);
+        task.phase = Phase::Stopping { started, pid, since: now, kill_at, killed: false, left: Vec::new(), cause };
         let run = RunId { task: id, number: task.run };
         if grace.is_zero() {
             self.kill(id, now);
@@ -259,5 +305,6 @@ impl Core {
         if let Some(drain) = &mut self.drain {
             drain.note_killed(name, held);
         }
+        self.name_left(id);
     }
 }

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 
 pub use backoff::backoff;
 pub use drain::{Cause, Killed, ShutdownOutcome};
-pub use event::{Effect, Event, Notice, NoticeKind, Origin, Refusal, Request, RequestId, RunId, TaskId};
+pub use event::{Effect, Event, Notice, NoticeKind, Origin, Refusal, Request, RequestId, RunId, Straggler, TaskId};
 pub use exit::ExitReason;
 pub use plan::{Plan, TaskPlan};
 pub use snapshot::{
@@ -79,6 +79,9 @@ impl Core {
             Event::Started { run, pid, address } => self.on_started(run, pid, address, now),
             Event::Exited { run, reason } => self.on_exited(run, reason, now),
             Event::Probed { run, passed, detail } => self.on_probed(run, passed, detail, now),
+            Event::Left { run, processes } => self.on_left(run, processes),
+            Event::Exceeded { run, used, limit } => self.on_exceeded(run, used, limit, now),
+            Event::Measured { run, peak_memory } => self.on_measured(run, peak_memory),
             Event::Requested { id, request, origin } => self.on_requested(id, &request, &origin, now),
             Event::Tick => {}
         }

@@ -63,7 +63,9 @@ impl Core {
         }
         let is_essential = plan.kind == TaskKind::Surface && plan.policy == Policy::Critical;
         match (request, phase) {
-            (Request::Stop(_) | Request::Kill(_), _) if is_essential => Err(Refusal::Essential { task: name.clone() }),
+            (Request::Stop(_) | Request::Kill(_) | Request::Restart(_), _) if is_essential => {
+                Err(Refusal::Essential { task: name.clone() })
+            }
             (Request::Start(_), Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. }) => already,
             (Request::Start(_), Phase::Stopping { cause: StopCause::Restart, .. }) => already,
             (Request::Start(_) | Request::Restart(_), Phase::Waiting { .. }) => already,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::event::Origin;
+use super::event::{Origin, Straggler};
 use super::exit::ExitReason;
 use crate::config::{Condition, OnExhausted, Policy, serialize_millis};
 
@@ -199,6 +199,8 @@ pub enum PhaseSnapshot {
         kill_at: Uptime,
         /// Whether that has happened.
         killed: bool,
+        /// The first few processes that hold it up, if that is known.
+        left: Vec<Straggler>,
         /// What comes after.
         then: AfterStop,
         /// Its process, if it is one.
@@ -282,6 +284,9 @@ pub struct LastExit {
     /// How long it had lasted, in milliseconds.
     #[serde(rename = "ran_for_ms", serialize_with = "serialize_millis")]
     pub ran_for: Duration,
+    /// The most memory that a process of it had resident at once, in bytes; none if it was no process.
+    #[serde(rename = "peak_memory_bytes")]
+    pub peak_memory: Option<u64>,
 }
 
 fn with_text<S: Serializer>(reason: &ExitReason, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::backoff::Budget;
-use super::event::{RunId, TaskId};
+use super::event::{RunId, Straggler, TaskId};
 use super::exit::ExitReason;
 use super::plan::TaskPlan;
 use super::snapshot::{LastExit, ProbeSnapshot};
@@ -27,6 +27,8 @@ pub(super) struct Task {
     pub(super) address: Option<String>,
     /// The last try of this run's probe.
     pub(super) probe: Option<ProbeSnapshot>,
+    /// The most memory a process of this run had, once that is known.
+    pub(super) peak_memory: Option<u64>,
 }
 
 /// Where a task is in its life; the diagram stands in the module's page.
@@ -41,7 +43,15 @@ pub(super) enum Phase {
     /// It runs and is ready.
     Ready { since: Instant, pid: Option<u32> },
     /// It was asked to end, or is being killed.
-    Stopping { started: Instant, pid: Option<u32>, since: Instant, kill_at: Instant, killed: bool, cause: StopCause },
+    Stopping {
+        started: Instant,
+        pid: Option<u32>,
+        since: Instant,
+        kill_at: Instant,
+        killed: bool,
+        left: Vec<Straggler>,
+        cause: StopCause,
+    },
     /// It waits to be started again.
     Backoff { attempt: u32, since: Instant, retry_at: Instant },
     /// A person stopped it, or the drain did.
@@ -59,7 +69,7 @@ pub(super) enum StopCause {
     Asked,
     /// A person wants a new run.
     Restart,
-    /// It did not start or become ready in time: counts as an exit with this reason.
+    /// It did not start or become ready in time, or used too much: counts as an exit with this reason.
     GaveUp(ExitReason),
 }
 
@@ -85,6 +95,7 @@ impl Task {
             exits: BTreeMap::new(),
             address: None,
             probe: None,
+            peak_memory: None,
         }
     }
 
@@ -133,7 +144,8 @@ impl Task {
             | ExitReason::Aborted
             | ExitReason::StartFailed { .. }
             | ExitReason::StartTimeout { .. }
-            | ExitReason::NotReady { .. } => false,
+            | ExitReason::NotReady { .. }
+            | ExitReason::OverMemory { .. } => false,
         }
     }
 }

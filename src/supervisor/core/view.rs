@@ -80,10 +80,11 @@ impl Core {
             }
             &Phase::Running { since, pid } => PhaseSnapshot::Running { since: self.uptime(since), pid },
             &Phase::Ready { since, pid } => PhaseSnapshot::Ready { since: self.uptime(since), pid },
-            &Phase::Stopping { pid, since, kill_at, killed, ref cause, .. } => PhaseSnapshot::Stopping {
+            &Phase::Stopping { pid, since, kill_at, killed, ref left, ref cause, .. } => PhaseSnapshot::Stopping {
                 since: self.uptime(since),
                 kill_at: self.uptime(kill_at),
                 killed,
+                left: left.clone(),
                 then: match cause {
                     StopCause::Asked => AfterStop::Stay,
                     StopCause::Restart => AfterStop::Restart,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{Check, Command, Config, ReadyConfig, RestartConfig, StopConfig, TaskConfig};
+use crate::config::{Account, Check, Command, Config, ReadyConfig, RestartConfig, StopConfig, TaskConfig};
 
 /// Stands for what is not shown.
 const MASK: &str = "***";
@@ -38,6 +38,12 @@ fn task(task: &TaskConfig) -> Value {
         "after": after,
         "ready": task.ready.as_ref().map(ready),
         "stop": stop(&task.stop),
+        "limits": task.limits,
+        "max_memory": task.max_memory,
+        "nice": task.nice,
+        "user": task.user.as_ref().map(Account::to_string),
+        "group": task.group.as_ref().map(Account::to_string),
+        "umask": task.umask.map(|mask| format!("{mask:03o}")),
         "tty": task.tty,
         "success_exit_codes": task.success_exit_codes,
     });
@@ -82,6 +88,7 @@ fn stop(stop: &StopConfig) -> Value {
         "signal": stop.signal,
         "command": stop.command.as_ref().map(command),
         "timeout_ms": millis(stop.timeout),
+        "only_parent": stop.only_parent,
     })
 }
 

@@ -72,6 +72,7 @@ fn style(scene: &Scene<'_>, kind: &NoticeKind) -> Style {
         NoticeKind::Exhausted { .. }
         | NoticeKind::Failed { .. }
         | NoticeKind::Killed { .. }
+        | NoticeKind::Left { .. }
         | NoticeKind::Forced { .. }
         | NoticeKind::Abandoned => theme.bad(),
         NoticeKind::Unready { .. }

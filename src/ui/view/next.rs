@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 use super::super::ansi::plain;
 use super::Scene;
 use crate::config::Pretty;
-use crate::supervisor::core::{AfterStop, PhaseSnapshot, Stage, TaskSnapshot};
+use crate::supervisor::core::{AfterStop, PhaseSnapshot, Stage, Straggler, TaskSnapshot};
 
 /// Steps of the countdown's bar.
 const BAR_STEPS: u32 = 10;
@@ -40,14 +40,16 @@ pub(super) fn line(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line
             Some(back) => Line::raw(format!("budget back in {}", clock.left(back))),
             None => Line::default(),
         },
-        PhaseSnapshot::Stopping { killed: true, .. } => Line::styled("killed, not gone yet", theme.bad()),
-        PhaseSnapshot::Stopping { kill_at, then, .. } => {
+        PhaseSnapshot::Stopping { killed: true, left, .. } => {
+            Line::styled(format!("killed, not gone yet{}", named(left)), theme.bad())
+        }
+        PhaseSnapshot::Stopping { kill_at, then, left, .. } => {
             let then = match then {
                 AfterStop::Stay => "",
                 AfterStop::Restart => ", restarts",
                 AfterStop::Retry => ", retries",
             };
-            Line::raw(format!("killed in {}{then}", clock.left(*kill_at)))
+            Line::raw(format!("killed in {}{then}{}", clock.left(*kill_at), named(left)))
         }
         PhaseSnapshot::Backoff { since, retry_at, .. } => {
             let wait = Pretty(retry_at.since(*since));
@@ -70,4 +72,9 @@ pub(super) fn line(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line
         PhaseSnapshot::Failed { .. } if is_draining => Line::default(),
         PhaseSnapshot::Failed { .. } => Line::raw("r to try again"),
     }
+}
+
+/// What holds up a stop, as it ends a sentence.
+fn named(left: &[Straggler]) -> String {
+    if left.is_empty() { String::new() } else { format!(": {}", Straggler::list(left)) }
 }

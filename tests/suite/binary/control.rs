@@ -100,7 +100,7 @@ fn what_is_refused_says_why_and_exits_with_1() {
     refused(&["restart", "apy"], "there is no task named `apy`; did you mean `api`?");
     refused(&["stop", "once"], "once is not running, it is done");
     refused(&["start", "api"], "api is ready already");
-    refused(&["stop", "gateway"], "gateway can't be stopped: everything is reached through it; shut down instead");
+    refused(&["stop", "gateway"], "gateway can't be stopped alone: nothing goes on without it; shut down instead");
     refused(
         &["wait", "api", "--for", "success", "--timeout", "50ms"],
         "not done with success within 50ms: api is ready",
@@ -159,10 +159,7 @@ fn a_stream_of_events_ends_with_the_supervisor() {
 #[test]
 fn the_socket_is_private_whatever_the_umask() {
     let project = Project::new(API);
-    let script = format!("umask 0; exec {} up --plain", env!("CARGO_BIN_EXE_stead"));
-    let mut command = Command::new("sh");
-    command.args(["-c", &script]).current_dir(project.path());
-    let mut stead = project.up_by(&mut command);
+    let mut stead = project.up_after("umask 0");
     stead.wait_for("control * ");
     assert_eq!(socket_mode(&project), 0o600);
     let dir = fs::metadata(project.path().join(".stead")).expect("a directory");
@@ -201,7 +198,7 @@ fn a_project_in_a_deep_directory_is_reached_too() {
     fs::rename(project.path().join("stead.toml"), deep.join("stead.toml")).expect("a config");
     let mut command = project.command();
     command.current_dir(&deep).args(["up", "--plain"]);
-    let mut stead = project.up_by(&mut command);
+    let mut stead = Stead::start(command);
     stead.wait_for("control * ");
     let told = Told::by(project.command().current_dir(&deep).arg("down"));
     assert_eq!(told.code, Some(0), "{told:?}");

@@ -1,14 +1,21 @@
 //! The real binary, with real processes, from outside.
 
 mod control;
+#[cfg(target_os = "linux")]
+mod left_behind;
+mod limits;
+mod logs;
 mod plain;
 mod shutdown;
 mod state_dir;
+mod terminal;
+mod tmux;
 mod web;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -63,13 +70,30 @@ impl Project {
     }
 
     pub(super) fn up_with(&self, arguments: &[&str]) -> Stead {
-        self.up_by(self.command().args(arguments))
+        let mut command = self.command();
+        command.args(arguments);
+        Stead::start(command)
     }
 
-    /// Starts it by a command that becomes it.
-    pub(super) fn up_by(&self, command: &mut Command) -> Stead {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary");
+    /// Starts `stead up` with plain output from a shell that runs `line` first.
+    pub(super) fn up_after(&self, line: &str) -> Stead {
+        let mut command = Command::new("sh");
+        command.current_dir(self.path()).env_remove("STEAD_LOG");
+        command.args(["-c", &format!("{line}; exec {} up --plain", env!("CARGO_BIN_EXE_stead"))]);
+        Stead::start(command)
+    }
+}
+
+impl Stead {
+    /// Starts it in a process group of its own.
+    pub(super) fn start(mut command: Command) -> Self {
+        let mut child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary");
         let (said, lines) = channel();
         let stdout = child.stdout.take().expect("a pipe");
         let reader = thread::spawn(move || {
@@ -85,7 +109,7 @@ impl Project {
             stderr.read_to_string(&mut text).expect("text");
             text
         });
-        Stead { child, lines, seen: Vec::new(), taken: BTreeSet::new(), reader: Some(reader), report: Some(report) }
+        Self { child, lines, seen: Vec::new(), taken: BTreeSet::new(), reader: Some(reader), report: Some(report) }
     }
 }
 
@@ -168,6 +192,12 @@ impl Stead {
         let line = self.wait_until(&format!("start of {task}"), started);
         let pid = line.rsplit(' ').next().and_then(|pid| pid.parse().ok());
         Pid::from_raw(pid.expect("a pid"))
+    }
+
+    /// Whether a line that was waited for, or passed on the way, ends like this.
+    #[cfg(target_os = "linux")]
+    pub(super) fn said(&self, end: &str) -> bool {
+        self.seen.iter().any(|line| line.ends_with(end))
     }
 
     pub(super) fn pid(&self) -> Pid {

@@ -232,6 +232,7 @@ impl Sim {
                     | NoticeKind::Exhausted { .. }
                     | NoticeKind::Stopping { .. }
                     | NoticeKind::Killed { .. }
+                    | NoticeKind::Left { .. }
                     | NoticeKind::Requested { .. }
                     | NoticeKind::Refused { .. }
                     | NoticeKind::Forced { .. } => return None,

@@ -129,6 +129,6 @@ fn refusals_say_why() {
     check_plan(
         "gateway critical surface",
         "started gateway; ask stop gateway",
-        &["spawn gateway#1", "refused: gateway can't be stopped: everything is reached through it; shut down instead"],
+        &["spawn gateway#1", "refused: gateway can't be stopped alone: nothing goes on without it; shut down instead"],
     );
 }

@@ -162,7 +162,9 @@ fn wall(seconds_ago: i64) -> Timestamp {
 
 fn stopping(since_millis: u64, until_millis: u64, killed: bool) -> PhaseSnapshot {
     let since = Uptime(NOW.0.saturating_sub(Duration::from_millis(since_millis)));
-    PhaseSnapshot::Stopping { since, kill_at: in_millis(until_millis), killed, then: AfterStop::Stay, pid: Some(4121) }
+    let left = Vec::new();
+    let kill_at = in_millis(until_millis);
+    PhaseSnapshot::Stopping { since, kill_at, killed, left, then: AfterStop::Stay, pid: Some(4121) }
 }
 
 fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
@@ -191,7 +193,8 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
 
 fn exited(run: u64, reason: ExitReason, seconds_ago: u64, ran_for: u64) -> Option<LastExit> {
     let expected = reason == ExitReason::Code { code: 0 };
-    Some(LastExit { run, reason, expected, at: ago(seconds_ago), ran_for: Duration::from_secs(ran_for) })
+    let ran_for = Duration::from_secs(ran_for);
+    Some(LastExit { run, reason, expected, at: ago(seconds_ago), ran_for, peak_memory: None })
 }
 
 fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {

@@ -6,7 +6,8 @@
 use jiff::Timestamp;
 use memchr::{memchr, memrchr};
 
-use super::logs::{LINE_BYTES, LogLine, Stream};
+use super::line::Line;
+use super::{LINE_BYTES, LogLine, Stream};
 
 /// Cuts one stream of one run.
 #[derive(Debug)]
@@ -16,20 +17,18 @@ pub(crate) struct Cutter {
     pending: Pending,
 }
 
-/// A line without an end yet.
-#[derive(Debug, Default)]
-struct Pending {
-    /// When its first byte was read; none before that.
-    since: Option<Timestamp>,
-    bytes: Vec<u8>,
-    cut: bool,
-    /// Whether the last byte was a carriage return: unless a line feed follows, what comes overwrites the line.
-    returned: bool,
+/// What comes before the next line end.
+#[derive(Debug)]
+enum Pending {
+    /// Nothing yet.
+    Nothing,
+    /// A line without an end, and when its first byte was read.
+    Unfinished(Timestamp, Line),
 }
 
 impl Cutter {
     pub(crate) fn new(run: u64, stream: Stream) -> Self {
-        Self { run, stream, pending: Pending::default() }
+        Self { run, stream, pending: Pending::Nothing }
     }
 
     /// The run that it cuts.
@@ -41,11 +40,17 @@ impl Cutter {
     pub(crate) fn feed(&mut self, mut bytes: &[u8], at: Timestamp) -> Vec<LogLine> {
         let mut finished = Vec::new();
         while let Some(end) = memchr(b'\n', bytes) {
-            self.pending.push(&bytes[..end], at);
-            finished.push(self.take(at));
+            self.push(&bytes[..end], at);
+            match std::mem::replace(&mut self.pending, Pending::Nothing) {
+                Pending::Nothing => finished.push(self.line(at, Vec::new(), false)),
+                Pending::Unfinished(since, line) => {
+                    let cut = line.is_cut();
+                    finished.push(self.line(since, line.into_bytes(), cut));
+                }
+            }
             bytes = &bytes[end + 1..];
         }
-        self.pending.push(bytes, at);
+        self.push(bytes, at);
         finished
     }
 
@@ -53,57 +58,54 @@ impl Cutter {
     pub(super) fn skip(&mut self, bytes: &[u8], at: Timestamp) {
         let unfinished = match memrchr(b'\n', bytes) {
             Some(end) => {
-                self.pending = Pending::default();
+                self.pending = Pending::Nothing;
                 &bytes[end + 1..]
             }
             None => bytes,
         };
-        self.pending.push(unfinished, at);
+        self.push(unfinished, at);
+    }
+
+    /// Hears that lines were written that nobody will see, and whether the last of them has its end.
+    pub(super) fn miss(&mut self, has_end: bool, at: Timestamp) {
+        self.pending = match has_end {
+            true => Pending::Nothing,
+            false => Pending::Unfinished(at, Line::without_beginning(LINE_BYTES)),
+        };
     }
 
     /// The line that has no end yet, as it looks so far.
     pub(crate) fn partial(&self) -> Option<LogLine> {
-        let since = self.pending.since.filter(|_| !self.pending.bytes.is_empty())?;
-        Some(self.line(since, self.pending.bytes.clone(), self.pending.cut))
+        match &self.pending {
+            Pending::Unfinished(since, line) if !line.bytes().is_empty() => {
+                Some(self.line(*since, line.bytes().to_vec(), line.is_cut()))
+            }
+            Pending::Nothing | Pending::Unfinished(..) => None,
+        }
     }
 
     /// Ends the line that has no end, for the run is over.
     pub(crate) fn finish(&mut self) -> Option<LogLine> {
         let last = self.partial();
-        self.pending = Pending::default();
+        self.pending = Pending::Nothing;
         last
     }
 
-    fn take(&mut self, at: Timestamp) -> LogLine {
-        let Pending { since, bytes, cut, .. } = std::mem::take(&mut self.pending);
-        self.line(since.unwrap_or(at), bytes, cut)
-    }
-
-    fn line(&self, at: Timestamp, bytes: Vec<u8>, cut: bool) -> LogLine {
-        LogLine { number: 0, at, run: self.run, stream: self.stream, bytes, cut }
-    }
-}
-
-impl Pending {
     /// Adds bytes without a line feed among them.
     fn push(&mut self, bytes: &[u8], at: Timestamp) {
         if bytes.is_empty() {
             return;
         }
-        self.since.get_or_insert(at);
-        let text = &bytes[..bytes.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1)];
-        if !text.is_empty() {
-            let overwritten = memrchr(b'\r', text);
-            if self.returned || overwritten.is_some() {
-                self.bytes.clear();
-                self.cut = false;
-            }
-            let text = &text[overwritten.map_or(0, |at| at + 1)..];
-            let room = LINE_BYTES - self.bytes.len();
-            self.bytes.extend_from_slice(&text[..text.len().min(room)]);
-            self.cut |= text.len() > room;
+        if let Pending::Nothing = self.pending {
+            self.pending = Pending::Unfinished(at, Line::new(LINE_BYTES));
         }
-        self.returned = text.len() < bytes.len() || (self.returned && text.is_empty());
+        if let Pending::Unfinished(_, line) = &mut self.pending {
+            line.push(bytes);
+        }
+    }
+
+    fn line(&self, at: Timestamp, bytes: Vec<u8>, cut: bool) -> LogLine {
+        LogLine { number: 0, at, run: self.run, stream: self.stream, bytes, cut }
     }
 }
 
@@ -177,6 +179,18 @@ mod tests {
             fed.feed(written.as_bytes(), Timestamp::UNIX_EPOCH);
             skipped.skip(written.as_bytes(), Timestamp::UNIX_EPOCH);
             assert_eq!(fed.finish(), skipped.finish(), "{written}");
+        }
+    }
+
+    #[test]
+    fn of_a_line_that_began_unseen_the_rest_is_kept_as_cut() {
+        for (has_end, first_is_cut) in [(true, false), (false, true)] {
+            let mut lines = Cutter::new(1, Stream::Stdout);
+            lines.feed(b"before", Timestamp::UNIX_EPOCH);
+            lines.miss(has_end, Timestamp::UNIX_EPOCH);
+            let after = lines.feed(b"one\ntwo\n", Timestamp::UNIX_EPOCH);
+            let told: Vec<_> = after.iter().map(|line| (line.bytes.as_slice(), line.cut)).collect();
+            assert_eq!(told, [(b"one".as_slice(), first_is_cut), (b"two".as_slice(), false)]);
         }
     }
 

@@ -1,62 +1,30 @@
-//! What the tasks wrote: for each task a bounded tail of lines in memory, for the screen.
+//! For each task the last lines it wrote, in bounded memory, for the screen.
 //!
-//! The bytes themselves go to the task's log file (see `process::output`); this is only what a face shows live.
-//! They are cut into lines when somebody looks: a flood that nobody sees costs a copy and a count.
+//! What is written waits in a short backlog and is cut into lines when somebody looks. Of a flood the backlog only
+//! knows where it is in the log: it is read there when somebody looks, and never if nobody does.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use memchr::memchr_iter;
-use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
-use super::cutter::Cutter;
+use super::{Cutter, LogLine, Stream};
 
 /// Lines that are kept per task.
 pub const TAIL_LINES: usize = 2_000;
-/// Bytes of one line that are kept; the rest of a longer line is only in the file.
-pub const LINE_BYTES: usize = 4 * 1024;
 /// Bytes that are kept per task, over all its lines.
 pub const TAIL_BYTES: usize = 512 * 1024;
-/// Bytes per task that may wait to be cut into lines.
-const BACKLOG_BYTES: usize = TAIL_BYTES;
+/// Bytes per task that may wait to be cut into lines. Without its oldest chunk it still fills the tail, so that a
+/// flood is never cut for nobody.
+const BACKLOG_BYTES: usize = 2 * TAIL_BYTES;
 /// Pieces of output per task that may wait to be cut into lines: a small one takes memory, too.
 const BACKLOG_CHUNKS: usize = 1_024;
 /// The most that is in one of them.
 const CHUNK_BYTES: usize = 64 * 1024;
-
-/// Which of its two outputs a task wrote to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-/// One line that a task wrote, as raw bytes without its line end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LogLine {
-    /// Counts every line of the task from 1; a gap in what is kept are lines that a flood carried past.
-    pub number: u64,
-    /// When its first byte was read.
-    pub at: Timestamp,
-    /// The run that wrote it.
-    pub run: u64,
-    /// Where it was written to.
-    pub stream: Stream,
-    /// What was written, escape sequences and all; at most [`LINE_BYTES`].
-    #[serde(serialize_with = "lossy")]
-    pub bytes: Vec<u8>,
-    /// Whether the line was longer than what is kept of it.
-    pub cut: bool,
-}
-
-fn lossy<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&String::from_utf8_lossy(bytes))
-}
 
 /// The tails of all tasks. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -107,8 +75,21 @@ struct Chunk {
     run: u64,
     stream: Stream,
     at: Timestamp,
-    bytes: Vec<u8>,
+    /// Line ends in it.
     ends: usize,
+    text: Text,
+}
+
+#[derive(Debug)]
+enum Text {
+    Here(Vec<u8>),
+    /// Only in a log file.
+    InFile {
+        file: Arc<File>,
+        offset: u64,
+        len: usize,
+        has_end: bool,
+    },
 }
 
 impl Default for LogTail {
@@ -157,12 +138,23 @@ impl LogTail {
         let at = Timestamp::now();
         for bytes in bytes.chunks(CHUNK_BYTES) {
             let ends = memchr_iter(b'\n', bytes).count();
-            let chunk = Chunk { run, stream, at, bytes: bytes.to_vec(), ends };
-            let mut lines = self.lock();
-            lines.backlog.push(chunk);
-            lines.cut_backlog(BACKLOG_BYTES, BACKLOG_CHUNKS);
+            self.push(Chunk { run, stream, at, ends, text: Text::Here(bytes.to_vec()) });
         }
         self.tell();
+    }
+
+    /// Adds what a run wrote to one of its outputs and what is in a log file now.
+    pub(crate) fn write_in_file(&self, run: u64, stream: Stream, bytes: &[u8], file: Arc<File>, offset: u64) {
+        let ends = memchr_iter(b'\n', bytes).count();
+        let text = Text::InFile { file, offset, len: bytes.len(), has_end: bytes.ends_with(b"\n") };
+        self.push(Chunk { run, stream, at: Timestamp::now(), ends, text });
+        self.tell();
+    }
+
+    fn push(&self, chunk: Chunk) {
+        let mut lines = self.lock();
+        lines.backlog.push(chunk);
+        lines.cut_backlog(BACKLOG_BYTES, BACKLOG_CHUNKS);
     }
 
     /// Ends the lines that a run has left without an end.
@@ -206,7 +198,7 @@ impl LogTail {
 
 impl Backlog {
     fn push(&mut self, chunk: Chunk) {
-        self.bytes += chunk.bytes.len();
+        self.bytes += chunk.len();
         self.ends += chunk.ends;
         self.chunks.push_back(chunk);
     }
@@ -217,9 +209,36 @@ impl Backlog {
             return None;
         }
         let chunk = self.chunks.pop_front()?;
-        self.bytes -= chunk.bytes.len();
+        self.bytes -= chunk.len();
         self.ends -= chunk.ends;
         Some(chunk)
+    }
+
+    /// Whether it fills a tail alone: what came before it need not be made into lines.
+    fn fills_a_tail(&self) -> bool {
+        self.ends >= TAIL_LINES || self.bytes >= TAIL_BYTES
+    }
+}
+
+impl Chunk {
+    fn len(&self) -> usize {
+        match &self.text {
+            Text::Here(bytes) => bytes.len(),
+            Text::InFile { len, .. } => *len,
+        }
+    }
+}
+
+impl Text {
+    /// The bytes; none if somebody has cut the file short.
+    fn read(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Here(bytes) => Some(bytes),
+            Self::InFile { file, offset, len, .. } => {
+                let mut bytes = vec![0; len];
+                file.read_exact_at(&mut bytes, offset).ok().map(|()| bytes)
+            }
+        }
     }
 }
 
@@ -227,22 +246,38 @@ impl Lines {
     /// Cuts the oldest of the backlog into lines until no more of it is left than this.
     fn cut_backlog(&mut self, bytes: usize, chunks: usize) {
         while let Some(chunk) = self.backlog.pop_above(bytes, chunks) {
+            let Chunk { run, stream, at, ends, text } = chunk;
             // What is left of the last run goes before the next.
-            if self.cutters[chunk.stream as usize].as_ref().is_some_and(|cutter| cutter.run() != chunk.run) {
-                self.finish(chunk.stream);
+            if self.cutters[stream as usize].as_ref().is_some_and(|cutter| cutter.run() != run) {
+                self.finish(stream);
             }
-            let cutter =
-                self.cutters[chunk.stream as usize].get_or_insert_with(|| Cutter::new(chunk.run, chunk.stream));
-            if self.backlog.ends >= TAIL_LINES {
-                // The rest of the backlog alone fills the tail: these lines are counted and never made.
-                cutter.skip(&chunk.bytes, chunk.at);
-                self.last += chunk.ends as u64;
-                self.kept.clear();
-                self.bytes = 0;
-            } else {
-                let finished = cutter.feed(&chunk.bytes, chunk.at);
-                finished.into_iter().for_each(|line| self.push(line));
+            let is_seen = !self.backlog.fills_a_tail();
+            let cutter = self.cutters[stream as usize].get_or_insert_with(|| Cutter::new(run, stream));
+            match text {
+                // Lines that nobody will see are counted and never made.
+                Text::Here(bytes) if !is_seen => {
+                    cutter.skip(&bytes, at);
+                    self.pass(ends);
+                }
+                // A line so long that it has no end here must not lose its beginning.
+                Text::InFile { has_end, .. } if !is_seen && ends > 0 => {
+                    cutter.miss(has_end, at);
+                    self.pass(ends);
+                }
+                text => {
+                    let finished = text.read().map(|bytes| cutter.feed(&bytes, at)).unwrap_or_default();
+                    finished.into_iter().for_each(|line| self.push(line));
+                }
             }
+        }
+    }
+
+    /// So many lines are carried past, and all that came before them.
+    fn pass(&mut self, ends: usize) {
+        if ends > 0 {
+            self.last += ends as u64;
+            self.kept.clear();
+            self.bytes = 0;
         }
     }
 
@@ -311,6 +346,27 @@ mod tests {
             assert_eq!(text, format!("line {}", line.number));
         }
         assert_eq!(texts(&watched), texts(&unseen));
+    }
+
+    #[test]
+    fn of_what_is_only_in_a_file_the_last_lines_are_read_there() {
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let bytes = numbered(3, 200_000);
+        file.write_all_at(&bytes, 0).unwrap();
+        let tail = LogTail::default();
+        tail.write(1, Stream::Stdout, b"before\nbegun\n");
+        let mut offset = 0;
+        for part in bytes.chunks(100_000) {
+            tail.write_in_file(1, Stream::Stdout, part, Arc::clone(&file), offset);
+            offset += part.len() as u64;
+        }
+        tail.write(1, Stream::Stdout, b"after\n");
+        let mut lines = tail.lines();
+        assert_eq!(lines.len(), TAIL_LINES);
+        assert_eq!(lines.pop().map(|line| (line.number, line.bytes.clone())), Some((200_003, b"after".to_vec())));
+        for line in lines {
+            assert_eq!(String::from_utf8_lossy(&line.bytes), format!("line {}", line.number));
+        }
     }
 
     #[test]

@@ -1,0 +1,286 @@
+//! `stead logs`: what the tasks wrote, now or earlier, with or without a supervisor that runs.
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::{DateTime, Time};
+use jiff::tz::TimeZone;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::{FileArgs, shows_colour};
+use crate::config::{Config, UnknownTask, parse_duration};
+use crate::kernel::Stream;
+use crate::kernel::logs::{Lines, Pattern, Query, Reader, RunChoice, StoredLine};
+use crate::ui::ansi;
+
+/// Lines that are shown before those that follow.
+const LINES_BEFORE: usize = 10;
+/// The exit code when there is nothing to show, as of `grep`.
+const EXIT_NOTHING: u8 = 1;
+/// The colours of names, by their number in a terminal.
+const COLOURS: [u8; 6] = [36, 33, 32, 35, 34, 31];
+
+/// What `stead logs` is told.
+#[derive(Debug, Clone, Args)]
+pub(super) struct LogsArgs {
+    /// Only these tasks [default: all that have written]
+    #[arg(value_name = "TASK")]
+    tasks: Vec<String>,
+    /// Go on with what is written, as it is
+    #[arg(short = 'f', long)]
+    follow: bool,
+    /// Only the last N lines [default: all; with -f: 10]
+    #[arg(short = 'n', long, value_name = "N")]
+    lines: Option<usize>,
+    /// Only what was written since: `10m` ago, `14:30`, `2026-01-31 14:30`
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    since: Option<Timestamp>,
+    /// Only what was written until
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    until: Option<Timestamp>,
+    /// Only one run of each task: its number, `last`, or `-1` for the one before
+    #[arg(long, value_name = "RUN", value_parser = run_choice, allow_hyphen_values = true)]
+    run: Option<RunChoice>,
+    /// Only what was written to standard error
+    #[arg(long)]
+    stderr: bool,
+    /// Only lines in which this regular expression matches
+    #[arg(short, long, value_name = "REGEX", value_parser = pattern)]
+    grep: Option<Pattern>,
+    /// Print the time before each line
+    #[arg(short, long)]
+    times: bool,
+    /// Print each line as a JSON object
+    #[arg(long)]
+    json: bool,
+    /// The configuration file
+    // Here `-f` is `--follow`; the same id keeps the general argument away.
+    #[arg(id = "file", long = "file", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+/// Prints what is asked for.
+///
+/// # Errors
+///
+/// The configuration is wrong or has no such task, or a log can't be read.
+pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
+    let config = FileArgs { file: args.file.clone() }.load()?;
+    let reader = Reader::new(&config.logs.dir);
+    let tasks = tasks(&config, &reader, &args.tasks)?;
+    // Before anything is read, so that nothing is missed in between.
+    let changes = if args.follow { Some(Changes::watch(&config)?) } else { None };
+    let query = Query {
+        run: args.run,
+        stream: args.stderr.then_some(Stream::Stderr),
+        since: args.since,
+        until: args.until,
+        pattern: args.grep.clone(),
+        waits_for_ends: args.follow,
+        ..Query::default()
+    };
+    let mut printer = Printer::new(args, &tasks);
+    match print_all(&reader, &tasks, &query, args, &mut printer, changes) {
+        // A reader that has gone away has seen what it wanted.
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error),
+        Ok(()) if printer.printed > 0 => Ok(ExitCode::SUCCESS),
+        Ok(()) => Ok(nothing(&reader, &tasks, args)),
+    }
+}
+
+/// The tasks to be shown: those of the configuration, and others that have left a log.
+fn tasks(config: &Config, reader: &Reader, asked: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut known: Vec<_> = config.tasks.iter().map(|task| task.name.clone()).collect();
+    let stored = reader.tasks().with_context(|| format!("cannot read {}", config.logs.dir.display()))?;
+    known.extend(stored.into_iter().filter(|name| !config.tasks.iter().any(|task| task.name == *name)));
+    if asked.is_empty() {
+        return Ok(known);
+    }
+    match asked.iter().find(|name| !known.contains(name)) {
+        Some(unknown) => Err(UnknownTask::among(unknown, known).into()),
+        None => Ok(asked.to_vec()),
+    }
+}
+
+fn print_all(
+    reader: &Reader,
+    tasks: &[String],
+    query: &Query,
+    args: &LogsArgs,
+    printer: &mut Printer,
+    changes: Option<Changes>,
+) -> anyhow::Result<()> {
+    let most = args.lines.or(args.follow.then_some(LINES_BEFORE));
+    let mut lines = match most {
+        Some(most) => {
+            let mut lines = reader.backwards(tasks, query)?;
+            let last = lines.by_ref().take(most).collect::<io::Result<Vec<_>>>()?;
+            last.iter().rev().try_for_each(|line| printer.print(line))?;
+            lines.turn_to_the_end();
+            lines
+        }
+        None => {
+            let mut lines = reader.forwards(tasks, query)?;
+            printer.print_all(&mut lines)?;
+            lines
+        }
+    };
+    printer.out.flush()?;
+    let Some(changes) = changes else { return Ok(()) };
+    loop {
+        lines.refresh()?;
+        printer.print_all(&mut lines)?;
+        printer.out.flush()?;
+        changes.wait()?;
+    }
+}
+
+/// Says that there is nothing to show, and why.
+fn nothing(reader: &Reader, tasks: &[String], args: &LogsArgs) -> ExitCode {
+    let has_written = |task: &String| reader.runs(task).is_ok_and(|runs| !runs.is_empty());
+    if !tasks.iter().any(has_written) {
+        let who = if args.tasks.is_empty() { "no task".to_owned() } else { args.tasks.join(", ") };
+        let what = if args.tasks.is_empty() { "anything" } else { "nothing" };
+        eprintln!("stead: {who} has written {what} yet");
+    } else if args.grep.is_none() {
+        eprintln!("stead: nothing that was written is asked for");
+    }
+    ExitCode::from(EXIT_NOTHING)
+}
+
+/// Writes lines to standard output.
+struct Printer {
+    out: BufWriter<io::Stdout>,
+    json: bool,
+    times: bool,
+    zone: TimeZone,
+    /// The names that stand in front, if there are several, each as it is shown.
+    names: Vec<(String, String)>,
+    printed: u64,
+}
+
+impl Printer {
+    fn new(args: &LogsArgs, tasks: &[String]) -> Self {
+        let width = tasks.iter().map(String::len).max().unwrap_or(0);
+        let colour = shows_colour(&io::stdout());
+        let shown = |(number, task): (usize, &String)| {
+            let padded = format!("{task:width$} |");
+            let code = COLOURS[number % COLOURS.len()];
+            (task.clone(), if colour { format!("\x1b[{code}m{padded}\x1b[0m ") } else { format!("{padded} ") })
+        };
+        let names = if args.tasks.len() == 1 { Vec::new() } else { tasks.iter().enumerate().map(shown).collect() };
+        Self {
+            out: BufWriter::new(io::stdout()),
+            json: args.json,
+            times: args.times,
+            zone: TimeZone::system(),
+            names,
+            printed: 0,
+        }
+    }
+
+    fn print_all(&mut self, lines: &mut Lines) -> anyhow::Result<()> {
+        for line in lines {
+            self.print(&line?)?;
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, line: &StoredLine) -> anyhow::Result<()> {
+        self.printed += 1;
+        if self.json {
+            serde_json::to_writer(&mut self.out, line)?;
+            self.out.write_all(b"\n")?;
+        } else {
+            if let Some((_, name)) = self.names.iter().find(|(task, _)| **task == *line.task) {
+                self.out.write_all(name.as_bytes())?;
+            }
+            if self.times {
+                write!(self.out, "{} ", line.at.to_zoned(self.zone.clone()).strftime("%F %T%.3f"))?;
+            }
+            writeln!(self.out, "{}", ansi::plain_text(&line.bytes))?;
+        }
+        // The first is seen at once, however long the rest takes.
+        if self.printed == 1 {
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells when something in the directory of the logs has changed.
+struct Changes {
+    changed: Receiver<notify::Result<()>>,
+    _watcher: RecommendedWatcher,
+}
+
+impl Changes {
+    fn watch(config: &Config) -> anyhow::Result<Self> {
+        let dir = &config.logs.dir;
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        // One is enough: what comes before it is taken is seen with it.
+        let (sender, changed) = sync_channel(1);
+        let tell = move |event: notify::Result<notify::Event>| {
+            // Reading, which is what we do, is no change.
+            if event.as_ref().is_ok_and(|event| event.kind.is_access()) {
+                return;
+            }
+            if let Err(TrySendError::Disconnected(_)) = sender.try_send(event.map(drop)) {
+                tracing::debug!("a change that nobody waits for");
+            }
+        };
+        let mut watcher = notify::recommended_watcher(tell).context("cannot watch for changes")?;
+        watcher.watch(dir, RecursiveMode::NonRecursive).with_context(|| format!("cannot watch {}", dir.display()))?;
+        Ok(Self { changed, _watcher: watcher })
+    }
+
+    fn wait(&self) -> anyhow::Result<()> {
+        match self.changed.recv() {
+            Ok(change) => change.context("cannot watch for changes"),
+            Err(_) => bail!("nothing watches for changes any more"),
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let direct = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    let json = error.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+    direct.or(json) == Some(ErrorKind::BrokenPipe)
+}
+
+/// A time of day, a date with one, or how long ago.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let now = jiff::Zoned::now();
+    let in_zone = |civil: DateTime| civil.to_zoned(now.time_zone().clone()).map(|zoned| zoned.timestamp());
+    if let Ok(ago) = parse_duration(text) {
+        return now.timestamp().checked_sub(ago).map_err(|error| error.to_string());
+    }
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    if let Ok(time) = text.parse::<Time>() {
+        return in_zone(now.date().to_datetime(time)).map_err(|error| error.to_string());
+    }
+    let civil = text.parse::<DateTime>();
+    civil.and_then(in_zone).map_err(|_| "expected something like `10m`, `14:30` or `2026-01-31 14:30`".to_owned())
+}
+
+fn run_choice(text: &str) -> Result<RunChoice, String> {
+    let number = |digits: &str| digits.parse().ok().filter(|number: &u32| *number > 0);
+    let choice = match text.strip_prefix('-') {
+        Some(back) => number(back).and_then(|back| usize::try_from(back).ok()).map(RunChoice::Back),
+        None if text == "last" => Some(RunChoice::Back(0)),
+        None => number(text).map(RunChoice::Number),
+    };
+    choice.ok_or_else(|| "expected the number of a run, `last`, or `-1` for the one before".to_owned())
+}
+
+fn pattern(text: &str) -> Result<Pattern, String> {
+    Pattern::new(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,72 @@
+//! What the tasks wrote: the bounded tail on the screen, and the store on disk.
+//!
+//! ```text
+//! process ──▶ Writer ──▶ NAME.log     the bytes just as they were written
+//!                    └─▶ NAME.idx     when, which run, which stream: one record per chunk
+//!                        NAME.log.1.gz, NAME.idx.1 …   older segments
+//! process ──▶ LogTail                 the last lines in memory, cut when somebody looks
+//! Reader  ◀── segments and their indexes, with or without a supervisor
+//! ```
+//!
+//! Bytes are written before the record that describes them, so the index never tells of bytes that are not there.
+//! Nothing here knows of processes, of tasks' states, or of how a line is shown.
+
+mod cutter;
+mod index;
+mod line;
+mod lines;
+mod reader;
+mod segments;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod text;
+mod view;
+mod writer;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+pub(crate) use cutter::Cutter;
+pub use index::RunKey;
+pub use lines::{Lines, StoredLine};
+pub use reader::{Pattern, Query, Reader, RunChoice, StoredRun};
+pub use segments::Store;
+pub use tail::{LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
+pub(crate) use text::without_escapes;
+pub(crate) use writer::{Loss, Writer, Written};
+
+/// Bytes of one line that a tail keeps; the rest of a longer line is only in the file.
+pub const LINE_BYTES: usize = 4 * 1024;
+
+/// Which of its two outputs a task wrote to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// One line that a task wrote, as raw bytes without its line end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    /// Counts every line of the task from 1; a gap in what is kept are lines that a flood carried past.
+    pub number: u64,
+    /// When its first byte was read.
+    pub at: Timestamp,
+    /// The run that wrote it.
+    pub run: u64,
+    /// Where it was written to.
+    pub stream: Stream,
+    /// What was written, escape sequences and all; at most [`LINE_BYTES`].
+    #[serde(serialize_with = "lossy")]
+    pub bytes: Vec<u8>,
+    /// Whether the line was longer than what is kept of it.
+    pub cut: bool,
+}
+
+pub(super) fn lossy<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&String::from_utf8_lossy(bytes))
+}

@@ -1,0 +1,342 @@
+//! What is written is read again: whole, in order, from whatever is left.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::config::LogsConfig;
+
+/// A directory of logs.
+struct Logs {
+    dir: TempDir,
+    store: Store,
+}
+
+impl Logs {
+    fn new(max_size: u64, keep: u32) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(&LogsConfig { dir: dir.path().to_owned(), max_size, keep }, "it");
+        Self { dir, store }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// One run that writes these chunks.
+    fn run(&self, number: u64, chunks: &[(Stream, &str)]) {
+        let mut writer = Writer::new(self.store.clone(), number);
+        for (stream, text) in chunks {
+            writer.look();
+            writer.write(*stream, text.as_bytes()).unwrap();
+        }
+    }
+
+    fn forwards(&self, query: &Query) -> Vec<String> {
+        texts(Reader::new(self.path()).forwards(&["it"], query).unwrap())
+    }
+
+    fn backwards(&self, query: &Query) -> Vec<String> {
+        let mut texts = texts(Reader::new(self.path()).backwards(&["it"], query).unwrap());
+        texts.reverse();
+        texts
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.forwards(&Query::default())
+    }
+
+    /// Waits until nothing is left to compress.
+    fn compressed(&self) {
+        while segments::old_segments(self.path(), "it").unwrap().iter().any(|old| !old.is_packed) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn texts(lines: Lines) -> Vec<String> {
+    lines.map(|line| String::from_utf8_lossy(&line.unwrap().bytes).into_owned()).collect()
+}
+
+fn matching(pattern: &str) -> Query {
+    Query { pattern: Some(Pattern::new(pattern).unwrap()), ..Query::default() }
+}
+
+use Stream::{Stderr as Err, Stdout as Out};
+
+#[test]
+fn lines_are_told_apart_by_stream_and_run() {
+    let logs = Logs::new(0, 0);
+    logs.run(1, &[(Out, "one "), (Err, "oops\nmo"), (Out, "line\n"), (Err, "re\n"), (Out, "unfinished")]);
+    logs.run(2, &[(Out, "second\n")]);
+    assert_eq!(logs.all(), ["one line", "oops", "more", "unfinished", "second"]);
+    assert_eq!(logs.forwards(&Query { stream: Some(Err), ..Query::default() }), ["oops", "more"]);
+    for (choice, first) in [
+        (RunChoice::Back(0), Some("second")),
+        (RunChoice::Back(1), Some("one line")),
+        (RunChoice::Back(2), None),
+        (RunChoice::Number(2), Some("second")),
+        (RunChoice::Number(3), None),
+    ] {
+        let lines = logs.forwards(&Query { run: Some(choice), ..Query::default() });
+        assert_eq!(lines.first().map(String::as_str), first, "{choice:?}");
+    }
+    let runs = Reader::new(logs.path()).runs("it").unwrap();
+    assert_eq!(runs.iter().map(|run| (run.key.number, run.bytes)).collect::<Vec<_>>(), [(1, 29), (2, 7)]);
+}
+
+#[test]
+fn the_log_has_the_bytes_just_as_they_were() {
+    let logs = Logs::new(0, 0);
+    logs.run(1, &[(Out, "a\r\n\x1b[31mb"), (Err, "\0"), (Out, "\n")]);
+    assert_eq!(fs::read(logs.store.path()).unwrap(), b"a\r\n\x1b[31mb\0\n");
+}
+
+#[test]
+fn whatever_is_cut_off_the_rest_is_read() {
+    let whole = Logs::new(0, 0);
+    whole.run(1, &[(Out, "a1\na2\n"), (Err, "e1\ne"), (Out, "a3\n"), (Err, "2\n")]);
+    whole.run(2, &[(Err, "last\n")]);
+    let log = fs::read(whole.store.path()).unwrap();
+    let index = fs::read(whole.store.index_path()).unwrap();
+    assert_eq!(whole.all(), ["a1", "a2", "e1", "e2", "a3", "last"]);
+    for log_len in 0..=log.len() {
+        // Every length of both is tried; of the index in steps that fall anywhere in a record.
+        for index_len in (0..=index.len()).step_by(if log_len == log.len() { 1 } else { 11 }) {
+            let cut = Logs::new(0, 0);
+            fs::write(cut.store.path(), &log[..log_len]).unwrap();
+            fs::write(cut.store.index_path(), &index[..index_len]).unwrap();
+            let lines = cut.all();
+            let bytes: usize = lines.iter().map(String::len).sum();
+            let ends = log[..log_len].iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(bytes, log_len - ends, "log {log_len}, index {index_len}: {lines:?}");
+            assert_eq!(lines, cut.backwards(&Query::default()), "log {log_len}, index {index_len}");
+            // Whoever writes on tells nothing wrong about what is there.
+            cut.run(9, &[(Err, "new\n")]);
+            let new = Query { run: Some(RunChoice::Number(9)), stream: Some(Err), ..Query::default() };
+            assert_eq!(cut.forwards(&new), ["new"], "log {log_len}, index {index_len}");
+            assert_eq!(fs::read(cut.store.path()).unwrap(), [&log[..log_len], b"new\n"].concat());
+        }
+    }
+}
+
+#[test]
+fn a_full_segment_grows_old_and_is_compressed() {
+    let logs = Logs::new(100, 3);
+    let chunks: Vec<String> = (0..50).map(|number| format!("line {number} of fifty\n")).collect();
+    let chunks: Vec<_> = chunks.iter().map(|text| (Out, text.as_str())).collect();
+    logs.run(1, &chunks);
+    logs.compressed();
+    let old = segments::old_segments(logs.path(), "it").unwrap();
+    assert_eq!(old.iter().map(|old| old.age).collect::<Vec<_>>(), [1, 2, 3]);
+    let lines = logs.all();
+    assert_eq!(lines.last().map(String::as_str), Some("line 49 of fifty"));
+    assert_eq!(number(&lines[0]), 50 - lines.len());
+    assert!(lines.windows(2).all(|pair| number(&pair[0]) + 1 == number(&pair[1])), "{lines:?}");
+    assert_eq!(logs.backwards(&Query::default()), lines);
+    // What other programs make of it.
+    let mut text = String::new();
+    let packed = File::open(logs.path().join("it.log.1.gz")).unwrap();
+    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
+    assert_eq!(text.lines().count(), 5);
+    let left: Vec<_> = fs::read_dir(logs.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2 * 4, "{left:?}");
+}
+
+fn number(line: &str) -> usize {
+    line.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_line_may_go_on_in_the_next_segment() {
+    let logs = Logs::new(10, 9);
+    logs.run(1, &[(Out, "one\ntw"), (Out, "o and thr"), (Out, "ee\nfour\n")]);
+    assert_eq!(logs.all(), ["one", "two and three", "four"]);
+    assert_eq!(logs.backwards(&Query::default()), logs.all());
+    logs.compressed();
+    assert_eq!(logs.all(), ["one", "two and three", "four"]);
+}
+
+#[test]
+fn a_log_without_older_segments_keeps_only_the_current_one() {
+    let logs = Logs::new(10, 0);
+    logs.run(1, &[(Out, "0123456\n"), (Out, "789\n")]);
+    assert_eq!(logs.all(), ["789"]);
+}
+
+#[test]
+fn a_log_that_was_moved_removed_or_emptied_begins_anew() {
+    for way in ["moved", "removed", "emptied"] {
+        let logs = Logs::new(0, 0);
+        let path = logs.store.path();
+        let mut writer = Writer::new(logs.store.clone(), 1);
+        writer.write(Out, b"before\n").unwrap();
+        match way {
+            "moved" => fs::rename(&path, logs.path().join("elsewhere")).unwrap(),
+            "removed" => fs::remove_file(&path).unwrap(),
+            _ => drop(File::create(&path).unwrap()),
+        }
+        writer.look();
+        writer.write(Err, b"after\n").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"after\n", "{way}");
+        assert_eq!(logs.forwards(&Query { stream: Some(Err), ..Query::default() }), ["after"], "{way}");
+    }
+}
+
+#[test]
+fn what_somebody_else_adds_is_read_and_does_no_harm() {
+    let logs = Logs::new(0, 0);
+    let mut writer = Writer::new(logs.store.clone(), 1);
+    writer.write(Out, b"ours\n").unwrap();
+    fs::write(logs.store.path(), "ours\ntheirs\n").unwrap();
+    writer.look();
+    writer.write(Err, b"ours again\n").unwrap();
+    assert_eq!(logs.all(), ["ours", "theirs", "ours again"]);
+    assert_eq!(logs.forwards(&Query { stream: Some(Err), ..Query::default() }), ["ours again"]);
+}
+
+#[test]
+fn a_pattern_is_looked_for_in_the_text_of_each_line() {
+    let logs = Logs::new(0, 0);
+    let text = "plain error: disk\n\x1b[31merr\x1b[0mor: red\n10%\r20%\rdone\nerror\nfine\n";
+    logs.run(1, &[(Out, text), (Err, "an error in pie"), (Err, "ces\n")]);
+    let cases: [(&str, &[usize]); 9] = [
+        ("error", &[0, 1, 3, 5]),
+        ("^error", &[1, 3]),
+        ("^error$", &[3]),
+        ("done$", &[2]),
+        ("10%", &[]),
+        (r"error\s+fine", &[]),
+        (r"\Aerror\z", &[3]),
+        ("pieces", &[5]),
+        ("", &[0, 1, 2, 3, 4, 5]),
+    ];
+    let lines = logs.all();
+    for (pattern, expected) in cases {
+        let expected: Vec<_> = expected.iter().map(|at| lines[*at].clone()).collect();
+        assert_eq!(logs.forwards(&matching(pattern)), expected, "{pattern}");
+        assert_eq!(logs.backwards(&matching(pattern)), expected, "{pattern}");
+    }
+}
+
+#[test]
+fn lines_of_many_windows_are_found_from_both_ends() {
+    let logs = Logs::new(0, 0);
+    let text: String = (0..60_000).map(|number| format!("line {number}\n")).collect();
+    let long = "x".repeat(300_000) + "\n";
+    logs.run(1, &[(Out, &text), (Out, &long), (Out, "after\n")]);
+    let lines = logs.all();
+    assert_eq!(lines.len(), 60_002);
+    assert!(lines[..60_000].iter().enumerate().all(|(at, line)| number(line) == at));
+    assert_eq!((lines[60_000].len(), lines[60_001].as_str()), (128 * 1024, "after"));
+    assert_eq!(logs.backwards(&Query::default()), lines);
+    assert_eq!(logs.forwards(&matching("^line 59999$|after")), ["line 59999", "after"]);
+}
+
+#[test]
+fn a_time_range_is_cut_out() {
+    let logs = Logs::new(0, 0);
+    logs.run(1, &[(Out, "early\n")]);
+    let between = Timestamp::now();
+    // The index tells times apart only once they are this far apart.
+    while Timestamp::now().as_microsecond() - between.as_microsecond() < 20_000 {
+        std::thread::yield_now();
+    }
+    logs.run(2, &[(Out, "late\n")]);
+    let since = Query { since: Some(between), ..Query::default() };
+    let until = Query { until: Some(between), ..Query::default() };
+    assert_eq!((logs.forwards(&since), logs.backwards(&since)), (vec!["late".into()], vec!["late".into()]));
+    assert_eq!((logs.forwards(&until), logs.backwards(&until)), (vec!["early".into()], vec!["early".into()]));
+}
+
+#[test]
+fn a_cancelled_query_ends() {
+    let logs = Logs::new(0, 0);
+    logs.run(1, &[(Out, &"line\n".repeat(100_000))]);
+    let query = Query::default();
+    let mut lines = Reader::new(logs.path()).forwards(&["it"], &query).unwrap();
+    lines.next().unwrap().unwrap();
+    query.cancelled.store(true, Ordering::Relaxed);
+    assert!(lines.count() < 100_000 - 1);
+}
+
+#[test]
+fn tasks_are_merged_in_the_order_of_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = LogsConfig { dir: dir.path().to_owned(), max_size: 0, keep: 0 };
+    let stores = ["a", "b"].map(|name| Store::new(&config, name));
+    for number in 0..6 {
+        let mut writer = Writer::new(stores[number % 2].clone(), number as u64);
+        writer.write(Out, format!("{number}\n").as_bytes()).unwrap();
+    }
+    let reader = Reader::new(dir.path());
+    assert_eq!(reader.tasks().unwrap(), ["a", "b"]);
+    assert_eq!(texts(reader.forwards(&["a", "b"], &Query::default()).unwrap()), ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!(texts(reader.backwards(&["b", "a"], &Query::default()).unwrap()), ["5", "4", "3", "2", "1", "0"]);
+}
+
+#[test]
+fn a_follower_sees_whole_lines_across_segments() {
+    let logs = Logs::new(20, 9);
+    let mut writer = Writer::new(logs.store.clone(), 1);
+    let query = Query { waits_for_ends: true, ..Query::default() };
+    let mut lines = Reader::new(logs.path()).forwards(&["it"], &query).unwrap();
+    let mut seen = Vec::new();
+    for chunk in ["first\nsec", "ond\n", "a long line that ", "takes three segments ", "or so\nlast", "\n"] {
+        writer.look();
+        writer.write(Out, chunk.as_bytes()).unwrap();
+        lines.refresh().unwrap();
+        seen.extend(lines.by_ref().map(|line| String::from_utf8(line.unwrap().bytes).unwrap()));
+    }
+    assert_eq!(seen, ["first", "second", "a long line that takes three segments or so", "last"]);
+}
+
+#[test]
+fn after_the_last_lines_a_follower_goes_on_at_the_end() {
+    let logs = Logs::new(0, 0);
+    let mut writer = Writer::new(logs.store.clone(), 1);
+    writer.write(Out, b"1\n2\n3\nhal").unwrap();
+    let query = Query { waits_for_ends: true, ..Query::default() };
+    let mut lines = Reader::new(logs.path()).backwards(&["it"], &query).unwrap();
+    let last: Vec<_> = lines.by_ref().take(2).map(|line| line.unwrap().bytes).collect();
+    assert_eq!(last, [b"3", b"2"]);
+    lines.turn_to_the_end();
+    writer.write(Out, b"f\n4\n").unwrap();
+    lines.refresh().unwrap();
+    assert_eq!(texts(lines), ["half", "4"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// However it was written and cut into segments: each stream of each run says what it said.
+    #[test]
+    fn every_stream_of_every_run_is_read_as_it_was_written(
+        chunks in proptest::collection::vec((1..4_u64, any::<bool>(), "[a-c\n]{1,12}"), 1..40),
+        max_size in prop_oneof![Just(0_u64), 8..64_u64],
+    ) {
+        let logs = Logs::new(max_size, 100);
+        let mut runs: Vec<_> = chunks.iter().map(|(run, ..)| *run).collect();
+        runs.sort_unstable();
+        runs.dedup();
+        for run in &runs {
+            let of_run = chunks.iter().filter(|chunk| chunk.0 == *run);
+            let of_run: Vec<_> = of_run.map(|(_, is_err, text)| (if *is_err { Err } else { Out }, text.as_str())).collect();
+            logs.run(*run, &of_run);
+            for stream in [Out, Err] {
+                let said: String = of_run.iter().filter(|(of, _)| *of == stream).map(|(_, text)| *text).collect();
+                let number = u32::try_from(*run).unwrap();
+                let query = Query { run: Some(RunChoice::Number(number)), stream: Some(stream), ..Query::default() };
+                let expected: Vec<_> = said.lines().map(str::to_owned).collect();
+                prop_assert_eq!(logs.forwards(&query), expected.clone());
+                prop_assert_eq!(logs.backwards(&query), expected);
+            }
+        }
+        prop_assert_eq!(logs.forwards(&Query::default()), logs.backwards(&Query::default()));
+    }
+}

@@ -1,0 +1,466 @@
+//! One task's log as it is read: all its segments, oldest first, and the lines in any stretch of them.
+//!
+//! A line belongs to where it begins. So the lines of any window can be told without knowing those around it, and
+//! reading forwards and backwards is the same but for the order. Memory is bounded by the window, whatever is in it.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use memchr::{memchr, memrchr};
+
+use super::index::{Index, Piece};
+use super::line::Line;
+use super::lines::{Found, Place};
+use super::reader::Filter;
+use super::segments::{Identity, Old, index_path, log_path, old_index_path, old_log_path, old_segments};
+
+/// What is read of a log at once.
+const WINDOW_BYTES: u64 = 128 * 1024;
+/// What is looked at of an index at once, in bytes of its log.
+const STRIDE_BYTES: u64 = 1024 * 1024;
+/// Bytes of one line that are read; the rest of a longer line is only in the file.
+const LINE_BYTES: usize = 128 * 1024;
+/// How often the segments are listed anew because they were renamed meanwhile.
+const LISTINGS: usize = 10;
+
+/// The segments of one log.
+#[derive(Debug)]
+pub(super) struct View {
+    dir: PathBuf,
+    name: String,
+    segments: Vec<Segment>,
+    /// Whether bytes that the index does not tell of yet are left for later.
+    only_indexed: bool,
+}
+
+/// One segment. It stays what it is while it is renamed, compressed or removed.
+#[derive(Debug)]
+struct Segment {
+    log: Log,
+    len: u64,
+    index: Index,
+    identities: [Option<Identity>; 2],
+}
+
+#[derive(Debug)]
+enum Log {
+    Plain(File),
+    /// Compressed, and what was in it once somebody has read it: a file without a name.
+    Packed(File, Option<File>),
+}
+
+/// A line whose end has not been seen yet.
+struct Open {
+    place: Place,
+    piece: Piece,
+    taken: usize,
+    line: Line,
+}
+
+impl View {
+    /// Opens what there is; a log that is not there has no segments.
+    ///
+    /// # Errors
+    ///
+    /// Something that is there can't be read.
+    pub(super) fn open(dir: &Path, name: &str, only_indexed: bool) -> io::Result<Self> {
+        let segments = open_all(dir, name)?;
+        Ok(Self { dir: dir.to_owned(), name: name.to_owned(), segments, only_indexed })
+    }
+
+    /// Sees what has been written since, and the segments that have begun. Returns by how many places the segments
+    /// have moved up, for those before `needed` are let go.
+    ///
+    /// # Errors
+    ///
+    /// As [`View::open`].
+    pub(super) fn refresh(&mut self, needed: usize) -> io::Result<usize> {
+        let (log, index) = (log_path(&self.dir, &self.name), index_path(&self.dir, &self.name));
+        let current = match File::open(&log) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            file => Some(Identity::of(&file?)?),
+        };
+        let is_written = current.is_some() && self.segments.last().is_some_and(|last| last.identities[0] == current);
+        if let Some(last) = self.segments.last_mut() {
+            last.refresh()?;
+            if is_written && last.identities[1].is_none() {
+                // Its index may have come after it.
+                *last = Segment::open(&log, &index, false)?;
+            }
+        }
+        if current.is_some() && !is_written {
+            let mut all = open_all(&self.dir, &self.name)?;
+            let newer = self.segments.last_mut().map_or(Ok(0), |last| last.newer_among(&mut all))?;
+            self.segments.extend(all.drain(newer..));
+        }
+        self.segments.drain(..needed.min(self.segments.len().saturating_sub(1)));
+        Ok(needed)
+    }
+
+    /// Where the log begins.
+    pub(super) fn start(&self) -> Place {
+        Place { segment: 0, offset: 0 }
+    }
+
+    /// Where the log ends now.
+    ///
+    /// # Errors
+    ///
+    /// The index can't be read.
+    pub(super) fn end(&mut self) -> io::Result<Place> {
+        let Some(segment) = self.segments.len().checked_sub(1) else { return Ok(self.start()) };
+        Ok(Place { segment, offset: self.end_of(segment)? })
+    }
+
+    /// The next window from `from` on with something in it that passes.
+    ///
+    /// # Errors
+    ///
+    /// The index can't be read.
+    pub(super) fn window_from(&mut self, from: Place, filter: &Filter) -> io::Result<Option<(usize, Range<u64>)>> {
+        for segment in from.segment..self.segments.len() {
+            let bounds = self.bounds(segment, filter)?;
+            let begin = if segment == from.segment { from.offset.max(bounds.start) } else { bounds.start };
+            for stride in strides(begin..bounds.end) {
+                let pieces = self.segments[segment].index.pieces(stride)?;
+                if let Some(piece) = pieces.iter().find(|piece| filter.passes(piece)) {
+                    let start = piece.range.start;
+                    return Ok(Some((segment, start..bounds.end.min(start + WINDOW_BYTES))));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next window before `before`, as [`View::window_from`].
+    ///
+    /// # Errors
+    ///
+    /// The index can't be read.
+    pub(super) fn window_before(&mut self, before: Place, filter: &Filter) -> io::Result<Option<(usize, Range<u64>)>> {
+        for segment in (0..self.segments.len().min(before.segment + 1)).rev() {
+            let bounds = self.bounds(segment, filter)?;
+            let end = if segment == before.segment { before.offset.min(bounds.end) } else { bounds.end };
+            for stride in strides(bounds.start..end).rev() {
+                let pieces = self.segments[segment].index.pieces(stride)?;
+                if let Some(piece) = pieces.iter().rfind(|piece| filter.passes(piece)) {
+                    let end = piece.range.end;
+                    return Ok(Some((segment, bounds.start.max(end.saturating_sub(WINDOW_BYTES))..end)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The lines that begin in a window and pass, in the order in which they begin.
+    ///
+    /// # Errors
+    ///
+    /// The log can't be read.
+    pub(super) fn lines_in(&mut self, segment: usize, window: Range<u64>, filter: &Filter) -> io::Result<Vec<Found>> {
+        let pieces = self.segments[segment].index.pieces(window.clone())?;
+        let bytes = self.read(segment, window.clone())?;
+        let mut found = Vec::new();
+        let mut open: [Option<Open>; 2] = [None, None];
+        for group in pieces.chunk_by(|a, b| (a.run, a.stream) == (b.run, b.stream)) {
+            let first = &group[0];
+            let within = |offset: u64| (offset - window.start) as usize;
+            let (mut start, end) = (first.range.start, group[group.len() - 1].range.end);
+            let text = |from: u64, to: u64| bytes.get(within(from)..within(to)).unwrap_or_default();
+            match open[first.stream as usize].take() {
+                Some(line) if line.piece.run != first.run => found.extend(line.finish(true, filter)),
+                Some(mut line) => match line.take(text(start, end)) {
+                    Some(taken) => {
+                        found.extend(line.finish(true, filter));
+                        start += taken as u64;
+                    }
+                    None => {
+                        open[first.stream as usize] = Some(line);
+                        continue;
+                    }
+                },
+                None if self.begins_within_line(segment, first)? => match memchr(b'\n', text(start, end)) {
+                    Some(line_end) => start += line_end as u64 + 1,
+                    None => continue,
+                },
+                None => {}
+            }
+            if !group.iter().any(|piece| filter.passes(piece)) {
+                continue;
+            }
+            let piece_at = |offset: u64| &group[group.partition_point(|piece| piece.range.end <= offset)];
+            let rest = start + memrchr(b'\n', text(start, end)).map_or(0, |last| last as u64 + 1);
+            filter.each_line(text(start, rest), |line| {
+                let place = Place { segment, offset: start + line.start as u64 };
+                let mut open = Open::new(place, piece_at(place.offset).clone());
+                open.line.push(&text(start, rest)[line]);
+                found.extend(open.finish(true, filter));
+            });
+            if rest < end {
+                let mut line = Open::new(Place { segment, offset: rest }, piece_at(rest).clone());
+                line.take(text(rest, end));
+                open[first.stream as usize] = Some(line);
+            }
+        }
+        for line in open.into_iter().flatten() {
+            found.extend(self.complete(line, Place { segment, offset: window.end }, filter)?);
+        }
+        found.sort_by_key(|line| line.place);
+        Ok(found)
+    }
+
+    /// Looks for the end of a line behind `from`.
+    fn complete(&mut self, mut line: Open, from: Place, filter: &Filter) -> io::Result<Option<Found>> {
+        if !filter.passes(&line.piece) {
+            return Ok(None);
+        }
+        for segment in from.segment..self.segments.len() {
+            let begin = if segment == from.segment { from.offset } else { 0 };
+            for stride in strides(begin..self.end_of(segment)?) {
+                for piece in self.segments[segment].index.pieces(stride)? {
+                    if piece.stream != line.piece.stream {
+                        continue;
+                    }
+                    if piece.run != line.piece.run {
+                        return Ok(line.finish(true, filter));
+                    }
+                    for part in parts(piece.range, WINDOW_BYTES) {
+                        let bytes = self.read(segment, part)?;
+                        if line.take(&bytes).is_some() || line.taken > LINE_BYTES {
+                            return Ok(line.finish(true, filter));
+                        }
+                    }
+                }
+                if filter.is_cancelled() {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(line.finish(false, filter))
+    }
+
+    /// Whether a piece begins in the middle of a line.
+    fn begins_within_line(&mut self, segment: usize, piece: &Piece) -> io::Result<bool> {
+        let start = piece.range.start;
+        match piece.continues {
+            Some(continues) => Ok(continues),
+            None if start == 0 => Ok(false),
+            None => Ok(self.read(segment, start - 1..start)? != b"\n"),
+        }
+    }
+
+    /// Reads a stretch of a segment; less, if it has become shorter.
+    fn read(&mut self, segment: usize, range: Range<u64>) -> io::Result<Vec<u8>> {
+        // Those that are not in use give back their room on the disk.
+        for (at, other) in self.segments.iter_mut().enumerate() {
+            if let Log::Packed(_, unpacked) = &mut other.log
+                && at.abs_diff(segment) > 1
+            {
+                *unpacked = None;
+            }
+        }
+        let file = self.segments[segment].file()?;
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        let mut read = 0;
+        while read < bytes.len() {
+            match file.read_at(&mut bytes[read..], range.start + read as u64) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    /// Where a segment ends.
+    fn end_of(&mut self, segment: usize) -> io::Result<u64> {
+        let is_written = segment + 1 == self.segments.len();
+        let Segment { index, len, .. } = &mut self.segments[segment];
+        if !(is_written && self.only_indexed) {
+            return Ok(*len);
+        }
+        let last = index.sound_before(index.count())?;
+        Ok(last.map_or(0, |last| last.end().min(*len)))
+    }
+
+    /// The part of a segment that was written in the time asked for.
+    fn bounds(&mut self, segment: usize, filter: &Filter) -> io::Result<Range<u64>> {
+        let end = self.end_of(segment)?;
+        let index = &mut self.segments[segment].index;
+        let mut bounds = 0..end;
+        if let Some(since) = filter.since {
+            let first = index.partition_point(|record| record.at < since)?;
+            let before = index.sound_before(first)?;
+            bounds.start = before.map_or(0, |before| before.end()).min(end);
+        }
+        if let Some(until) = filter.until {
+            let after = index.partition_point(|record| record.at <= until)?;
+            let after = if after < index.count() { index.get(after)? } else { None };
+            bounds.end = after.map_or(end, |after| after.offset).clamp(bounds.start, end);
+        }
+        Ok(bounds)
+    }
+
+    /// Calls `f` with every record there is, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// An index can't be read.
+    pub(super) fn each_record(&mut self, mut f: impl FnMut(&super::index::Record)) -> io::Result<()> {
+        for segment in &mut self.segments {
+            for number in 0..segment.index.count() {
+                segment.index.get(number)?.iter().for_each(&mut f);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Segment {
+    fn open(log: &Path, index: &Path, is_packed: bool) -> io::Result<Self> {
+        let log = File::open(log)?;
+        let index = match File::open(index) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            index => index.ok(),
+        };
+        let identities = [Some(Identity::of(&log)?), index.as_ref().map(Identity::of).transpose()?];
+        let mut len = log.metadata()?.len();
+        if is_packed {
+            // The format ends with the size of what is in it, modulo 4 GiB.
+            let mut size = [0; 4];
+            log.read_exact_at(&mut size, len.saturating_sub(4))?;
+            len = u64::from(u32::from_le_bytes(size));
+        }
+        let mut index = Index::new(index)?;
+        let told = index.sound_before(index.count())?.map_or(0, |last| last.end());
+        let len = if is_packed { len.max(told) } else { len };
+        let log = if is_packed { Log::Packed(log, None) } else { Log::Plain(log) };
+        Ok(Self { log, len, index, identities })
+    }
+
+    /// Sees what has been added.
+    fn refresh(&mut self) -> io::Result<()> {
+        if let Log::Plain(file) = &self.log {
+            self.len = file.metadata()?.len();
+        }
+        // After the length: the index is written last.
+        self.index.refresh()
+    }
+
+    /// From which one on `all` are newer than this segment.
+    fn newer_among(&mut self, all: &mut [Self]) -> io::Result<usize> {
+        let is_same = |other: &Self| {
+            let mut pairs = self.identities.iter().zip(&other.identities);
+            pairs.any(|(own, other)| own.is_some() && own == other)
+        };
+        if let Some(same) = all.iter().rposition(is_same) {
+            return Ok(same + 1);
+        }
+        // It is too old to be kept, or has lost its index.
+        let last = self.index.sound_before(self.index.count())?;
+        for (at, other) in all.iter_mut().enumerate() {
+            let first = if other.index.count() > 0 { other.index.get(0)? } else { None };
+            if first.zip(last).is_some_and(|(first, last)| first.at > last.at) {
+                return Ok(at);
+            }
+        }
+        Ok(all.len().saturating_sub(1))
+    }
+
+    /// The file with the bytes in it.
+    fn file(&mut self) -> io::Result<&File> {
+        match &mut self.log {
+            Log::Plain(file) => Ok(file),
+            Log::Packed(_, Some(file)) => Ok(file),
+            Log::Packed(packed, unpacked @ None) => {
+                let mut file = tempfile::tempfile()?;
+                let mut packed = &*packed;
+                io::Seek::rewind(&mut packed)?;
+                self.len = io::copy(&mut MultiGzDecoder::new(packed), &mut file)?;
+                Ok(unpacked.insert(file))
+            }
+        }
+    }
+}
+
+impl Open {
+    fn new(place: Place, piece: Piece) -> Self {
+        Self { place, piece, taken: 0, line: Line::new(LINE_BYTES) }
+    }
+
+    /// Takes bytes up to the end of the line: how many, with the line feed, if it is among them.
+    fn take(&mut self, bytes: &[u8]) -> Option<usize> {
+        let end = memchr(b'\n', bytes);
+        let text = &bytes[..end.unwrap_or(bytes.len())];
+        self.line.push(text);
+        self.taken += text.len();
+        end.map(|end| end + 1)
+    }
+
+    /// The line, if it passes.
+    fn finish(self, is_finished: bool, filter: &Filter) -> Option<Found> {
+        let Self { place, piece, line, .. } = self;
+        let cut = line.is_cut();
+        let bytes = line.into_bytes();
+        (filter.passes(&piece) && filter.matches(&bytes)).then_some(Found { place, piece, bytes, cut, is_finished })
+    }
+}
+
+/// Opens all segments, oldest first. While they are being renamed they are listed again.
+fn open_all(dir: &Path, name: &str) -> io::Result<Vec<Segment>> {
+    let listed = || -> io::Result<(Option<Identity>, Vec<Old>)> {
+        let current = match File::open(log_path(dir, name)) {
+            Ok(file) => Some(Identity::of(&file)?),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        match old_segments(dir, name) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok((current, Vec::new())),
+            old => Ok((current, old?)),
+        }
+    };
+    for listing in 1..=LISTINGS {
+        let before = listed()?;
+        let segments = match open_listed(dir, name, before.0.is_some(), &before.1) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            segments => segments?,
+        };
+        // A log is renamed before its index: one without may only be about to get it.
+        let is_whole = segments.iter().all(|segment| segment.identities[1].is_some()) || listing == LISTINGS;
+        if is_whole && listed()? == before {
+            return Ok(segments);
+        }
+    }
+    Err(io::Error::new(ErrorKind::ResourceBusy, "the segments are renamed faster than they can be opened"))
+}
+
+fn open_listed(dir: &Path, name: &str, has_current: bool, old: &[Old]) -> io::Result<Vec<Segment>> {
+    let mut segments = Vec::new();
+    for old in old.iter().rev() {
+        let (log, index) = (old_log_path(dir, name, old), old_index_path(dir, name, old.age));
+        segments.push(Segment::open(&log, &index, old.is_packed)?);
+    }
+    if has_current {
+        segments.push(Segment::open(&log_path(dir, name), &index_path(dir, name), false)?);
+    }
+    Ok(segments)
+}
+
+/// A stretch of a log in parts that an index is looked at by.
+fn strides(range: Range<u64>) -> impl DoubleEndedIterator<Item = Range<u64>> {
+    parts(range, STRIDE_BYTES)
+}
+
+fn parts(range: Range<u64>, most: u64) -> impl DoubleEndedIterator<Item = Range<u64>> {
+    let Range { start, end } = range;
+    (0..end.saturating_sub(start).div_ceil(most)).map(move |part| {
+        let start = start + part * most;
+        start..end.min(start + most)
+    })
+}

@@ -1,0 +1,175 @@
+//! Writes one run's bytes to the log of its task, and tells the index about them.
+//!
+//! A log that can't be written never stops a task: what is lost is counted, and writing is tried again with the next
+//! bytes. A log that somebody has moved, removed or cut short is noticed before the next bytes. Blocks; called where
+//! that is fine.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::index::{IndexWriter, Record};
+use super::segments::{Identity, Store};
+use super::{RunKey, Stream};
+
+/// What one run writes through.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    store: Store,
+    run: RunKey,
+    /// None as long as it could not be opened.
+    segment: Option<Segment>,
+    /// Whether a stream is in the middle of a line.
+    within_line: [bool; 2],
+}
+
+/// The file that is written.
+#[derive(Debug)]
+struct Segment {
+    log: Arc<File>,
+    /// What it was when it was opened. Only a regular file has an end, an index and an age.
+    identity: Option<Identity>,
+    len: u64,
+    index: Option<IndexWriter>,
+}
+
+/// Bytes that could not be written, and why.
+#[derive(Debug)]
+pub(crate) struct Loss {
+    pub(crate) bytes: u64,
+    pub(crate) error: io::Error,
+}
+
+/// Where bytes have gone.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// The file they are in.
+    pub(crate) file: Arc<File>,
+    /// Where they begin in it.
+    pub(crate) offset: u64,
+}
+
+impl Writer {
+    /// Opens the log and makes its directory, if that can be done now.
+    pub(crate) fn new(store: Store, run: u64) -> Self {
+        let run = RunKey { supervised_since: store.supervised_since(), number: u32::try_from(run).unwrap_or(u32::MAX) };
+        let mut writer = Self { store, run, segment: None, within_line: [false; 2] };
+        if let Err(error) = writer.opened() {
+            tracing::warn!(path = %writer.store.path().display(), %error, "a log can't be opened");
+        }
+        writer
+    }
+
+    /// Looks whether the file is still the one that was opened, and as long as it was. Before every batch of writes.
+    pub(crate) fn look(&mut self) {
+        let Some(segment) = &mut self.segment else { return };
+        let Some(identity) = segment.identity else { return };
+        match fs::metadata(self.store.path()) {
+            Ok(found) if Identity::from(&found) == identity => {
+                if found.len() != segment.len && segment.resume(found.len(), &self.store).is_err() {
+                    self.segment = None;
+                }
+            }
+            Ok(_) | Err(_) => self.segment = None,
+        }
+    }
+
+    /// Writes as many of the bytes as it can.
+    ///
+    /// # Errors
+    ///
+    /// Some or all of them are lost.
+    pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<Written, Loss> {
+        let lost = |rest: &[u8], error| Loss { bytes: rest.len() as u64, error };
+        self.make_room(bytes.len() as u64);
+        let segment = self.opened().map_err(|error| lost(bytes, error))?;
+        let written = Written { file: Arc::clone(&segment.log), offset: segment.len };
+        let mut rest = bytes;
+        let result = loop {
+            if rest.is_empty() {
+                break Ok(written);
+            }
+            match (&*segment.log).write(rest) {
+                Ok(0) => break Err(lost(rest, ErrorKind::WriteZero.into())),
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => break Err(lost(rest, error)),
+            }
+        };
+        self.tell(stream, &bytes[..bytes.len() - rest.len()]);
+        result
+    }
+
+    /// Begins a new segment if so many bytes more would be too much for this one.
+    fn make_room(&mut self, bytes: u64) {
+        // A failure is reported by the write that comes next.
+        let _ = self.opened();
+        let Some(segment) = self.segment.as_ref().filter(|segment| segment.identity.is_some()) else { return };
+        if segment.len > 0 && self.room(segment).is_some_and(|room| room < bytes) {
+            // A segment that is too long is better than a loss.
+            if let Err(error) = self.store.rotate() {
+                tracing::warn!(path = %self.store.path().display(), %error, "a full log can't be put aside");
+            }
+            self.segment = None;
+        }
+    }
+
+    /// How many more bytes go into the segment; none if there is no limit.
+    fn room(&self, segment: &Segment) -> Option<u64> {
+        self.store.room(segment.len, segment.index.as_ref().map_or(0, IndexWriter::len))
+    }
+
+    /// Tells the index what has been written.
+    fn tell(&mut self, stream: Stream, written: &[u8]) {
+        let (Some(segment), Some(last)) = (&mut self.segment, written.last()) else { return };
+        let continues = std::mem::replace(&mut self.within_line[stream as usize], *last != b'\n');
+        let (offset, at, run) = (segment.len, Timestamp::now(), self.run);
+        segment.len += written.len() as u64;
+        let Some(index) = &mut segment.index else { return };
+        let len = u32::try_from(written.len()).expect("a batch is smaller than 4 GiB");
+        if let Err(error) = index.add(Record { offset, len, at, run, stream, continues }) {
+            tracing::debug!(path = %self.store.index_path().display(), %error, "a record of the log's index is lost");
+        }
+    }
+
+    fn opened(&mut self) -> io::Result<&mut Segment> {
+        match &mut self.segment {
+            Some(segment) => Ok(segment),
+            missing @ None => Ok(missing.insert(Segment::open(&self.store)?)),
+        }
+    }
+}
+
+impl Segment {
+    fn open(store: &Store) -> io::Result<Self> {
+        let path = store.path();
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        // The index first: a log is not seen without it.
+        drop(Self::open_index(store));
+        let log = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let metadata = log.metadata()?;
+        let mut segment = Self { log: Arc::new(log), identity: None, len: 0, index: None };
+        if metadata.is_file() {
+            segment.identity = Some(Identity::from(&metadata));
+            segment.resume(metadata.len(), store)?;
+        }
+        Ok(segment)
+    }
+
+    /// Goes on at the end of the file, with an index that says nothing beyond it.
+    fn resume(&mut self, len: u64, store: &Store) -> io::Result<()> {
+        (&*self.log).seek(SeekFrom::Start(len))?;
+        self.len = len;
+        // A log without an index is better than none.
+        self.index = Self::open_index(store).and_then(|file| IndexWriter::resume(file, len)).ok();
+        Ok(())
+    }
+
+    fn open_index(store: &Store) -> io::Result<File> {
+        File::options().read(true).write(true).create(true).truncate(false).open(store.index_path())
+    }
+}

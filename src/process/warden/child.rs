@@ -1,0 +1,113 @@
+//! What a child does to itself between fork and exec.
+//!
+//! It runs in a copy of the warden, which has one thread, so everything is allowed here; what it must not do is
+//! return into the warden's own program, and [`become_task`] doesn't.
+
+use std::convert::Infallible;
+use std::io::{self, PipeWriter, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use rustix::fs::Mode;
+use rustix::process::{Pid, Resource, Rlimit};
+
+use super::protocol::{Fault, Identity, STDIO, Spawn, Step};
+use crate::config::Limits;
+use crate::process::sys;
+
+/// The exit code of a child that could not become its task; the warden knows better than to report it.
+const CODE_OF_FAULT: i32 = 127;
+/// Processor time, in seconds, between `SIGXCPU` and the kill of who ignores it.
+const CPU_TIME_GRACE: u64 = 5;
+
+/// Becomes the task. Returns only if that fails: why stands in `fault` then, which is closed otherwise. `mark` is the
+/// variable by which its descendants are known.
+pub(super) fn become_task(
+    spawn: &Spawn,
+    mark: (&str, String),
+    stdio: [OwnedFd; STDIO],
+    warden: Pid,
+    mut fault: PipeWriter,
+) -> i32 {
+    let Err(why) = try_to_become(spawn, mark, stdio, warden);
+    if let Ok(text) = serde_json::to_vec(&why) {
+        // A warden that is gone reads nothing.
+        let _ = fault.write_all(&text);
+    }
+    CODE_OF_FAULT
+}
+
+fn try_to_become(
+    spawn: &Spawn,
+    mark: (&str, String),
+    stdio: [OwnedFd; STDIO],
+    warden: Pid,
+) -> Result<Infallible, Fault> {
+    let at = |step| move |error: io::Error| Fault { step, errno: error.raw_os_error().unwrap_or_default() };
+    let [stdin, stdout, stderr] = stdio;
+    rustix::process::setsid().map_err(|error| at(Step::Prepare)(error.into()))?;
+    if spawn.terminal {
+        rustix::process::ioctl_tiocsctty(&stdin).map_err(|error| at(Step::Prepare)(error.into()))?;
+    }
+    sys::reset_signals().map_err(at(Step::Prepare))?;
+    limit(&spawn.limits)?;
+    if spawn.nice != 0 {
+        rustix::process::nice(spawn.nice).map_err(|error| at(Step::Nice)(error.into()))?;
+    }
+    if let Some(bits) = spawn.umask {
+        rustix::process::umask(Mode::from_bits_truncate(bits));
+    }
+    if let Some(identity) = &spawn.identity {
+        take_on(identity).map_err(at(Step::Identity))?;
+    }
+    // Last, as a change of identity undoes it.
+    die_with(warden).map_err(at(Step::Prepare))?;
+
+    let (program, arguments) =
+        spawn.argv.split_first().ok_or(Fault { step: Step::Run, errno: Errno::EINVAL as i32 })?;
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(&spawn.dir).envs(&spawn.env).env(mark.0, mark.1);
+    command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
+    Err(at(Step::Run)(command.exec()))
+}
+
+fn limit(limits: &Limits) -> Result<(), Fault> {
+    let wanted = [
+        (Step::OpenFiles, Resource::Nofile, limits.open_files, 0),
+        (Step::Memory, Resource::As, limits.memory, 0),
+        (Step::CpuTime, Resource::Cpu, limits.cpu_time, CPU_TIME_GRACE),
+        (Step::Core, Resource::Core, limits.core, 0),
+    ];
+    for (step, resource, most, grace) in wanted {
+        let Some(most) = most else { continue };
+        let limit = Rlimit { current: Some(most), maximum: Some(most.saturating_add(grace)) };
+        rustix::process::setrlimit(resource, limit).map_err(|error| Fault { step, errno: error.raw_os_error() })?;
+    }
+    Ok(())
+}
+
+fn take_on(identity: &Identity) -> io::Result<()> {
+    let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
+    // The user last: after it nothing of this is allowed any more.
+    #[cfg(not(target_os = "macos"))]
+    setgroups(&groups)?;
+    setgid(Gid::from_raw(identity.group))?;
+    setuid(Uid::from_raw(identity.user))?;
+    Ok(())
+}
+
+/// Where the kernel can do that; elsewhere only a warden that ends in good order takes its tasks along.
+#[cfg(target_os = "linux")]
+fn die_with(warden: Pid) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    // It may have died before it was asked.
+    if rustix::process::getppid() == Some(warden) { Ok(()) } else { Err(Errno::ESRCH.into()) }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with(_warden: Pid) -> io::Result<()> {
+    Ok(())
+}

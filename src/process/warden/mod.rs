@@ -1,0 +1,41 @@
+//! The warden: a second process of this binary, which has every other process made and leaves none behind.
+//!
+//! ```text
+//!  supervisor ──── socket pair ────▶ warden ──fork──▶ task ─▶ its descendants
+//!   the loop,       orders with       one thread,        │
+//!   tokio, faces    descriptors,      one poll           └ orphans come to the warden, which waits for all
+//!      ▲            reports                │
+//!      └── orphans, should the warden die ─┘
+//! ```
+//!
+//! - The supervisor dies: its end of the socket closes, and the warden kills everything below itself.
+//! - The warden dies: its tasks die with it (`PR_SET_PDEATHSIG`), their descendants become the supervisor's, which kills
+//!   them, and ends: [`client`].
+//! - Neither is hit by what is sent to the other's process group: each has a session of its own.
+//!
+//! Where the kernel can't give orphans to whom they belong (anything but Linux), a tree is a process group, and the
+//! second promise is not given: [`Promise`] says so.
+
+mod child;
+mod client;
+mod protocol;
+mod serve;
+mod trees;
+
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+pub(super) use client::{Child, NoChild};
+pub(crate) use client::{Keeper, Warden};
+pub(super) use protocol::{Exit, Fault, How, Identity, Spawn, Step, Whom};
+pub(super) use serve::serve;
+
+/// What makes this program the warden. In a list of processes it reads `stead warden-of 4312`.
+const ARGUMENT: &str = "warden-of";
+
+/// Serves as the warden to its end, if that is what this process was made for.
+#[must_use]
+pub fn serve_if_called() -> Option<ExitCode> {
+    let called = std::env::args_os().nth(1).is_some_and(|argument| argument == OsStr::new(ARGUMENT));
+    called.then(serve)
+}

@@ -1,0 +1,341 @@
+//! What supervisor and warden say to each other, and how it stands on the wire.
+//!
+//! A frame is the version of this protocol, the length of its body (both `u32`, little endian) and the body in
+//! JSON. The descriptors of a [`Spawn`] travel with the first byte of its frame. Both ends are the same binary, so a
+//! frame that can't be read means that somebody else speaks: the connection ends, and with it every task.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::retry_on_intr;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Limits;
+use crate::supervisor::core::Straggler;
+
+/// Grows with every change of what follows.
+const VERSION: u32 = 1;
+/// Version and length.
+const HEADER_BYTES: usize = 8;
+/// The longest body: more than a config file and its environment files can make of one command.
+const BODY_BYTES: usize = 8 << 20;
+/// Read at once.
+const CHUNK_BYTES: usize = 16 << 10;
+/// Descriptors of one process: its standard input, output and error.
+pub(super) const STDIO: usize = 3;
+/// The most processes that one report names.
+pub(super) const NAMED: usize = 8;
+
+/// Names a process with all its descendants, from its request until it is gone.
+pub(super) type Id = u64;
+
+/// From the supervisor to the warden.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) enum Order {
+    /// Bring a process to life; three descriptors come with it.
+    Spawn(Id, Box<Spawn>),
+    /// Send these signals, one after the other.
+    Signal(Id, Vec<i32>, Whom),
+    /// Kill it with all its descendants, and those that are yet to be born.
+    Kill(Id),
+}
+
+/// How a process is to be made.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::process) struct Spawn {
+    /// The program with its arguments; never empty.
+    pub(in crate::process) argv: Vec<String>,
+    /// Set on top of the warden's environment, which is the supervisor's.
+    pub(in crate::process) env: BTreeMap<String, String>,
+    /// Where it runs.
+    pub(in crate::process) dir: OsString,
+    /// Whether its standard input is a terminal, to be its controlling one.
+    pub(in crate::process) terminal: bool,
+    /// What it may use.
+    pub(in crate::process) limits: Limits,
+    /// Added to its niceness.
+    pub(in crate::process) nice: i32,
+    /// The file mode bits it withholds, if not those of the supervisor.
+    pub(in crate::process) umask: Option<u32>,
+    /// Whom it runs as, if not as the supervisor.
+    pub(in crate::process) identity: Option<Identity>,
+}
+
+/// A user with its groups, by number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::process) struct Identity {
+    pub(in crate::process) user: u32,
+    pub(in crate::process) group: u32,
+    /// All groups it belongs to.
+    pub(in crate::process) groups: Vec<u32>,
+}
+
+/// Whom a signal is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::process) enum Whom {
+    /// The main process alone.
+    Main,
+    /// Every process of the tree.
+    Tree,
+}
+
+/// From the warden to the supervisor.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) enum Report {
+    /// The process lives; its pid.
+    Started(Id, u32),
+    /// It could not be made; the id means nothing any more.
+    Failed(Id, Fault),
+    /// Its main process has ended.
+    Exited(Id, Exit),
+    /// These are left of it: its main process has ended, or it is being killed.
+    Left(Id, Vec<Straggler>),
+    /// Nothing is left of it; the id means nothing any more.
+    Gone(Id),
+}
+
+/// Why a process could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::process) struct Fault {
+    pub(in crate::process) step: Step,
+    /// The system's error number.
+    pub(in crate::process) errno: i32,
+}
+
+impl Fault {
+    /// What the system answered to a step.
+    pub(in crate::process) fn of(step: Step, error: &io::Error) -> Self {
+        Self { step, errno: error.raw_os_error().unwrap_or_default() }
+    }
+}
+
+/// The steps that can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::process) enum Step {
+    /// Its descriptors, its process, its session.
+    Prepare,
+    /// A limit on open files.
+    OpenFiles,
+    /// A limit on memory.
+    Memory,
+    /// A limit on processor time.
+    CpuTime,
+    /// A limit on core files.
+    Core,
+    /// Its niceness.
+    Nice,
+    /// Becoming its user.
+    Identity,
+    /// Its directory, its program.
+    Run,
+}
+
+/// How a main process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::process) struct Exit {
+    pub(in crate::process) how: How,
+    /// The most memory that it, or one of the descendants it waited for, had resident at once, in bytes.
+    pub(in crate::process) peak_memory: u64,
+}
+
+/// By itself or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::process) enum How {
+    /// It ended with this code.
+    Code(i32),
+    /// This signal ended it; whether the kernel wrote a core file.
+    Signal(i32, bool),
+}
+
+/// A message as it stands on the wire.
+///
+/// # Errors
+///
+/// It is longer than the other end would take.
+pub(super) fn frame(message: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut frame = vec![0; HEADER_BYTES];
+    serde_json::to_writer(&mut frame, message)?;
+    let body = frame.len() - HEADER_BYTES;
+    let length = u32::try_from(body).ok().filter(|_| body <= BODY_BYTES);
+    let length = length.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "its command is too long"))?;
+    frame[..4].copy_from_slice(&VERSION.to_le_bytes());
+    frame[4..HEADER_BYTES].copy_from_slice(&length.to_le_bytes());
+    Ok(frame)
+}
+
+/// Sends as much of `bytes` as there is room for, with `fds` on the first of them.
+pub(super) fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(STDIO))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let fits = fds.is_empty() || control.push(SendAncillaryMessage::ScmRights(fds));
+    assert!(fits, "a message carries three descriptors at most");
+    Ok(retry_on_intr(|| sendmsg(&socket, &[IoSlice::new(bytes)], &mut control, SendFlags::empty()))?)
+}
+
+/// What has been received and not yet been understood.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    bytes: Vec<u8>,
+    /// One entry for each order that has descriptors; nothing if the kernel had no number left for them.
+    stdio: VecDeque<Option<[OwnedFd; STDIO]>>,
+}
+
+impl Inbox {
+    /// Receives what there is, waiting for it if the socket does. False at the end.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket; or it carries another number of descriptors than an order has.
+    pub(super) fn receive(&mut self, socket: impl AsFd) -> io::Result<bool> {
+        let mut chunk = [0; CHUNK_BYTES];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(STDIO))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let received = retry_on_intr(|| recvmsg(&socket, &mut [IoSliceMut::new(&mut chunk)], &mut control, RECEIVE))?;
+        let mut fds = Vec::new();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(received) = message {
+                fds.extend(received);
+            }
+        }
+        if received.flags.contains(ReturnFlags::CTRUNC) {
+            self.stdio.push_back(None);
+        } else if !fds.is_empty() {
+            close_on_exec(&fds)?;
+            let stdio = fds.try_into().map_err(|_| malformed("descriptors that are not three"))?;
+            self.stdio.push_back(Some(stdio));
+        }
+        self.bytes.extend_from_slice(&chunk[..received.bytes]);
+        Ok(received.bytes > 0)
+    }
+
+    /// The next message, if all of it is there.
+    ///
+    /// # Errors
+    ///
+    /// It is no message of this protocol.
+    pub(super) fn next<M: DeserializeOwned>(&mut self) -> io::Result<Option<M>> {
+        let Some((header, rest)) = self.bytes.split_first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+        let [version, length] = [0, 4].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|byte| header[at + byte])));
+        if version != VERSION {
+            return Err(malformed("another version"));
+        }
+        let length = length as usize;
+        if length > BODY_BYTES {
+            return Err(malformed("a message that is too long"));
+        }
+        let Some(body) = rest.get(..length) else { return Ok(None) };
+        let message = serde_json::from_slice(body)?;
+        self.bytes.drain(..HEADER_BYTES + length);
+        Ok(Some(message))
+    }
+
+    /// The descriptors of the order that was read last; nothing if this process has no number left for them.
+    ///
+    /// # Errors
+    ///
+    /// None were sent.
+    pub(super) fn take_stdio(&mut self) -> io::Result<Option<[OwnedFd; STDIO]>> {
+        self.stdio.pop_front().ok_or_else(|| malformed("no descriptors"))
+    }
+}
+
+fn malformed(what: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, what)
+}
+
+#[cfg(target_os = "linux")]
+const RECEIVE: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+#[cfg(not(target_os = "linux"))]
+const RECEIVE: RecvFlags = RecvFlags::empty();
+
+/// Where the kernel can't do it while it receives.
+fn close_on_exec(fds: &[OwnedFd]) -> io::Result<()> {
+    if cfg!(not(target_os = "linux")) {
+        for fd in fds {
+            rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn received(bytes: &[u8]) -> io::Result<Option<Order>> {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        ours.write_all(bytes).unwrap();
+        let mut inbox = Inbox::default();
+        inbox.receive(&theirs).unwrap();
+        inbox.next()
+    }
+
+    fn with_header(version: u32, length: u32, body: &[u8]) -> Vec<u8> {
+        [version.to_le_bytes().as_slice(), &length.to_le_bytes(), body].concat()
+    }
+
+    #[test]
+    fn a_message_arrives_with_its_descriptors() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let spawn = Spawn { argv: vec!["true".to_owned()], ..Spawn::default() };
+        let bytes = frame(&Order::Spawn(7, Box::new(spawn))).unwrap();
+        let stdin = std::io::stdin();
+        let sent = send(&ours, &bytes, &[stdin.as_fd(), stdin.as_fd(), stdin.as_fd()]).unwrap();
+        assert_eq!(sent, bytes.len());
+        let mut inbox = Inbox::default();
+        assert!(inbox.receive(&theirs).unwrap());
+        assert!(matches!(inbox.next().unwrap(), Some(Order::Spawn(7, spawn)) if spawn.argv == ["true"]));
+        assert!(inbox.take_stdio().unwrap().is_some());
+        assert!(inbox.take_stdio().is_err());
+        drop(ours);
+        assert!(!inbox.receive(&theirs).unwrap(), "the end");
+    }
+
+    #[test]
+    fn a_message_may_come_in_pieces_and_several_at_once() {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let bytes = [frame(&Order::Kill(1)).unwrap(), frame(&Order::Kill(2)).unwrap()].concat();
+        let mut inbox = Inbox::default();
+        for byte in &bytes[..bytes.len() - 1] {
+            ours.write_all(&[*byte]).unwrap();
+            inbox.receive(&theirs).unwrap();
+        }
+        assert!(matches!(inbox.next().unwrap(), Some(Order::Kill(1))));
+        assert!(inbox.next::<Order>().unwrap().is_none());
+        ours.write_all(&bytes[bytes.len() - 1..]).unwrap();
+        inbox.receive(&theirs).unwrap();
+        assert!(matches!(inbox.next().unwrap(), Some(Order::Kill(2))));
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        assert!(received(&with_header(VERSION, 2, b"no")).is_err());
+        assert!(received(&with_header(VERSION, 13, br#"{"Reboot": 1}"#)).is_err());
+        assert!(received(&with_header(VERSION + 1, 11, br#"{"Kill": 1}"#)).is_err());
+        assert!(received(&with_header(VERSION, u32::MAX, b"")).is_err());
+        assert!(received(&with_header(VERSION, 11, br#"{"Kill": 1}"#)).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_sent() {
+        let spawn = Spawn { argv: vec!["x".repeat(BODY_BYTES)], ..Spawn::default() };
+        assert!(frame(&Order::Spawn(1, Box::new(spawn))).is_err());
+    }
+}

@@ -1,0 +1,308 @@
+//! The warden itself: one thread, one loop over one poll.
+//!
+//! It does what it is told and reports what it sees; the one thing that it decides is what to do when the supervisor
+//! is gone: it kills everything below itself, and ends.
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, PipeReader, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::child::become_task;
+use super::protocol::{Exit, Fault, How, Id, Inbox, Order, Report, STDIO, Spawn, Step, Whom, frame};
+use super::trees::{MARK, Promise, Trees, Was};
+use crate::process::sys::{self, Reaped};
+
+/// More than a fault takes on the wire.
+const FAULT_BYTES: usize = 256;
+/// How often a process group is looked at where nothing tells when it is empty.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How long the warden stays for what it can't see end, once all is killed.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Serves the supervisor at the other end of standard input until that end is closed; then kills all that is left.
+///
+/// Only for a process that was made to be the warden: it takes over its signals and its children.
+#[must_use]
+pub(in crate::process) fn serve() -> ExitCode {
+    match prepared().and_then(Warden::serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// A warden with its socket out of the way of its children.
+fn prepared() -> io::Result<Warden> {
+    let socket = UnixStream::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), STDIO as i32)?);
+    rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+    #[cfg(target_os = "linux")]
+    {
+        // Of this the kernel keeps 15 bytes.
+        rustix::thread::set_name(c"stead-warden")?;
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    }
+    // Whoever stops a whole service signals all of its processes; the supervisor still needs this one for the drain.
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+        sys::ignore(signal)?;
+    }
+    let (child_ended, announce) = io::pipe()?;
+    for end in [child_ended.as_fd(), announce.as_fd()] {
+        rustix::io::ioctl_fionbio(end, true)?;
+    }
+    sys::announce_child_ends(announce.into())?;
+    Ok(Warden {
+        socket,
+        inbox: Inbox::default(),
+        outbox: Vec::new(),
+        child_ended,
+        trees: Trees::new(),
+        lives: BTreeMap::new(),
+        ending: false,
+    })
+}
+
+#[derive(Debug)]
+struct Warden {
+    socket: UnixStream,
+    inbox: Inbox,
+    /// Frames to be sent before the next wait.
+    outbox: Vec<u8>,
+    child_ended: PipeReader,
+    trees: Trees,
+    lives: BTreeMap<Id, Life>,
+    /// Whether the supervisor is gone.
+    ending: bool,
+}
+
+/// What is known of one process and its descendants.
+#[derive(Debug)]
+struct Life {
+    pid: u32,
+    /// Closed once the child has become its task; before that, it says why it could not.
+    starting: Option<PipeReader>,
+    over: bool,
+    killing: bool,
+}
+
+/// What woke the loop.
+#[derive(Debug, Default)]
+struct Woken {
+    told: bool,
+    started: Vec<Id>,
+}
+
+impl Warden {
+    fn serve(mut self) -> io::Result<()> {
+        let mut result = Ok(());
+        loop {
+            let woken = self.flush().and_then(|()| self.wait());
+            let heard = woken.and_then(|woken| {
+                woken.started.into_iter().for_each(|id| self.settle(id));
+                if woken.told { self.listen() } else { Ok(()) }
+            });
+            if let Err(error) = heard
+                && !self.ending
+            {
+                self.ending = true;
+                result = if error.kind() == ErrorKind::UnexpectedEof { Ok(()) } else { Err(error) };
+            }
+            let childless = self.reap();
+            if self.ending && (childless || !self.trees.kill_all()) {
+                return result;
+            }
+        }
+    }
+
+    /// Waits for an order, for the end of a child, or for a child that has become its task.
+    fn wait(&mut self) -> io::Result<Woken> {
+        let starting: Vec<(Id, &PipeReader)> =
+            self.lives.iter().filter_map(|(&id, life)| Some((id, life.starting.as_ref()?))).collect();
+        let mut fds = vec![PollFd::new(&self.child_ended, PollFlags::IN)];
+        fds.extend(starting.iter().map(|(_, pipe)| PollFd::new(*pipe, PollFlags::IN)));
+        if !self.ending {
+            fds.push(PollFd::new(&self.socket, PollFlags::IN));
+        }
+        let timeout = self.timeout().and_then(|timeout| Timespec::try_from(timeout).ok());
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.trees.waited();
+        let is_ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
+        let told = !self.ending && fds.last().is_some_and(is_ready);
+        let started = starting.iter().zip(&fds[1..]).filter(|(_, fd)| is_ready(fd)).map(|((id, _), _)| *id).collect();
+        Ok(Woken { told, started })
+    }
+
+    /// None while everything that can happen announces itself.
+    fn timeout(&self) -> Option<Duration> {
+        let blind = self.trees.promise() == Promise::Groups && self.lives.values().any(|life| life.over);
+        match (self.ending, blind) {
+            (true, _) => Some(LAST_PATIENCE),
+            (false, true) => Some(LOOK_AGAIN),
+            (false, false) => None,
+        }
+    }
+
+    fn listen(&mut self) -> io::Result<()> {
+        if !self.inbox.receive(&self.socket)? {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        while let Some(order) = self.inbox.next()? {
+            self.obey(order)?;
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, order: Order) -> io::Result<()> {
+        match order {
+            Order::Spawn(id, spawn) => {
+                let stdio = self.inbox.take_stdio()?;
+                if self.lives.contains_key(&id) {
+                    return Err(io::Error::new(ErrorKind::InvalidData, "an id twice"));
+                }
+                if let Err(error) = self.spawn(id, &spawn, stdio) {
+                    let errno = error.raw_os_error().unwrap_or_default();
+                    self.report(&Report::Failed(id, Fault { step: Step::Prepare, errno }));
+                }
+            }
+            // One that is not there any more has been reported as gone; the report is on its way.
+            Order::Signal(id, ..) | Order::Kill(id) if !self.lives.contains_key(&id) => {}
+            Order::Signal(id, signals, whom) => {
+                let signals: Vec<Signal> = signals.into_iter().filter_map(|raw| Signal::try_from(raw).ok()).collect();
+                self.trees.sort_orphans();
+                match whom {
+                    Whom::Main => self.trees.signal_main(id, &signals),
+                    Whom::Tree => self.trees.signal(id, &signals),
+                }
+            }
+            Order::Kill(id) => {
+                if let Some(life) = self.lives.get_mut(&id) {
+                    life.killing = true;
+                }
+                self.trees.sort_orphans();
+                self.report_left(id);
+                self.trees.signal(id, &[Signal::SIGKILL]);
+            }
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, id: Id, spawn: &Spawn, stdio: Option<[OwnedFd; STDIO]>) -> io::Result<()> {
+        let stdio = stdio.ok_or(nix::errno::Errno::EMFILE)?;
+        let (starting, fault) = io::pipe()?;
+        let mark = (MARK, self.trees.mark(id));
+        let warden = rustix::process::getpid();
+        let child = sys::fork(|| become_task(spawn, mark, stdio, warden, fault))?;
+        let pid = child.as_raw().unsigned_abs();
+        self.trees.plant(id, pid);
+        self.lives.insert(id, Life { pid, starting: Some(starting), over: false, killing: false });
+        Ok(())
+    }
+
+    /// Takes what a child said of its start, which must have said it or ended.
+    fn settle(&mut self, id: Id) {
+        let Some(life) = self.lives.get_mut(&id) else { return };
+        let Some(mut pipe) = life.starting.take() else { return };
+        let mut said = [0; FAULT_BYTES];
+        let length = pipe.read(&mut said).unwrap_or_default();
+        if length == 0 {
+            let pid = life.pid;
+            return self.report(&Report::Started(id, pid));
+        }
+        let unknown = Fault { step: Step::Prepare, errno: 0 };
+        let fault = serde_json::from_slice(&said[..length]).unwrap_or(unknown);
+        self.forget(id);
+        self.report(&Report::Failed(id, fault));
+    }
+
+    /// Waits for all children that have ended, and does what follows from that. Whether there is none any more.
+    fn reap(&mut self) -> bool {
+        let mut announced = [0; 64];
+        while self.child_ended.read(&mut announced).is_ok_and(|length| length == announced.len()) {}
+        let mut ended = Vec::new();
+        let childless = loop {
+            match sys::reap() {
+                Reaped::Dead { pid, status, peak_memory } => {
+                    if let Was::Main(id) = self.trees.reaped(pid) {
+                        self.settle(id);
+                        ended.push(id);
+                        self.report_exit(id, Exit { how: how(status), peak_memory });
+                    }
+                }
+                Reaped::AllLive => break false,
+                Reaped::Childless => break true,
+            }
+        };
+        self.look_after_the_ended(&ended);
+        childless
+    }
+
+    fn report_exit(&mut self, id: Id, exit: Exit) {
+        // Not there, if its start has failed: that has been reported.
+        if let Some(life) = self.lives.get_mut(&id) {
+            life.over = true;
+            self.report(&Report::Exited(id, exit));
+        }
+    }
+
+    /// Says what is left of trees without a main process, kills what must be, and says when nothing is.
+    fn look_after_the_ended(&mut self, just_ended: &[Id]) {
+        let concerned: Vec<Id> =
+            self.lives.iter().filter(|(_, life)| life.over || life.killing).map(|(&id, _)| id).collect();
+        if concerned.is_empty() {
+            return;
+        }
+        self.trees.sort_orphans();
+        for id in concerned {
+            if self.trees.is_empty(id) {
+                self.forget(id);
+                self.report(&Report::Gone(id));
+            } else if self.lives.get(&id).is_some_and(|life| life.killing) {
+                self.trees.signal(id, &[Signal::SIGKILL]);
+            } else if just_ended.contains(&id) {
+                self.report_left(id);
+            }
+        }
+    }
+
+    fn report_left(&mut self, id: Id) {
+        let left = self.trees.stragglers(id);
+        if !left.is_empty() {
+            self.report(&Report::Left(id, left));
+        }
+    }
+
+    fn forget(&mut self, id: Id) {
+        self.lives.remove(&id);
+        self.trees.remove(id);
+    }
+
+    fn report(&mut self, report: &Report) {
+        // Reports are short; only an order can be too long.
+        if let Ok(frame) = frame(report) {
+            self.outbox.extend(frame);
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let sent = self.socket.write_all(&self.outbox);
+        self.outbox.clear();
+        // Nobody listens any more; there is still work to do.
+        if self.ending { Ok(()) } else { sent }
+    }
+}
+
+fn how(status: i32) -> How {
+    let status = ExitStatus::from_raw(status);
+    match status.signal() {
+        Some(signal) => How::Signal(signal, status.core_dumped()),
+        None => How::Code(status.code().unwrap_or_default()),
+    }
+}

@@ -1,0 +1,126 @@
+//! What was written, and why a run failed: asked for from outside, with and without a supervisor.
+
+use std::fs;
+use std::process::{Output, Stdio};
+
+use nix::sys::signal::Signal;
+
+use super::Project;
+
+fn stead(project: &Project, arguments: &[&str]) -> Output {
+    project.command().args(arguments).stdin(Stdio::null()).output().expect("the binary")
+}
+
+/// The lines of a command that succeeds.
+fn lines(project: &Project, arguments: &[&str]) -> Vec<String> {
+    let output = stead(project, arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
+}
+
+/// Two tasks that have run and are gone: `a` three times, until its budget was spent, then `b`.
+fn ended() -> Project {
+    let project = Project::new(
+        "[tasks.a]\ncommand = 'echo out; echo err >&2; exit 7'\nmax_retries = 2\ninitial_backoff = '0s'\n\
+         [tasks.b]\ncommand = 'echo done'\nafter = { a = 'exited' }\nrestart = 'never'\n\
+         [tasks.silent]\ncommand = 'true'\n",
+    );
+    let mut stead = project.up();
+    stead.wait_for("failed: 2 retries spent: code 7");
+    stead.wait_for("| done");
+    stead.signal(Signal::SIGTERM);
+    assert_eq!(stead.end().code(), Some(0));
+    project
+}
+
+#[test]
+fn logs_are_told_without_a_supervisor() {
+    let project = ended();
+    let all = lines(&project, &["logs"]);
+    assert_eq!(all.iter().filter(|line| line.starts_with("a      | ")).count(), 6, "{all:?}");
+    assert!(all.contains(&"b      | done".to_owned()), "{all:?}");
+    assert_eq!(lines(&project, &["logs", "a", "--stderr"]), ["err"; 3]);
+    assert_eq!(lines(&project, &["logs", "a", "--run", "2", "-g", "^o"]), ["out"]);
+    assert_eq!(lines(&project, &["logs", "a", "--run", "-1"]).len(), 2);
+    assert_eq!(lines(&project, &["logs", "a", "b", "--run", "last"]).len(), 3);
+    assert_eq!(lines(&project, &["logs", "-n", "2", "a"]).len(), 2);
+    assert_eq!(lines(&project, &["logs", "--since", "1h"]).len(), 7);
+    let told = lines(&project, &["logs", "b", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told[0]).expect("JSON");
+    assert_eq!((&told["task"], &told["text"], &told["stream"]), (&"b".into(), &"done".into(), &"stdout".into()));
+}
+
+#[test]
+fn there_is_an_answer_when_there_is_nothing_to_show() {
+    let project = ended();
+    for (arguments, code, said) in [
+        (["logs", "sillent"], 2, "no task is called `sillent`; did you mean `silent`?"),
+        (["logs", "silent"], 1, "silent has written nothing yet"),
+        (["logs", "--until=1h"], 1, "nothing that was written is asked for"),
+        (["logs", "--grep=nowhere"], 1, ""),
+        (["logs", "--grep=("], 2, "unclosed group"),
+        (["logs", "--run=0"], 2, "expected the number of a run, `last`, or `-1`"),
+        (["logs", "--since=soon"], 2, "expected something like `10m`"),
+        (["why", "bb"], 2, "no task is called `bb`; did you mean `b`?"),
+    ] {
+        let output = stead(&project, &arguments);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+        assert!(told.contains(said), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn a_failed_run_is_explained_afterwards() {
+    let project = ended();
+    let why = lines(&project, &["why", "a"]);
+    assert!(why[0].starts_with("a: code 7 after "), "{why:?}");
+    assert!(why.contains(&"  then     given up, 2 retries were allowed".to_owned()), "{why:?}");
+    assert!(why.iter().any(|line| line.ends_with(" ! err")), "{why:?}");
+    assert_eq!(lines(&project, &["why", "--json", "a"]).len(), 3);
+    assert_eq!(lines(&project, &["why", "b"]), ["b has not failed, as far as is known"]);
+}
+
+#[test]
+fn a_critical_end_is_explained_afterwards() {
+    let project = Project::new("[tasks.a]\ncommand = 'echo last words; kill -9 $$'\ncritical = true\n");
+    assert_eq!(project.up().end().code(), Some(1));
+    let why = lines(&project, &["why", "a"]);
+    assert!(why[0].starts_with("a: SIGKILL after ") && why.last().is_some_and(|line| line.ends_with("last words")));
+}
+
+#[test]
+fn who_follows_misses_nothing_while_segments_grow_old() {
+    let project = Project::new(
+        "[logs]\nmax_size = '1 KiB'\nkeep = 100\n[tasks.a]\n\
+         command = 'i=0; while test $i -lt 400; do i=$((i+1)); echo \"line $i of some length\"; sleep 0.002; done; sleep 60'\n",
+    );
+    let mut follower = project.up_with(&["logs", "-f", "a"]);
+    let mut stead = project.up();
+    stead.wait_for("line 400 of");
+    follower.wait_for("line 400 of");
+    follower.signal(Signal::SIGINT);
+    let seen = follower.end().lines;
+    stead.signal(Signal::SIGTERM);
+    stead.end();
+    let expected: Vec<_> = (1..=400).map(|number| format!("line {number} of some length")).collect();
+    for told in [seen, lines(&project, &["logs", "a"])] {
+        let difference = told.iter().zip(&expected).find(|(told, expected)| told != expected);
+        assert_eq!((told.len(), difference), (400, None));
+    }
+    let old = fs::read_dir(project.path().join(".stead/logs")).expect("a directory");
+    let old = old.filter(|entry| entry.as_ref().expect("an entry").file_name().to_string_lossy().contains(".log."));
+    assert!(old.count() > 5);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let project = Project::new("[tasks.a]\ncommand = 'seq 100000'\nrestart = 'never'\n");
+    let mut stead = project.up_with(&["up", "--headless"]);
+    stead.wait_for(" done");
+    stead.signal(Signal::SIGTERM);
+    stead.end();
+    let mut reader = project.command().args(["logs", "a"]).stdout(Stdio::piped()).spawn().expect("the binary");
+    drop(reader.stdout.take());
+    assert_eq!(reader.wait().expect("a child").code(), Some(0));
+}

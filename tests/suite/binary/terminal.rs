@@ -1,0 +1,229 @@
+//! The dashboard of the real binary in a real terminal.
+
+use nix::unistd::Pid;
+use regex::Regex;
+
+use super::tmux::{PROMPT, Tmux};
+use super::{Project, has, is_alive};
+
+/// A task that says its pid and stays.
+const STEADY: &str = "[tasks.steady]\ncommand = 'echo pid $$ is up; exec sleep 1000'\n";
+
+/// What the footer of the main screen begins with.
+const FOOTER: &str = "r restart";
+
+/// Types `stead up` and waits for the dashboard with the first lines of the first task.
+fn up(tmux: &Tmux<'_>) -> String {
+    tmux.run("\"$STEAD\" up; echo \"[code $?]\"");
+    tmux.wait_until("the dashboard", |screen| screen.contains(FOOTER) && screen.contains("is up"))
+}
+
+/// The pids that the runs of `steady` said.
+fn said(project: &Project) -> Vec<Pid> {
+    let log = project.log("steady");
+    let pids = log.lines().filter_map(|line| line.strip_prefix("pid ")?.strip_suffix(" is up")?.parse().ok());
+    pids.map(Pid::from_raw).collect()
+}
+
+/// The supervisor, by its lock.
+#[cfg(target_os = "linux")]
+fn supervisor(project: &Project) -> Pid {
+    let lock = std::fs::read_to_string(project.path().join(".stead/lock")).expect("a lock");
+    Pid::from_raw(lock.trim().parse().expect("a pid"))
+}
+
+/// Waits for the end of a process that is no child of this one.
+#[cfg(target_os = "linux")]
+fn wait_for_end(pid: Pid) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::process::{PidfdFlags, pidfd_open};
+
+    let process = rustix::process::Pid::from_raw(pid.as_raw()).expect("a pid");
+    // None to be opened: it has ended already.
+    let Ok(process) = pidfd_open(process, PidfdFlags::empty()) else { return };
+    let deadline = Timespec::try_from(super::DEADLINE).expect("a time in range");
+    let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&deadline));
+    assert_eq!(ended, Ok(1), "{pid} is still there");
+}
+
+#[test]
+fn the_dashboard_is_drawn_and_restarts() {
+    if !has("tmux") {
+        return;
+    }
+    let project = Project::new(STEADY);
+    let tmux = Tmux::new(&project, 120, 30);
+    let screen = up(&tmux);
+    assert_eq!(tmux.fact("alternate_on"), "1");
+    for shown in [" Tasks ", "● ready", "steady · run 1 · log", "gateway", "is up"] {
+        assert!(screen.contains(shown), "{shown}:\n{screen}");
+    }
+    tmux.press(&["r"]);
+    tmux.wait_for("steady · run 2 · log");
+    tmux.press(&["r"]);
+    tmux.wait_until("the third run", |screen| {
+        screen.contains("steady · run 3 · log") && screen.matches(" is up ").count() == 3
+    });
+    let pids = said(&project);
+    assert_eq!(pids.iter().map(|&pid| is_alive(pid)).collect::<Vec<_>>(), [false, false, true]);
+}
+
+#[test]
+fn quitting_asks_drains_and_leaves_the_normal_screen_with_the_outcome() {
+    if !has("tmux") {
+        return;
+    }
+    let project = Project::new(STEADY);
+    let tmux = Tmux::new(&project, 80, 24);
+    tmux.run("echo before");
+    tmux.wait_for("before");
+    tmux.type_text("\"$STEAD\" up; echo \"[code $?]\"");
+    tmux.press(&["Enter"]);
+    tmux.wait_until("the dashboard", |screen| screen.contains(FOOTER) && screen.contains("is up"));
+    tmux.press(&["q"]);
+    tmux.wait_for("y yes");
+    tmux.press(&["n"]);
+    tmux.wait_until("no question", |screen| screen.contains(FOOTER) && !screen.contains("y yes"));
+    tmux.press(&["q"]);
+    tmux.wait_for("y yes");
+    tmux.press(&["y"]);
+    let screen = tmux.wait_for("[code 0]");
+    assert_eq!(tmux.fact("alternate_on"), "0");
+    assert_eq!(tmux.fact("cursor_flag"), "1");
+    assert_eq!(tmux.fact("mouse_any_flag"), "0");
+    let lines: Vec<&str> = screen.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines[0], "before", "what was there is there again:\n{screen}");
+    let outcome = lines.iter().position(|line| *line == "[code 0]").expect("just seen") - 1;
+    assert!(lines[outcome].starts_with("stead: graceful, asked by terminal"), "{screen}");
+    assert!(said(&project).into_iter().all(|pid| !is_alive(pid)));
+}
+
+#[test]
+fn a_critical_end_leaves_its_cause_and_code() {
+    if !has("tmux") {
+        return;
+    }
+    let project = Project::new("[tasks.db]\ncritical = true\ncommand = 'echo is up; sleep 1; exit 4'\n");
+    let tmux = Tmux::new(&project, 80, 24);
+    tmux.run("\"$STEAD\" up; echo \"[code $?]\"");
+    let screen = tmux.wait_for("[code 1]");
+    assert!(screen.contains("stead: fatal: db: code 4"), "{screen}");
+}
+
+#[test]
+fn any_size_is_drawn_and_a_storm_of_sizes_is_survived() {
+    if !has("tmux") {
+        return;
+    }
+    let project = Project::new(STEADY);
+    let tmux = Tmux::new(&project, 120, 30);
+    up(&tmux);
+    tmux.resize(1, 1);
+    for step in 0..60_u16 {
+        tmux.resize(1 + step * 7 % 150, 1 + step * 5 % 50);
+    }
+    tmux.resize(1, 1);
+    tmux.resize(80, 24);
+    let screen = tmux.wait_until("the dashboard at 80x24", |screen| {
+        screen.lines().nth(23).is_some_and(|line| line.contains(FOOTER)) && screen.contains("steady · run 1 · log")
+    });
+    assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
+    assert_eq!(said(&project).len(), 1, "the task did not notice");
+}
+
+#[test]
+fn suspended_and_continued_it_draws_itself_anew() {
+    if !has("tmux") {
+        return;
+    }
+    let project = Project::new(STEADY);
+    let tmux = Tmux::new(&project, 100, 30);
+    up(&tmux);
+    tmux.press(&["C-z"]);
+    tmux.wait_until("the shell", |screen| screen.trim_end().ends_with(PROMPT) && !screen.contains(FOOTER));
+    assert_eq!(tmux.fact("alternate_on"), "0");
+    tmux.resize(80, 24);
+    tmux.type_text("fg");
+    tmux.press(&["Enter"]);
+    tmux.wait_until("the dashboard again", |screen| {
+        screen.lines().nth(23).is_some_and(|line| line.contains(FOOTER)) && screen.contains("is up")
+    });
+    assert_eq!(tmux.fact("alternate_on"), "1");
+    tmux.press(&["Q"]);
+    tmux.wait_for("stead: graceful");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_terminal_drains_and_leaves_nobody_behind() {
+    if !has("tmux") {
+        return;
+    }
+    let project = Project::new(STEADY);
+    let tmux = Tmux::new(&project, 80, 24);
+    up(&tmux);
+    let stead = supervisor(&project);
+    let tasks = said(&project);
+    assert_eq!(tasks.len(), 1);
+    tmux.close();
+    wait_for_end(stead);
+    assert!(tasks.into_iter().all(|pid| !is_alive(pid)));
+}
+
+#[test]
+fn no_color_leaves_attributes_only() {
+    if !has("tmux") {
+        return;
+    }
+    let red = "[tasks.red]\ncommand = 'printf \"\\033[31mit is up\\033[0m\\n\"; exec sleep 1000'\n";
+    let colour = Regex::new(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]").unwrap();
+    for (setting, has_colour) in [("", true), ("NO_COLOR=1 ", false)] {
+        // A directory each: tmux may still be leaving the first one's socket.
+        let project = Project::new(red);
+        let tmux = Tmux::new(&project, 100, 24);
+        tmux.run(&format!("{setting}\"$STEAD\" up; echo \"[code $?]\""));
+        tmux.wait_until("the dashboard", |screen| screen.contains(FOOTER) && screen.contains("it is up"));
+        let screen = tmux.styled_screen();
+        assert_eq!(colour.is_match(&screen), has_colour, "{setting}{screen:?}");
+        tmux.press(&["Q"]);
+        tmux.wait_for("[code 0]");
+    }
+}
+
+#[test]
+fn a_dumb_terminal_gets_plain_lines() {
+    if !has("tmux") {
+        return;
+    }
+    let project = Project::new(STEADY);
+    let tmux = Tmux::new(&project, 100, 24);
+    tmux.run("TERM=dumb \"$STEAD\" up; echo \"[code $?]\"");
+    let screen = tmux.wait_for("is up");
+    assert!(screen.contains("steady  | pid "), "{screen}");
+    assert_eq!(tmux.fact("alternate_on"), "0");
+    tmux.press(&["C-c"]);
+    tmux.wait_for("[code 0]");
+}
+
+#[test]
+fn what_a_task_writes_leaves_the_dashboard_intact() {
+    if !has("tmux") {
+        return;
+    }
+    let hostile =
+        r"\033[2J\033[H\033c\033[?1049h\033]0;stolen title\007\033]52;c;aGk=\007\033[?25h\033[5 q\033[10;10Hhere";
+    let project = Project::new(&format!(
+        "[tasks.hostile]\ncommand = \"printf '{}\\\\n'; echo it is up; exec sleep 1000\"\n",
+        hostile.replace('\\', r"\\")
+    ));
+    let tmux = Tmux::new(&project, 100, 24);
+    let screen = up(&tmux);
+    let rows: Vec<&str> = screen.lines().collect();
+    assert!(rows[0].starts_with(" stead"), "{screen}");
+    assert!(rows[1].starts_with("╭ Tasks ─"), "{screen}");
+    assert!(rows[23].contains(FOOTER), "{screen}");
+    assert_eq!(tmux.fact("cursor_flag"), "0", "the cursor is still hidden");
+    assert_ne!(tmux.fact("pane_title"), "stolen title");
+    tmux.press(&["Q"]);
+    tmux.wait_for("[code 0]");
+}
