@@ -1,5 +1,7 @@
 // The live stream: follows /api/v1/events, comes back by itself, and rests while the page is not looked at.
 
+import { authorization } from "./token.js";
+
 const RETRY_MS = 1000;
 
 /** Calls `on.snapshot`, `on.event`, `on.dropped` with what comes, `on.lost` when the server is out of reach. */
@@ -34,11 +36,12 @@ export function follow(on) {
 export async function ask(task, action) {
   let response;
   try {
-    response = await fetch(`api/v1/tasks/${encodeURIComponent(task)}/${action}`, { method: "POST" });
+    response = await fetch(`api/v1/tasks/${encodeURIComponent(task)}/${action}`, { method: "POST", headers: authorization() });
   } catch {
     throw new Error("stead can't be reached");
   }
   if (response.ok) return;
+  if (response.status === 401) throw new Error("open the link that `stead status` prints: it has the token for this");
   const problem = await response.json().catch(() => ({}));
   throw new Error(problem.detail ?? `refused with status ${response.status}`);
 }

@@ -88,27 +88,6 @@ export function pips(task) {
   return "●".repeat(used) + "○".repeat(task.max_retries - used);
 }
 
-/** How a run ended, as every other face says it. */
-export function reason(exit) {
-  switch (exit.kind) {
-    case "code":
-      return `code ${exit.code}`;
-    case "signal":
-      return exit.core_dumped ? `${exit.signal} (core dumped)` : exit.signal;
-    case "panic":
-      return `panic: ${exit.message}`;
-    case "error":
-    case "start_failed":
-      return exit.message;
-    case "start_timeout":
-      return `start took longer than ${duration(exit.limit_ms)}`;
-    case "not_ready":
-      return `not ready after ${exit.failures} tries: ${exit.detail}`;
-    default:
-      return exit.kind;
-  }
-}
-
 /** What the process tree uses: 11% · 96M; empty while that is not known. */
 export function usage(task) {
   if (!task.usage) return "";

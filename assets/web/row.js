@@ -1,6 +1,7 @@
 // One row of the task table. Everything is inserted as text.
 
-import { STATES, actions, age, next, pips, reason, uptime, usage } from "./format.js";
+import { STATES, actions, age, next, pips, uptime, usage } from "./format.js";
+import { hasToken } from "./token.js";
 
 const UNSTABLE_RESTARTS = 6;
 
@@ -35,6 +36,7 @@ export class Row {
     for (const action of ["start", "stop", "restart"]) {
       const button = part(this.#cells.actions, "button", "", action);
       button.setAttribute("aria-label", `${action} ${name}`);
+      if (!hasToken()) button.title = "needs the link that `stead status` prints";
       button.onclick = () => this.#ask(action, request);
       this.#buttons[action] = button;
     }
@@ -66,7 +68,7 @@ export class Row {
     if (share !== undefined) this.#bar.value = share;
     write(this.#uptime, uptime(task, now));
     const exit = task.last_exit;
-    write(this.#cells.exit, exit ? `${reason(exit.reason)} · ${age(now - exit.at)}` : "");
+    write(this.#cells.exit, exit ? `${exit.reason.text} · ${age(now - exit.at)}` : "");
     this.#cells.exit.classList.toggle("bad", exit !== null && !exit.expected);
   }
 

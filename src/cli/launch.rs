@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
-use super::state_dir::StateDir;
+use super::state_dir::{StateDir, StatePaths};
 use super::up::ViewArgs;
 use crate::config::{Config, Pretty};
 use crate::process::{Keeper, Warden};
 use crate::supervisor::core::Straggler;
 use crate::supervisor::{ShutdownOutcome, TaskSupervisor};
-use crate::surfaces::{Plain, SurfaceContext, Terminal, Web};
+use crate::surfaces::{Control, Plain, SurfaceContext, Terminal, Web};
 
 /// Sets the level of stead's own diagnostics, in the words of tracing's filters. `info` by default.
 const LOG_LEVEL: &str = "STEAD_LOG";
@@ -46,11 +46,13 @@ pub(super) fn launch(config: Config, view: &ViewArgs) -> anyhow::Result<ExitCode
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(async { anyhow::Ok(supervisor(config, view, &state, warden)?.run().await) });
+    let outcome = runtime.block_on(async { anyhow::Ok(supervisor(config, view, &state.paths, warden)?.run().await) });
     // Not dropped: that would wait for a thread that is stuck.
     runtime.shutdown_background();
     let outcome = outcome?;
-    report(&outcome);
+    let words = last_words(&outcome);
+    state.keep_outcome(&words);
+    report(words);
     Ok(ExitCode::from(outcome.exit_code()))
 }
 
@@ -66,13 +68,13 @@ fn raise_open_files() {
 fn supervisor(
     config: Config,
     view: &ViewArgs,
-    state: &StateDir,
+    paths: &StatePaths,
     (warden, keeper): (Warden, Keeper),
 ) -> anyhow::Result<TaskSupervisor> {
     let config = Arc::new(config);
     let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart)
         .with_drain(config.drain)
-        .with_post_mortems(&state.post_mortems());
+        .with_post_mortems(&paths.post_mortems);
     for task in &config.tasks {
         let tracked = supervisor.track_process(task.clone(), &config.logs, &warden);
         tracked.map_err(|why| anyhow!("task {}: {why}; nothing was started", task.name))?;
@@ -91,8 +93,9 @@ fn supervisor(
             shutdown: CancellationToken::new(),
         }
     };
+    supervisor.track_surface(Control::new(&paths.socket), gateway.clone(), context.clone());
     if config.web.enabled {
-        supervisor.track_surface(Web::new(config.web.clone()), gateway.clone(), context.clone());
+        supervisor.track_surface(Web::new(config.web.clone(), &paths.token), gateway.clone(), context.clone());
     }
     if view.headless {
         supervisor.track_surface(Plain::events_only(), gateway, context);
@@ -124,9 +127,8 @@ fn diagnostics(state: &StateDir) -> anyhow::Result<WorkerGuard> {
     Ok(guard)
 }
 
-/// What stays on the normal screen: what had to be killed, what is left, and last how it ended. A terminal
-/// that is gone loses it, and one that is stalled does not hold the end.
-fn report(outcome: &ShutdownOutcome) {
+/// What had to be killed, what is left, and last how it ended.
+fn last_words(outcome: &ShutdownOutcome) -> String {
     let mut text = String::new();
     for killed in &outcome.killed {
         let left = match killed.left.as_slice() {
@@ -138,7 +140,11 @@ fn report(outcome: &ShutdownOutcome) {
     for name in &outcome.abandoned {
         text += &format!("stead: {name} was still there when time was up\n");
     }
-    text += &format!("stead: {outcome}\n");
+    text + &format!("stead: {outcome}\n")
+}
+
+/// What stays on the normal screen. A terminal that is gone loses it, and one that is stalled does not hold the end.
+fn report(text: String) {
     let (written, done) = channel();
     std::thread::spawn(move || {
         let _ = io::stderr().write_all(text.as_bytes());

@@ -3,14 +3,21 @@
 //! This module parses, dispatches, and turns errors into one message and an exit code. What a subcommand does
 //! is its own file's matter.
 
+mod ask;
+mod board;
 mod check;
+mod client;
 mod demo;
+mod down;
+mod events;
 mod init;
 mod launch;
 mod logs;
 mod schema;
 mod state_dir;
+mod status;
 mod up;
+mod wait;
 mod why;
 
 use std::ffi::OsString;
@@ -22,23 +29,32 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, UnknownTask, nearest};
+use client::ClientError;
 
 /// The exit code of a bad command line or a bad configuration: nothing was started.
 pub const EXIT_USAGE: u8 = 2;
+/// The exit code when the supervisor refused, or what was waited for was not reached.
+pub const EXIT_REFUSED: u8 = 1;
+/// The exit code when there is no supervisor to ask.
+pub const EXIT_NO_SERVER: u8 = 3;
 
 const AFTER_HELP: &str = "\
 Examples:
   stead                     run everything in stead.toml, with the dashboard
   stead up api              run api and all it depends on
   stead up --plain | cat    one line per event and per line of output
+  stead status              how everything stands, asked from another terminal
+  stead restart api && stead wait api --timeout 1m
   stead logs -f api         what api writes, as it does
   stead logs --grep 'err|warn' --since 10m
   stead init && stead check write a first stead.toml, and see whether it is right
 
 Exit codes:
     0   everything ended in good order
-    1   fatal: a critical task exited, or a spent retry budget ended everything
+    1   fatal: a critical task exited, or a spent retry budget ended everything;
+        for what asks a running supervisor: it refused, or what was waited for did not come
     2   bad usage or configuration; nothing was started
+    3   no supervisor runs here
   130   a second signal cut the ordered stop short";
 
 #[derive(Debug, Parser)]
@@ -59,6 +75,22 @@ enum Command {
     Up(up::UpArgs),
     /// Run a demonstration that needs no file
     Demo(demo::DemoArgs),
+    /// Say how everything stands
+    Status(status::StatusArgs),
+    /// Start what is not running, or waits for its next try
+    Start(ask::AskArgs),
+    /// Stop tasks, and keep them stopped
+    Stop(ask::AskArgs),
+    /// Restart tasks, and give them their whole retry budget back
+    Restart(ask::AskArgs),
+    /// Stop tasks without a grace period
+    Kill(ask::AskArgs),
+    /// Wait until tasks are ready, or have started, exited or succeeded
+    Wait(wait::WaitArgs),
+    /// Print what has happened, and what happens
+    Events(events::EventsArgs),
+    /// Stop everything in good order, and wait for the end
+    Down,
     /// Print what the tasks wrote, now or earlier, merged in the order of time
     Logs(logs::LogsArgs),
     /// Say why a task failed last
@@ -118,6 +150,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => up::run(&cli.file, &cli.up).map_err(perhaps_a_command),
         Some(Command::Up(args)) => up::run(&cli.file, &args),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Status(args)) => status::run(&cli.file, &args),
+        Some(Command::Start(args)) => ask::run(&cli.file, "start", &args),
+        Some(Command::Stop(args)) => ask::run(&cli.file, "stop", &args),
+        Some(Command::Restart(args)) => ask::run(&cli.file, "restart", &args),
+        Some(Command::Kill(args)) => ask::run(&cli.file, "kill", &args),
+        Some(Command::Wait(args)) => wait::run(&cli.file, &args),
+        Some(Command::Events(args)) => events::run(&args),
+        Some(Command::Down) => down::run(&cli.file),
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Why(args)) => why::run(&cli.file, &args),
         Some(Command::Check) => check::run(&cli.file),
@@ -154,7 +194,13 @@ fn tell(error: &anyhow::Error) -> ExitCode {
     }
     // Nobody is left to tell when standard error is gone; the code still says it.
     let _ = writeln!(io::stderr(), "{text}");
-    ExitCode::from(EXIT_USAGE)
+    ExitCode::from(error.downcast_ref().map_or(EXIT_USAGE, ClientError::exit_code))
+}
+
+/// Says on standard error what did not go as it should.
+fn complain(text: &str) {
+    // As in `tell`.
+    let _ = writeln!(io::stderr(), "stead: {text}");
 }
 
 /// Whether colour is understood and wanted there: <https://no-color.org>.

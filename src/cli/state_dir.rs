@@ -1,7 +1,8 @@
-//! `.stead/`, beside the config: the lock, the logs, and stead's own diagnostics.
+//! `.stead/`, beside the config: the lock, the control socket, the token, the logs, and stead's own diagnostics.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,19 +10,50 @@ use anyhow::Context;
 /// The directory's name.
 const NAME: &str = ".stead";
 
-/// Where failed runs are kept in the `.stead/` of the project at `root`, claimed or not.
-pub(super) fn post_mortems_of(root: &Path) -> PathBuf {
-    post_mortems(&root.join(NAME))
+/// Where things lie in the `.stead/` of a project, claimed or not.
+#[derive(Debug, Clone)]
+pub(super) struct StatePaths {
+    /// Held by the supervisor that runs.
+    lock: PathBuf,
+    /// Where it listens.
+    pub(super) socket: PathBuf,
+    /// What the web surface wants to see before it changes anything.
+    pub(super) token: PathBuf,
+    /// The last words of the supervisor that ran last.
+    outcome: PathBuf,
+    /// What is kept of failed runs.
+    pub(super) post_mortems: PathBuf,
 }
 
-fn post_mortems(dir: &Path) -> PathBuf {
-    dir.join("post-mortems")
+impl StatePaths {
+    /// Those of the project at `root`.
+    pub(super) fn of(root: &Path) -> Self {
+        let at = |name| root.join(NAME).join(name);
+        Self {
+            lock: at("lock"),
+            socket: at("control.sock"),
+            token: at("token"),
+            outcome: at("outcome"),
+            post_mortems: at("post-mortems"),
+        }
+    }
+
+    /// Waits until no supervisor holds the directory.
+    pub(super) fn wait_until_free(&self) -> io::Result<()> {
+        File::open(&self.lock)?.lock_shared()
+    }
+
+    /// What the last supervisor said at its end; none while one runs, or if it could not say anything.
+    pub(super) fn outcome(&self) -> Option<String> {
+        fs::read_to_string(&self.outcome).ok()
+    }
 }
 
 /// A claimed `.stead/`. The claim ends with the process, however that comes: the lock is the kernel's.
 #[derive(Debug)]
 pub(super) struct StateDir {
     path: PathBuf,
+    pub(super) paths: StatePaths,
     _lock: File,
 }
 
@@ -33,18 +65,24 @@ impl StateDir {
     /// When another supervisor holds it (it is named by pid), or it can't be written.
     pub(super) fn claim(root: &Path) -> anyhow::Result<Self> {
         let path = root.join(NAME);
-        fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        // Nobody else may write here, whatever the umask: who can replace the socket or the token controls everything.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(&path)
+            .with_context(|| format!("cannot make {}", path.display()))?;
         let ignore = path.join(".gitignore");
         if !ignore.exists() {
             fs::write(&ignore, "*\n").with_context(|| format!("cannot write {}", ignore.display()))?;
         }
-        let lock_path = path.join("lock");
+        let paths = StatePaths::of(root);
+        let lock_path = &paths.lock;
         let mut lock = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(&lock_path)
+            .open(lock_path)
             .with_context(|| format!("cannot open {}", lock_path.display()))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -60,12 +98,16 @@ impl StateDir {
         lock.set_len(0)?;
         lock.rewind()?;
         writeln!(lock, "{}", std::process::id())?;
-        Ok(Self { path, _lock: lock })
+        // What the last one said is not how this one ends.
+        let _ = fs::remove_file(&paths.outcome);
+        Ok(Self { path, paths, _lock: lock })
     }
 
-    /// Where failed runs are kept.
-    pub(super) fn post_mortems(&self) -> PathBuf {
-        post_mortems(&self.path)
+    /// Keeps the last words for whoever waits for the end.
+    pub(super) fn keep_outcome(&self, words: &str) {
+        if let Err(error) = fs::write(&self.paths.outcome, words) {
+            tracing::warn!(%error, "cannot keep the outcome");
+        }
     }
 
     /// Where it is.

@@ -9,7 +9,8 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{FileArgs, print, state_dir};
+use super::state_dir::StatePaths;
+use super::{FileArgs, print};
 use crate::config::{Pretty, UnknownTask};
 use crate::kernel::{PostMortem, PostMortems};
 use crate::ui::ansi;
@@ -33,7 +34,7 @@ pub(super) struct WhyArgs {
 pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
     let config = file.load()?;
     let task = &args.task;
-    let kept = PostMortems::new(&state_dir::post_mortems_of(&config.root))
+    let kept = PostMortems::new(&StatePaths::of(&config.root).post_mortems)
         .of(task)
         .with_context(|| format!("cannot read what is kept of the runs of {task}"))?;
     if kept.is_empty() && !config.tasks.iter().any(|known| known.name == *task) {

@@ -24,13 +24,24 @@ impl Config {
     ///
     /// There is no file, it can't be read, or it is wrong; then with every mistake it has.
     pub fn load(explicit: Option<&Path>, cwd: &Path) -> Result<Self, ConfigError> {
-        let shown = match explicit {
-            Some(path) => path.to_owned(),
-            None => find(cwd).ok_or_else(|| ConfigError::Missing { from: cwd.to_owned() })?,
-        };
+        let shown = chosen(explicit, cwd)?;
         let path = cwd.join(&shown);
         let bytes = read(&path).map_err(|why| ConfigError::Unreadable { path: shown.clone(), why })?;
         judge(&decode(bytes, &shown)?, &shown, path)
+    }
+
+    /// The file that [`load`](Self::load) would read, absolute; whether it is right does not matter.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file.
+    pub fn locate(explicit: Option<&Path>, cwd: &Path) -> Result<PathBuf, ConfigError> {
+        let shown = chosen(explicit, cwd)?;
+        let path = cwd.join(&shown);
+        match path.metadata() {
+            Ok(_) => Ok(path),
+            Err(why) => Err(ConfigError::Unreadable { path: shown, why }),
+        }
     }
 
     /// Reads `text` as if it were the file `path`, whose directory relative paths start from.
@@ -42,6 +53,14 @@ impl Config {
         let absolute =
             std::path::absolute(path).map_err(|why| ConfigError::Unreadable { path: path.to_owned(), why })?;
         judge(text, path, absolute)
+    }
+}
+
+/// The file that is meant, as it is called from `cwd`.
+fn chosen(explicit: Option<&Path>, cwd: &Path) -> Result<PathBuf, ConfigError> {
+    match explicit {
+        Some(path) => Ok(path.to_owned()),
+        None => find(cwd).ok_or_else(|| ConfigError::Missing { from: cwd.to_owned() }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The validated configuration, with nothing optional left to check.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -28,6 +29,14 @@ pub struct Config {
     pub restart: RestartConfig,
     /// `[tasks.NAME]`, in the order of the file.
     pub tasks: Vec<TaskConfig>,
+}
+
+impl Config {
+    /// What the project is called: the name of its directory.
+    #[must_use]
+    pub fn project(&self) -> Cow<'_, str> {
+        self.root.file_name().map(|name| name.to_string_lossy()).unwrap_or_default()
+    }
 }
 
 /// How long an ordered stop may take.
@@ -207,7 +216,7 @@ pub struct Dependency {
 }
 
 /// What must be true of a dependency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// It has been started.

@@ -154,12 +154,21 @@ impl Driver {
         let effects = event.map(|event| self.core.handle(event, now)).unwrap_or_default();
         self.stale |= !idle;
         let mut finished = false;
+        let mut answers = Vec::new();
         for effect in effects {
             finished |= effect == Effect::Finish;
-            self.apply(effect, now);
+            match effect {
+                Effect::Answer(id, answer) => answers.push((id, answer)),
+                effect => self.apply(effect, now),
+            }
         }
-        if self.stale && (idle || finished || now.saturating_duration_since(self.published) >= PUBLISH_WITHIN) {
+        let due = now.saturating_duration_since(self.published) >= PUBLISH_WITHIN;
+        if self.stale && (idle || finished || due || !answers.is_empty()) {
             self.publish(now);
+        }
+        // Last: whoever has an answer finds a snapshot that shows what was asked for.
+        for (id, answer) in answers {
+            self.answer(id, answer);
         }
         if finished { self.core.outcome() } else { None }
     }
@@ -215,14 +224,16 @@ impl Driver {
                     control.kill.cancel();
                 }
             }
-            Effect::Answer(id, answer) => {
-                if let Some(asked) = self.answers.remove(&id) {
-                    // Whoever asked may have gone away meanwhile.
-                    let _ = asked.send(answer);
-                }
-            }
+            Effect::Answer(id, answer) => self.answer(id, answer),
             Effect::Notice(notice) => self.record(notice, now),
             Effect::Finish => {}
+        }
+    }
+
+    fn answer(&mut self, id: RequestId, answer: Result<(), Refusal>) {
+        if let Some(asked) = self.answers.remove(&id) {
+            // Whoever asked may have gone away meanwhile.
+            let _ = asked.send(answer);
         }
     }
 

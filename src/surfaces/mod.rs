@@ -3,7 +3,9 @@
 //! A surface holds no state of its own that the snapshot does not have: one that dies is started again,
 //! and the tasks it shows never notice.
 
+mod control;
 mod host;
+mod http;
 mod plain;
 mod terminal;
 pub mod web;
@@ -17,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::gateway::Channel;
 use crate::kernel::KernelHandle;
+pub use control::Control;
+pub(crate) use control::connect;
 pub(crate) use host::run_surface;
 pub use plain::Plain;
 pub use terminal::Terminal;

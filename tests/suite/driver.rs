@@ -66,6 +66,30 @@ async fn a_critical_task_that_just_returns_is_fatal_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_has_an_answer_finds_a_snapshot_that_shows_it() {
+    let (mut supervisor, root) = supervisor();
+    supervisor.track_restartable("worker", |stop| async move {
+        stop.cancelled().await;
+        Ok(())
+    });
+    let kernel = supervisor.kernel();
+    let running = tokio::spawn(run(supervisor));
+    until(&kernel, "worker", "ready").await;
+    for run in 2..20 {
+        kernel.request(Request::Restart("worker".into()), Origin("test".into())).await.expect("a restart");
+        let snapshot = kernel.snapshot();
+        let worker = snapshot.task("worker").expect("the task");
+        let has_begun = matches!(worker.phase, PhaseSnapshot::Stopping { .. }) || worker.run == run;
+        assert!(has_begun, "run {run}: {:?}", worker.phase);
+        let mut snapshots = kernel.watch();
+        let next = snapshots.wait_for(|snapshot| snapshot.task("worker").is_some_and(|worker| worker.run == run));
+        tokio::time::timeout(DEADLINE, next).await.expect("the run in time").expect("a driver");
+    }
+    root.cancel();
+    running.await.expect("an outcome");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_root_token_drains_and_every_task_hears_of_it() {
     let (mut supervisor, root) = supervisor();
     let child = root.child_token();

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::event::{Origin, Straggler};
 use super::exit::ExitReason;
@@ -247,7 +247,7 @@ impl PhaseSnapshot {
 }
 
 /// What follows once a run that is asked to end has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AfterStop {
     /// It stays down.
@@ -274,7 +274,8 @@ pub struct Blocker {
 pub struct LastExit {
     /// The number of the run.
     pub run: u64,
-    /// How it ended.
+    /// How it ended; serialized with its words as `text`.
+    #[serde(serialize_with = "with_text")]
     pub reason: ExitReason,
     /// Whether that was a success by the task's own codes, or asked for.
     pub expected: bool,
@@ -286,6 +287,16 @@ pub struct LastExit {
     /// The most memory that a process of it had resident at once, in bytes; none if it was no process.
     #[serde(rename = "peak_memory_bytes")]
     pub peak_memory: Option<u64>,
+}
+
+fn with_text<S: Serializer>(reason: &ExitReason, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        #[serde(flatten)]
+        reason: &'a ExitReason,
+        text: String,
+    }
+    Told { reason, text: reason.to_string() }.serialize(serializer)
 }
 
 /// The last try of a readiness probe.

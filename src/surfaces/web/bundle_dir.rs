@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::dist::{ActiveWebDist, WebDist};
-use super::limits::{BUNDLE_BYTES, BUNDLE_ENTRIES, BUNDLE_QUIET};
+use crate::surfaces::http::limits::{BUNDLE_BYTES, BUNDLE_ENTRIES, BUNDLE_QUIET};
 
 /// Why a directory is no bundle.
 #[derive(Debug, thiserror::Error)]

@@ -2,9 +2,10 @@
 //!
 //! A supervisor on loopback is reachable by every page the user's browser has open. Three checks keep those out:
 //! the `Host` must be a name no foreign page can be served under (against DNS rebinding), a request that changes
-//! something must not come from another origin, and, as long as there are no tokens, it must come from this machine.
+//! something must not come from another origin, and it must have the token, which other users of this machine and
+//! other machines don't.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -12,18 +13,33 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::problem::Problem;
+use super::token::Token;
+use crate::surfaces::http::Problem;
 
-/// Both ends of the connection a request came in by; the server puts it into the request's extensions.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Connection {
-    pub(super) local: SocketAddr,
-    pub(super) peer: SocketAddr,
+/// How a request shows its token: `Authorization: Bearer TOKEN`.
+const SCHEME: &[u8] = b"Bearer ";
+
+/// What requests are judged by.
+#[derive(Debug, Clone)]
+pub(super) struct Guard {
+    /// The address listened on.
+    listen: IpAddr,
+    token: Token,
 }
 
+impl Guard {
+    pub(super) fn new(listen: IpAddr, token: Token) -> Self {
+        Self { listen, token }
+    }
+}
+
+/// The address of ours that a connection reached; the server puts it into each request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::surfaces) struct Reached(pub(super) IpAddr);
+
 /// Lets a request pass to the routes or answers it with a [`Problem`], and hardens whatever goes back.
-pub(super) async fn guard(State(listen): State<IpAddr>, request: Request, next: Next) -> Response {
-    let mut response = match admit(listen, &request) {
+pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let mut response = match admit(&guard, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -45,10 +61,10 @@ const HARDENING: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-fn admit(listen: IpAddr, request: &Request) -> Result<(), Problem> {
-    let connection = *request.extensions().get::<Connection>().expect("the server adds it to every request");
+fn admit(guard: &Guard, request: &Request) -> Result<(), Problem> {
+    let &Reached(local) = request.extensions().get().expect("the server adds it to every request");
     let host = host(request)?;
-    if !is_ours(&host, listen, connection.local.ip()) {
+    if !is_ours(&host, guard.listen, local) {
         let detail = format!("this server is not `{host}`; ask for it by localhost or by its address");
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
     }
@@ -58,10 +74,15 @@ fn admit(listen: IpAddr, request: &Request) -> Result<(), Problem> {
     if !is_same_origin(request.headers(), &host) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "a page of another origin may not change anything here"));
     }
-    if !connection.peer.ip().to_canonical().is_loopback() {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "only this machine may change anything; others may look"));
-    }
-    Ok(())
+    if has_token(request.headers(), &guard.token) { Ok(()) } else { Err(Problem::token_needed()) }
+}
+
+fn has_token(headers: &HeaderMap, token: &Token) -> bool {
+    let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(shown), None) = (shown.next(), shown.next()) else { return false };
+    let shown = shown.as_bytes();
+    let is_bearer = shown.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME));
+    is_bearer && token.is(&shown[SCHEME.len()..])
 }
 
 /// The host the client thinks it talks to: of the request line if it names one (RFC 9112, 3.2.2), else the header's.
@@ -131,28 +152,40 @@ mod tests {
         assert!(!is_ours(&"10.0.0.8:80".parse().unwrap(), any, reached));
     }
 
-    fn admitted(method: &str, peer: &str, headers: &[(&str, &str)]) -> Result<(), StatusCode> {
+    fn admitted(method: &str, headers: &[(&str, &str)]) -> Result<(), StatusCode> {
         let mut request = axum::http::Request::builder().method(method).uri("/api/v1/tasks/api/restart");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let connection = Connection { local: (LOOPBACK, 7070).into(), peer: peer.parse().unwrap() };
-        let request = request.extension(connection).body(axum::body::Body::empty()).unwrap();
-        admit(LOOPBACK, &request).map_err(|problem| problem.into_response().status())
+        let request = request.extension(Reached(LOOPBACK)).body(axum::body::Body::empty()).unwrap();
+        let guard = Guard::new(LOOPBACK, Token::sample());
+        admit(&guard, &request).map_err(|problem| problem.into_response().status())
     }
 
     #[test]
-    fn only_this_machine_changes_anything() {
+    fn whoever_changes_anything_has_the_token() {
         let host = ("host", "localhost:7070");
-        assert_eq!(admitted("POST", "127.0.0.1:5", &[host]), Ok(()));
-        assert_eq!(admitted("POST", "[::ffff:127.0.0.1]:5", &[host]), Ok(()));
-        assert_eq!(admitted("POST", "192.168.1.9:5", &[host]), Err(StatusCode::FORBIDDEN));
-        assert_eq!(admitted("GET", "192.168.1.9:5", &[host]), Ok(()));
+        let shown = |value: &str| admitted("POST", &[host, ("authorization", value)]);
+        let bearer = format!("Bearer {}", Token::sample().secret());
+        for own in [&bearer, &bearer.replace("Bearer", "bearer")] {
+            assert_eq!(shown(own), Ok(()), "{own}");
+        }
+        let others =
+            ["", "Bearer ", "Bearer", "Bearer nope", &bearer.replace("Bearer", "Basic"), &format!("{bearer}0")];
+        for other in others {
+            assert_eq!(shown(other), Err(StatusCode::UNAUTHORIZED), "{other}");
+        }
+        let twice = [host, ("authorization", bearer.as_str()), ("authorization", "Bearer nope")];
+        assert_eq!(admitted("POST", &twice), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(admitted("POST", &[host]), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(admitted("GET", &[host]), Ok(()));
     }
 
     #[test]
     fn a_page_of_another_origin_changes_nothing() {
-        let with = |name, value| admitted("POST", "127.0.0.1:5", &[("host", "localhost:7070"), (name, value)]);
+        let bearer = format!("Bearer {}", Token::sample().secret());
+        let with =
+            |name, value| admitted("POST", &[("host", "localhost:7070"), ("authorization", &bearer), (name, value)]);
         assert_eq!(with("origin", "http://localhost:7070"), Ok(()));
         assert_eq!(with("sec-fetch-site", "same-origin"), Ok(()));
         assert_eq!(with("sec-fetch-site", "none"), Ok(()));
@@ -168,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_request_has_one_host_without_a_user() {
-        let from = |hosts: &[(&str, &str)]| admitted("GET", "127.0.0.1:5", hosts);
+        let from = |hosts: &[(&str, &str)]| admitted("GET", hosts);
         assert_eq!(from(&[]), Err(StatusCode::BAD_REQUEST));
         assert_eq!(from(&[("host", "localhost"), ("host", "localhost")]), Err(StatusCode::BAD_REQUEST));
         assert_eq!(from(&[("host", "localhost@evil.example")]), Err(StatusCode::BAD_REQUEST));

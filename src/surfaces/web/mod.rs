@@ -1,50 +1,41 @@
-//! The web surface: the page, the HTTP API, health and metrics, on one TCP port.
+//! The web surface: the page and the HTTP API on a TCP port.
 //!
-//! It shows snapshots and passes requests on; it holds no task state and decides nothing about a task. Without
-//! tokens, only this machine may change anything: a peer beyond loopback can look, and is refused the rest.
+//! It decides who may talk to it at all; what is asked is the API's matter. Everybody who reaches the port can look;
+//! whoever wants to change anything needs the token.
 //!
 //! | module | its job |
 //! |---|---|
-//! | `server` | connections: accept, bound, end in good order |
-//! | `guard` | who may talk to it at all |
-//! | `api` | the routes |
-//! | `live` | the event stream |
-//! | `readiness` | what keeps the whole from being ready |
-//! | `dist`, `bundle_dir` | the files of the page, compiled in or from a directory |
-//! | `limits` | every bound there is |
+//! | `guard` | who may talk to it at all, and who may change anything |
+//! | `token` | the secret that says so |
+//! | `page` | the routes of the page's files |
+//! | `dist`, `bundle_dir` | those files, compiled in or from a directory |
 
-mod api;
 mod bundle_dir;
 mod dist;
 mod guard;
-mod limits;
-mod live;
-mod problem;
-mod readiness;
-mod server;
+mod page;
 #[cfg(test)]
 mod tests;
+mod token;
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context;
 use axum::middleware::from_fn_with_state;
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::net::{TcpListener, TcpStream};
 
+use super::http::{Api, Listen, discard, serve};
 use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::config::WebConfig;
 use crate::gateway::Channel;
-use crate::kernel::EventRecord;
-use api::Api;
 use bundle_dir::BundleWatch;
+use guard::{Guard, Reached};
 
 pub use bundle_dir::DistError;
 pub use dist::{ActiveWebDist, WebDist};
+pub(crate) use token::Token;
 
 /// Its name as a task, and as the origin of its requests.
 const NAME: &str = "web";
@@ -53,13 +44,15 @@ const NAME: &str = "web";
 #[derive(Debug)]
 pub struct Web {
     config: WebConfig,
+    token: PathBuf,
 }
 
 impl Web {
-    /// A surface as `[web]` describes it; whether it is enabled is for the caller to look at.
+    /// A surface as `[web]` describes it; whether it is enabled is for the caller to look at. The token is in the
+    /// file `token`, or will be.
     #[must_use]
-    pub fn new(config: WebConfig) -> Self {
-        Self { config }
+    pub fn new(config: WebConfig, token: impl Into<PathBuf>) -> Self {
+        Self { config, token: token.into() }
     }
 }
 
@@ -80,6 +73,7 @@ impl Surface for Web {
             Some(dir) => Some(bundle_dir::load(dir.clone()).await?),
             None => None,
         };
+        let token = Token::of(&self.token)?;
         let listener = bind(self.config.listen).await?;
         let address = listener.local_addr().context("cannot tell the address listened on")?;
 
@@ -87,16 +81,31 @@ impl Surface for Web {
         if let Some(dist) = dist {
             web_dist.activate(dist);
         }
-        let project = config.root.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         let (channel, client) = Channel::new(NAME);
-        let api = Api::new(kernel, client.requester, web_dist.clone(), &project, shutdown.clone());
-        let router = api.router().layer(from_fn_with_state(address.ip(), guard::guard));
+        let api = Api::new(kernel, client.requester, config, shutdown.clone());
+        let guard = Guard::new(address.ip(), token);
+        let router = api.router(page::routes(web_dist.clone())).layer(from_fn_with_state(guard, guard::guard));
         let mut tasks = vec![
-            tokio::spawn(server::serve(listener, router, shutdown.clone())),
+            tokio::spawn(serve(listener, router, shutdown.clone())),
             tokio::spawn(discard(client.events, shutdown.clone())),
         ];
         tasks.extend(watch.map(|watch| tokio::spawn(watch.follow(web_dist, shutdown))));
         Ok(SurfaceHandle { channel: Some(channel), address: Some(format!("http://{address}")), tasks })
+    }
+}
+
+impl Listen for TcpListener {
+    type Stream = TcpStream;
+    type Peer = Reached;
+
+    async fn accept(&self) -> io::Result<Option<(TcpStream, Reached)>> {
+        let (stream, peer) = TcpListener::accept(self).await?;
+        // A client that is gone already has no address, and no use for an answer.
+        let Ok(local) = stream.local_addr() else { return Ok(None) };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
+        }
+        Ok(Some((stream, Reached(local.ip()))))
     }
 }
 
@@ -113,12 +122,4 @@ fn watch(dir: PathBuf) -> Option<BundleWatch> {
     BundleWatch::new(dir.clone())
         .inspect_err(|error| tracing::warn!(dir = %dir.display(), %error, "cannot watch the web bundle"))
         .ok()
-}
-
-/// Takes the channel's events, so that they don't count as dropped. The streams follow the timeline itself, which
-/// has what happened before a browser came; the channel is there for the requests.
-async fn discard(mut events: mpsc::Receiver<Arc<EventRecord>>, shutdown: CancellationToken) -> anyhow::Result<()> {
-    while let Some(Some(_)) = shutdown.run_until_cancelled(events.recv()).await {}
-    shutdown.cancelled().await;
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The real binary, with real processes, from outside.
 
+mod control;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod limits;
@@ -58,6 +59,11 @@ impl Project {
         command
     }
 
+    /// Runs a subcommand to its end.
+    pub(super) fn client(&self, arguments: &[&str]) -> Told {
+        Told::by(self.command().args(arguments))
+    }
+
     /// Starts `stead up` with plain output.
     pub(super) fn up(&self) -> Stead {
         self.up_with(&["up", "--plain"])
@@ -104,6 +110,23 @@ impl Stead {
             text
         });
         Self { child, lines, seen: Vec::new(), taken: BTreeSet::new(), reader: Some(reader), report: Some(report) }
+    }
+}
+
+/// What a subcommand that ends by itself has said.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+impl Told {
+    /// Runs it without input.
+    pub(super) fn by(command: &mut Command) -> Self {
+        let output = command.stdin(Stdio::null()).output().expect("the binary");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 }
 

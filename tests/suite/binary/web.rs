@@ -18,7 +18,11 @@ fn address(stead: &mut Stead) -> String {
 
 /// Sends a request without a body; the status and the body of the answer.
 fn exchange(address: &str, method: &str, path: &str) -> (u16, String) {
-    let mut stream = open(address, method, path);
+    exchange_with(address, method, path, "")
+}
+
+fn exchange_with(address: &str, method: &str, path: &str, header: &str) -> (u16, String) {
+    let mut stream = open(address, method, path, header);
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
@@ -26,17 +30,18 @@ fn exchange(address: &str, method: &str, path: &str) -> (u16, String) {
     (status, body.to_owned())
 }
 
-fn open(address: &str, method: &str, path: &str) -> TcpStream {
+fn open(address: &str, method: &str, path: &str, header: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-    write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("a request");
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{header}\r\n");
+    stream.write_all(head.as_bytes()).expect("a request");
     stream
 }
 
 /// Follows the live stream to a snapshot in which this holds.
 fn watch_until(address: &str, holds: impl Fn(&Value) -> bool) -> Value {
     let begin = Instant::now();
-    for line in BufReader::new(open(address, "GET", "/api/v1/events")).lines() {
+    for line in BufReader::new(open(address, "GET", "/api/v1/events", "")).lines() {
         let line = line.expect("a line in time");
         assert!(begin.elapsed() < DEADLINE, "it never held");
         let data = line.strip_prefix("data: ").and_then(|data| serde_json::from_str::<Value>(data).ok());
@@ -59,7 +64,12 @@ fn a_restart_by_the_api_is_seen_live_and_an_open_stream_does_not_hold_the_drain(
     let address = address(&mut stead);
     let first = watch_until(&address, |snapshot| snapshot["tasks"][0]["state"] == "ready");
     assert_eq!(first["tasks"][0]["run"], 1);
-    assert_eq!(exchange(&address, "POST", "/api/v1/tasks/api/restart").0, 202);
+    let (status, refusal) = exchange(&address, "POST", "/api/v1/tasks/api/restart");
+    assert!(status == 401 && refusal.contains("stead status"), "{refusal}");
+    let link = project.client(&["status"]).out;
+    let token = link.split("#token=").nth(1).expect("a link with the token").trim();
+    let bearer = format!("authorization: Bearer {token}\r\n");
+    assert_eq!(exchange_with(&address, "POST", "/api/v1/tasks/api/restart", &bearer).0, 202);
     let second = watch_until(&address, |snapshot| {
         let api = &snapshot["tasks"][0];
         api["state"] == "ready" && api["run"] == 2
@@ -67,7 +77,7 @@ fn a_restart_by_the_api_is_seen_live_and_an_open_stream_does_not_hold_the_drain(
     assert_ne!(first["tasks"][0]["pid"], second["tasks"][0]["pid"]);
     assert_eq!(exchange(&address, "GET", "/readyz").0, 200);
 
-    let mut stream = open(&address, "GET", "/api/v1/events");
+    let mut stream = open(&address, "GET", "/api/v1/events", "");
     stream.read_exact(&mut [0; 64]).expect("the stream has begun");
     stead.signal(Signal::SIGTERM);
     let end = stead.end();

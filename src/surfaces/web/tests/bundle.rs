@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::super::limits::BUNDLE_ENTRIES;
 use super::*;
+use crate::surfaces::http::limits::BUNDLE_ENTRIES;
 
 fn write(dir: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {

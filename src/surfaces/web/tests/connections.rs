@@ -3,8 +3,8 @@
 use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpListener;
 
-use super::super::limits::HEAD_TIME;
 use super::*;
+use crate::surfaces::http::limits::HEAD_TIME;
 
 /// Reads to the end of the connection under a clock that runs ahead whenever nothing else happens, and says how long
 /// that took by it.
@@ -46,8 +46,11 @@ async fn a_kept_alive_connection_is_closed_when_it_idles() {
 async fn a_body_that_never_comes_is_a_timeout() {
     let site = Site::new().await;
     let mut stream = site.connect().await;
-    let head = b"POST /api/v1/tasks/api/stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nabc";
-    stream.write_all(head).await.unwrap();
+    let authorization = site.authorization();
+    let head = format!(
+        "POST /api/v1/tasks/api/stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n{authorization}\r\n\r\nabc"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
     let (text, _) = until_closed(stream).await;
     assert!(text.starts_with("HTTP/1.1 408 "), "{text}");
     assert_eq!(site.asked(), []);
@@ -74,7 +77,8 @@ async fn a_taken_port_is_named() {
     let port = taken.local_addr().unwrap().port();
     let web = config(&format!("127.0.0.1:{port}"), None);
     let (handle, _backend) = kernel(Instant::now(), LogHub::default());
-    let error = Web::new(web.clone()).start(context(handle, &web)).await.unwrap_err();
+    let dir = tempfile::tempdir().unwrap();
+    let error = Web::new(web.clone(), dir.path().join("token")).start(context(handle, &web)).await.unwrap_err();
     let told = format!("{error:#}");
     assert!(told.starts_with(&format!("port {port} in use: cannot listen on 127.0.0.1:{port}: ")), "{told}");
 }
@@ -84,7 +88,7 @@ async fn a_start_that_fails_leaves_the_port_free() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let web = config(&free.to_string(), Some("/nowhere/at/all".into()));
     let (handle, _backend) = kernel(Instant::now(), LogHub::default());
-    let error = Web::new(web.clone()).start(context(handle, &web)).await.unwrap_err();
+    let error = Web::new(web.clone(), "/nowhere/token").start(context(handle, &web)).await.unwrap_err();
     assert!(format!("{error:#}").starts_with("cannot read /nowhere/at/all: "), "{error:#}");
     TcpListener::bind(free).await.unwrap();
 }
@@ -127,7 +131,9 @@ async fn a_run_that_ends_finishes_what_it_is_answering() {
     let hesitation = CancellationToken::new();
     site.supervisor.lock().unwrap().hesitation = Some(hesitation.clone());
     let mut stream = site.connect().await;
-    stream.write_all(b"POST /api/v1/tasks/web/restart HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let authorization = site.authorization();
+    let head = format!("POST /api/v1/tasks/web/restart HTTP/1.1\r\nhost: localhost\r\n{authorization}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
     within(async {
         while site.asked().is_empty() {
             tokio::task::yield_now().await;

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::super::limits::STREAMS;
 use super::*;
 use crate::kernel::sample::at;
 use crate::supervisor::core::{Notice, NoticeKind};
+use crate::surfaces::http::limits::STREAMS;
 
 /// The client's end of a live stream.
 struct Stream(BufReader<TcpStream>);
@@ -23,20 +23,30 @@ impl Message {
     fn json(&self) -> Value {
         serde_json::from_str(&self.data).unwrap()
     }
+
+    /// The number of an entry, by its id.
+    fn number(&self) -> u64 {
+        self.id.split_once('-').unwrap().1.parse().unwrap()
+    }
 }
 
 impl Stream {
     async fn open(site: &Site) -> Self {
-        let mut stream = Self::unread(site).await;
+        Self::open_with(site, "", "").await
+    }
+
+    async fn open_with(site: &Site, query: &str, header: &str) -> Self {
+        let mut stream = Self::unread(site, query, header).await;
         assert_eq!(stream.line().await, "HTTP/1.0 200 OK");
         while !stream.line().await.is_empty() {}
         stream
     }
 
-    async fn unread(site: &Site) -> Self {
+    async fn unread(site: &Site, query: &str, header: &str) -> Self {
         let mut stream = site.connect().await;
         // HTTP/1.0: the body is the stream itself, without chunks.
-        stream.write_all(b"GET /api/v1/events HTTP/1.0\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let head = format!("GET /api/v1/events{query} HTTP/1.0\r\nhost: localhost\r\n{header}\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
         Self(BufReader::new(stream))
     }
 
@@ -91,10 +101,53 @@ async fn the_state_comes_at_once_then_what_happened_then_what_happens() {
     let first = stream.next().await;
     assert_eq!((first.event.as_str(), &first.json()["generation"]), ("snapshot", &1.into()));
     let past = stream.next().await;
-    assert_eq!((past.event.as_str(), past.id.as_str(), &past.json()["text"]), ("event", "1", &"done".into()));
+    assert_eq!((past.event.as_str(), past.number(), &past.json()["text"]), ("event", 1, &"done".into()));
     site.record(NoticeKind::Stopped);
     let live = stream.next().await;
-    assert_eq!((live.event.as_str(), live.id.as_str(), &live.json()["text"]), ("event", "2", &"stopped".into()));
+    assert_eq!((live.event.as_str(), live.number(), &live.json()["text"]), ("event", 2, &"stopped".into()));
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_where_its_client_was() {
+    let site = Site::new().await;
+    (0..3).for_each(|_| site.record(NoticeKind::Done));
+    let mut first = Stream::open(&site).await;
+    let id = first.next_of("event").await.id;
+    let mut again = Stream::open_with(&site, "", &format!("last-event-id: {id}\r\n")).await;
+    assert_eq!(again.next_of("event").await.number(), 2);
+    let mut after = Stream::open_with(&site, "?after=2", "").await;
+    assert_eq!(after.next_of("event").await.number(), 3);
+    // What a browser has seen since it first asked is in the header.
+    let mut later = Stream::open_with(&site, "?after=0", &format!("last-event-id: {id}\r\n")).await;
+    assert_eq!(later.next_of("event").await.number(), 2);
+    // An id of another supervisor says nothing about this one.
+    let mut other = Stream::open_with(&site, "?after=77-2", "").await;
+    assert_eq!(other.next_of("event").await.number(), 1);
+    for bad in ["after=x", "after=", "after=-1", "before=1", "after=1&after=2"] {
+        assert_eq!(site.get(&format!("/api/v1/events?{bad}")).await.problem(), 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_kept_any_more_is_counted() {
+    let site = Site::new().await;
+    (0..1_200).for_each(|_| site.record(NoticeKind::Done));
+    let mut stream = Stream::open_with(&site, "?after=100", "").await;
+    assert_eq!(stream.next_of("dropped").await.json()["count"], 100);
+    assert_eq!(stream.next_of("event").await.number(), 201);
+}
+
+#[tokio::test]
+async fn the_timeline_comes_at_once() {
+    let site = Site::new().await;
+    (0..3).for_each(|_| site.record(NoticeKind::Done));
+    let numbers = |answer: Answer| {
+        let records = answer.json();
+        records.as_array().unwrap().iter().map(|record| record["number"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(site.get("/api/v1/timeline").await), [1, 2, 3]);
+    assert_eq!(numbers(site.get("/api/v1/timeline?after=2").await), [3]);
+    assert_eq!(numbers(site.get("/api/v1/timeline?after=9").await), [0; 0]);
 }
 
 #[tokio::test]
@@ -140,7 +193,7 @@ async fn what_a_slow_client_misses_is_counted() {
         site.record(NoticeKind::Done);
     }
     let dropped = stream.next_of("dropped").await.json()["count"].as_u64().unwrap();
-    let next: u64 = stream.next_of("event").await.id.parse().unwrap();
+    let next = stream.next_of("event").await.number();
     assert!(dropped > 0);
     assert_eq!(next, dropped + 1);
 }
@@ -150,7 +203,7 @@ async fn an_open_stream_does_not_hold_the_end() {
     let site = Site::new().await;
     let mut reading = Stream::open(&site).await;
     reading.next_of("snapshot").await;
-    let _never_read = Stream::unread(&site).await;
+    let _never_read = Stream::unread(&site, "", "").await;
     let begin = Instant::now();
     site.end().await;
     assert!(begin.elapsed() < Duration::from_secs(5));

@@ -29,6 +29,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// A web surface that runs, registered with a gateway.
 struct Site {
     address: SocketAddr,
+    token: Token,
     snapshots: watch::Sender<Arc<Snapshot>>,
     journal: Journal,
     lookers: Lookers,
@@ -91,7 +92,10 @@ impl Site {
 
         let context = context(kernel, &web);
         let (dist, shutdown) = (context.web_dist.clone(), context.shutdown.clone());
-        let run = Web::new(web).start(context).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let token = dir.path().join("token");
+        let run = Web::new(web, &token).start(context).await.unwrap();
+        let token = Token::read(&token).unwrap();
         let address = run.address.unwrap().strip_prefix("http://").unwrap().parse().unwrap();
         register.register(run.channel.unwrap()).await.unwrap();
 
@@ -110,7 +114,7 @@ impl Site {
                 asked.answer.send(refusal.map_or(Ok(()), Err)).unwrap();
             }
         });
-        Self { address, snapshots, journal, lookers, dist, shutdown, tasks: run.tasks, supervisor }
+        Self { address, token, snapshots, journal, lookers, dist, shutdown, tasks: run.tasks, supervisor }
     }
 
     fn show(&self, snapshot: Snapshot) {
@@ -131,7 +135,23 @@ impl Site {
     }
 
     async fn post(&self, path: &str) -> Answer {
-        self.send(&format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+        let authorization = self.authorization();
+        self.send(&format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{authorization}\r\n\r\n"))
+            .await
+    }
+
+    async fn post_json(&self, path: &str, body: &str) -> Answer {
+        let (authorization, length) = (self.authorization(), body.len());
+        self.send(&format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{authorization}\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        ))
+        .await
+    }
+
+    /// The header that gives leave to change something.
+    fn authorization(&self) -> String {
+        format!("authorization: Bearer {}", self.token.secret())
     }
 
     /// Writes bytes as they are, and reads until the server closes.

@@ -1,39 +1,39 @@
-//! Every limit of the web surface, in one place.
+//! Every limit of the HTTP surfaces, in one place.
 
 use std::time::Duration;
 
 /// Connections served at once; more wait in the listener's backlog until one ends. Below the 1024 descriptors that a
 /// process usually has, so that no crowd of browsers keeps a task from being started.
-pub(super) const CONNECTIONS: usize = 640;
+pub(in crate::surfaces) const CONNECTIONS: usize = 640;
 /// Live streams at once; one more is refused. Far below [`CONNECTIONS`], so that streams leave room for requests.
-pub(super) const STREAMS: usize = 128;
+pub(in crate::surfaces) const STREAMS: usize = 128;
 /// The time a client has for the head of a request, and the time a kept-alive connection may idle.
-pub(super) const HEAD_TIME: Duration = Duration::from_secs(20);
+pub(in crate::surfaces) const HEAD_TIME: Duration = Duration::from_secs(20);
 /// Header lines of one request.
-pub(super) const HEADERS: usize = 64;
+pub(in crate::surfaces) const HEADERS: usize = 64;
 /// Bytes of the head of one request.
-pub(super) const HEAD_BYTES: usize = 16 * 1024;
+pub(in crate::surfaces) const HEAD_BYTES: usize = 16 * 1024;
 /// Bytes of the body of one request.
-pub(super) const BODY_BYTES: usize = 64 * 1024;
+pub(in crate::surfaces) const BODY_BYTES: usize = 64 * 1024;
 /// Bytes of a refused body that are still read, so that a client that writes first and reads later gets its answer.
-pub(super) const DISCARD_BYTES: usize = 8 * 1024 * 1024;
+pub(in crate::surfaces) const DISCARD_BYTES: usize = 8 * 1024 * 1024;
 /// The time a client has for the body of a request.
-pub(super) const BODY_TIME: Duration = Duration::from_secs(10);
+pub(in crate::surfaces) const BODY_TIME: Duration = Duration::from_secs(10);
 /// The time a request may take to be answered; streams are answered once they have begun.
-pub(super) const ANSWER_TIME: Duration = Duration::from_secs(10);
+pub(in crate::surfaces) const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// The time requests in flight have to finish at the end of a run.
-pub(super) const LINGER: Duration = Duration::from_secs(1);
+pub(in crate::surfaces) const LINGER: Duration = Duration::from_secs(1);
 /// The wait after a failed accept: when descriptors are short, trying again at once would only spin.
-pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(in crate::surfaces) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The least time between two snapshots on one stream.
-pub(super) const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(100);
+pub(in crate::surfaces) const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(100);
 /// A stream that has been silent for this long says that it is alive.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(in crate::surfaces) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The wait a browser is told to keep before it connects again.
-pub(super) const RECONNECT: Duration = Duration::from_secs(1);
+pub(in crate::surfaces) const RECONNECT: Duration = Duration::from_secs(1);
 /// Entries of a bundle's directory, files and directories together.
-pub(super) const BUNDLE_ENTRIES: usize = 4_096;
+pub(in crate::surfaces) const BUNDLE_ENTRIES: usize = 4_096;
 /// Bytes of a bundle, all files together: they are held in memory.
-pub(super) const BUNDLE_BYTES: u64 = 64 * 1024 * 1024;
+pub(in crate::surfaces) const BUNDLE_BYTES: u64 = 64 * 1024 * 1024;
 /// A bundle's directory is read again once it has been quiet for this long.
-pub(super) const BUNDLE_QUIET: Duration = Duration::from_millis(200);
+pub(in crate::surfaces) const BUNDLE_QUIET: Duration = Duration::from_millis(200);

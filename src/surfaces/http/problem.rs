@@ -1,15 +1,16 @@
 //! Refusals as a client reads them: `application/problem+json` (RFC 9457).
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::supervisor::core::Refusal;
+use crate::config::nearest;
+use crate::supervisor::core::{Refusal, Snapshot};
 
 /// One refused request.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(in crate::surfaces) struct Problem {
     status: StatusCode,
     detail: String,
     members: Map<String, Value>,
@@ -17,12 +18,29 @@ pub(super) struct Problem {
 
 impl Problem {
     /// `detail` says what was wrong with this request, for people.
-    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(in crate::surfaces) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), members: Map::new() }
     }
 
+    /// There is no such task; says which name is near.
+    pub(in crate::surfaces) fn unknown_task(name: &str, snapshot: &Snapshot) -> Self {
+        let near = nearest(name, snapshot.tasks.iter().map(|task| task.name.as_str()));
+        let mut problem = Self::from(Refusal::UnknownTask { task: name.to_owned() });
+        if let Some(near) = near {
+            problem.detail += &format!("; did you mean `{near}`?");
+        }
+        problem.with("near", near)
+    }
+
+    /// Somebody who may look wants to change something.
+    pub(in crate::surfaces) fn token_needed() -> Self {
+        let detail = "to change anything, open the link that `stead status` prints, or send the token in \
+                      .stead/token as `Authorization: Bearer TOKEN`";
+        Self::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
     /// Adds a member for programs.
-    pub(super) fn with(mut self, name: &str, value: impl Serialize) -> Self {
+    pub(in crate::surfaces) fn with(mut self, name: &str, value: impl Serialize) -> Self {
         let value = serde_json::to_value(value).expect("members are plain data with string keys");
         self.members.insert(name.to_owned(), value);
         self
@@ -54,6 +72,10 @@ impl IntoResponse for Problem {
         body.insert("title".into(), self.status.canonical_reason().unwrap_or("refused").into());
         body.insert("detail".into(), self.detail.into());
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
-        (self.status, content_type, Value::Object(body).to_string()).into_response()
+        let mut response = (self.status, content_type, Value::Object(body).to_string()).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
 }

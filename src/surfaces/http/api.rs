@@ -1,7 +1,6 @@
-//! The routes: the bundle's files, the API, health and metrics.
+//! The routes: the API, health and metrics, with the bounds on what a request may send and how long it may take.
 //!
-//! Nothing here knows what it listens on: who may ask is decided before ([`super::guard`]), what was asked is decided
-//! by the supervisor.
+//! What was asked is decided by the supervisor; what it refuses comes back as a [`Problem`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use axum::{Json, Router};
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -21,122 +20,144 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::dist::{ActiveWebDist, Asset};
 use super::limits::{ANSWER_TIME, BODY_BYTES, BODY_TIME, DISCARD_BYTES, STREAMS};
-use super::live;
 use super::problem::Problem;
-use super::readiness;
+use super::{live, masked, readiness, requests};
 use crate::config::Pretty;
 use crate::gateway::Requester;
 use crate::kernel::{KernelHandle, metrics};
-use crate::supervisor::core::{self, Snapshot, Uptime};
+use crate::supervisor::core::{Snapshot, TaskSnapshot, Uptime};
+use crate::surfaces::SharedConfig;
 
 /// What the routes share. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Api {
+pub(in crate::surfaces) struct Api {
     pub(super) kernel: KernelHandle,
     pub(super) requester: Requester,
-    pub(super) dist: ActiveWebDist,
-    /// What the project is called, for people.
-    pub(super) project: Arc<str>,
+    config: SharedConfig,
     /// Permits for live streams.
     pub(super) streams: Arc<Semaphore>,
     /// Cancelled when the run ends; streams end with it.
     pub(super) shutdown: CancellationToken,
 }
 
+/// Who answers: what a client sees before it believes anything else.
+#[derive(Debug, Serialize)]
+struct Version {
+    version: &'static str,
+    /// What the project is called: the name of its directory.
+    project: String,
+    /// The supervisor's own process.
+    pid: u32,
+    /// When it started: the zero of its clock. Another value means another supervisor.
+    started_at: Timestamp,
+}
+
 /// A snapshot with what a client needs to make sense of it.
 #[derive(Debug, Serialize)]
 pub(super) struct Board<'a> {
-    version: &'static str,
-    project: &'a str,
-    /// When the supervisor started: the zero of its clock. Another value means another supervisor.
-    started_at: Timestamp,
+    #[serde(flatten)]
+    of: Version,
     /// The supervisor's clock as this is sent; countdowns go on from here.
     now: Uptime,
     #[serde(flatten)]
     snapshot: &'a Snapshot,
 }
 
+/// One task as it stands.
+#[derive(Debug, Serialize)]
+struct TaskBoard<'a> {
+    /// The supervisor's clock as this is sent.
+    now: Uptime,
+    #[serde(flatten)]
+    task: &'a TaskSnapshot,
+}
+
 impl Api {
-    pub(super) fn new(
+    pub(in crate::surfaces) fn new(
         kernel: KernelHandle,
         requester: Requester,
-        dist: ActiveWebDist,
-        project: &str,
+        config: SharedConfig,
         shutdown: CancellationToken,
     ) -> Self {
-        let streams = Arc::new(Semaphore::new(STREAMS));
-        Self { kernel, requester, dist, project: project.into(), streams, shutdown }
+        Self { kernel, requester, config, streams: Arc::new(Semaphore::new(STREAMS)), shutdown }
     }
 
-    pub(super) fn board<'a>(&'a self, snapshot: &'a Snapshot) -> Board<'a> {
-        Board {
+    fn version(&self) -> Version {
+        Version {
             version: env!("CARGO_PKG_VERSION"),
-            project: &self.project,
+            project: self.config.project().into_owned(),
+            pid: std::process::id(),
             started_at: self.kernel.started_at(),
-            now: self.kernel.now(),
-            snapshot,
         }
     }
 
-    /// Every route, with the bounds on what a request may send and how long it may take.
-    pub(super) fn router(self) -> Router {
-        Router::new()
-            .route("/", get(index))
-            .route("/{*path}", get(file))
+    pub(super) fn board<'a>(&self, snapshot: &'a Snapshot) -> Board<'a> {
+        Board { of: self.version(), now: self.kernel.now(), snapshot }
+    }
+
+    /// Every route, and `beside` them those that only one listener has.
+    pub(in crate::surfaces) fn router(self, beside: Router<Self>) -> Router {
+        beside
             .route("/healthz", get("ok\n"))
             .route("/readyz", get(ready))
             .route("/metrics", get(measurements))
+            .route("/api/v1/version", get(version))
             .route("/api/v1/snapshot", get(snapshot))
+            .route("/api/v1/channels", get(channels))
+            .route("/api/v1/config", get(config))
+            .route("/api/v1/timeline", get(live::timeline))
             .route("/api/v1/events", get(live::events))
-            .route("/api/v1/tasks/{name}/start", post(start))
-            .route("/api/v1/tasks/{name}/stop", post(stop))
-            .route("/api/v1/tasks/{name}/restart", post(restart))
+            .route("/api/v1/tasks/{name}", get(task))
+            .merge(requests::routes())
             .route("/api/{*path}", any(unknown))
             .fallback(unknown)
             .method_not_allowed_fallback(wrong_method)
             .layer(from_fn(bounded))
             .with_state(self)
     }
-
-    async fn ask(&self, request: core::Request) -> Result<Response, Problem> {
-        let accepted = request.to_string();
-        self.requester.request(request).await?;
-        Ok((StatusCode::ACCEPTED, Json(Accepted { accepted })).into_response())
-    }
 }
 
-/// A request that the supervisor has taken; what comes of it is seen in the snapshot.
-#[derive(Debug, Serialize)]
-struct Accepted {
-    accepted: String,
-}
+/// A task's name in a path.
+pub(super) type Name = Result<Path<String>, PathRejection>;
 
-type Name = Result<Path<String>, PathRejection>;
-
-async fn start(State(api): State<Api>, name: Name) -> Result<Response, Problem> {
-    api.ask(core::Request::Start(text(name)?)).await
-}
-
-async fn stop(State(api): State<Api>, name: Name) -> Result<Response, Problem> {
-    api.ask(core::Request::Stop(text(name)?)).await
-}
-
-async fn restart(State(api): State<Api>, name: Name) -> Result<Response, Problem> {
-    api.ask(core::Request::Restart(text(name)?)).await
-}
-
-fn text(path: Name) -> Result<String, Problem> {
+pub(super) fn text(path: Name) -> Result<String, Problem> {
     match path {
         Ok(Path(text)) => Ok(text),
         Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "the path is not UTF-8")),
     }
 }
 
+/// State that is already old when it arrives: nothing may keep it.
+fn fresh(body: impl Serialize) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+async fn version(State(api): State<Api>) -> Response {
+    fresh(api.version())
+}
+
 async fn snapshot(State(api): State<Api>) -> Response {
     let snapshot = api.kernel.snapshot();
-    ([(header::CACHE_CONTROL, "no-store")], Json(api.board(&snapshot))).into_response()
+    fresh(api.board(&snapshot))
+}
+
+async fn channels(State(api): State<Api>) -> Response {
+    fresh(&api.kernel.snapshot().channels)
+}
+
+async fn config(State(api): State<Api>) -> Response {
+    fresh(masked::config(&api.config))
+}
+
+async fn task(api: State<Api>, name: Name) -> Result<Response, Problem> {
+    task_named(api, text(name)?).await
+}
+
+pub(super) async fn task_named(State(api): State<Api>, name: String) -> Result<Response, Problem> {
+    let snapshot = api.kernel.snapshot();
+    let task = snapshot.task(&name).ok_or_else(|| Problem::unknown_task(&name, &snapshot))?;
+    Ok(fresh(TaskBoard { now: api.kernel.now(), task }))
 }
 
 async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
@@ -151,29 +172,6 @@ async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
 async fn measurements(State(api): State<Api>) -> Response {
     let text = metrics::render(&api.kernel.snapshot(), api.kernel.now());
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
-}
-
-async fn index(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
-    asset(&api, "index.html", &headers)
-}
-
-async fn file(State(api): State<Api>, path: Name, headers: HeaderMap) -> Result<Response, Problem> {
-    asset(&api, &text(path)?, &headers)
-}
-
-/// Looks `path` up in the bundle. It is a name, not a way through a file system: `..` is just not there.
-fn asset(api: &Api, path: &str, headers: &HeaderMap) -> Result<Response, Problem> {
-    let dist = api.dist.current();
-    let Some(Asset { bytes, mime, etag }) = dist.asset(path) else {
-        return Err(Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at `/{path}`")));
-    };
-    // Every use asks again, so that a swapped bundle is seen at once.
-    let cache = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    if known.flat_map(|list| list.split(',')).any(|known| known.trim().trim_start_matches("W/") == etag) {
-        return Ok((StatusCode::NOT_MODIFIED, cache).into_response());
-    }
-    Ok((cache, [(header::CONTENT_TYPE, mime.clone())], bytes.clone()).into_response())
 }
 
 async fn unknown(uri: Uri) -> Problem {

@@ -3,6 +3,7 @@
 //! hyper is driven directly because a client that never finishes its request head must be let go of, and a run that
 //! ends must neither wait for an idle client nor cut off a request that is being answered.
 
+use std::io;
 use std::pin::pin;
 
 use axum::Router;
@@ -11,33 +12,48 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use super::guard::Connection;
 use super::limits::{ACCEPT_PAUSE, CONNECTIONS, HEAD_BYTES, HEAD_TIME, HEADERS, LINGER};
+
+/// Where connections come from.
+pub(in crate::surfaces) trait Listen: Send + 'static {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// What its requests are told about it, as an extension.
+    type Peer: Clone + Send + Sync + 'static;
+
+    /// The next connection; none if it was turned away.
+    fn accept(&self) -> impl Future<Output = io::Result<Option<(Self::Stream, Self::Peer)>>> + Send;
+}
 
 /// Serves until `shutdown`, then lets requests in flight finish, for [`LINGER`] at most. Dropped, it drops every
 /// connection with it.
-pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub(in crate::surfaces) async fn serve<L: Listen>(
+    listener: L,
+    router: Router,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
             Some(ended) = connections.join_next() => {
                 if let Err(panicked) = ended {
-                    tracing::error!(error = %panicked, "a web connection ended badly");
+                    tracing::error!(error = %panicked, "a connection ended badly");
                 }
             }
             accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(converse(stream, router.clone(), shutdown.clone()));
+                Ok(Some((stream, peer))) => {
+                    connections.spawn(converse(stream, peer, router.clone(), shutdown.clone()));
                 }
+                Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a web connection");
+                    tracing::warn!(%error, "cannot accept a connection");
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -45,19 +61,18 @@ pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: Cance
     }
     drop(listener);
     if timeout(LINGER, async { while connections.join_next().await.is_some() {} }).await.is_err() {
-        tracing::debug!(connections = connections.len(), "web connections cut off");
+        tracing::debug!(connections = connections.len(), "connections cut off");
     }
     Ok(())
 }
 
-async fn converse(stream: TcpStream, router: Router, shutdown: CancellationToken) {
-    // A client that is gone already has no addresses, and no use for an answer.
-    let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else { return };
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
-    }
+async fn converse<S, P>(stream: S, peer: P, router: Router, shutdown: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    P: Clone + Send + Sync + 'static,
+{
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Connection { local, peer });
+        request.extensions_mut().insert(peer.clone());
         router.clone().call(request)
     });
     let mut http = http1::Builder::new();
@@ -71,6 +86,6 @@ async fn converse(stream: TcpStream, router: Router, shutdown: CancellationToken
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "web connection broke off");
+        tracing::debug!(%error, "a connection broke off");
     }
 }

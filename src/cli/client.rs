@@ -1,0 +1,224 @@
+//! The command line as a client: finds the supervisor of a project and talks to it over its control socket.
+//!
+//! It knows HTTP and the socket; what is asked and shown is each subcommand's matter.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
+use futures_util::StreamExt;
+use hyper::{Method, Request, Response, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::state_dir::StatePaths;
+use super::{EXIT_NO_SERVER, EXIT_REFUSED, FileArgs};
+use crate::config::{Config, Pretty};
+use crate::surfaces::connect;
+
+/// How long an answer may take. Longer than the supervisor's own limit, so that its reason is heard.
+const ANSWER_TIME: Duration = Duration::from_secs(15);
+/// How long an event stream may be silent. It says every few seconds that it is alive.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Bytes of one answer, and of one message of an event stream.
+const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Why a supervisor could not be asked, or refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    /// Nobody listens.
+    #[error("no supervisor runs in {}; `stead up` starts one", .0.display())]
+    NoServer(PathBuf),
+    /// It listens, and this user may not connect, or the like.
+    #[error("cannot reach the supervisor at {}", path.display())]
+    Unreachable { path: PathBuf, source: std::io::Error },
+    /// It said no.
+    #[error("{detail}")]
+    Refused { status: StatusCode, detail: String },
+    /// It said nothing.
+    #[error("the supervisor did not answer within {}", Pretty(*.0))]
+    Silent(Duration),
+    /// It went away meanwhile.
+    #[error("the connection to the supervisor broke off")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ClientError {
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoServer(_) => EXIT_NO_SERVER,
+            Self::Unreachable { .. } | Self::Refused { .. } | Self::Silent(_) | Self::Broken(_) => EXIT_REFUSED,
+        }
+    }
+
+    fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+/// A way to one project's supervisor. Each request is a connection of its own.
+#[derive(Debug)]
+pub(super) struct Client {
+    root: PathBuf,
+    pub(super) paths: StatePaths,
+}
+
+impl Client {
+    /// A client for the project of the configuration file, which need not be right to talk to its supervisor.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file.
+    pub(super) fn of(file: &FileArgs) -> anyhow::Result<Self> {
+        let path = Config::locate(file.file.as_deref(), &std::env::current_dir()?)?;
+        let root = path.parent().map(PathBuf::from).unwrap_or_default();
+        Ok(Self { paths: StatePaths::of(&root), root })
+    }
+
+    /// The JSON at `path`, as it came.
+    pub(super) async fn get(&self, path: &str) -> Result<Bytes, ClientError> {
+        self.exchange(Method::GET, path, None).await
+    }
+
+    /// Asks for something; the answer as it came.
+    pub(super) async fn post(&self, path: &str, body: Option<&Value>) -> Result<Bytes, ClientError> {
+        self.exchange(Method::POST, path, body).await
+    }
+
+    /// Follows the event stream; a snapshot comes first. `query` begins with `?` or is empty.
+    pub(super) async fn events(&self, query: &str) -> Result<Events, ClientError> {
+        let response = self.send(Method::GET, &format!("/api/v1/events{query}"), None).await?;
+        let chunks = accepted(response).await?.into_body().into_data_stream();
+        Ok(Events { chunks, unread: Vec::new() })
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Bytes, ClientError> {
+        let answer = async { read(accepted(self.send(method, path, body).await?).await?).await };
+        timeout(ANSWER_TIME, answer).await.map_err(|_| ClientError::Silent(ANSWER_TIME))?
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response<Body>, ClientError> {
+        let socket = &self.paths.socket;
+        let connected = timeout(ANSWER_TIME, connect(socket)).await.map_err(|_| ClientError::Silent(ANSWER_TIME))?;
+        let stream = connected.map_err(|source| match source.kind() {
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => ClientError::NoServer(self.root.clone()),
+            _ => ClientError::Unreachable { path: socket.clone(), source },
+        })?;
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = handshake.map_err(ClientError::broken)?;
+        tokio::spawn(async move {
+            // What breaks off is told to whoever waits for the answer.
+            let _ = connection.await;
+        });
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "stead");
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let request = request.body(body).expect("paths are made here, of what is allowed in them");
+        let response = timeout(ANSWER_TIME, sender.send_request(request)).await;
+        let response = response.map_err(|_| ClientError::Silent(ANSWER_TIME))?.map_err(ClientError::broken)?;
+        Ok(response.map(Body::new))
+    }
+}
+
+/// A refusal as the API words it.
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+async fn accepted(response: Response<Body>) -> Result<Response<Body>, ClientError> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let body = read(response).await?;
+    let detail = match serde_json::from_slice(&body) {
+        Ok(Problem { detail }) => detail,
+        Err(_) => format!("refused with status {status}"),
+    };
+    Err(ClientError::Refused { status, detail })
+}
+
+async fn read(response: Response<Body>) -> Result<Bytes, ClientError> {
+    to_bytes(response.into_body(), ANSWER_BYTES).await.map_err(ClientError::broken)
+}
+
+/// A live event stream.
+pub(super) struct Events {
+    chunks: BodyDataStream,
+    unread: Vec<u8>,
+}
+
+/// One message of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Message {
+    /// What it is: `snapshot`, `event`, `dropped`.
+    pub(super) event: String,
+    /// JSON.
+    pub(super) data: String,
+}
+
+impl Events {
+    /// The next message; none when the supervisor has ended the stream.
+    pub(super) async fn next(&mut self) -> Result<Option<Message>, ClientError> {
+        loop {
+            if let Some(message) = take_message(&mut self.unread) {
+                return Ok(Some(message));
+            }
+            if self.unread.len() > ANSWER_BYTES {
+                return Err(ClientError::broken("a message is too long"));
+            }
+            match timeout(SILENCE, self.chunks.next()).await {
+                Ok(Some(Ok(chunk))) => self.unread.extend_from_slice(&chunk),
+                Ok(Some(Err(error))) => return Err(ClientError::broken(error)),
+                Ok(None) => return Ok(None),
+                Err(_) => return Err(ClientError::Silent(SILENCE)),
+            }
+        }
+    }
+}
+
+/// Takes the first whole message that is one; signs of life are passed over.
+fn take_message(unread: &mut Vec<u8>) -> Option<Message> {
+    loop {
+        let end = unread.windows(2).position(|pair| pair == b"\n\n")?;
+        let block: Vec<u8> = unread.drain(..end + 2).collect();
+        let text = String::from_utf8_lossy(&block);
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        if let (Some(event), Some(data)) = (field("event"), field("data")) {
+            return Some(Message { event: event.to_owned(), data: data.to_owned() });
+        }
+    }
+}
+
+/// Runs a client's work to its end.
+///
+/// # Errors
+///
+/// Those of the work.
+pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_taken_whole_and_signs_of_life_are_none() {
+        let mut unread = b": heartbeat\n\nevent: snapshot\nretry: 1000\ndata: {}\n\nid: 1-2\nevent: ev".to_vec();
+        let message = |event: &str, data: &str| Some(Message { event: event.into(), data: data.into() });
+        assert_eq!(take_message(&mut unread), message("snapshot", "{}"));
+        assert_eq!(take_message(&mut unread), None);
+        unread.extend_from_slice(b"ent\ndata: {\"a\": 1}\n\n");
+        assert_eq!(take_message(&mut unread), message("event", "{\"a\": 1}"));
+        assert_eq!(unread, b"");
+    }
+}

@@ -1,0 +1,94 @@
+//! The control surface: the HTTP API on a socket file beside the config, for the command line and scripts.
+//!
+//! Whoever can open the file may do everything, so only the supervisor's own user and root can: the file has mode
+//! 0600 from the moment it answers, and the system is asked who is at the other end of each connection.
+
+mod socket;
+
+use std::io;
+use std::path::PathBuf;
+
+use axum::Router;
+use rustix::process::geteuid;
+use tokio::net::{UnixListener, UnixStream};
+
+use super::http::{Api, Listen, discard, serve};
+use super::{Surface, SurfaceContext, SurfaceHandle};
+use crate::gateway::Channel;
+
+pub(crate) use socket::connect;
+
+/// Its name as a task, and as the origin of its requests.
+const NAME: &str = "control";
+
+/// The control surface.
+#[derive(Debug)]
+pub struct Control {
+    path: PathBuf,
+}
+
+impl Control {
+    /// A surface that listens at `path`, which nobody else does: the caller holds the lock of its directory.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+}
+
+impl Surface for Control {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn about(&self) -> String {
+        format!("http on {}", self.path.display())
+    }
+
+    async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
+        let SurfaceContext { kernel, config, shutdown, .. } = context;
+        let (listener, file) = socket::listen(&self.path)?;
+        let (channel, client) = Channel::new(NAME);
+        let router = Api::new(kernel, client.requester, config, shutdown.clone()).router(Router::new());
+        let serving = {
+            let shutdown = shutdown.clone();
+            async move {
+                let served = serve(listener, router, shutdown).await;
+                drop(file);
+                served
+            }
+        };
+        let tasks = vec![tokio::spawn(serving), tokio::spawn(discard(client.events, shutdown))];
+        Ok(SurfaceHandle { channel: Some(channel), address: None, tasks })
+    }
+}
+
+impl Listen for UnixListener {
+    type Stream = UnixStream;
+    type Peer = ();
+
+    async fn accept(&self) -> io::Result<Option<(UnixStream, ())>> {
+        let (stream, _) = UnixListener::accept(self).await?;
+        let Ok(peer) = stream.peer_cred() else { return Ok(None) };
+        if may_control(peer.uid()) {
+            return Ok(Some((stream, ())));
+        }
+        tracing::warn!(uid = peer.uid(), pid = peer.pid(), "a connection of another user was turned away");
+        Ok(None)
+    }
+}
+
+fn may_control(uid: u32) -> bool {
+    uid == 0 || uid == geteuid().as_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_user_and_root_may_control() {
+        let own = geteuid().as_raw();
+        assert!(may_control(own) && may_control(0));
+        assert!(!may_control(own + 1));
+    }
+}

@@ -1,0 +1,46 @@
+//! The HTTP API, whatever it listens on: the web surface serves it over TCP, the control surface over a socket file.
+//!
+//! It shows snapshots and passes requests on; it holds no task state and decides nothing about a task. Who may ask is
+//! for the surface that listens to decide, before a request comes here.
+//!
+//! | module | its job |
+//! |---|---|
+//! | `server` | connections: accept, bound, end in good order |
+//! | `api` | the routes |
+//! | `requests` | what changes something |
+//! | `live` | the event stream |
+//! | `readiness` | what keeps the whole from being ready |
+//! | `masked` | the configuration without its secrets |
+//! | `problem` | refusals |
+//! | `limits` | every bound there is |
+
+mod api;
+pub(super) mod limits;
+mod live;
+mod masked;
+mod problem;
+mod readiness;
+mod requests;
+mod server;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::kernel::EventRecord;
+
+pub(super) use api::Api;
+pub(super) use problem::Problem;
+pub(super) use server::{Listen, serve};
+
+/// Takes a channel's events, so that they don't count as dropped. The streams follow the timeline itself, which
+/// has what happened before a client came; the channel is there for the requests.
+pub(super) async fn discard(
+    mut events: mpsc::Receiver<Arc<EventRecord>>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    while let Some(Some(_)) = shutdown.run_until_cancelled(events.recv()).await {}
+    shutdown.cancelled().await;
+    Ok(())
+}
