@@ -19,6 +19,8 @@ pub(super) enum Context {
     Page,
     /// A question.
     Question,
+    /// The command palette; keys that are not bound go into its line.
+    Palette,
     /// The terminal of a task; keys that are not bound go into it.
     Attached,
     /// A line to type; keys that are not bound go into it.
@@ -75,12 +77,14 @@ const PANES: &[Context] = &[Context::Main, Context::Zoom];
 const PAGE: &[Context] = &[Context::Page];
 const READING: &[Context] = &[Context::Zoom, Context::Page];
 const QUESTION: &[Context] = &[Context::Question];
+const PALETTE: &[Context] = &[Context::Palette];
 const ATTACHED: &[Context] = &[Context::Attached];
 const PROMPT: &[Context] = &[Context::Prompt];
-const CLOSABLE: &[Context] = &[Context::Main, Context::Zoom, Context::Page, Context::Prompt];
+const CLOSABLE: &[Context] = &[Context::Main, Context::Zoom, Context::Page, Context::Palette, Context::Prompt];
 const SCROLLING: &[Context] = &[Context::Main, Context::Zoom, Context::Page];
 /// But for the terminal of a task: every key that it can be sent is its own.
-const EVERYWHERE: &[Context] = &[Context::Main, Context::Zoom, Context::Page, Context::Question, Context::Prompt];
+const EVERYWHERE: &[Context] =
+    &[Context::Main, Context::Zoom, Context::Page, Context::Question, Context::Palette, Context::Prompt];
 
 const fn key(c: char) -> Chord {
     code(KeyCode::Char(c))
@@ -111,6 +115,10 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('y'), code(KeyCode::Enter)], Action::Yes, QUESTION, Topic::Act, "yes, do it", Some(0)),
     bind(&[key('n'), code(KeyCode::Esc), key('q')], Action::No, QUESTION, Topic::Act, "no, leave it", Some(0)),
     bind(&[code(KeyCode::Enter)], Action::Accept, PROMPT, Topic::Log, "keep what is typed", Some(0)),
+
+    bind(&[code(KeyCode::Enter)], Action::PaletteDo, PALETTE, Topic::Look, "do what is chosen", Some(0)),
+    bind(&[code(KeyCode::Down), ctrl('n')], Action::PaletteNext, PALETTE, Topic::Look, "next", Some(1)),
+    bind(&[code(KeyCode::Up), ctrl('p')], Action::PalettePrevious, PALETTE, Topic::Look, "previous", Some(1)),
 
     bind(&[key('j'), code(KeyCode::Down)], Action::SelectNext, MAIN, Topic::Select, "next task", None),
     bind(&[key('k'), code(KeyCode::Up)], Action::SelectPrevious, MAIN, Topic::Select, "previous task", None),
@@ -155,6 +163,7 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('G')], Action::Newest, READING, Topic::Log, "the end, when zoomed", None),
 
     bind(&[key('e')], Action::Events, PANES, Topic::Look, "event timeline of all tasks", Some(5)),
+    bind(&[key(':')], Action::Palette, PANES, Topic::Log, "find a command or a task by name", None),
     bind(&[ctrl('l')], Action::Redraw, EVERYWHERE, Topic::Look, "draw the screen anew", None),
     bind(&[key('?'), code(KeyCode::F(1))], Action::Help, PANES, Topic::Look, "all keys", Some(1)),
     bind(&[key('q'), key('?'), key('w'), key('e'), code(KeyCode::Enter)], Action::Close, PAGE, Topic::Look, "close this page", None),
@@ -173,6 +182,7 @@ impl Context {
             Some(Overlay::Help(_) | Overlay::Why(_) | Overlay::Events(_)) => Self::Page,
             Some(Overlay::Confirm(_)) => Self::Question,
             Some(Overlay::Prompt(_)) => Self::Prompt,
+            Some(Overlay::Palette(_)) => Self::Palette,
             Some(Overlay::Attached) => Self::Attached,
             None if model.zoomed => Self::Zoom,
             None => Self::Main,
@@ -245,6 +255,9 @@ pub(super) fn offer(action: Action, model: &Model, shown: &Shown<'_>) -> Option<
         Action::Filter => "filter",
         Action::Attach if shown.screen.is_none_or(|screen| !screen.is_live) => return None,
         Action::Attach => "attach",
+        Action::PaletteDo => "do it",
+        Action::PaletteNext => "next",
+        Action::PalettePrevious => "previous",
         Action::Leave => "leave the terminal",
         Action::Merge if model.merged => "one task",
         Action::Copy if model.selection.is_some() => "copy",

@@ -8,6 +8,7 @@ use tui_input::Input as Line;
 
 use super::layout::{self, Layout};
 use super::log::LogEntries;
+use super::palette::Palette;
 use super::pattern::Pattern;
 use super::place::{Entries, Place};
 use super::rows::{Row, position, rows};
@@ -59,6 +60,8 @@ pub(super) enum Overlay {
     Attached,
     /// Something to be sure of.
     Confirm(Question),
+    /// Everything there is to do, to find by name.
+    Palette(Box<Palette>),
     /// A line to type.
     Prompt(Box<Prompt>),
 }

@@ -132,7 +132,7 @@ fn text_area(model: &Model, shown: &Shown<'_>, at: Position) -> Option<Rect> {
     let layout = model.layout(model.area, shown.snapshot);
     let areas = match &model.overlay {
         Some(Overlay::Help(_) | Overlay::Why(_) | Overlay::Events(_)) => vec![view::page_text(model, shown)],
-        Some(Overlay::Confirm(_) | Overlay::Prompt(_)) => Vec::new(),
+        Some(Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Prompt(_)) => Vec::new(),
         Some(Overlay::Attached) => vec![log_area(model, shown)],
         None => {
             let detail = layout::inside(layout.detail);

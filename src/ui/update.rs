@@ -1,25 +1,23 @@
 //! What inputs do: to the model, and by way of effects to the supervisor.
 
 use ratatui::crossterm::event::{
-    Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+    KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 use ratatui::layout::{Position, Rect};
-use tui_input::backend::crossterm::EventHandler;
 
 use super::action::{Action, Effect, Input};
 use super::keymap::{self, Context};
 use super::layout;
-use super::model::{EventEntries, Model, Overlay, Prompt, Purpose, Question};
+use super::model::{EventEntries, Model, Overlay, Purpose, Question};
+use super::palette::What;
 use super::pattern::Pattern;
-use super::place::{Entries, Place};
+use super::place::Place;
 use super::rows::rows;
-use super::{Shown, attach, log_choice, selection, view};
+use super::{Shown, attach, log_choice, palette, search, selection, view};
 use crate::supervisor::core::{PhaseSnapshot, Request, Stage, TaskKind, TaskSnapshot};
 
 /// Rows that one turn of the wheel scrolls.
 const WHEEL_ROWS: isize = 3;
-/// Characters of a pattern; more are not taken.
-const PATTERN_CHARS: usize = 200;
 
 /// Takes one input. After [`Input::Changed`] and every other input the model fits what is shown.
 pub fn update(model: &mut Model, input: Input, shown: &Shown<'_>) -> Vec<Effect> {
@@ -63,7 +61,7 @@ fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<Effect> {
     model.message = None;
     let context = Context::of(model);
     // What a terminal calls alt and a key may be escape and the key right after it; nothing here is bound to alt.
-    let is_typing = matches!(context, Context::Prompt | Context::Attached);
+    let is_typing = matches!(context, Context::Prompt | Context::Palette | Context::Attached);
     if key.modifiers.contains(KeyModifiers::ALT) && !is_typing {
         let mut effects = on_key(model, KeyEvent::from(KeyCode::Esc), shown);
         let modifiers = key.modifiers.difference(KeyModifiers::ALT);
@@ -77,7 +75,8 @@ fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<Effect> {
     match (action, context) {
         (Some(action), _) => return perform(model, action, shown),
         (None, Context::Attached) => return attach::type_key(model, key, shown),
-        (None, Context::Prompt) => type_into_prompt(model, &[key], shown),
+        (None, Context::Prompt) => search::type_in(model, &[key], shown),
+        (None, Context::Palette) => palette::type_in(model, &[key]),
         (None, Context::Main | Context::Zoom | Context::Page | Context::Question) => {}
     }
     Vec::new()
@@ -87,14 +86,18 @@ fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<Effect> {
 fn on_paste(model: &mut Model, text: &str, shown: &Shown<'_>) -> Vec<Effect> {
     match Context::of(model) {
         Context::Attached => return attach::type_paste(model, text, shown),
-        Context::Prompt => {
-            let keys: Vec<_> = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
-            let keys: Vec<_> = keys.into_iter().take(PATTERN_CHARS).map(|c| KeyEvent::from(KeyCode::Char(c))).collect();
-            type_into_prompt(model, &keys, shown);
-        }
+        Context::Prompt => search::type_in(model, &keys_of(text), shown),
+        Context::Palette => palette::type_in(model, &keys_of(text)),
         Context::Main | Context::Zoom | Context::Page | Context::Question => {}
     }
     Vec::new()
+}
+
+/// The first line of a text, as if it were typed.
+fn keys_of(text: &str) -> Vec<KeyEvent> {
+    let line = text.lines().next().unwrap_or_default();
+    let chars = line.chars().filter(|c| !c.is_control()).take(search::PATTERN_CHARS);
+    chars.map(|c| KeyEvent::from(KeyCode::Char(c))).collect()
 }
 
 fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Effect> {
@@ -118,8 +121,8 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Effect> 
         Action::PageDown => scroll(model, page(model, shown), shown),
         Action::Oldest => scroll(model, isize::MIN, shown),
         Action::Newest => scroll(model, isize::MAX, shown),
-        Action::Search => open_prompt(model, Purpose::Search),
-        Action::Filter => open_prompt(model, Purpose::Filter),
+        Action::Search => search::open(model, Purpose::Search),
+        Action::Filter => search::open(model, Purpose::Filter),
         Action::Times => log_choice::toggle_times(model, shown),
         Action::Wrap => log_choice::toggle_wrap(model),
         Action::Left => log_choice::scroll_sideways(model, false, shown),
@@ -131,15 +134,19 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Effect> 
         Action::Open => return open(model, shown),
         Action::Attach => attach::attach(model, shown),
         Action::Leave => model.overlay = None,
-        Action::NextHit => go_to_hit(model, Pattern::hit_after, shown),
-        Action::PreviousHit => go_to_hit(model, Pattern::hit_before, shown),
+        Action::Palette => model.overlay = Some(Overlay::Palette(Box::default())),
+        Action::PaletteNext => palette::step(model, 1, shown),
+        Action::PalettePrevious => palette::step(model, -1, shown),
+        Action::PaletteDo => return do_chosen(model, shown),
+        Action::NextHit => search::go_to_hit(model, Pattern::hit_after, shown),
+        Action::PreviousHit => search::go_to_hit(model, Pattern::hit_before, shown),
         Action::Why => model.overlay = Some(Overlay::Why(0)),
         Action::Events => model.overlay = Some(Overlay::Events(Place::End)),
         Action::Help => model.overlay = Some(Overlay::Help(0)),
         Action::Close => close(model, shown),
         Action::Yes => return answer_yes(model, shown),
         Action::No => model.overlay = None,
-        Action::Accept => accept_prompt(model, shown),
+        Action::Accept => search::accept(model, shown),
         Action::Quit => return quit(model, shown),
         Action::QuitNow => return vec![Effect::Ask(Request::ShutDown)],
         Action::Drain => return drain(shown),
@@ -257,7 +264,9 @@ fn scroll(model: &mut Model, rows: isize, shown: &Shown<'_>) {
     match &mut model.overlay {
         Some(Overlay::Help(first) | Overlay::Why(first)) => *first = first.saturating_add_signed(rows).min(most),
         Some(Overlay::Events(place)) => *place = place.scrolled(&EventEntries(shown.events), height, rows),
-        Some(Overlay::Attached | Overlay::Confirm(_) | Overlay::Prompt(_)) | None => scroll_log(model, rows, shown),
+        Some(Overlay::Attached | Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Prompt(_)) | None => {
+            scroll_log(model, rows, shown)
+        }
     }
 }
 
@@ -273,100 +282,15 @@ fn page(model: &Model, shown: &Shown<'_>) -> isize {
     isize::try_from(layout::inside(pane).height.saturating_sub(1).max(1)).unwrap_or(1)
 }
 
-// Searching
-
-fn open_prompt(model: &mut Model, purpose: Purpose) {
-    let pattern = match purpose {
-        Purpose::Search => &model.search,
-        Purpose::Filter => &model.filter,
-    };
-    let text = pattern.as_ref().map_or_else(String::new, |pattern| pattern.text.clone());
-    let before = (pattern.clone(), model.hit, model.log);
-    model.overlay = Some(Overlay::Prompt(Box::new(Prompt { purpose, line: text.into(), mistake: None, before })));
-}
-
-fn type_into_prompt(model: &mut Model, keys: &[KeyEvent], shown: &Shown<'_>) {
-    let Some(Overlay::Prompt(prompt)) = &mut model.overlay else { return };
-    let before = prompt.line.clone();
-    for &key in keys {
-        prompt.line.handle_event(&Event::Key(key));
+fn do_chosen(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
+    let Some(Overlay::Palette(palette)) = &model.overlay else { return Vec::new() };
+    let Some(entry) = palette.entry(shown) else { return Vec::new() };
+    model.overlay = None;
+    match entry.what {
+        What::Do(action) => return perform(model, action, shown),
+        What::Select(task) => model.select(&task),
     }
-    let text = prompt.line.value();
-    if text.chars().count() > PATTERN_CHARS {
-        prompt.line = before;
-        return;
-    }
-    if text == before.value() {
-        return;
-    }
-    let (purpose, place) = (prompt.purpose, prompt.before.2);
-    let pattern = if text.is_empty() { Ok(None) } else { Pattern::new(text).map(Some) };
-    prompt.mistake = pattern.as_ref().err().cloned();
-    // While it can't be read, the last pattern that could be stays.
-    let Ok(pattern) = pattern else { return };
-    model.log = place;
-    match purpose {
-        Purpose::Search => {
-            model.search = pattern;
-            model.hit = None;
-            model.refresh(shown);
-            go_to_nearest_hit(model, shown);
-        }
-        Purpose::Filter => model.filter = pattern,
-    }
-}
-
-fn accept_prompt(model: &mut Model, shown: &Shown<'_>) {
-    let Some(Overlay::Prompt(prompt)) = model.overlay.take() else { return };
-    if prompt.mistake.is_some() {
-        model.overlay = Some(Overlay::Prompt(prompt));
-        return;
-    }
-    if prompt.purpose == Purpose::Search && model.hit.is_none() {
-        go_to_nearest_hit(model, shown);
-        if let Some(search) = model.search.as_ref().filter(|search| search.hits().is_empty()) {
-            let message = format!("no line matches {}", search.text);
-            model.tell(message);
-        }
-    }
-}
-
-/// Goes to the match that is nearest above the end of the pane: in a log, the newest that is in view.
-fn go_to_nearest_hit(model: &mut Model, shown: &Shown<'_>) {
-    let entries = model.log_entries(shown);
-    let below = entries.below(model.log);
-    let last = entries.len().checked_sub(below + 1);
-    let after_pane = last.map_or(0, |index| entries.line(index).number + 1);
-    model.hit = model.search.as_ref().and_then(|search| search.hit_before(after_pane));
-    show_hit(model, shown);
-}
-
-fn go_to_hit(model: &mut Model, step: fn(&Pattern, u64) -> Option<u64>, shown: &Shown<'_>) {
-    let Some(search) = &model.search else {
-        model.tell("nothing is searched for yet: / begins");
-        return;
-    };
-    match model.hit.filter(|hit| search.hits().binary_search(hit).is_ok()) {
-        Some(hit) => {
-            model.hit = step(search, hit);
-            show_hit(model, shown);
-        }
-        None => go_to_nearest_hit(model, shown),
-    }
-}
-
-/// Scrolls only if the match is not in view already.
-fn show_hit(model: &mut Model, shown: &Shown<'_>) {
-    let Some(hit) = model.hit else { return };
-    let entries = model.log_entries(shown);
-    let top = model.log.top(&entries, entries.height);
-    let is_above = entries.len() > top.index && hit < entries.line(top.index).number;
-    let end = entries.len() - entries.below(model.log);
-    let is_below = entries.has_after(end, hit);
-    model.log = match is_above || is_below {
-        true => Place::around(hit, &entries, entries.height),
-        false => model.log.held(&entries, entries.height),
-    };
+    Vec::new()
 }
 
 fn close(model: &mut Model, shown: &Shown<'_>) {

@@ -19,6 +19,9 @@ const VARIABLES: [&str; 2] = ["VISUAL", "EDITOR"];
 /// What is tried without one: the first that is there.
 const FALLBACK: &str = "less -R -- \"$1\" 2>/dev/null || vi -- \"$1\"";
 
+/// What comes before it: it must not begin, nor be typed into, until the terminal is its own.
+const WAIT_FOR_TERMINAL: &str = "kill -STOP $$\n";
+
 /// An editor that has the terminal.
 #[derive(Debug)]
 pub(super) struct Editor {
@@ -26,18 +29,22 @@ pub(super) struct Editor {
 }
 
 impl Editor {
-    /// Starts it with this file, and gives it the terminal. The terminal must be as the shell left it.
+    /// Starts it with this file, and gives it the terminal, which must be as the shell left it. It stands still until
+    /// it is waited for.
     ///
     /// # Errors
     ///
     /// It can't be started, or the terminal can't be given away.
     pub(super) fn start(file: &Path) -> io::Result<Self> {
         let chosen = VARIABLES.iter().filter_map(env::var_os).find(|value| !value.is_empty());
-        let with_file = |mut editor: OsString| {
-            editor.push(" \"$1\"");
-            editor
-        };
-        let script = chosen.map_or_else(|| FALLBACK.into(), with_file);
+        let mut script = OsString::from(WAIT_FOR_TERMINAL);
+        match chosen {
+            Some(editor) => {
+                script.push(editor);
+                script.push(" \"$1\"");
+            }
+            None => script.push(FALLBACK),
+        }
         let mut command = Command::new("sh");
         command.arg("-c").arg(script).arg("sh").arg(file).process_group(0);
         let editor = Self { group: Pid::from_child(&command.spawn()?) };
@@ -45,7 +52,6 @@ impl Editor {
             Self::end(editor.group);
             return Err(error);
         }
-        editor.resume();
         Ok(editor)
     }
 
@@ -75,7 +81,6 @@ impl Editor {
         self.group
     }
 
-    /// It may have asked for the terminal before it had it, and been stopped for that.
     fn resume(&self) {
         let _ = kill_process_group(self.group, ToSend::CONT);
     }

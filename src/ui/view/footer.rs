@@ -78,7 +78,7 @@ fn draw_prompt(scene: &Scene<'_>, prompt: &Prompt, area: Rect, buffer: &mut Buff
 }
 
 /// The typed text without its first `columns` columns.
-fn plain_from(text: &str, columns: usize) -> String {
+pub(super) fn plain_from(text: &str, columns: usize) -> String {
     let mut skipped = 0;
     let mut rest = text.chars();
     while skipped < columns {

@@ -9,6 +9,7 @@ mod header;
 mod help;
 mod log;
 mod next;
+mod palette;
 mod screen;
 mod table;
 mod why;
@@ -50,7 +51,7 @@ fn draw(model: &Model, shown: &Shown<'_>, clock: &Clock, buffer: &mut Buffer) ->
     let scene = Scene { model, shown, clock, theme: model.theme, layout };
     header::draw(&scene, layout.header, buffer);
     table::draw(&scene, layout.table, buffer);
-    let task_cursor = log::draw(&scene, layout.log, buffer);
+    let mut cursor = log::draw(&scene, layout.log, buffer);
     detail::draw(&scene, layout.detail, buffer);
     events::draw_pane(&scene, layout.events, buffer);
     let middle = layout.middle;
@@ -62,12 +63,13 @@ fn draw(model: &Model, shown: &Shown<'_>, clock: &Clock, buffer: &mut Buffer) ->
         }
         Some(Overlay::Events(place)) => events::draw_page(&scene, *place, middle, buffer),
         Some(Overlay::Confirm(question)) => confirm::draw(&scene, question, middle, buffer),
+        Some(Overlay::Palette(palette)) => cursor = palette::draw(&scene, palette, buffer),
         Some(Overlay::Attached | Overlay::Prompt(_)) | None => {}
     }
     if let Some(selection) = &model.selection {
         selection.highlight(buffer);
     }
-    footer::draw(&scene, layout.footer, buffer).or(task_cursor)
+    footer::draw(&scene, layout.footer, buffer).or(cursor)
 }
 
 /// How many rows the page that lies over the screen has, without its frame.
@@ -92,7 +94,10 @@ fn page_lines<T>(model: &Model, shown: &Shown<'_>, f: impl FnOnce(&[Line<'_>]) -
     match &model.overlay {
         Some(Overlay::Help(_)) => f(&help::lines(&scene, layout.middle)),
         Some(Overlay::Why(_)) => f(&why::lines(&scene, layout.middle)),
-        Some(Overlay::Events(_) | Overlay::Attached | Overlay::Confirm(_) | Overlay::Prompt(_)) | None => f(&[]),
+        Some(
+            Overlay::Events(_) | Overlay::Attached | Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Prompt(_),
+        )
+        | None => f(&[]),
     }
 }
 

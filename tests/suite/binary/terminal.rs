@@ -6,8 +6,8 @@ use regex::Regex;
 use super::tmux::{PROMPT, Tmux};
 use super::{Project, has, is_alive};
 
-/// A task that says its pid and stays.
-const STEADY: &str = "[tasks.steady]\ncommand = 'echo pid $$ is up; exec sleep 1000'\n";
+/// A task that says its pid and stays. What it says is not what stands in its command, which is on the screen, too.
+const STEADY: &str = "[tasks.steady]\ncommand = 'echo pid $$ \"is\" up; exec sleep 1000'\n";
 
 /// What the footer of the main screen begins with.
 const FOOTER: &str = "r restart";
@@ -62,7 +62,7 @@ fn the_dashboard_is_drawn_and_restarts() {
     tmux.wait_for("steady · run 2 · log");
     tmux.press(&["r"]);
     tmux.wait_until("the third run", |screen| {
-        screen.contains("steady · run 3 · log") && screen.matches(" is up ").count() == 3
+        screen.contains("steady · run 3 · log") && screen.matches("is up").count() == 3
     });
     let pids = said(&project);
     assert_eq!(pids.iter().map(|&pid| is_alive(pid)).collect::<Vec<_>>(), [false, false, true]);
@@ -76,7 +76,7 @@ fn quitting_asks_drains_and_leaves_the_normal_screen_with_the_outcome() {
     let project = Project::new(STEADY);
     let tmux = Tmux::new(&project, 80, 24);
     tmux.run("echo before");
-    tmux.wait_for("before");
+    tmux.wait_until("the shell again", |screen| screen.trim_end() == format!("before\n{PROMPT}"));
     tmux.type_text("\"$STEAD\" up; echo \"[code $?]\"");
     tmux.press(&["Enter"]);
     tmux.wait_until("the dashboard", |screen| screen.contains(FOOTER) && screen.contains("is up"));
@@ -212,7 +212,7 @@ fn what_a_task_writes_leaves_the_dashboard_intact() {
     let hostile =
         r"\033[2J\033[H\033c\033[?1049h\033]0;stolen title\007\033]52;c;aGk=\007\033[?25h\033[5 q\033[10;10Hhere";
     let project = Project::new(&format!(
-        "[tasks.hostile]\ncommand = \"printf '{}\\\\n'; echo it is up; exec sleep 1000\"\n",
+        "[tasks.hostile]\ncommand = \"printf '{}\\\\n'; echo it 'is' up; exec sleep 1000\"\n",
         hostile.replace('\\', r"\\")
     ));
     let tmux = Tmux::new(&project, 100, 24);
@@ -286,7 +286,8 @@ fn what_is_copied_is_exactly_the_text() {
         return;
     }
     let line = "a line that is too long for the pane that shows it, so that it goes on in the next row, and then some";
-    let project = Project::new(&format!("[tasks.steady]\ncommand = 'echo \"{line}\"; echo is up; exec sleep 1000'\n"));
+    let project =
+        Project::new(&format!("[tasks.steady]\ncommand = 'echo \"{line}\"; echo \"is\" up; exec sleep 1000'\n"));
     let tmux = Tmux::new(&project, 80, 24);
     let screen = up(&tmux);
     let row = 1 + screen.lines().position(|row| row.contains("a line that")).expect("just drawn");

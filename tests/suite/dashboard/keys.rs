@@ -393,6 +393,37 @@ fn pasted_text_goes_into_a_prompt_and_is_no_command() {
 }
 
 #[test]
+fn the_palette_does_what_a_key_does_and_goes_to_tasks() {
+    let mut dashboard = Dashboard::new(120, 30);
+    dashboard.press(":rstrt now");
+    assert_eq!(dashboard.key(KeyCode::Enter), [ask(Request::Restart, "api")]);
+    dashboard.press(":go wrk");
+    dashboard.key(KeyCode::Enter);
+    assert_eq!(selected(&dashboard), "worker");
+    dashboard.press(":nothing like it");
+    assert!(dashboard.text().contains("nothing is called that"));
+    assert_eq!(dashboard.key(KeyCode::Enter), []);
+    dashboard.key(KeyCode::Esc);
+    assert_eq!(dashboard.press("r"), [ask(Request::Restart, "worker")]);
+}
+
+#[test]
+fn arrows_choose_in_the_palette() {
+    let mut dashboard = Dashboard::new(120, 30);
+    dashboard.press(":go to");
+    dashboard.key(KeyCode::Down);
+    dashboard.key(KeyCode::Down);
+    dashboard.key(KeyCode::Up);
+    let chosen = |text: String| text.split("▸ go to ").nth(1)?.split(' ').next().map(str::to_owned);
+    let second = chosen(dashboard.text()).unwrap();
+    dashboard.key(KeyCode::Up);
+    assert_ne!(chosen(dashboard.text()), Some(second.clone()));
+    dashboard.key(KeyCode::Down);
+    dashboard.key(KeyCode::Enter);
+    assert_eq!(selected(&dashboard), second);
+}
+
+#[test]
 fn why_names_what_a_chain_hangs_on() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("jw");

@@ -23,7 +23,7 @@ fn any_key() -> impl Strategy<Value = KeyEvent> {
         KeyCode::F(1),
     ]);
     let letters =
-        prop::sample::select("jkgGrsKRz/nNFfweq?Q y[]amtWhlo-.*日".chars().map(KeyCode::Char).collect::<Vec<_>>());
+        prop::sample::select("jkgGrsKRz/nNFfweq?Q y[]amtWhlo:-.*日".chars().map(KeyCode::Char).collect::<Vec<_>>());
     let modifiers = prop::sample::select(vec![KeyModifiers::NONE, KeyModifiers::NONE, KeyModifiers::CONTROL]);
     (prop_oneof![1 => special, 3 => letters], modifiers).prop_map(|(code, modifiers)| KeyEvent::new(code, modifiers))
 }
@@ -43,7 +43,7 @@ fn any_input() -> impl Strategy<Value = Input> {
 
 #[test]
 fn every_screen_can_be_drawn_at_the_smallest_sizes() {
-    for keys in ["", "a", "m", "[", "zWl", "zt", "z", "?", "w", "e", "q", "/get", "z/[", "Fget"] {
+    for keys in ["", "a", "m", "[", "zWl", "zt", ":re", "z", "?", "w", "e", "q", "/get", "z/[", "Fget"] {
         for (width, height) in (1..24).flat_map(|width| (1..18).map(move |height| (width, height))) {
             let mut dashboard = Dashboard::new(width, height).with_terminal();
             dashboard.press(keys);

@@ -119,6 +119,11 @@ fn times_can_be_left_out() {
 }
 
 #[test]
+fn commands_are_found_by_a_few_letters() {
+    check("palette", after(":rest"));
+}
+
+#[test]
 fn without_color_glyphs_and_words_stay() {
     let mut dashboard = Dashboard::new(120, 30).without_color();
     let (buffer, _) = dashboard.draw();

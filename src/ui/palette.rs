@@ -1,0 +1,109 @@
+//! The command palette: everything that a key does, and every task, found by a few letters.
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher};
+use ratatui::crossterm::event::{Event, KeyEvent};
+use tui_input::Input as Line;
+use tui_input::backend::crossterm::EventHandler;
+
+use super::Shown;
+use super::action::Action;
+use super::keymap::{Chord, Context, KEYS};
+use super::model::{Model, Overlay};
+use super::rows::{Row, rows};
+
+/// Characters of what is typed; more are not taken.
+const TYPED_CHARS: usize = 100;
+
+/// What is typed, and which of the entries it finds is chosen.
+#[derive(Debug, Default)]
+pub(super) struct Palette {
+    pub(super) line: Line,
+    pub(super) chosen: usize,
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) title: String,
+    /// The keys that do the same.
+    pub(super) keys: String,
+    pub(super) what: What,
+}
+
+/// What an entry does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum What {
+    Do(Action),
+    Select(String),
+}
+
+impl AsRef<str> for Entry {
+    fn as_ref(&self) -> &str {
+        &self.title
+    }
+}
+
+impl Palette {
+    /// What the typed letters find, the best first; everything while nothing is typed.
+    pub(super) fn entries(&self, shown: &Shown<'_>) -> Vec<Entry> {
+        let pattern = Pattern::parse(self.line.value(), CaseMatching::Smart, Normalization::Smart);
+        let found = pattern.match_list(all(shown), &mut Matcher::new(Config::DEFAULT));
+        found.into_iter().map(|(entry, _)| entry).collect()
+    }
+
+    /// The chosen entry, if anything is found.
+    pub(super) fn entry(&self, shown: &Shown<'_>) -> Option<Entry> {
+        let mut entries = self.entries(shown);
+        let last = entries.len().checked_sub(1)?;
+        Some(entries.swap_remove(self.chosen.min(last)))
+    }
+
+    fn step(&mut self, by: isize, shown: &Shown<'_>) {
+        let last = self.entries(shown).len().saturating_sub(1);
+        self.chosen = self.chosen.min(last).saturating_add_signed(by).min(last);
+    }
+
+    fn type_in(&mut self, keys: &[KeyEvent]) {
+        let before = self.line.clone();
+        for &key in keys {
+            self.line.handle_event(&Event::Key(key));
+        }
+        if self.line.value().chars().count() > TYPED_CHARS {
+            self.line = before;
+        } else if self.line.value() != before.value() {
+            self.chosen = 0;
+        }
+    }
+}
+
+/// Takes keys that are typed.
+pub(super) fn type_in(model: &mut Model, keys: &[KeyEvent]) {
+    if let Some(Overlay::Palette(palette)) = &mut model.overlay {
+        palette.type_in(keys);
+    }
+}
+
+/// Chooses the entry so many further down, or up if negative.
+pub(super) fn step(model: &mut Model, by: isize, shown: &Shown<'_>) {
+    if let Some(Overlay::Palette(palette)) = &mut model.overlay {
+        palette.step(by, shown);
+    }
+}
+
+/// The keys of the main screen in the order of the help, then the tasks.
+fn all(shown: &Shown<'_>) -> Vec<Entry> {
+    let bindings = KEYS.iter().filter(|binding| binding.contexts.contains(&Context::Main));
+    let commands = bindings.filter(|binding| !matches!(binding.action, Action::Palette | Action::Close));
+    let command = |binding: &super::keymap::Binding| Entry {
+        title: binding.help.to_owned(),
+        keys: binding.keys.iter().copied().map(Chord::name).collect::<Vec<_>>().join(" "),
+        what: What::Do(binding.action),
+    };
+    let rows = rows(shown.snapshot);
+    let task = |row: &Row<'_>| {
+        let name = row.task()?.name.clone();
+        Some(Entry { title: format!("go to {name}"), keys: String::new(), what: What::Select(name) })
+    };
+    commands.map(command).chain(rows.iter().filter_map(task)).collect()
+}
