@@ -10,8 +10,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
-use rustix::fs::Mode;
+use nix::unistd::{Gid, Uid, setgid, setuid};
+use rustix::fs::{Mode, RawMode};
 use rustix::process::{Pid, Resource, Rlimit};
 
 use super::protocol::{Fault, Identity, STDIO, Spawn, Step};
@@ -58,7 +58,7 @@ fn try_to_become(
         rustix::process::nice(spawn.nice).map_err(|error| at(Step::Nice)(error.into()))?;
     }
     if let Some(bits) = spawn.umask {
-        rustix::process::umask(Mode::from_bits_truncate(bits));
+        rustix::process::umask(Mode::from_bits_truncate(bits as RawMode));
     }
     if let Some(identity) = &spawn.identity {
         take_on(identity).map_err(at(Step::Identity))?;
@@ -90,10 +90,10 @@ fn limit(limits: &Limits) -> Result<(), Fault> {
 }
 
 fn take_on(identity: &Identity) -> io::Result<()> {
-    let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
-    // The user last: after it nothing of this is allowed any more.
+    // There, the groups follow from the user.
     #[cfg(not(target_os = "macos"))]
-    setgroups(&groups)?;
+    nix::unistd::setgroups(&identity.groups.iter().copied().map(Gid::from_raw).collect::<Vec<_>>())?;
+    // The user last: after it nothing of this is allowed any more.
     setgid(Gid::from_raw(identity.group))?;
     setuid(Uid::from_raw(identity.user))?;
     Ok(())

@@ -33,7 +33,11 @@ const LAST_PATIENCE: Duration = Duration::from_secs(1);
 pub(in crate::process) fn serve() -> ExitCode {
     match prepared().and_then(Warden::serve) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => {
+            // The warden of a supervisor has nobody to tell; somebody who calls it by hand has.
+            eprintln!("stead: the warden has ended: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -197,10 +197,15 @@ impl Trees {
         members
     }
 
-    /// Names what is left of a tree.
+    /// Names what is left of a tree, the oldest first.
     pub(super) fn stragglers(&mut self, id: Id) -> Vec<Straggler> {
-        let members = self.members(id).into_iter().take(NAMED);
-        members.map(|process| Straggler { pid: process.pid, name: proc::name(process.pid) }).collect()
+        let mut members = self.members(id);
+        members.sort_unstable_by_key(|process| process.stat.started);
+        members
+            .into_iter()
+            .take(NAMED)
+            .map(|process| Straggler { pid: process.pid, name: proc::name(process.pid) })
+            .collect()
     }
 
     /// Sends signals, in this order, to a whole tree.
