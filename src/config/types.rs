@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Signal;
 
@@ -183,7 +184,7 @@ impl fmt::Display for Command {
 }
 
 /// What an exit means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// Fatal, whatever the code: everything drains.
@@ -197,7 +198,7 @@ pub enum Policy {
 }
 
 /// What a spent retry budget means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnExhausted {
     /// The supervisor ends with this task as its cause.
@@ -216,7 +217,7 @@ pub struct Dependency {
 }
 
 /// What must be true of a dependency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// It has been started.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::broadcast;
+use utoipa::ToSchema;
 
 use crate::supervisor::core::{Notice, Uptime};
 
@@ -15,11 +16,12 @@ const EVENTS_KEPT: usize = 1_000;
 const EVENTS_QUEUED: usize = 256;
 
 /// One entry of the timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct EventRecord {
     /// Counts from 1, without gaps.
     pub number: u64,
     /// The time of day.
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// The same on the supervisor's clock.
     pub uptime: Uptime,

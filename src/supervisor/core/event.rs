@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::exit::ExitReason;
 use crate::config::{Condition, Pretty, serialize_millis};
@@ -87,7 +88,7 @@ pub enum Event {
 }
 
 /// A process that is still there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Straggler {
     /// Its pid.
@@ -149,7 +150,7 @@ impl fmt::Display for Request {
 }
 
 /// Who asked: the name of a channel (`terminal`, `web`), or a signal (`SIGTERM`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(transparent)]
 pub struct Origin(pub String);
 
@@ -160,7 +161,7 @@ impl fmt::Display for Origin {
 }
 
 /// Why a request was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, ToSchema)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum Refusal {
     /// There is no such task.
@@ -217,7 +218,7 @@ pub enum Effect {
 }
 
 /// One entry of the timeline, before it is stamped with a number and the time of day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Notice {
     /// The task it is about; none for the supervisor as a whole.
     pub task: Option<String>,
@@ -227,7 +228,7 @@ pub struct Notice {
 }
 
 /// What happened. Its `Display` is the line of the timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum NoticeKind {
     /// It waits for other tasks.
@@ -252,6 +253,7 @@ pub enum NoticeKind {
         run: u64,
         /// The time since it started.
         #[serde(rename = "after_ms", serialize_with = "serialize_millis")]
+        #[schema(value_type = u64)]
         after: Duration,
     },
     /// A run that was ready is not any more.
@@ -269,6 +271,7 @@ pub enum NoticeKind {
         reason: ExitReason,
         /// How long it had lasted.
         #[serde(rename = "after_ms", serialize_with = "serialize_millis")]
+        #[schema(value_type = u64)]
         after: Duration,
     },
     /// It comes back after a wait.
@@ -279,6 +282,7 @@ pub enum NoticeKind {
         max_retries: u32,
         /// The wait.
         #[serde(rename = "wait_ms", serialize_with = "serialize_millis")]
+        #[schema(value_type = u64)]
         wait: Duration,
     },
     /// A limit on restarts is spent.
@@ -299,6 +303,7 @@ pub enum NoticeKind {
         run: u64,
         /// How long until it is killed.
         #[serde(rename = "grace_ms", serialize_with = "serialize_millis")]
+        #[schema(value_type = u64)]
         grace: Duration,
     },
     /// It did not stop in time and is killed.
@@ -307,6 +312,7 @@ pub enum NoticeKind {
         run: u64,
         /// How long it had held up the stop.
         #[serde(rename = "held_ms", serialize_with = "serialize_millis")]
+        #[schema(value_type = u64)]
         held: Duration,
     },
     /// What had to be killed of it.
@@ -340,6 +346,7 @@ pub enum NoticeKind {
         cause: String,
         /// How long it may take.
         #[serde(rename = "within_ms", serialize_with = "serialize_millis")]
+        #[schema(value_type = u64)]
         within: Duration,
     },
     /// The drain is cut short: everything left is killed now.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::config::{Pretty, Signal, serialize_millis};
 
 /// Why a run is over. Its `Display` is what every face shows: `code 7`, `SIGKILL`, `panic: …`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ExitReason {
     /// The process ended with this code.
@@ -47,6 +48,7 @@ pub enum ExitReason {
     StartTimeout {
         /// The limit that was passed.
         #[serde(rename = "limit_ms", serialize_with = "serialize_millis")]
+        #[schema(value_type = u64)]
         limit: Duration,
     },
     /// It ran, but its readiness probe gave up on it.

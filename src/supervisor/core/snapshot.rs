@@ -7,13 +7,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::event::{Origin, Straggler};
 use super::exit::ExitReason;
 use crate::config::{Condition, OnExhausted, Policy, serialize_millis};
 
 /// A point on the supervisor's monotonic clock: the time since it started. Serialized as milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, ToSchema)]
+#[schema(value_type = u64)]
 pub struct Uptime(pub Duration);
 
 impl Uptime {
@@ -37,7 +39,7 @@ impl Serialize for Uptime {
 }
 
 /// The whole supervisor at one instant.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Snapshot {
     /// Grows with every change.
     pub generation: u64,
@@ -60,7 +62,7 @@ impl Snapshot {
 }
 
 /// Where the supervisor is in its own life.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum Stage {
     /// Tasks are supervised.
@@ -77,7 +79,7 @@ pub enum Stage {
 }
 
 /// One task.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TaskSnapshot {
     /// Its unique name.
     pub name: String,
@@ -100,9 +102,11 @@ pub struct TaskSnapshot {
     pub max_retries: u32,
     /// The first wait of the backoff, in milliseconds.
     #[serde(rename = "initial_backoff_ms", serialize_with = "serialize_millis")]
+    #[schema(value_type = u64)]
     pub initial_backoff: Duration,
     /// The longest wait of the backoff, in milliseconds.
     #[serde(rename = "max_backoff_ms", serialize_with = "serialize_millis")]
+    #[schema(value_type = u64)]
     pub max_backoff: Duration,
     /// When the current run becomes stable and the budget comes back; only while some of it is used.
     pub budget_back_at: Option<Uptime>,
@@ -150,7 +154,7 @@ impl TaskSnapshot {
 pub const UNSTABLE_RESTARTS: u32 = 6;
 
 /// What a task is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskKind {
     /// A child process from the config.
@@ -162,7 +166,7 @@ pub enum TaskKind {
 }
 
 /// The state of a task, with what belongs to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PhaseSnapshot {
     /// It starts as soon as its dependencies allow.
@@ -247,7 +251,7 @@ impl PhaseSnapshot {
 }
 
 /// What follows once a run that is asked to end has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AfterStop {
     /// It stays down.
@@ -259,7 +263,7 @@ pub enum AfterStop {
 }
 
 /// A dependency that does not hold yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Blocker {
     /// The task that is waited for.
     pub task: String,
@@ -270,12 +274,13 @@ pub struct Blocker {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LastExit {
     /// The number of the run.
     pub run: u64,
     /// How it ended; serialized with its words as `text`.
     #[serde(serialize_with = "with_text")]
+    #[schema(value_type = ExitReasonWithText)]
     pub reason: ExitReason,
     /// Whether that was a success by the task's own codes, or asked for.
     pub expected: bool,
@@ -283,24 +288,28 @@ pub struct LastExit {
     pub at: Uptime,
     /// How long it had lasted, in milliseconds.
     #[serde(rename = "ran_for_ms", serialize_with = "serialize_millis")]
+    #[schema(value_type = u64)]
     pub ran_for: Duration,
     /// The most memory that a process of it had resident at once, in bytes; none if it was no process.
     #[serde(rename = "peak_memory_bytes")]
     pub peak_memory: Option<u64>,
 }
 
+/// How a run ended, with the words that every face shows.
+#[derive(Serialize, ToSchema)]
+struct ExitReasonWithText {
+    #[serde(flatten)]
+    reason: ExitReason,
+    /// `code 7`, `SIGKILL`, `panic: …`
+    text: String,
+}
+
 fn with_text<S: Serializer>(reason: &ExitReason, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Told<'a> {
-        #[serde(flatten)]
-        reason: &'a ExitReason,
-        text: String,
-    }
-    Told { reason, text: reason.to_string() }.serialize(serializer)
+    ExitReasonWithText { reason: reason.clone(), text: reason.to_string() }.serialize(serializer)
 }
 
 /// The last try of a readiness probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ProbeSnapshot {
     /// Whether it passed.
     pub passed: bool,
@@ -313,7 +322,7 @@ pub struct ProbeSnapshot {
 }
 
 /// What a task's process tree uses.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Usage {
     /// Processes in the tree.
     pub processes: u32,
@@ -324,7 +333,7 @@ pub struct Usage {
 }
 
 /// One conversation with the supervisor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChannelSnapshot {
     /// Who it is; its requests carry this as their origin.
     pub name: Origin,

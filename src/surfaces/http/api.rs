@@ -11,7 +11,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::any;
 use axum::{Json, Router};
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -19,14 +19,16 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use super::limits::{ANSWER_TIME, BODY_BYTES, BODY_TIME, DISCARD_BYTES, STREAMS};
+use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::{live, masked, readiness, requests};
 use crate::config::Pretty;
 use crate::gateway::Requester;
 use crate::kernel::{KernelHandle, metrics};
-use crate::supervisor::core::{Snapshot, TaskSnapshot, Uptime};
+use crate::supervisor::core::{ChannelSnapshot, Snapshot, TaskSnapshot, Uptime};
 use crate::surfaces::SharedConfig;
 
 /// What the routes share. Cheap to clone.
@@ -42,7 +44,7 @@ pub(in crate::surfaces) struct Api {
 }
 
 /// Who answers: what a client sees before it believes anything else.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Version {
     version: &'static str,
     /// What the project is called: the name of its directory.
@@ -50,27 +52,28 @@ struct Version {
     /// The supervisor's own process.
     pid: u32,
     /// When it started: the zero of its clock. Another value means another supervisor.
+    #[schema(value_type = String, format = DateTime)]
     started_at: Timestamp,
 }
 
 /// A snapshot with what a client needs to make sense of it.
-#[derive(Debug, Serialize)]
-pub(super) struct Board<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Board {
     #[serde(flatten)]
     of: Version,
     /// The supervisor's clock as this is sent; countdowns go on from here.
     now: Uptime,
     #[serde(flatten)]
-    snapshot: &'a Snapshot,
+    snapshot: Arc<Snapshot>,
 }
 
 /// One task as it stands.
-#[derive(Debug, Serialize)]
-struct TaskBoard<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TaskBoard {
     /// The supervisor's clock as this is sent.
     now: Uptime,
     #[serde(flatten)]
-    task: &'a TaskSnapshot,
+    task: TaskSnapshot,
 }
 
 impl Api {
@@ -92,30 +95,39 @@ impl Api {
         }
     }
 
-    pub(super) fn board<'a>(&self, snapshot: &'a Snapshot) -> Board<'a> {
+    pub(super) fn board(&self, snapshot: Arc<Snapshot>) -> Board {
         Board { of: self.version(), now: self.kernel.now(), snapshot }
     }
 
     /// Every route, and `beside` them those that only one listener has.
     pub(in crate::surfaces) fn router(self, beside: Router<Self>) -> Router {
+        let routes = requests::routes(live::routes(routes()));
         beside
-            .route("/healthz", get("ok\n"))
-            .route("/readyz", get(ready))
-            .route("/metrics", get(measurements))
-            .route("/api/v1/version", get(version))
-            .route("/api/v1/snapshot", get(snapshot))
-            .route("/api/v1/channels", get(channels))
-            .route("/api/v1/config", get(config))
-            .route("/api/v1/timeline", get(live::timeline))
-            .route("/api/v1/events", get(live::events))
-            .route("/api/v1/tasks/{name}", get(task))
-            .merge(requests::routes())
+            .merge(routes.finish())
             .route("/api/{*path}", any(unknown))
             .fallback(unknown)
             .method_not_allowed_fallback(wrong_method)
             .layer(from_fn(bounded))
             .with_state(self)
     }
+}
+
+/// What can be looked at.
+fn routes() -> Routes {
+    let get = Operation::get;
+    Routes::default()
+        .route(get("/healthz", "It answers.").answers_text("text/plain"), healthy)
+        .route(get("/readyz", "Every task is ready, or done, or stopped.").answers_text("text/plain"), ready)
+        .route(get("/metrics", "For Prometheus.").answers_text(metrics::CONTENT_TYPE), measurements)
+        .route(get("/api/v1/version", "Who answers.").answers::<Version>(StatusCode::OK), version)
+        .route(get("/api/v1/snapshot", "Everything as it stands.").answers::<Board>(StatusCode::OK), snapshot)
+        .route(get("/api/v1/channels", "Who is connected.").answers_list_of::<ChannelSnapshot>(), channels)
+        .route(get("/api/v1/config", "What is configured, values of variables masked.").answers_object(), config)
+        .route(get("/api/v1/tasks/{name}", "One task as it stands.").answers::<TaskBoard>(StatusCode::OK), task)
+}
+
+async fn healthy() -> &'static str {
+    "ok\n"
 }
 
 /// A task's name in a path.
@@ -138,8 +150,7 @@ async fn version(State(api): State<Api>) -> Response {
 }
 
 async fn snapshot(State(api): State<Api>) -> Response {
-    let snapshot = api.kernel.snapshot();
-    fresh(api.board(&snapshot))
+    fresh(api.board(api.kernel.snapshot()))
 }
 
 async fn channels(State(api): State<Api>) -> Response {
@@ -157,7 +168,7 @@ async fn task(api: State<Api>, name: Name) -> Result<Response, Problem> {
 pub(super) async fn task_named(State(api): State<Api>, name: String) -> Result<Response, Problem> {
     let snapshot = api.kernel.snapshot();
     let task = snapshot.task(&name).ok_or_else(|| Problem::unknown_task(&name, &snapshot))?;
-    Ok(fresh(TaskBoard { now: api.kernel.now(), task }))
+    Ok(fresh(TaskBoard { now: api.kernel.now(), task: task.clone() }))
 }
 
 async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {

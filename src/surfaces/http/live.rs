@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::api::Api;
 use super::limits::{HEARTBEAT, RECONNECT, SNAPSHOT_INTERVAL, STREAMS};
+use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use crate::kernel::{EventRecord, Look};
 use crate::supervisor::core::Snapshot;
@@ -38,10 +39,21 @@ pub(super) struct Since {
     after: Option<String>,
 }
 
+pub(super) fn routes(routes: Routes) -> Routes {
+    let since = |operation: Operation| {
+        operation.query("after", "^([0-9]+-)?[0-9]+$", "The number or the id of the last entry that was seen.")
+    };
+    let timeline = Operation::get("/api/v1/timeline", "What has happened, as far as it is kept.");
+    let events = Operation::get("/api/v1/events", "What happens: messages `snapshot`, `event` and `dropped`.");
+    routes
+        .route(since(timeline).answers_list_of::<EventRecord>(), self::timeline)
+        .route(since(events).answers_text("text/event-stream"), self::events)
+}
+
 type Asked = Result<Query<Since>, QueryRejection>;
 
 /// The entries that are kept, oldest first, as a JSON array.
-pub(super) async fn timeline(State(api): State<Api>, asked: Asked) -> Result<Response, Problem> {
+async fn timeline(State(api): State<Api>, asked: Asked) -> Result<Response, Problem> {
     let after = after(&api, asked, &HeaderMap::new())?;
     let records: Vec<_> = api.kernel.journal().recent().into_iter().filter(|record| record.number > after).collect();
     Ok(Json(records).into_response())
@@ -52,7 +64,7 @@ pub(super) async fn timeline(State(api): State<Api>, asked: Asked) -> Result<Res
 ///
 /// An entry's id says which supervisor it is from, too: a client that comes back with an id of an earlier one gets
 /// everything.
-pub(super) async fn events(State(api): State<Api>, asked: Asked, headers: HeaderMap) -> Result<Response, Problem> {
+async fn events(State(api): State<Api>, asked: Asked, headers: HeaderMap) -> Result<Response, Problem> {
     let after = after(&api, asked, &headers)?;
     let permit = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{STREAMS} live streams are open already"))
@@ -148,7 +160,7 @@ impl Feed {
     fn snapshot(&mut self) -> Event {
         self.shown = Some(Instant::now());
         let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
-        json("snapshot", &self.api.board(&snapshot))
+        json("snapshot", &self.api.board(snapshot))
     }
 
     fn entry(&self, record: &EventRecord) -> Event {

@@ -11,6 +11,7 @@
 //! | `live` | the event stream |
 //! | `readiness` | what keeps the whole from being ready |
 //! | `masked` | the configuration without its secrets |
+//! | `openapi` | what is said of the routes |
 //! | `problem` | refusals |
 //! | `limits` | every bound there is |
 
@@ -18,6 +19,7 @@ mod api;
 pub(super) mod limits;
 mod live;
 mod masked;
+mod openapi;
 mod problem;
 mod readiness;
 mod requests;

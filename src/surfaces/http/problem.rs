@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::config::nearest;
 use crate::supervisor::core::{Refusal, Snapshot};
@@ -47,6 +48,20 @@ impl Problem {
     }
 }
 
+/// A refused request, as it is sent. It may have more members, for programs.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ProblemBody {
+    /// The status again.
+    status: u16,
+    /// What the status means.
+    title: &'static str,
+    /// What was wrong with this request, for people.
+    detail: String,
+    #[serde(flatten)]
+    #[schema(additional_properties)]
+    members: Map<String, Value>,
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
@@ -66,13 +81,16 @@ impl From<Refusal> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = self.members;
         // No `type`: it is then `about:blank`, which means the status says it all.
-        body.insert("status".into(), self.status.as_u16().into());
-        body.insert("title".into(), self.status.canonical_reason().unwrap_or("refused").into());
-        body.insert("detail".into(), self.detail.into());
+        let body = ProblemBody {
+            status: self.status.as_u16(),
+            title: self.status.canonical_reason().unwrap_or("refused"),
+            detail: self.detail,
+            members: self.members,
+        };
+        let body = serde_json::to_string(&body).expect("members are plain data with string keys");
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (self.status, content_type, Value::Object(body).to_string()).into_response();
+        let mut response = (self.status, content_type, body).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

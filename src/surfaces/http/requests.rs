@@ -2,32 +2,47 @@
 
 use std::fmt;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
-use super::api::{self, Api, Name, text};
+use super::api::{self, Api, Name, TaskBoard, text};
+use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use crate::supervisor::core::{PhaseSnapshot, Refusal, Request, Snapshot, TaskKind, TaskSnapshot};
 
-pub(super) fn routes() -> Router<Api> {
-    let one = Router::new()
-        .route("/api/v1/tasks/{name}/start", post(|api, name| one(Verb::Start, api, name)))
-        .route("/api/v1/tasks/{name}/stop", post(|api, name| one(Verb::Stop, api, name)))
-        .route("/api/v1/tasks/{name}/restart", post(|api, name| one(Verb::Restart, api, name)))
-        .route("/api/v1/tasks/{name}/kill", post(|api, name| one(Verb::Kill, api, name)));
-    [Verb::Start, Verb::Stop, Verb::Restart, Verb::Kill]
-        .into_iter()
-        .fold(one, |routes, verb| {
-            // A task may be called like the verb.
-            let task = get(move |api| api::task_named(api, verb.to_string()));
-            routes.route(&format!("/api/v1/tasks/{verb}"), task.post(move |api, body| many(verb, api, body)))
-        })
-        .route("/api/v1/shutdown", post(shut_down))
+/// For each verb: its two paths, and what it does.
+const VERBS: [(Verb, [&str; 2], &str); 4] = [
+    (
+        Verb::Start,
+        ["/api/v1/tasks/{name}/start", "/api/v1/tasks/start"],
+        "Start what is not running, or waits for its next try.",
+    ),
+    (Verb::Stop, ["/api/v1/tasks/{name}/stop", "/api/v1/tasks/stop"], "Stop, and keep stopped."),
+    (Verb::Restart, ["/api/v1/tasks/{name}/restart", "/api/v1/tasks/restart"], "Restart, with the whole retry budget."),
+    (Verb::Kill, ["/api/v1/tasks/{name}/kill", "/api/v1/tasks/kill"], "Stop without a grace period."),
+];
+
+pub(super) fn routes(mut routes: Routes) -> Routes {
+    for (verb, [of_one, of_many], about) in VERBS {
+        let one_task = Operation::post(of_one, about).answers::<Accepted>(StatusCode::ACCEPTED);
+        let several = format!("{about} Several tasks; without a body all processes.");
+        let several = Operation::post(of_many, &several).takes::<Chosen>().answers::<Taken>(StatusCode::ACCEPTED);
+        // A task may be called like a verb.
+        let look = format!("The task that is called `{verb}`, as it stands.");
+        let look = Operation::get(of_many, &look).answers::<TaskBoard>(StatusCode::OK);
+        routes = routes
+            .route(one_task, move |api, name| one(verb, api, name))
+            .route(several, move |api, body| many(verb, api, body))
+            .route(look, move |api| api::task_named(api, verb.to_string()));
+    }
+    let shutdown = Operation::post("/api/v1/shutdown", "Stop everything in good order, and end.");
+    routes.route(shutdown.answers::<Accepted>(StatusCode::ACCEPTED), shut_down)
 }
 
 /// What can be asked of a task.
@@ -92,7 +107,7 @@ impl Verb {
 }
 
 /// A request that the supervisor has taken; the next snapshot shows what has come of it so far.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Accepted {
     accepted: String,
 }
@@ -115,20 +130,20 @@ async fn ask(api: &Api, request: Request) -> Result<Response, Problem> {
 }
 
 /// Which tasks are meant. Without a body: all.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Chosen {
     tasks: Vec<String>,
 }
 
 /// How each of several requests was taken.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 struct Taken {
     accepted: Vec<String>,
     refused: Vec<Refused>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Refused {
     request: String,
     /// Why, for people.
@@ -168,7 +183,9 @@ fn chosen(body: &[u8]) -> Result<Option<Vec<String>>, Problem> {
     if body.is_empty() {
         return Ok(None);
     }
-    match serde_json::from_slice(body) {
+    // An object: what is derived would take `[["api"]]`, too.
+    let object: Result<Map<String, Value>, _> = serde_json::from_slice(body);
+    match object.and_then(|object| serde_json::from_value(object.into())) {
         Ok(Chosen { tasks }) => Ok(Some(tasks)),
         Err(error) => {
             let detail = format!("the body is not like {{\"tasks\": [\"api\"]}}: {error}");

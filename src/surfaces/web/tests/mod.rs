@@ -3,6 +3,7 @@
 mod bundle;
 mod connections;
 mod live;
+mod openapi;
 mod requests;
 
 use std::path::PathBuf;

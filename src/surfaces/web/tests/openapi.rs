@@ -1,0 +1,78 @@
+//! What is said of the routes.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// Every `$ref` in a document.
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            members.values().for_each(|member| references(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn every_route_is_described_and_every_description_is_served() {
+    let site = Site::new().await;
+    let names = ["api", "start", "stop", "restart", "kill"];
+    site.show(snapshot(2, names.map(|name| process(name, ready(0))).into()));
+    let document = site.get("/api/openapi.json").await.json();
+    let paths = document["paths"].as_object().unwrap();
+    let described: Vec<_> = paths
+        .iter()
+        .flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |method| format!("{method} {path}")))
+        .collect();
+    let expected = [
+        "get /api/v1/channels",
+        "get /api/v1/config",
+        "get /api/v1/events",
+        "post /api/v1/shutdown",
+        "get /api/v1/snapshot",
+        "get /api/v1/tasks/kill",
+        "post /api/v1/tasks/kill",
+        "get /api/v1/tasks/restart",
+        "post /api/v1/tasks/restart",
+        "get /api/v1/tasks/start",
+        "post /api/v1/tasks/start",
+        "get /api/v1/tasks/stop",
+        "post /api/v1/tasks/stop",
+        "get /api/v1/tasks/{name}",
+        "post /api/v1/tasks/{name}/kill",
+        "post /api/v1/tasks/{name}/restart",
+        "post /api/v1/tasks/{name}/start",
+        "post /api/v1/tasks/{name}/stop",
+        "get /api/v1/timeline",
+        "get /api/v1/version",
+        "get /healthz",
+        "get /metrics",
+        "get /readyz",
+    ];
+    assert_eq!(described, expected);
+    for operation in described.iter().filter(|operation| **operation != "get /api/v1/events") {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let path = path.replace("{name}", "api");
+        let answer = if method == "get" { site.get(&path).await } else { site.post(&path).await };
+        let status = if method == "get" { 200 } else { 202 };
+        assert_eq!(answer.status, status, "{operation}");
+        let item = &document["paths"][operation.split_once(' ').unwrap().1][method];
+        let media = answer.header("content-type").unwrap().split(';').next().unwrap().to_owned();
+        let content = item["responses"][status.to_string()]["content"].as_object().unwrap();
+        assert!(content.keys().any(|described| described.starts_with(&media)), "{operation}: {media}");
+    }
+}
+
+#[tokio::test]
+async fn every_type_that_is_spoken_of_is_described() {
+    let document = Site::new().await.get("/api/openapi.json").await.json();
+    let mut spoken = BTreeSet::new();
+    references(&document, &mut spoken);
+    assert!(spoken.contains("#/components/schemas/PhaseSnapshot"), "{spoken:?}");
+    for reference in spoken {
+        assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+    }
+}
