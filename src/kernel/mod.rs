@@ -3,12 +3,17 @@
 //! One way out (the snapshot, of which the latest wins, and the timeline) and one way in (requests). The
 //! driver holds the other end, `Backend`. Nothing here decides anything.
 
+mod charset;
+mod emulator;
 mod journal;
 pub mod logs;
+mod merged;
 pub(crate) mod metrics;
+mod picture;
 pub mod post_mortem;
 #[cfg(test)]
 pub(crate) mod sample;
+mod screens;
 mod usage;
 
 use std::sync::Arc;
@@ -19,7 +24,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use journal::{EventRecord, Journal};
 pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
+pub use merged::{MERGED_LINES, MergedTail};
+pub use picture::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize};
 pub use post_mortem::{PostMortem, PostMortems};
+pub use screens::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};
 pub use usage::{Look, Lookers};
 
 use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
@@ -38,6 +46,7 @@ pub struct KernelHandle {
     journal: Journal,
     logs: LogHub,
     post_mortems: Option<PostMortems>,
+    screens: ScreenHub,
     lookers: Lookers,
 }
 
@@ -87,6 +96,12 @@ impl KernelHandle {
     /// Says where failed runs are kept; before anybody is given a handle.
     pub(crate) fn set_post_mortems(&mut self, post_mortems: PostMortems) {
         self.post_mortems = Some(post_mortems);
+    }
+
+    /// The terminals of the tasks that have one: what they show, and a way to type into them.
+    #[must_use]
+    pub fn screens(&self) -> &ScreenHub {
+        &self.screens
     }
 
     /// Says that somebody looks: cpu and memory are sampled while the result lives.
@@ -148,6 +163,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         journal: journal.clone(),
         logs,
         post_mortems: None,
+        screens: ScreenHub::default(),
         lookers: lookers.clone(),
     };
     let backend = Backend { snapshot: snapshot_tx, requests: requests_rx, channels: channels_rx, journal, lookers };

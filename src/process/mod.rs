@@ -15,6 +15,7 @@ mod identity;
 mod memory;
 mod output;
 mod proc;
+mod pty;
 mod ready;
 mod spawn;
 mod start_failure;
@@ -31,14 +32,16 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Check, Command, Signal, TaskConfig};
-use crate::kernel::LogTail;
 use crate::kernel::logs::Store;
+use crate::kernel::{LogTail, TaskScreen};
 use crate::supervisor::RunContext;
 use crate::supervisor::core::{Event, ExitReason};
 use identity::RunsAs;
 use output::Output;
+use pty::Pty;
 use spawn::Spawned;
 pub(crate) use usage::Sampler;
 pub use warden::serve_if_called;
@@ -58,25 +61,34 @@ pub(crate) struct ProcessTask {
     tail: LogTail,
     runs_as: RunsAs,
     warden: Warden,
+    /// Its terminal, if it has one.
+    screen: Option<TaskScreen>,
 }
 
 /// What a run has when it has started.
 struct Started {
     child: Child,
     output: Output,
+    pty: Option<Pty>,
     /// Resolves with the line that says it is ready, if that is how it is known.
     ready_line: Option<oneshot::Receiver<String>>,
 }
 
 impl ProcessTask {
-    /// A task whose output goes to `log` and to `tail`.
+    /// A task whose output goes to `log`, to `tail`, and to `screen` if it has a terminal.
     ///
     /// # Errors
     ///
     /// Says for people: it can't run as the user that it names.
-    pub(crate) fn new(config: TaskConfig, log: Store, tail: LogTail, warden: Warden) -> Result<Self, String> {
+    pub(crate) fn new(
+        config: TaskConfig,
+        log: Store,
+        tail: LogTail,
+        screen: Option<TaskScreen>,
+        warden: Warden,
+    ) -> Result<Self, String> {
         let runs_as = identity::runs_as(&config)?;
-        Ok(Self { config, log, tail, runs_as, warden })
+        Ok(Self { config, log, tail, runs_as, warden, screen })
     }
 
     /// One life of the task, from its start until nothing of its tree is alive and its output is read. When this is
@@ -84,7 +96,12 @@ impl ProcessTask {
     pub(crate) async fn run(self: Arc<Self>, context: RunContext) -> ExitReason {
         match self.start(&context).await {
             Ok(started) => self.live(started, &context).await,
-            Err(message) => ExitReason::StartFailed { message },
+            Err(message) => {
+                if self.warden.is_lost() {
+                    until_told(&context).await;
+                }
+                ExitReason::StartFailed { message }
+            }
         }
     }
 
@@ -110,23 +127,37 @@ impl ProcessTask {
     }
 
     fn start_reading(&self, Spawned { child, outputs }: Spawned, run: u64) -> Result<Started, String> {
+        let pty = match (&self.screen, outputs.first()) {
+            (Some(screen), Some((_, ours))) => Some(Pty::new(ours, screen.clone())),
+            _ => None,
+        };
+        let pty =
+            pty.transpose().map_err(|error| format!("cannot use its terminal: {}", start_failure::cause(&error)))?;
         let mut output = Output::new(run, outputs, self.log.clone(), self.tail.clone())
             .map_err(|error| format!("cannot read the output: {}", start_failure::cause(&error)))?;
+        if let Some(screen) = &self.screen {
+            output.show_on(screen.clone());
+        }
         let ready_line = match self.config.ready.as_ref().map(|ready| &ready.check) {
             Some(Check::Log(pattern)) => Some(output.search(pattern.clone())),
             Some(Check::Tcp(_) | Check::Http(_) | Check::Exec(_)) | None => None,
         };
-        Ok(Started { child, output, ready_line })
+        Ok(Started { child, output, pty, ready_line })
     }
 
-    async fn live(&self, Started { child, output, ready_line }: Started, context: &RunContext) -> ExitReason {
+    async fn live(&self, Started { child, output, pty, ready_line }: Started, context: &RunContext) -> ExitReason {
         let over = CancellationToken::new();
-        let (reason, (), (), (), (), (), ()) = tokio::join!(
+        let captured = async {
+            output.capture(over.clone()).await;
+            self.screen.iter().for_each(TaskScreen::end);
+        };
+        let (reason, (), (), (), (), (), (), ()) = tokio::join!(
             until_gone(&child, context, &over),
             self.ask_to_stop(&child, context, &over),
             kill_when_told(&child, context, &over),
             tell_what_is_left(&child, context, &over),
-            output.capture(over.clone()),
+            captured,
+            shown(pty),
             self.report(child.pid(), ready_line, context, &over),
             self.watch_memory(child.pid(), context, &over),
         );
@@ -181,6 +212,14 @@ impl ProcessTask {
     }
 }
 
+/// Serves the run's terminal, if it has one, beside the capture: showing takes time of its own.
+async fn shown(pty: Option<Pty>) {
+    if let Some(pty) = pty {
+        // A panic there takes the picture away, not the run.
+        let _ = AbortOnDropHandle::new(tokio::spawn(pty.serve())).await;
+    }
+}
+
 /// Does something until the run is asked to end or is over.
 async fn until_ending(doing: impl Future<Output = ()>, context: &RunContext, over: &CancellationToken) {
     tokio::select! {
@@ -194,8 +233,7 @@ async fn until_ending(doing: impl Future<Output = ()>, context: &RunContext, ove
 /// Follows the tree to its end, then cancels `over`.
 async fn until_gone(child: &Child, context: &RunContext, over: &CancellationToken) -> ExitReason {
     let Some(exit) = child.exited().await else {
-        // Without a warden everything ends, and it is the warden that must be named for it: this run waits to be told.
-        context.stop.cancelled().await;
+        until_told(context).await;
         over.cancel();
         return ExitReason::Error { message: "its end is not known: the warden is gone".to_owned() };
     };
@@ -217,6 +255,14 @@ async fn until_gone(child: &Child, context: &RunContext, over: &CancellationToke
     }
     over.cancel();
     exit_reason(exit)
+}
+
+/// Without a warden everything ends, and it is the warden that must be named for it: a run waits to be told.
+async fn until_told(context: &RunContext) {
+    tokio::select! {
+        () = context.stop.cancelled() => {}
+        () = context.kill.cancelled() => {}
+    }
 }
 
 async fn kill_when_told(child: &Child, context: &RunContext, over: &CancellationToken) {

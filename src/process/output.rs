@@ -2,11 +2,14 @@
 //!
 //! The runtime only waits until there is something to read; reading and writing are done on a blocking thread, in
 //! turns of bounded length. The runtime, which would be woken by every write of a flood, does not wait for one while it
-//! lasts. A slow disk holds up the task that writes to it and nobody else, an idle task holds no buffer, and memory is
+//! lasts. A slow disk holds up the tasks that flood it and nobody else, an idle task holds no buffer, and memory is
 //! bounded by one buffer per busy task.
 
 use std::io;
+use std::num::NonZero;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use jiff::Timestamp;
@@ -15,14 +18,14 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::start_failure::cause;
 use super::sys;
 use crate::kernel::logs::{Cutter, Loss, Store, Writer, Written, without_escapes};
-use crate::kernel::{LogLine, LogTail, Stream};
+use crate::kernel::{LogLine, LogTail, Stream, TaskScreen};
 
 /// Moved from one stream before the other has its turn. Not less than any pipe or terminal can hold, so that one
 /// batch of each stream takes in all that was written before it began.
@@ -68,6 +71,8 @@ struct Sink {
     run: u64,
     log: Writer,
     tail: LogTail,
+    /// The terminal that it was written to, if it was one.
+    screen: Option<TaskScreen>,
     /// Bytes lost since the file could last be written.
     losing: u64,
     search: Option<Search>,
@@ -107,7 +112,12 @@ impl Output {
         };
         let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
         let log = Writer::new(store, run);
-        Ok(Self { sources, sink: Sink { run, log, tail, losing: 0, search: None } })
+        Ok(Self { sources, sink: Sink { run, log, tail, screen: None, losing: 0, search: None } })
+    }
+
+    /// Shows what is captured on a terminal's screen, too.
+    pub(super) fn show_on(&mut self, screen: TaskScreen) {
+        self.sink.screen = Some(screen);
     }
 
     /// Resolves with the first line that matches, without its escape sequences. Never, if there is none.
@@ -123,8 +133,10 @@ impl Output {
     pub(super) async fn capture(mut self, over: CancellationToken) {
         while !self.sources.is_empty() {
             let last = over.run_until_cancelled(self.readable()).await.is_none();
+            let permit = if self.is_flooded() && !last { Some(Floods::turn().await) } else { None };
             let over = over.clone();
             let turn = spawn_blocking(move || {
+                let _permit = permit;
                 if last {
                     self.last_turn();
                 } else {
@@ -170,8 +182,7 @@ impl Output {
                     Rest::Ended => {}
                 }
             }
-            let is_flooded = self.sources.iter().any(Source::is_flooding);
-            let goes_on = more || (is_flooded && self.wait_for_more());
+            let goes_on = more || (self.is_flooded() && !Floods::wait() && self.wait_for_more());
             if !goes_on || over.is_cancelled() {
                 break;
             }
@@ -188,6 +199,10 @@ impl Output {
         }
     }
 
+    fn is_flooded(&self) -> bool {
+        self.sources.iter().any(Source::is_flooding)
+    }
+
     /// Waits whether a flood goes on. If it does not, the runtime watches again.
     fn wait_for_more(&mut self) -> bool {
         let end = |source| PollFd::from_borrowed_fd(Source::fd(source), PollFlags::IN);
@@ -197,6 +212,32 @@ impl Output {
             self.sources = std::mem::take(&mut self.sources).into_iter().map(Source::watched).collect();
         }
         goes_on
+    }
+}
+
+/// The floods of all tasks: as many as there are cores have their turn at a time. More threads than that would mostly
+/// sleep, and the scheduler tends to wake them all on one core.
+struct Floods {
+    turns: Semaphore,
+    waiting: AtomicUsize,
+}
+
+static FLOODS: LazyLock<Floods> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Floods { turns: Semaphore::new(cores), waiting: AtomicUsize::new(0) }
+});
+
+impl Floods {
+    async fn turn() -> SemaphorePermit<'static> {
+        FLOODS.waiting.fetch_add(1, Ordering::Relaxed);
+        let turn = FLOODS.turns.acquire().await;
+        FLOODS.waiting.fetch_sub(1, Ordering::Relaxed);
+        turn.expect("it is never closed")
+    }
+
+    /// Whether others wait for a turn.
+    fn wait() -> bool {
+        FLOODS.waiting.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -287,6 +328,9 @@ impl Sink {
                 self.lost(&loss);
                 self.tail.write(self.run, stream, bytes);
             }
+        }
+        if let Some(screen) = &self.screen {
+            screen.write(bytes);
         }
         for chunk in bytes.chunks(SEARCHED_BYTES) {
             self.search_in(|cutters| cutters[stream as usize].feed(chunk, Timestamp::now()));

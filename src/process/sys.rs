@@ -140,6 +140,16 @@ pub(super) fn ignore(signal: Signal) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes the runtime wait until something can be written.
+///
+/// # Errors
+///
+/// As [`watch`].
+pub(super) fn watch_writable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: as in `watch`.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::WRITABLE) }?)
+}
+
 /// An exec resets handlers by itself, but what is ignored or blocked stays so: under `nohup` the whole tree would
 /// be deaf to a hang-up.
 ///

@@ -232,7 +232,8 @@ impl TaskSupervisor {
         let after = config.after.clone();
         let tail = self.kernel.logs().tail(&config.name);
         let log = Store::new(logs, &config.name);
-        let task = Arc::new(ProcessTask::new(config, log, tail, warden.clone())?);
+        let screen = config.tty.then(|| self.kernel.screens().add(&config.name));
+        let task = Arc::new(ProcessTask::new(config, log, tail, screen, warden.clone())?);
         self.track(plan, after, move |context| Arc::clone(&task).run(context));
         Ok(())
     }

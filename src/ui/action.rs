@@ -9,6 +9,8 @@ use crate::supervisor::core::Request;
 pub enum Input {
     /// A key was pressed.
     Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
     /// The mouse was moved or pressed.
     Mouse(MouseEvent),
     /// The screen has this many columns and rows now.
@@ -22,6 +24,17 @@ pub enum Input {
 pub enum Effect {
     /// Ask the supervisor; a refusal comes back through [`Model::tell`](super::Model::tell).
     Ask(Request),
+    /// Type into the terminal of this task; a refusal comes back through [`Model::tell`](super::Model::tell).
+    Type {
+        /// The task.
+        task: String,
+        /// What its terminal would send for the keys.
+        bytes: Vec<u8>,
+    },
+    /// Put this text on the clipboard of the person who looks.
+    Copy(String),
+    /// Leave the terminal to an editor with the log file of this task, and come back.
+    Open(String),
     /// Leave the terminal and stop this process until it is continued.
     Suspend,
     /// Draw every cell anew, whatever the terminal may show now.
@@ -54,6 +67,17 @@ pub(super) enum Action {
     NextHit,
     PreviousHit,
     Filter,
+    Times,
+    Wrap,
+    Left,
+    Right,
+    PreviousRun,
+    NextRun,
+    Merge,
+    Copy,
+    Open,
+    Attach,
+    Leave,
     Why,
     Events,
     Help,

@@ -53,6 +53,24 @@ impl Row {
         rows
     }
 
+    /// The characters that are whole within `width` columns from column `from` on.
+    pub(super) fn columns(&self, from: usize, width: usize) -> Range<usize> {
+        let (mut at, mut range) = (0, None);
+        for (index, cell) in self.cells.iter().enumerate() {
+            let end = at + usize::from(cell.width);
+            if at >= from && end <= from + width {
+                range = Some(range.map_or(index, |range: Range<usize>| range.start)..index + 1);
+            }
+            at = end;
+        }
+        range.unwrap_or(self.cells.len()..self.cells.len())
+    }
+
+    /// Columns of the whole line.
+    pub(super) fn width(&self) -> usize {
+        self.cells.iter().map(|cell| usize::from(cell.width)).sum()
+    }
+
     /// The text of a character, with its marks.
     pub(super) fn symbol(&self, index: usize) -> &str {
         let end = self.cells.get(index + 1).map_or(self.text.len(), |next| next.start);
@@ -84,6 +102,11 @@ pub(super) fn plain(text: &str) -> String {
     }
     line.truncate(line.trim_end().len());
     line
+}
+
+/// A character with its marks, without what has no shape of its own.
+pub(super) fn visible(text: &str) -> String {
+    text.chars().filter(|&c| !is_invisible(c) && !c.is_control()).collect()
 }
 
 /// Format characters: they have no shape of their own, and would reorder or join what is beside them. Without

@@ -19,6 +19,8 @@ pub(super) enum Context {
     Page,
     /// A question.
     Question,
+    /// The terminal of a task; keys that are not bound go into it.
+    Attached,
     /// A line to type; keys that are not bound go into it.
     Prompt,
 }
@@ -62,7 +64,7 @@ pub(super) struct Binding {
     /// Where they work.
     pub(super) contexts: &'static [Context],
     pub(super) topic: Topic,
-    /// What the help says.
+    /// What the help says; neighbours that say the same share a line.
     pub(super) help: &'static str,
     /// The rank in the footer, if it stands there: the lowest stays longest when there is little room.
     pub(super) rank: Option<u8>,
@@ -73,9 +75,11 @@ const PANES: &[Context] = &[Context::Main, Context::Zoom];
 const PAGE: &[Context] = &[Context::Page];
 const READING: &[Context] = &[Context::Zoom, Context::Page];
 const QUESTION: &[Context] = &[Context::Question];
+const ATTACHED: &[Context] = &[Context::Attached];
 const PROMPT: &[Context] = &[Context::Prompt];
 const CLOSABLE: &[Context] = &[Context::Main, Context::Zoom, Context::Page, Context::Prompt];
 const SCROLLING: &[Context] = &[Context::Main, Context::Zoom, Context::Page];
+/// But for the terminal of a task: every key that it can be sent is its own.
 const EVERYWHERE: &[Context] = &[Context::Main, Context::Zoom, Context::Page, Context::Question, Context::Prompt];
 
 const fn key(c: char) -> Chord {
@@ -119,6 +123,9 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('K')], Action::Kill, PANES, Topic::Act, "kill now, without a grace period (asks)", None),
     bind(&[key('R')], Action::RestartAll, PANES, Topic::Act, "restart all (asks)", None),
 
+    bind(&[key('a')], Action::Attach, PANES, Topic::Log, "attach: keys go to its terminal", Some(3)),
+    bind(&[ctrl(']')], Action::Leave, ATTACHED, Topic::Act, "leave the task's terminal", Some(0)),
+
     bind(&[key('w')], Action::Why, PANES, Topic::Look, "why is it not running: the chain of causes", Some(3)),
     bind(&[code(KeyCode::Enter), key('z')], Action::Zoom, PANES, Topic::Look, "zoom the log, and back", Some(4)),
 
@@ -127,6 +134,15 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('n')], Action::NextHit, PANES, Topic::Log, "next match", Some(3)),
     bind(&[key('N')], Action::PreviousHit, PANES, Topic::Log, "previous match", Some(3)),
     bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter: show only lines that match", Some(7)),
+    bind(&[key('m')], Action::Merge, PANES, Topic::Log, "merged log of all, or the marked", Some(2)),
+    bind(&[key('[')], Action::PreviousRun, PANES, Topic::Log, "the run before, the run after", None),
+    bind(&[key(']')], Action::NextRun, PANES, Topic::Log, "the run before, the run after", None),
+    bind(&[key('y')], Action::Copy, PANES, Topic::Log, "copy the selection, or all in view", Some(1)),
+    bind(&[key('o')], Action::Open, PANES, Topic::Log, "open the log file in $EDITOR", None),
+    bind(&[key('t')], Action::Times, PANES, Topic::Log, "times on, off", None),
+    bind(&[key('W')], Action::Wrap, PANES, Topic::Log, "wrap on, off", None),
+    bind(&[code(KeyCode::Left), key('h')], Action::Left, PANES, Topic::Log, "sideways, without wrap", None),
+    bind(&[code(KeyCode::Right), key('l')], Action::Right, PANES, Topic::Log, "sideways, without wrap", None),
     bind(&[key('j'), code(KeyCode::Down)], Action::LineDown, READING, Topic::Log, "a line down, when zoomed", None),
     bind(&[key('k'), code(KeyCode::Up)], Action::LineUp, READING, Topic::Log, "a line up, when zoomed", None),
     bind(&[code(KeyCode::PageDown)], Action::PageDown, SCROLLING, Topic::Log, "a page down", None),
@@ -157,6 +173,7 @@ impl Context {
             Some(Overlay::Help(_) | Overlay::Why(_) | Overlay::Events(_)) => Self::Page,
             Some(Overlay::Confirm(_)) => Self::Question,
             Some(Overlay::Prompt(_)) => Self::Prompt,
+            Some(Overlay::Attached) => Self::Attached,
             None if model.zoomed => Self::Zoom,
             None => Self::Main,
         }
@@ -167,7 +184,12 @@ impl Chord {
     fn matches(self, event: KeyEvent) -> bool {
         let modifiers = event.modifiers.difference(KeyModifiers::SHIFT);
         let wanted = if self.control { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
-        self.code == event.code && modifiers == wanted
+        // Terminals without a better protocol call ctrl-] by the number that sends the same byte.
+        let code = match event.code {
+            KeyCode::Char('5') if modifiers == KeyModifiers::CONTROL => KeyCode::Char(']'),
+            code => code,
+        };
+        self.code == code && modifiers == wanted
     }
 
     /// As people write it: `ctrl-c`, `pgdn`, `space`.
@@ -177,6 +199,8 @@ impl Chord {
             KeyCode::Char(c) => c.to_string(),
             KeyCode::Enter => "enter".to_owned(),
             KeyCode::Esc => "esc".to_owned(),
+            KeyCode::Left => "←".to_owned(),
+            KeyCode::Right => "→".to_owned(),
             KeyCode::Up => "↑".to_owned(),
             KeyCode::Down => "↓".to_owned(),
             KeyCode::PageUp => "pgup".to_owned(),
@@ -211,6 +235,7 @@ pub(super) fn offer(action: Action, model: &Model, shown: &Shown<'_>) -> Option<
         Action::Why => "why",
         Action::Zoom if model.zoomed => "back",
         Action::Zoom => "zoom",
+        Action::Follow if model.shows_screen(shown) => "log",
         Action::Follow if model.log == Place::End => "pause",
         Action::Follow => "follow",
         Action::Search => "search",
@@ -218,11 +243,18 @@ pub(super) fn offer(action: Action, model: &Model, shown: &Shown<'_>) -> Option<
         Action::NextHit => "next",
         Action::PreviousHit => "previous",
         Action::Filter => "filter",
+        Action::Attach if shown.screen.is_none_or(|screen| !screen.is_live) => return None,
+        Action::Attach => "attach",
+        Action::Leave => "leave the terminal",
+        Action::Merge if model.merged => "one task",
+        Action::Copy if model.selection.is_some() => "copy",
         Action::Events => "events",
         Action::Help => "help",
         Action::Close => match &model.overlay {
             Some(Overlay::Prompt(_)) => "cancel",
             Some(_) => "close",
+            None if model.selection.is_some() => "clear selection",
+            None if model.run.is_some() => "all runs",
             None if model.search.is_some() => "clear search",
             None if model.filter.is_some() => "clear filter",
             None if !model.marked.is_empty() => "clear marks",

@@ -1,65 +1,151 @@
-//! The lines of the log pane: filtered, broken at the pane's width, with a rule where another run begins.
+//! The lines of the log pane: chosen by run and filter, broken at the pane's width, with a rule where another run begins.
 //!
 //! Only lines that are on screen, or passed while scrolling, are read.
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
 use super::ansi::{self, Row};
 use super::model::Model;
 use super::place::{Entries, Place};
-use super::{Shown, layout};
+use super::{LogOf, Shown, layout};
 use crate::kernel::LogLine;
-use ratatui::layout::Rect;
 
-/// From this width of the pane on every line says when it was written.
+/// From this width of the pane on every line says when it was written, unless somebody wants it otherwise.
 const TIMES_FROM: u16 = 56;
 /// Columns that the time takes: `12:01:33 `.
 const TIME_COLUMNS: u16 = 9;
+/// The most columns that a task's name takes in a merged log, with the gap after it.
+const NAME_COLUMNS: u16 = 13;
 
 /// What the log pane shows, from the first line that is kept to the last.
 #[derive(Debug)]
 pub(super) struct LogEntries<'a> {
     log: &'a [Arc<LogLine>],
-    /// The lines that pass the filter, by index; none if there is no filter.
+    writers: &'a [Arc<str>],
+    /// The lines that are shown, by index; none if all are.
     passing: Option<Vec<usize>>,
     /// Columns of text.
     pub(super) width: usize,
     /// Columns before the text, for the time.
-    pub(super) indent: u16,
+    pub(super) time_columns: u16,
+    /// Columns before the text, for the task's name.
+    pub(super) name_columns: u16,
     /// Rows of text.
     pub(super) height: usize,
+    /// Without wrapping: columns of each line that are left of the pane.
+    unwrapped: Option<usize>,
+}
+
+/// One row of the pane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ViewRow {
+    /// The line, by index.
+    pub(super) index: usize,
+    /// Its characters in this row; none for the rule above the first line of a run.
+    pub(super) cells: Option<Range<usize>>,
+    /// Whether it is the line's first row of text.
+    pub(super) begins_line: bool,
+    /// Whether nothing of the line follows in the next row.
+    pub(super) ends_line: bool,
 }
 
 impl<'a> LogEntries<'a> {
     /// The entries of a framed pane.
     pub(super) fn new(model: &Model, shown: &Shown<'a>, pane: Rect) -> Self {
         let inside = layout::inside(pane);
-        let indent = if inside.width >= TIMES_FROM { TIME_COLUMNS } else { 0 };
+        let time_columns = if model.times.unwrap_or(inside.width >= TIMES_FROM) { TIME_COLUMNS } else { 0 };
+        let name_columns = match shown.log_of {
+            LogOf::Task(_) => 0,
+            LogOf::Merged(tasks) => {
+                let longest = tasks.iter().map(|task| task.width()).max().unwrap_or(0);
+                u16::try_from(longest + 1).unwrap_or(u16::MAX).min(NAME_COLUMNS)
+            }
+        };
         // One column of air on either side.
-        let width = usize::from(inside.width.saturating_sub(indent + 2)).max(1);
-        let passing = model.filter.as_ref().map(|filter| {
-            let hits = filter.hits();
-            let passes = |&index: &usize| hits.binary_search(&shown.log[index].number).is_ok();
-            (0..shown.log.len()).filter(passes).collect()
-        });
-        Self { log: shown.log, passing, width, indent, height: usize::from(inside.height) }
+        let width = usize::from(inside.width.saturating_sub(time_columns + name_columns + 2)).max(1);
+        let hits = model.filter.as_ref().map(super::pattern::Pattern::hits);
+        let passes = |&index: &usize| {
+            let line = &shown.log[index];
+            let of_run = model.run.is_none_or(|run| line.run == run);
+            of_run && hits.is_none_or(|hits| hits.binary_search(&line.number).is_ok())
+        };
+        let is_chosen = hits.is_some() || model.run.is_some();
+        Self {
+            log: shown.log,
+            writers: shown.writers,
+            passing: is_chosen.then(|| (0..shown.log.len()).filter(passes).collect()),
+            width,
+            time_columns,
+            name_columns,
+            height: usize::from(inside.height),
+            unwrapped: model.unwrapped,
+        }
+    }
+
+    /// Where the pane has its text.
+    pub(super) fn text_area(&self, pane: Rect) -> Rect {
+        let inside = layout::inside(pane);
+        let indent = (1 + self.time_columns + self.name_columns).min(inside.width);
+        let width = u16::try_from(self.width).unwrap_or(u16::MAX).min(inside.width - indent);
+        Rect { x: inside.x + indent, width, ..inside }
     }
 
     pub(super) fn line(&self, index: usize) -> &'a LogLine {
-        &self.log[self.passing.as_ref().map_or(index, |passing| passing[index])]
+        &self.log[self.position(index)]
+    }
+
+    /// The task that wrote the line, in a merged log.
+    pub(super) fn writer(&self, index: usize) -> Option<&'a str> {
+        self.writers.get(self.position(index)).map(AsRef::as_ref)
+    }
+
+    fn position(&self, index: usize) -> usize {
+        self.passing.as_ref().map_or(index, |passing| passing[index])
     }
 
     /// Whether a rule stands above this line, because another run wrote the one before.
-    pub(super) fn begins_run(&self, index: usize) -> bool {
-        index > 0 && self.line(index).run != self.line(index - 1).run
+    fn begins_run(&self, index: usize) -> bool {
+        index > 0 && self.writers.is_empty() && self.line(index).run != self.line(index - 1).run
     }
 
     /// The line as text, and its characters row by row.
     pub(super) fn read(&self, index: usize) -> (Row, Vec<Range<usize>>) {
         let row = ansi::parse(&self.line(index).bytes);
-        let wrapped = row.wrapped(self.width);
-        (row, wrapped)
+        let rows = match self.unwrapped {
+            None => row.wrapped(self.width),
+            Some(from) => vec![row.columns(from, self.width)],
+        };
+        (row, rows)
+    }
+
+    /// The rows of the pane from top to bottom.
+    pub(super) fn in_view(&self, place: Place) -> Vec<ViewRow> {
+        let top = place.top(self, self.height);
+        let rows = (top.index..self.len()).flat_map(|index| self.view_rows(index));
+        rows.skip(top.row).take(self.height).collect()
+    }
+
+    fn view_rows(&self, index: usize) -> Vec<ViewRow> {
+        let rule = ViewRow { index, cells: None, begins_line: false, ends_line: true };
+        let (_, rows) = self.read(index);
+        let last = rows.len() - 1;
+        let text = rows.into_iter().enumerate().map(|(nth, cells)| ViewRow {
+            index,
+            cells: Some(cells),
+            begins_line: nth == 0,
+            ends_line: nth == last,
+        });
+        self.begins_run(index).then_some(rule).into_iter().chain(text).collect()
+    }
+
+    /// Columns of the longest line in view.
+    pub(super) fn longest_in_view(&self, place: Place) -> usize {
+        let columns = |row: ViewRow| self.read(row.index).0.width();
+        self.in_view(place).into_iter().map(columns).max().unwrap_or(0)
     }
 
     /// Whether the line of this number is at `index` or further down.
@@ -96,7 +182,11 @@ impl Entries for LogEntries<'_> {
     fn rows(&self, index: usize) -> usize {
         let bytes = &self.line(index).bytes;
         let is_simple = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
-        let text = if is_simple { bytes.len().div_ceil(self.width).max(1) } else { self.read(index).1.len() };
+        let text = match self.unwrapped {
+            Some(_) => 1,
+            None if is_simple => bytes.len().div_ceil(self.width).max(1),
+            None => self.read(index).1.len(),
+        };
         text + usize::from(self.begins_run(index))
     }
 }

@@ -12,15 +12,19 @@
 
 mod action;
 pub(crate) mod ansi;
+mod attach;
 mod clock;
+mod encode;
 mod format;
 mod keymap;
 mod layout;
 mod log;
+mod log_choice;
 mod model;
 mod pattern;
 mod place;
 mod rows;
+mod selection;
 mod theme;
 mod update;
 mod view;
@@ -37,8 +41,17 @@ pub use theme::Theme;
 pub use update::update;
 pub use view::view;
 
-use crate::kernel::{EventRecord, LogLine};
+use crate::kernel::{EventRecord, LogLine, Picture};
 use crate::supervisor::core::{Snapshot, Uptime};
+
+/// Whose log is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogOf {
+    /// This task's; no task's, if there are none.
+    Task(String),
+    /// That of these tasks, in the order of time; its lines are numbered anew.
+    Merged(Vec<String>),
+}
 
 /// What the dashboard shows at one instant. It belongs to the caller; the dashboard keeps none of it.
 #[derive(Clone, Copy)]
@@ -49,8 +62,14 @@ pub struct Shown<'a> {
     pub snapshot: &'a Snapshot,
     /// The timeline, oldest first.
     pub events: &'a [Arc<EventRecord>],
-    /// What the task wrote that [`Model::selected`] names, oldest first.
+    /// Whose log this is: what [`Model::log_of`] said.
+    pub log_of: &'a LogOf,
+    /// The log, oldest first.
     pub log: &'a [Arc<LogLine>],
+    /// The task that wrote each line of a merged log; empty for one task's.
+    pub writers: &'a [Arc<str>],
+    /// The screen of the task that [`Model::selected`] names, if it has a terminal.
+    pub screen: Option<&'a Picture>,
     /// The last line that a task wrote; asked only for what is on screen.
     pub last_line: &'a dyn Fn(&str) -> Option<Arc<LogLine>>,
     /// The zone that times of day are shown in.

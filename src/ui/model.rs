@@ -11,8 +11,10 @@ use super::log::LogEntries;
 use super::pattern::Pattern;
 use super::place::{Entries, Place};
 use super::rows::{Row, position, rows};
-use super::{Shown, Theme};
-use crate::kernel::EventRecord;
+use super::selection::Selection;
+use super::{LogOf, Shown, Theme};
+use crate::kernel::{EventRecord, ScreenSize};
+use crate::supervisor::core::TaskKind;
 use crate::supervisor::core::{Snapshot, TaskSnapshot};
 
 /// The state of one dashboard.
@@ -31,6 +33,15 @@ pub struct Model {
     /// The line of the match the reader stands at.
     pub(super) hit: Option<u64>,
     pub(super) filter: Option<Pattern>,
+    /// The run whose lines alone are shown.
+    pub(super) run: Option<u64>,
+    /// Whether the logs of several tasks are shown as one.
+    pub(super) merged: bool,
+    /// Whether lines say when they were written; where nobody has said, if there is room.
+    pub(super) times: Option<bool>,
+    /// Without wrapping: columns of each line that are left of the pane.
+    pub(super) unwrapped: Option<usize>,
+    pub(super) selection: Option<Selection>,
     pub(super) overlay: Option<Overlay>,
     pub(super) message: Option<String>,
 }
@@ -44,6 +55,8 @@ pub(super) enum Overlay {
     Why(usize),
     /// The timeline of all tasks.
     Events(Place),
+    /// The terminal of the selected task, which has the keyboard.
+    Attached,
     /// Something to be sure of.
     Confirm(Question),
     /// A line to type.
@@ -84,10 +97,36 @@ impl Model {
         Self { theme, ..Self::default() }
     }
 
-    /// The selected task's name; its log is what [`Shown::log`] must hold. None without tasks.
+    /// The selected task's name. None without tasks.
     #[must_use]
     pub fn selected<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a str> {
         self.selected_task(snapshot).map(|task| task.name.as_str())
+    }
+
+    /// Whose log [`Shown::log`] must hold.
+    #[must_use]
+    pub fn log_of(&self, snapshot: &Snapshot) -> LogOf {
+        if !self.merged {
+            return LogOf::Task(self.selected(snapshot).unwrap_or_default().to_owned());
+        }
+        let is_wanted = |task: &&TaskSnapshot| match self.marked.is_empty() {
+            true => task.kind != TaskKind::Surface,
+            false => self.marked.contains(&task.name),
+        };
+        LogOf::Merged(snapshot.tasks.iter().filter(is_wanted).map(|task| task.name.clone()).collect())
+    }
+
+    /// The size that the selected task's terminal must have to fit its pane; none while there is no pane for it.
+    #[must_use]
+    pub fn screen_size(&self, snapshot: &Snapshot) -> Option<ScreenSize> {
+        let inside = layout::inside(self.layout(self.area, snapshot).log);
+        (!inside.is_empty()).then(|| ScreenSize::new(inside.width, inside.height))
+    }
+
+    /// Whether the log pane shows the task's screen: unless somebody reads or searches what it wrote before.
+    pub(super) fn shows_screen(&self, shown: &Shown<'_>) -> bool {
+        let reads = self.log != Place::End || self.run.is_some() || self.search.is_some() || self.filter.is_some();
+        shown.screen.is_some() && !self.merged && (!reads || matches!(self.overlay, Some(Overlay::Attached)))
     }
 
     /// Shows a message in the footer until the next key, such as why a request was refused.
@@ -110,7 +149,7 @@ impl Model {
     }
 
     pub(super) fn layout(&self, area: Rect, snapshot: &Snapshot) -> Layout {
-        Layout::new(area, rows(snapshot).len(), self.zoomed)
+        Layout::new(area, rows(snapshot).len(), self.zoomed || matches!(self.overlay, Some(Overlay::Attached)))
     }
 
     /// Brings what is derived from the shown things up to date.
@@ -120,10 +159,11 @@ impl Model {
         let visible =
             usize::from(self.layout(self.area, shown.snapshot).table.height.saturating_sub(layout::TABLE_FRAME));
         self.first_row = layout::first_visible(self.first_row, selected, rows.len(), visible);
-        if let Some(name) = self.selected(shown.snapshot) {
-            for pattern in [&mut self.search, &mut self.filter].into_iter().flatten() {
-                pattern.refresh(name, shown.log);
-            }
+        for pattern in [&mut self.search, &mut self.filter].into_iter().flatten() {
+            pattern.refresh(shown.log_of, shown.log);
+        }
+        if shown.screen.is_none() && matches!(self.overlay, Some(Overlay::Attached)) {
+            self.overlay = None;
         }
         self.marked.retain(|name| shown.snapshot.task(name).is_some());
     }
@@ -132,8 +172,7 @@ impl Model {
     pub(super) fn select(&mut self, name: &str) {
         if self.selected.as_deref() != Some(name) {
             self.selected = Some(name.to_owned());
-            self.log = Place::End;
-            self.hit = None;
+            (self.log, self.run, self.hit, self.selection) = (Place::End, None, None, None);
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
-use super::ansi;
+use super::{LogOf, ansi};
 use crate::kernel::LogLine;
 
 /// A search or a filter over one task's log.
@@ -12,8 +12,8 @@ use crate::kernel::LogLine;
 pub(super) struct Pattern {
     pub(super) text: String,
     pub(super) regex: Regex,
-    /// The task whose lines have been looked at.
-    task: String,
+    /// The log whose lines have been looked at.
+    log_of: Option<LogOf>,
     /// Numbers of the lines that match, ascending.
     hits: Vec<u64>,
     /// Lines below this number have been looked at for good.
@@ -32,13 +32,13 @@ impl Pattern {
             let line = report.lines().last().unwrap_or("not a regular expression");
             line.trim_start_matches("error: ").to_owned()
         })?;
-        Ok(Self { text: text.to_owned(), regex, task: String::new(), hits: Vec::new(), scanned: 0 })
+        Ok(Self { text: text.to_owned(), regex, log_of: None, hits: Vec::new(), scanned: 0 })
     }
 
     /// Looks at the lines that are new since the last time.
-    pub(super) fn refresh(&mut self, task: &str, log: &[Arc<LogLine>]) {
-        if self.task != task {
-            task.clone_into(&mut self.task);
+    pub(super) fn refresh(&mut self, log_of: &LogOf, log: &[Arc<LogLine>]) {
+        if self.log_of.as_ref() != Some(log_of) {
+            self.log_of = Some(log_of.clone());
             self.hits.clear();
             self.scanned = 0;
         }
@@ -101,6 +101,10 @@ mod tests {
     use super::*;
     use crate::kernel::Stream;
 
+    fn of(task: &str) -> LogOf {
+        LogOf::Task(task.to_owned())
+    }
+
     fn log(first: u64, lines: &[&str]) -> Vec<Arc<LogLine>> {
         let line = |(index, text): (usize, &&str)| {
             Arc::new(LogLine {
@@ -130,19 +134,19 @@ mod tests {
     #[test]
     fn hits_follow_the_log_as_it_grows_and_forgets() {
         let mut pattern = Pattern::new("a").expect("a valid pattern");
-        pattern.refresh("api", &log(1, &["a", "b", "a"]));
+        pattern.refresh(&of("api"), &log(1, &["a", "b", "a"]));
         assert_eq!(pattern.hits(), [1, 3]);
         // Line 3 was unfinished and turned out otherwise, line 1 is gone.
-        pattern.refresh("api", &log(2, &["b", "x", "\x1b[31ma"]));
+        pattern.refresh(&of("api"), &log(2, &["b", "x", "\x1b[31ma"]));
         assert_eq!(pattern.hits(), [4]);
-        pattern.refresh("db", &log(1, &["a"]));
+        pattern.refresh(&of("db"), &log(1, &["a"]));
         assert_eq!(pattern.hits(), [1]);
     }
 
     #[test]
     fn next_and_previous_go_round() {
         let mut pattern = Pattern::new("a").expect("a valid pattern");
-        pattern.refresh("api", &log(1, &["a", "b", "a"]));
+        pattern.refresh(&of("api"), &log(1, &["a", "b", "a"]));
         assert_eq!((pattern.hit_after(1), pattern.hit_after(3)), (Some(3), Some(1)));
         assert_eq!((pattern.hit_before(3), pattern.hit_before(1)), (Some(1), Some(3)));
         assert_eq!(pattern.count(Some(3)), "2 of 2");

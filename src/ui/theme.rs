@@ -54,6 +54,14 @@ impl Theme {
         self.color(Color::Magenta).add_modifier(Modifier::BOLD)
     }
 
+    /// A task's name beside its lines: the same colour whenever and wherever it is shown.
+    pub(super) fn name(self, name: &str) -> Style {
+        const COLOURS: [Color; 6] =
+            [Color::Cyan, Color::Yellow, Color::Green, Color::Magenta, Color::Blue, Color::LightRed];
+        let sum = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        self.color(COLOURS[sum % COLOURS.len()])
+    }
+
     /// Headings and names.
     pub(super) fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)

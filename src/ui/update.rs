@@ -13,7 +13,7 @@ use super::model::{EventEntries, Model, Overlay, Prompt, Purpose, Question};
 use super::pattern::Pattern;
 use super::place::{Entries, Place};
 use super::rows::rows;
-use super::{Shown, view};
+use super::{Shown, attach, log_choice, selection, view};
 use crate::supervisor::core::{PhaseSnapshot, Request, Stage, TaskKind, TaskSnapshot};
 
 /// Rows that one turn of the wheel scrolls.
@@ -21,18 +21,19 @@ const WHEEL_ROWS: isize = 3;
 /// Characters of a pattern; more are not taken.
 const PATTERN_CHARS: usize = 200;
 
-/// Takes one input. After [`Input::Changed`] and every other input the model fits what is shown, as long as
-/// [`Shown::log`] is that of the task that [`Model::selected`] named before.
+/// Takes one input. After [`Input::Changed`] and every other input the model fits what is shown.
 pub fn update(model: &mut Model, input: Input, shown: &Shown<'_>) -> Vec<Effect> {
     model.refresh(shown);
     let effects = match input {
         Input::Changed => Vec::new(),
         Input::Resize(width, height) => {
             model.area = Rect::new(0, 0, width, height);
+            selection::clear(model);
             Vec::new()
         }
         Input::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
         Input::Key(key) => on_key(model, key, shown),
+        Input::Paste(text) => on_paste(model, &text, shown),
         Input::Mouse(mouse) => on_mouse(model, mouse, shown),
     };
     model.refresh(shown);
@@ -62,21 +63,38 @@ fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<Effect> {
     model.message = None;
     let context = Context::of(model);
     // What a terminal calls alt and a key may be escape and the key right after it; nothing here is bound to alt.
-    if key.modifiers.contains(KeyModifiers::ALT) && context != Context::Prompt {
+    let is_typing = matches!(context, Context::Prompt | Context::Attached);
+    if key.modifiers.contains(KeyModifiers::ALT) && !is_typing {
         let mut effects = on_key(model, KeyEvent::from(KeyCode::Esc), shown);
         let modifiers = key.modifiers.difference(KeyModifiers::ALT);
         effects.extend(on_key(model, KeyEvent { modifiers, ..key }, shown));
         return effects;
     }
-    match keymap::lookup(context, key) {
-        Some(action) => perform(model, action, shown),
-        None => {
-            if context == Context::Prompt {
-                type_into_prompt(model, key, shown);
-            }
-            Vec::new()
-        }
+    let action = keymap::lookup(context, key);
+    if !matches!(action, Some(Action::Copy | Action::Close)) {
+        selection::clear(model);
     }
+    match (action, context) {
+        (Some(action), _) => return perform(model, action, shown),
+        (None, Context::Attached) => return attach::type_key(model, key, shown),
+        (None, Context::Prompt) => type_into_prompt(model, &[key], shown),
+        (None, Context::Main | Context::Zoom | Context::Page | Context::Question) => {}
+    }
+    Vec::new()
+}
+
+/// Pasted text is for what is typed into; it must not act as so many keys.
+fn on_paste(model: &mut Model, text: &str, shown: &Shown<'_>) -> Vec<Effect> {
+    match Context::of(model) {
+        Context::Attached => return attach::type_paste(model, text, shown),
+        Context::Prompt => {
+            let keys: Vec<_> = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+            let keys: Vec<_> = keys.into_iter().take(PATTERN_CHARS).map(|c| KeyEvent::from(KeyCode::Char(c))).collect();
+            type_into_prompt(model, &keys, shown);
+        }
+        Context::Main | Context::Zoom | Context::Page | Context::Question => {}
+    }
+    Vec::new()
 }
 
 fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Effect> {
@@ -102,6 +120,17 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Effect> 
         Action::Newest => scroll(model, isize::MAX, shown),
         Action::Search => open_prompt(model, Purpose::Search),
         Action::Filter => open_prompt(model, Purpose::Filter),
+        Action::Times => log_choice::toggle_times(model, shown),
+        Action::Wrap => log_choice::toggle_wrap(model),
+        Action::Left => log_choice::scroll_sideways(model, false, shown),
+        Action::Right => log_choice::scroll_sideways(model, true, shown),
+        Action::PreviousRun => log_choice::previous_run(model, shown),
+        Action::NextRun => log_choice::next_run(model, shown),
+        Action::Merge => log_choice::merge(model),
+        Action::Copy => return selection::copy(model, shown),
+        Action::Open => return open(model, shown),
+        Action::Attach => attach::attach(model, shown),
+        Action::Leave => model.overlay = None,
         Action::NextHit => go_to_hit(model, Pattern::hit_after, shown),
         Action::PreviousHit => go_to_hit(model, Pattern::hit_before, shown),
         Action::Why => model.overlay = Some(Overlay::Why(0)),
@@ -157,6 +186,11 @@ fn stop_or_start(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
         return Vec::new();
     }
     ask_each(tasks, Request::Stop)
+}
+
+fn open(model: &Model, shown: &Shown<'_>) -> Vec<Effect> {
+    let task = model.selected(shown.snapshot);
+    task.map(|task| Effect::Open(task.to_owned())).into_iter().collect()
 }
 
 fn confirm_kill(model: &mut Model, shown: &Shown<'_>) {
@@ -223,7 +257,7 @@ fn scroll(model: &mut Model, rows: isize, shown: &Shown<'_>) {
     match &mut model.overlay {
         Some(Overlay::Help(first) | Overlay::Why(first)) => *first = first.saturating_add_signed(rows).min(most),
         Some(Overlay::Events(place)) => *place = place.scrolled(&EventEntries(shown.events), height, rows),
-        Some(Overlay::Confirm(_) | Overlay::Prompt(_)) | None => scroll_log(model, rows, shown),
+        Some(Overlay::Attached | Overlay::Confirm(_) | Overlay::Prompt(_)) | None => scroll_log(model, rows, shown),
     }
 }
 
@@ -251,10 +285,12 @@ fn open_prompt(model: &mut Model, purpose: Purpose) {
     model.overlay = Some(Overlay::Prompt(Box::new(Prompt { purpose, line: text.into(), mistake: None, before })));
 }
 
-fn type_into_prompt(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) {
+fn type_into_prompt(model: &mut Model, keys: &[KeyEvent], shown: &Shown<'_>) {
     let Some(Overlay::Prompt(prompt)) = &mut model.overlay else { return };
     let before = prompt.line.clone();
-    prompt.line.handle_event(&Event::Key(key));
+    for &key in keys {
+        prompt.line.handle_event(&Event::Key(key));
+    }
     let text = prompt.line.value();
     if text.chars().count() > PATTERN_CHARS {
         prompt.line = before;
@@ -345,6 +381,8 @@ fn close(model: &mut Model, shown: &Shown<'_>) {
             model.refresh(shown);
         }
         Some(_) => {}
+        None if model.selection.is_some() => selection::clear(model),
+        None if model.run.is_some() => (model.run, model.log) = (None, Place::End),
         None if model.search.is_some() => (model.search, model.hit) = (None, None),
         None if model.filter.is_some() => model.filter = None,
         None if !model.marked.is_empty() => model.marked.clear(),
@@ -360,14 +398,16 @@ fn on_mouse(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) -> Vec<Effe
         MouseEventKind::ScrollDown => WHEEL_ROWS,
         MouseEventKind::Down(MouseButton::Left) => {
             click(model, mouse, shown);
-            return Vec::new();
+            return selection::on_mouse(model, mouse, shown);
         }
-        _ => return Vec::new(),
+        _ => return selection::on_mouse(model, mouse, shown),
     };
     let under = Position::new(mouse.column, mouse.row);
     let layout = model.layout(model.area, shown.snapshot);
     if matches!(Context::of(model), Context::Page) {
         scroll(model, rows, shown);
+    } else if matches!(model.overlay, Some(Overlay::Attached)) {
+        // The task's own screen stays: nobody scrolls away from what they type into.
     } else if layout.log.contains(under) {
         scroll_log(model, rows, shown);
     } else if layout.table.contains(under) && model.overlay.is_none() {
@@ -378,6 +418,7 @@ fn on_mouse(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) -> Vec<Effe
 
 fn click(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) {
     model.message = None;
+    selection::clear(model);
     let table = model.layout(model.area, shown.snapshot).table;
     let inside = layout::inside(table);
     // The first row inside the frame are the headings.

@@ -168,6 +168,11 @@ impl IndexWriter {
         Ok(())
     }
 
+    /// Whatever comes next gets a record of its own.
+    pub(super) fn end_record(&mut self) {
+        self.last = None;
+    }
+
     /// Its size in bytes.
     pub(super) fn len(&self) -> u64 {
         self.count * RECORD_BYTES

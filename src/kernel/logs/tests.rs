@@ -175,17 +175,28 @@ fn a_log_that_was_moved_removed_or_emptied_begins_anew() {
         let logs = Logs::new(0, 0);
         let path = logs.store.path();
         let mut writer = Writer::new(logs.store.clone(), 1);
-        writer.write(Out, b"before\n").unwrap();
+        writer.write(Out, b"before\nbeg").unwrap();
         match way {
             "moved" => fs::rename(&path, logs.path().join("elsewhere")).unwrap(),
             "removed" => fs::remove_file(&path).unwrap(),
             _ => drop(File::create(&path).unwrap()),
         }
         writer.look();
-        writer.write(Err, b"after\n").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"after\n", "{way}");
-        assert_eq!(logs.forwards(&Query { stream: Some(Err), ..Query::default() }), ["after"], "{way}");
+        writer.write(Out, b"un\nafter\n").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"un\nafter\n", "{way}");
+        assert_eq!(logs.all(), ["un", "after"], "{way}");
     }
+}
+
+#[test]
+fn what_is_written_after_a_loss_is_a_line_of_its_own() {
+    let logs = Logs::new(0, 0);
+    let mut writer = Writer::new(logs.store.clone(), 1);
+    writer.write(Out, b"whole\ncut").unwrap();
+    writer.break_line(Out);
+    writer.write(Out, b"after\n").unwrap();
+    assert_eq!(logs.all(), ["whole", "cut", "after"]);
+    assert_eq!(logs.backwards(&Query::default()), logs.all());
 }
 
 #[test]

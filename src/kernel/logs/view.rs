@@ -166,13 +166,17 @@ impl View {
         let bytes = self.read(segment, window.clone())?;
         let mut found = Vec::new();
         let mut open: [Option<Open>; 2] = [None, None];
-        for group in pieces.chunk_by(|a, b| (a.run, a.stream) == (b.run, b.stream)) {
+        let within = |offset: u64| (offset - window.start) as usize;
+        let goes_on = |a: &Piece, b: &Piece| {
+            let has_end = || within(b.range.start).checked_sub(1).and_then(|at| bytes.get(at)) == Some(&b'\n');
+            (a.run, a.stream) == (b.run, b.stream) && (b.continues != Some(false) || has_end())
+        };
+        for group in pieces.chunk_by(goes_on) {
             let first = &group[0];
-            let within = |offset: u64| (offset - window.start) as usize;
             let (mut start, end) = (first.range.start, group[group.len() - 1].range.end);
             let text = |from: u64, to: u64| bytes.get(within(from)..within(to)).unwrap_or_default();
             match open[first.stream as usize].take() {
-                Some(line) if line.piece.run != first.run => found.extend(line.finish(true, filter)),
+                Some(line) if !line.goes_on_in(first) => found.extend(line.finish(true, filter)),
                 Some(mut line) => match line.take(text(start, end)) {
                     Some(taken) => {
                         found.extend(line.finish(true, filter));
@@ -225,7 +229,7 @@ impl View {
                     if piece.stream != line.piece.stream {
                         continue;
                     }
-                    if piece.run != line.piece.run {
+                    if !line.goes_on_in(&piece) {
                         return Ok(line.finish(true, filter));
                     }
                     for part in parts(piece.range, WINDOW_BYTES) {
@@ -392,6 +396,11 @@ impl Segment {
 impl Open {
     fn new(place: Place, piece: Piece) -> Self {
         Self { place, piece, taken: 0, line: Line::new(LINE_BYTES) }
+    }
+
+    /// Whether the next piece of its stream has more of it: not if it is of another run, or something was lost between.
+    fn goes_on_in(&self, next: &Piece) -> bool {
+        self.piece.run == next.run && next.continues != Some(false)
     }
 
     /// Takes bytes up to the end of the line: how many, with the line feed, if it is among them.

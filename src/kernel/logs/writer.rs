@@ -67,12 +67,17 @@ impl Writer {
         let Some(segment) = &mut self.segment else { return };
         let Some(identity) = segment.identity else { return };
         match fs::metadata(self.store.path()) {
+            Ok(found) if Identity::from(&found) == identity && found.len() == segment.len => {}
             Ok(found) if Identity::from(&found) == identity => {
-                if found.len() != segment.len && segment.resume(found.len(), &self.store).is_err() {
+                if segment.resume(found.len(), &self.store).is_err() {
                     self.segment = None;
                 }
+                self.within_line = [false; 2];
             }
-            Ok(_) | Err(_) => self.segment = None,
+            Ok(_) | Err(_) => {
+                self.segment = None;
+                self.within_line = [false; 2];
+            }
         }
     }
 
@@ -99,7 +104,18 @@ impl Writer {
             }
         };
         self.tell(stream, &bytes[..bytes.len() - rest.len()]);
+        if result.is_err() {
+            self.break_line(stream);
+        }
         result
+    }
+
+    /// What comes next does not go on where this stream ends: something was lost between.
+    pub(super) fn break_line(&mut self, stream: Stream) {
+        self.within_line[stream as usize] = false;
+        if let Some(index) = self.segment.as_mut().and_then(|segment| segment.index.as_mut()) {
+            index.end_record();
+        }
     }
 
     /// Begins a new segment if so many bytes more would be too much for this one.

@@ -4,6 +4,7 @@ mod life;
 mod output;
 mod readiness;
 mod start;
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,8 +22,8 @@ use super::{ProcessTask, Warden, warden};
 use crate::config::{
     Command, Limits, LogsConfig, OnExhausted, Policy, ReadyConfig, RestartConfig, StopConfig, TaskConfig,
 };
-use crate::kernel::LogTail;
 use crate::kernel::logs::Store;
+use crate::kernel::{LogTail, TaskScreen};
 use crate::supervisor::core::{Event, ExitReason, RunId, TaskId};
 use crate::supervisor::{EVENTS_QUEUED, RunContext};
 
@@ -39,11 +40,16 @@ fn the_warden() {
     }
 }
 
-/// A warden of this test's own, which ends with the test, or when the token is cancelled.
-fn start_warden() -> (Warden, CancellationToken) {
+/// Runs this test binary as a warden.
+pub(super) fn warden_command() -> std::process::Command {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "process::tests::the_warden", "--test-threads=1"]).env(IS_WARDEN, "1");
-    let (warden, keeper) = Warden::start_with(command, false).expect("a warden");
+    command
+}
+
+/// A warden of this test's own, which ends with the test, or when the token is cancelled.
+fn start_warden() -> (Warden, CancellationToken) {
+    let (warden, keeper) = Warden::start_with(warden_command(), false).expect("a warden");
     let (context, _) = context();
     let end = context.stop.clone();
     tokio::spawn(keeper.run(context));
@@ -75,6 +81,7 @@ struct Life {
     end_of_warden: CancellationToken,
     events: mpsc::Receiver<Event>,
     tail: LogTail,
+    screen: Option<TaskScreen>,
     log: PathBuf,
     scratch: TempDir,
 }
@@ -158,7 +165,8 @@ impl Task {
         let (tail, log) = (LogTail::default(), log_dir.join("it.log"));
         let (warden, end_of_warden) = start_warden();
         let store = Store::new(&LogsConfig { dir: log_dir, max_size: 0, keep: 0 }, "it");
-        let task = Arc::new(ProcessTask::new(self.config, store, tail.clone(), warden).unwrap());
+        let screen = self.config.tty.then(TaskScreen::default);
+        let task = Arc::new(ProcessTask::new(self.config, store, tail.clone(), screen.clone(), warden).unwrap());
         Life {
             run: tokio::spawn(task.run(context)),
             stop,
@@ -166,6 +174,7 @@ impl Task {
             end_of_warden,
             events,
             tail,
+            screen,
             log,
             scratch: self.scratch,
         }
@@ -206,6 +215,23 @@ impl Life {
                 return;
             }
         }
+    }
+
+    /// The terminal of a task that has one.
+    fn screen(&self) -> &TaskScreen {
+        self.screen.as_ref().expect("a task with a terminal")
+    }
+
+    /// Waits until the screen holds `text`.
+    async fn shows(&self, text: &str) {
+        let mut changes = self.screen().watch();
+        let shown = async {
+            while !self.screen().picture().text().contains(text) {
+                changes.changed().await.unwrap();
+            }
+        };
+        let picture = || self.screen().picture().text();
+        timeout(PATIENCE, shown).await.unwrap_or_else(|_| panic!("`{text}` was not shown, but {}", picture()));
     }
 
     async fn next_event(&mut self) -> Event {

@@ -160,6 +160,11 @@ impl Warden {
         Ok(child)
     }
 
+    /// Whether the warden is gone.
+    pub(in crate::process) fn is_lost(&self) -> bool {
+        self.0.orders.is_closed()
+    }
+
     /// A descriptor that reads as empty and swallows what is written.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ mod child;
 mod client;
 mod protocol;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod trees;
 
 use std::ffi::OsStr;

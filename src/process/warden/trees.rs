@@ -41,6 +41,8 @@ impl Promise {
 pub(super) struct Trees {
     promise: Promise,
     warden: u32,
+    /// One, but for a warden that is under test.
+    threads: u64,
     trees: BTreeMap<Id, Tree>,
     /// The trees of the main processes that have not been waited for.
     mains: HashMap<u32, Id>,
@@ -78,7 +80,16 @@ impl Trees {
     pub(super) fn new() -> Self {
         let promise = Promise::here();
         let warden = std::process::id();
-        Self { promise, warden, trees: BTreeMap::new(), mains: HashMap::new(), orphans: HashMap::new(), sorted: false }
+        let threads = Stat::read(warden).map_or(1, |stat| stat.threads);
+        Self {
+            promise,
+            warden,
+            threads,
+            trees: BTreeMap::new(),
+            mains: HashMap::new(),
+            orphans: HashMap::new(),
+            sorted: false,
+        }
     }
 
     pub(super) fn promise(&self) -> Promise {
@@ -127,7 +138,7 @@ impl Trees {
             return;
         }
         self.sorted = true;
-        for pid in proc::children(self.warden, 1) {
+        for pid in proc::children(self.warden, self.threads) {
             if self.mains.contains_key(&pid) || self.orphans.contains_key(&pid) {
                 continue;
             }
@@ -223,7 +234,7 @@ impl Trees {
     pub(super) fn kill_all(&mut self) -> bool {
         match self.promise {
             Promise::Trees => {
-                let family = proc::family(proc::children(self.warden, 1));
+                let family = proc::family(proc::children(self.warden, self.threads));
                 let killed =
                     family.iter().filter(|process| signal_process(process, Signal::SIGKILL) != Err(Errno::EPERM));
                 killed.count() > 0 || family.is_empty()

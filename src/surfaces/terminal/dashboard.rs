@@ -1,6 +1,5 @@
 //! The loop that runs the dashboard: waits for whatever can change the screen, and draws when something did.
 
-use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +7,17 @@ use std::time::Duration;
 use crossterm::event::Event;
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::editor::Editor;
+use super::keys::{self, Keys};
 use super::screen::Screen;
+use super::sources::Sources;
 use crate::gateway::ChannelClient;
-use crate::kernel::{EventRecord, LogLine, LogTail, Look};
-use crate::supervisor::core::{Refusal, Request, Snapshot};
+use crate::kernel::{EventRecord, LogLine, Look, Picture};
+use crate::supervisor::core::{Refusal, Request};
 use crate::surfaces::SurfaceContext;
 use crate::ui::{Effect, Input, Model, Shown, Theme, update, view};
 
@@ -39,32 +40,21 @@ pub(super) struct Dashboard {
     model: Model,
     screen: Screen,
     seat: Seat,
-    keys: mpsc::Receiver<io::Result<Event>>,
+    keys: Keys,
     resized: Signal,
     sources: Sources,
     /// What is on screen, or will be with the next frame.
     events: Vec<Arc<EventRecord>>,
     log: Vec<Arc<LogLine>>,
+    writers: Vec<Arc<str>>,
+    picture: Option<Picture>,
+    /// The task whose log an editor is to be given.
+    to_open: Option<String>,
     zone: TimeZone,
     project: String,
     asked: JoinSet<Option<Refusal>>,
     pace: Pace,
     _look: Look,
-}
-
-/// Where changes come from.
-#[derive(Debug)]
-struct Sources {
-    snapshot: watch::Receiver<Arc<Snapshot>>,
-    /// The selected task's log.
-    tail: Option<Tail>,
-}
-
-#[derive(Debug)]
-struct Tail {
-    task: String,
-    lines: LogTail,
-    changed: watch::Receiver<u64>,
 }
 
 /// When the next frame is due.
@@ -95,16 +85,19 @@ impl Dashboard {
     /// # Errors
     ///
     /// When changes of the terminal's size can't be watched.
-    pub(super) fn new(seat: Seat, screen: Screen, keys: mpsc::Receiver<io::Result<Event>>) -> io::Result<Self> {
+    pub(super) fn new(seat: Seat, screen: Screen, keys: Keys) -> io::Result<Self> {
         let kernel = &seat.context.kernel;
         let root = &seat.context.config.root;
         let project = root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         Ok(Self {
             model: Model::new(seat.theme),
             resized: signal(SignalKind::window_change())?,
-            sources: Sources { snapshot: kernel.watch(), tail: None },
+            sources: Sources::new(kernel),
             events: Vec::new(),
             log: Vec::new(),
+            writers: Vec::new(),
+            picture: None,
+            to_open: None,
             zone: TimeZone::system(),
             project,
             asked: JoinSet::new(),
@@ -130,7 +123,12 @@ impl Dashboard {
                     self.draw()?;
                     return Ok(());
                 }
-                Happened::Key(Some(Ok(event))) => self.on_event(event)?,
+                Happened::Key(Some(Ok(event))) => {
+                    self.on_event(event)?;
+                    if let Some(task) = self.to_open.take() {
+                        self.open(&task, &shutdown).await?;
+                    }
+                }
                 Happened::Key(Some(Err(error))) => return Err(error.into()),
                 Happened::Key(None) => anyhow::bail!("keys can't be read any more"),
                 Happened::Resized => self.resize()?,
@@ -146,7 +144,7 @@ impl Dashboard {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Happened::ShutDown,
-            key = self.keys.recv() => Happened::Key(key),
+            key = self.keys.events.recv() => Happened::Key(key),
             _ = self.resized.recv() => Happened::Resized,
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Happened::FrameDue,
             Some(answer) = self.asked.join_next() => Happened::Answered(answer.unwrap_or(Some(Refusal::Unavailable))),
@@ -160,7 +158,8 @@ impl Dashboard {
         match event {
             Event::Key(key) => self.input(Input::Key(key)),
             Event::Mouse(mouse) => self.input(Input::Mouse(mouse)),
-            Event::Resize(..) | Event::FocusGained | Event::FocusLost | Event::Paste(_) => Ok(()),
+            Event::Paste(text) => self.input(Input::Paste(text)),
+            Event::Resize(..) | Event::FocusGained | Event::FocusLost => Ok(()),
         }
     }
 
@@ -186,6 +185,9 @@ impl Dashboard {
         for effect in effects {
             match effect {
                 Effect::Ask(request) => requests.push(request),
+                Effect::Type { task, bytes } => self.type_in(&task, &bytes),
+                Effect::Copy(text) => self.screen.copy(&text)?,
+                Effect::Open(task) => self.to_open = Some(task),
                 Effect::Redraw => self.screen.terminal.clear()?,
                 Effect::Suspend => {
                     self.screen.suspend()?;
@@ -194,6 +196,43 @@ impl Dashboard {
             }
         }
         self.ask(requests);
+        Ok(())
+    }
+
+    fn type_in(&mut self, task: &str, bytes: &[u8]) {
+        let Some(screen) = self.seat.context.kernel.screens().get(task) else { return };
+        if let Err(refusal) = screen.type_in(bytes) {
+            self.model.tell(format!("{task} was not given that: {refusal}"));
+        }
+    }
+
+    /// Lends the terminal to an editor with a task's log, until that ends or this dashboard must.
+    async fn open(&mut self, task: &str, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        let file = self.seat.context.config.logs.dir.join(format!("{task}.log"));
+        if !file.exists() {
+            self.model.tell(format!("{task} has no log file"));
+            return Ok(());
+        }
+        self.keys.end();
+        self.screen.lend();
+        match Editor::start(&file) {
+            Ok(editor) => {
+                let group = editor.group();
+                let mut ended = spawn_blocking(move || editor.wait());
+                let is_told_to_end = tokio::select! {
+                    _ = &mut ended => false,
+                    () = shutdown.cancelled() => true,
+                };
+                if is_told_to_end {
+                    Editor::end(group);
+                    ended.await?;
+                }
+            }
+            Err(error) => self.model.tell(format!("no editor: {error}")),
+        }
+        self.keys = keys::listen()?;
+        self.screen.resume()?;
+        self.resize()?;
         Ok(())
     }
 
@@ -222,21 +261,18 @@ impl Dashboard {
         let snapshot = Arc::clone(&self.sources.snapshot.borrow_and_update());
         while self.seat.client.events.try_recv().is_ok() {}
         self.events = kernel.journal().recent();
-        let selected = self.model.selected(&snapshot);
-        if self.sources.tail.as_ref().map(|tail| tail.task.as_str()) != selected {
-            self.sources.tail = selected.map(|task| {
-                let lines = kernel.logs().tail(task);
-                Tail { task: task.to_owned(), changed: lines.watch(), lines }
-            });
-        }
-        if let Some(tail) = &mut self.sources.tail {
-            tail.changed.mark_unchanged();
-            self.log = tail.lines.lines();
-        }
+        self.sources.follow(kernel, self.model.log_of(&snapshot), self.model.selected(&snapshot));
+        (self.log, self.writers) = self.sources.read_log();
+        self.picture = self.sources.picture();
         self.with_shown(|model, shown, _| update(model, Input::Changed, shown));
     }
 
     fn draw(&mut self) -> io::Result<()> {
+        if let (Some(screen), Some(size)) =
+            (self.sources.screen(), self.model.screen_size(&self.sources.snapshot.borrow()))
+        {
+            screen.resize(size);
+        }
         self.reload();
         let now = Instant::now();
         let tick = self.with_shown(|model, shown, screen| {
@@ -256,29 +292,15 @@ impl Dashboard {
             project: &self.project,
             snapshot: &snapshot,
             events: &self.events,
+            log_of: self.sources.log_of(),
             log: &self.log,
+            writers: &self.writers,
+            screen: self.picture.as_ref(),
             last_line: &|task| logs.tail(task).last(),
             zone: &self.zone,
             now: kernel.now(),
         };
         f(&mut self.model, &shown, &mut self.screen)
-    }
-}
-
-impl Sources {
-    /// Waits until the snapshot or the selected log has changed. A source that is gone never changes again.
-    async fn changed(&mut self) {
-        let tail = async {
-            match &mut self.tail {
-                Some(tail) => tail.changed.changed().await,
-                None => pending().await,
-            }
-        };
-        tokio::select! {
-            Ok(()) = self.snapshot.changed() => {}
-            Ok(()) = tail => {}
-            else => pending().await,
-        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossterm::event::{self, Event};
@@ -20,27 +20,41 @@ const READ_WAIT: Duration = Duration::from_millis(1);
 
 /// Keys are read as long as this lives.
 #[derive(Debug)]
-pub(super) struct Listener {
-    /// The other end notices that this one is closed.
-    _stop: UnixStream,
+pub(super) struct Keys {
+    /// What was typed; ends with an error when the terminal is gone.
+    pub(super) events: mpsc::Receiver<io::Result<Event>>,
+    /// The thread, and what tells it to end: the other end notices that this one is closed.
+    reader: Option<(UnixStream, JoinHandle<()>)>,
 }
 
-/// Begins to read. The stream ends with an error when the terminal is gone.
+/// Begins to read.
 ///
 /// # Errors
 ///
 /// When no thread or descriptor is to be had.
-pub(super) fn listen() -> io::Result<(Listener, mpsc::Receiver<io::Result<Event>>)> {
+pub(super) fn listen() -> io::Result<Keys> {
     let (stop, stopped) = UnixStream::pair()?;
-    let (sender, keys) = mpsc::channel(KEYS_QUEUED);
+    let (sender, events) = mpsc::channel(KEYS_QUEUED);
     let body = move || {
         if let Err(error) = read(&stopped, &sender) {
             // Whoever does not listen any more need not know.
             let _ = sender.blocking_send(Err(error));
         }
     };
-    thread::Builder::new().name("stead-keys".to_owned()).spawn(body)?;
-    Ok((Listener { _stop: stop }, keys))
+    let thread = thread::Builder::new().name("stead-keys".to_owned()).spawn(body)?;
+    Ok(Keys { events, reader: Some((stop, thread)) })
+}
+
+impl Keys {
+    /// Stops reading; what is typed from now on is for somebody else.
+    pub(super) fn end(&mut self) {
+        self.events.close();
+        if let Some((stop, thread)) = self.reader.take() {
+            drop(stop);
+            // A panic there has been reported.
+            let _ = thread.join();
+        }
+    }
 }
 
 fn read(stopped: &UnixStream, keys: &mpsc::Sender<io::Result<Event>>) -> io::Result<()> {

@@ -4,8 +4,10 @@
 //! the tasks: when it ends or panics, the terminal is restored, the run is over, and the policy starts another.
 
 mod dashboard;
+mod editor;
 mod keys;
 mod screen;
+mod sources;
 
 use std::io::{self, IsTerminal};
 use std::panic::{self, AssertUnwindSafe};
@@ -122,7 +124,7 @@ fn run(seat: Seat, mouse: bool, shutdown: CancellationToken, ready: oneshot::Sen
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     runtime.block_on(async {
-        let (_listener, keys) = keys::listen().context("cannot read keys")?;
+        let keys = keys::listen().context("cannot read keys")?;
         let screen = Screen::enter(mouse).context("cannot take the terminal")?;
         let mut dashboard = Dashboard::new(seat, screen, keys)?;
         // The start was given up; the token says so, too.

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, panic, thread};
 
 use crossterm::Command;
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::Show;
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{self, EnterAlternateScreen, LeaveAlternateScreen};
 use nix::sys::signal::{Signal, raise};
 use ratatui::Terminal;
@@ -18,9 +20,9 @@ use super::THREAD;
 
 /// Bytes of a frame that are written at once.
 const FRAME_BYTES: usize = 64 * 1024;
-/// Presses and the wheel, in columns beyond 223, too; not every move.
-const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
-const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+/// Presses, the wheel and what is dragged, in columns beyond 223, too; not every move.
+const MOUSE_ON: &str = "\x1b[?1002h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l";
 
 /// Whether the terminal is ours, and has to be given back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -68,15 +70,39 @@ impl Screen {
         restore();
         // To this very thread: it goes no further before it is continued.
         raise(Signal::SIGTSTP)?;
+        self.resume()
+    }
+
+    /// Gives the terminal back until [`Screen::resume`].
+    pub(super) fn lend(&mut self) {
+        restore();
+    }
+
+    /// Takes the terminal again, whatever it shows now.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the terminal refuses.
+    pub(super) fn resume(&mut self) -> io::Result<()> {
         self.take()?;
         self.terminal.clear()
+    }
+
+    /// Puts text on the clipboard of whoever sits at the terminal, as far as the terminal does that (OSC 52).
+    ///
+    /// # Errors
+    ///
+    /// Whatever the terminal refuses.
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+        let output = self.terminal.backend_mut();
+        crossterm::execute!(output, CopyToClipboard::to_clipboard_from(text))
     }
 
     fn take(&self) -> io::Result<()> {
         TAKEN.store(true, Ordering::SeqCst);
         terminal::enable_raw_mode()?;
         let mut output = io::stdout();
-        crossterm::queue!(output, EnterAlternateScreen)?;
+        crossterm::queue!(output, EnterAlternateScreen, EnableBracketedPaste)?;
         if self.mouse {
             output.write_all(MOUSE_ON.as_bytes())?;
         }
@@ -100,7 +126,7 @@ pub(super) fn restore() {
 }
 
 fn leave() -> String {
-    format!("{MOUSE_OFF}{}{}", Ansi(LeaveAlternateScreen), Ansi(Show))
+    format!("{MOUSE_OFF}{}{}{}", Ansi(DisableBracketedPaste), Ansi(LeaveAlternateScreen), Ansi(Show))
 }
 
 /// A command as the text it sends.
@@ -167,7 +193,7 @@ mod tests {
     #[test]
     fn leaving_undoes_all_that_entering_does() {
         let text = leave();
-        for undone in ["\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1006l"] {
+        for undone in ["\x1b[?1049l", "\x1b[?25h", "\x1b[?1002l", "\x1b[?1006l", "\x1b[?2004l"] {
             assert!(text.contains(undone), "{undone:?}");
         }
     }

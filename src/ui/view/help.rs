@@ -29,11 +29,12 @@ fn of_topic(scene: &Scene<'_>, topic: Topic) -> Vec<Line<'static>> {
     let heading = Line::styled(topic.title(), scene.theme.strong());
     let is_shown = |context: &Context| matches!(context, Context::Main | Context::Zoom);
     let bindings = KEYS.iter().filter(|binding| binding.topic == topic && binding.contexts.iter().any(is_shown));
-    let lines = bindings.map(|binding| {
-        let names: Vec<String> = binding.keys.iter().map(|key: &Chord| key.name()).collect();
-        let names = names.join(" ");
+    let bindings: Vec<_> = bindings.collect();
+    let lines = bindings.chunk_by(|one, next| one.help == next.help).map(|same| {
+        let keys = same.iter().flat_map(|binding| binding.keys);
+        let names = keys.map(|key: &Chord| key.name()).collect::<Vec<_>>().join(" ");
         let gap = " ".repeat(KEYS_WIDTH.saturating_sub(names.width()));
-        Line::from(vec![Span::styled(names, scene.theme.accent()), Span::raw(gap), Span::raw(binding.help)])
+        Line::from(vec![Span::styled(names, scene.theme.accent()), Span::raw(gap), Span::raw(same[0].help)])
     });
     std::iter::once(heading).chain(lines).collect()
 }

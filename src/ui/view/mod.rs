@@ -9,6 +9,7 @@ mod header;
 mod help;
 mod log;
 mod next;
+mod screen;
 mod table;
 mod why;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
@@ -28,12 +30,27 @@ use super::{Shown, Theme};
 /// age. None if nothing will.
 pub fn view(model: &Model, shown: &Shown<'_>, frame: &mut Frame<'_>) -> Option<Duration> {
     let clock = Clock::new(shown.now);
-    let layout = model.layout(frame.area(), shown.snapshot);
-    let scene = Scene { model, shown, clock: &clock, theme: model.theme, layout };
-    let buffer = frame.buffer_mut();
+    let cursor = draw(model, shown, &clock, frame.buffer_mut());
+    if let Some(cursor) = cursor {
+        frame.set_cursor_position(cursor);
+    }
+    clock.next_tick()
+}
+
+/// The screen as it would be drawn.
+pub(super) fn drawn(model: &Model, shown: &Shown<'_>) -> Buffer {
+    let mut buffer = Buffer::empty(model.area);
+    draw(model, shown, &Clock::new(shown.now), &mut buffer);
+    buffer
+}
+
+/// Draws into all of `buffer`; returns where the cursor is wanted.
+fn draw(model: &Model, shown: &Shown<'_>, clock: &Clock, buffer: &mut Buffer) -> Option<Position> {
+    let layout = model.layout(buffer.area, shown.snapshot);
+    let scene = Scene { model, shown, clock, theme: model.theme, layout };
     header::draw(&scene, layout.header, buffer);
     table::draw(&scene, layout.table, buffer);
-    log::draw(&scene, layout.log, buffer);
+    let task_cursor = log::draw(&scene, layout.log, buffer);
     detail::draw(&scene, layout.detail, buffer);
     events::draw_pane(&scene, layout.events, buffer);
     let middle = layout.middle;
@@ -45,24 +62,37 @@ pub fn view(model: &Model, shown: &Shown<'_>, frame: &mut Frame<'_>) -> Option<D
         }
         Some(Overlay::Events(place)) => events::draw_page(&scene, *place, middle, buffer),
         Some(Overlay::Confirm(question)) => confirm::draw(&scene, question, middle, buffer),
-        Some(Overlay::Prompt(_)) | None => {}
+        Some(Overlay::Attached | Overlay::Prompt(_)) | None => {}
     }
-    let cursor = footer::draw(&scene, layout.footer, buffer);
-    if let Some(cursor) = cursor {
-        frame.set_cursor_position(cursor);
+    if let Some(selection) = &model.selection {
+        selection.highlight(buffer);
     }
-    clock.next_tick()
+    footer::draw(&scene, layout.footer, buffer).or(task_cursor)
 }
 
 /// How many rows the page that lies over the screen has, without its frame.
 pub(super) fn page_rows(model: &Model, shown: &Shown<'_>) -> usize {
+    page_lines(model, shown, |lines| lines.len())
+}
+
+/// Where the page that lies over the screen has its text.
+pub(super) fn page_text(model: &Model, shown: &Shown<'_>) -> Rect {
+    let middle = model.layout(model.area, shown.snapshot).middle;
+    let page = match &model.overlay {
+        Some(Overlay::Help(_) | Overlay::Why(_)) => page_lines(model, shown, |lines| page_area(middle, lines)),
+        _ => middle,
+    };
+    layout::inside(page)
+}
+
+fn page_lines<T>(model: &Model, shown: &Shown<'_>, f: impl FnOnce(&[Line<'_>]) -> T) -> T {
     let clock = Clock::new(shown.now);
     let layout = model.layout(model.area, shown.snapshot);
     let scene = Scene { model, shown, clock: &clock, theme: model.theme, layout };
     match &model.overlay {
-        Some(Overlay::Help(_)) => help::lines(&scene, layout.middle).len(),
-        Some(Overlay::Why(_)) => why::lines(&scene, layout.middle).len(),
-        Some(Overlay::Events(_) | Overlay::Confirm(_) | Overlay::Prompt(_)) | None => 0,
+        Some(Overlay::Help(_)) => f(&help::lines(&scene, layout.middle)),
+        Some(Overlay::Why(_)) => f(&why::lines(&scene, layout.middle)),
+        Some(Overlay::Events(_) | Overlay::Attached | Overlay::Confirm(_) | Overlay::Prompt(_)) | None => f(&[]),
     }
 }
 
@@ -86,13 +116,14 @@ fn room(wanted: usize, all: u16) -> u16 {
     }
 }
 
+fn page_area(middle: Rect, lines: &[Line<'_>]) -> Rect {
+    let longest = lines.iter().map(Line::width).max().unwrap_or(0);
+    layout::centred(middle, room(longest + 4, middle.width), room(lines.len() + 2, middle.height))
+}
+
 /// A page of text over the middle of the screen.
 fn page(scene: &Scene<'_>, title: &str, lines: &[Line<'_>], first: usize, buffer: &mut Buffer) {
-    let middle = scene.layout.middle;
-    let longest = lines.iter().map(Line::width).max().unwrap_or(0);
-    let width = room(longest + 4, middle.width);
-    let height = room(lines.len() + 2, middle.height);
-    let area = layout::centred(middle, width, height);
+    let area = page_area(scene.layout.middle, lines);
     Clear.render(area, buffer);
     frame::draw(scene.theme, area, title, "", buffer);
     let inside = layout::inside(area);

@@ -175,11 +175,10 @@ fn no_color_leaves_attributes_only() {
     if !has("tmux") {
         return;
     }
-    let red = "[tasks.red]\ncommand = 'printf \"\\033[31mit is up\\033[0m\\n\"; exec sleep 1000'\n";
     let colour = Regex::new(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]").unwrap();
     for (setting, has_colour) in [("", true), ("NO_COLOR=1 ", false)] {
-        // A directory each: tmux may still be leaving the first one's socket.
-        let project = Project::new(red);
+        let red = "printf \"\\033[31mit is up\\033[0m\\n\"; exec sleep 1000";
+        let project = Project::new(&format!("[tasks.red]\ncommand = '{red}'\n"));
         let tmux = Tmux::new(&project, 100, 24);
         tmux.run(&format!("{setting}\"$STEAD\" up; echo \"[code $?]\""));
         tmux.wait_until("the dashboard", |screen| screen.contains(FOOTER) && screen.contains("it is up"));
@@ -226,4 +225,101 @@ fn what_a_task_writes_leaves_the_dashboard_intact() {
     assert_ne!(tmux.fact("pane_title"), "stolen title");
     tmux.press(&["Q"]);
     tmux.wait_for("[code 0]");
+}
+
+#[test]
+fn a_repl_that_is_attached_to_answers() {
+    if !has("tmux") || !has("python3") {
+        return;
+    }
+    let project = Project::new("[tasks.python]\ncommand = ['python3', '-q']\ntty = true\n");
+    let tmux = Tmux::new(&project, 100, 30);
+    tmux.run("\"$STEAD\" up");
+    tmux.wait_until("the prompt", |screen| screen.contains(FOOTER) && screen.contains("│>>>"));
+    tmux.press(&["a"]);
+    tmux.wait_for("python · attached · ctrl-] leaves");
+    tmux.type_text("import os; print(6 * 7, os.get_terminal_size())");
+    tmux.press(&["Enter"]);
+    tmux.wait_for("│42 os.terminal_size(columns=98, lines=26)");
+    // Whatever means something to the dashboard means nothing now.
+    tmux.type_text("q = 'Q'; print(q + '?')");
+    tmux.press(&["Enter"]);
+    tmux.wait_for("│Q?");
+    tmux.press(&["C-c"]);
+    tmux.wait_for("KeyboardInterrupt");
+    tmux.press(&["C-]"]);
+    tmux.wait_until("the dashboard", |screen| screen.contains(" Tasks ") && screen.contains("│>>>"));
+    assert!(project.log("python").contains("42 os.terminal_size"), "what is shown is logged, too");
+    tmux.press(&["Q"]);
+    tmux.wait_for("stead: graceful");
+}
+
+#[test]
+fn an_editor_in_a_task_writes_what_was_typed() {
+    if !has("tmux") || !has("vim") {
+        return;
+    }
+    let task = "[tasks.vim]\ncommand = ['vim', '--clean', '-N', '-c', 'set showmode', 'note']\ntty = true\nrestart = 'never'\n";
+    let project = Project::new(task);
+    let tmux = Tmux::new(&project, 90, 24);
+    tmux.run("\"$STEAD\" up");
+    tmux.wait_until("vim", |screen| screen.contains(FOOTER) && screen.contains("│~"));
+    tmux.press(&["a", "i"]);
+    tmux.wait_for("-- INSERT --");
+    tmux.type_text("first");
+    tmux.press(&["Enter"]);
+    tmux.type_text("second");
+    tmux.press(&["Up", "Home"]);
+    tmux.type_text("the ");
+    tmux.wait_until("both lines", |screen| screen.contains("│the first") && screen.contains("│second"));
+    tmux.press(&["Escape"]);
+    tmux.wait_until("no mode", |screen| !screen.contains("INSERT"));
+    tmux.type_text(":wq");
+    tmux.press(&["Enter"]);
+    tmux.wait_for(" ended ");
+    assert_eq!(std::fs::read_to_string(project.path().join("note")).unwrap(), "the first\nsecond\n");
+}
+
+#[test]
+fn what_is_copied_is_exactly_the_text() {
+    if !has("tmux") {
+        return;
+    }
+    let line = "a line that is too long for the pane that shows it, so that it goes on in the next row, and then some";
+    let project = Project::new(&format!("[tasks.steady]\ncommand = 'echo \"{line}\"; echo is up; exec sleep 1000'\n"));
+    let tmux = Tmux::new(&project, 80, 24);
+    let screen = up(&tmux);
+    let row = 1 + screen.lines().position(|row| row.contains("a line that")).expect("just drawn");
+    // From the line's first letter to beyond the pane's edge.
+    tmux.drag((12, row), (80, row + 1));
+    tmux.wait_for("copied");
+    assert_eq!(tmux.clipboard(), line);
+    tmux.press(&["Escape", "y"]);
+    tmux.wait_for("copied 2 lines");
+    assert_eq!(tmux.clipboard(), format!("{line}\nis up"));
+}
+
+#[test]
+fn the_log_is_opened_in_an_editor_that_has_the_terminal_to_itself() {
+    if !has("tmux") {
+        return;
+    }
+    let project = Project::new(STEADY);
+    let script = "trap 'echo interrupted' INT; echo \"editing $1\"; until [ \"$line\" = done ]; do read -r line; done";
+    std::fs::write(project.path().join("editor"), script).unwrap();
+    let tmux = Tmux::new(&project, 100, 24);
+    tmux.run("VISUAL='sh editor' \"$STEAD\" up; echo \"[code $?]\"");
+    tmux.wait_until("the dashboard", |screen| screen.contains(FOOTER) && screen.contains("is up"));
+    tmux.press(&["o"]);
+    let screen = tmux.wait_for("editing ");
+    assert!(screen.contains("/.stead/logs/steady.log"), "{screen}");
+    assert_eq!(tmux.fact("alternate_on"), "0");
+    tmux.press(&["C-c"]);
+    tmux.wait_for("interrupted");
+    tmux.type_text("done");
+    tmux.press(&["Enter"]);
+    let screen = tmux.wait_for(FOOTER);
+    assert!(!screen.contains("draining"), "{screen}");
+    tmux.press(&["r"]);
+    tmux.wait_for("steady · run 2 · log");
 }

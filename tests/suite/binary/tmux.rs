@@ -30,7 +30,8 @@ impl<'a> Tmux<'a> {
         let size = [columns.to_string(), rows.to_string()];
         let start = ["new-session", "-d", "-s", "test", "-x", &size[0], "-y", &size[1], "exec sh -i"];
         run(client(project).args(start));
-        for option in [["status", "off"], ["window-size", "manual"], ["remain-on-exit", "off"]] {
+        for option in [["status", "off"], ["window-size", "manual"], ["remain-on-exit", "off"], ["set-clipboard", "on"]]
+        {
             run(client(project).args(["set", "-g"]).args(option));
         }
         let mut attach = client(project);
@@ -84,6 +85,18 @@ impl<'a> Tmux<'a> {
     /// The screen as text with its colours and attributes.
     pub(super) fn styled_screen(&self) -> String {
         self.tmux(["capture-pane", "-p", "-e", "-t", "test"])
+    }
+
+    /// Presses the left button at the first of these places, moves to the second, lets go. From 1, as terminals count.
+    pub(super) fn drag(&self, from: (usize, usize), to: (usize, usize)) {
+        let report =
+            |button: u8, (column, row): (usize, usize), end: char| format!("\x1b[<{button};{column};{row}{end}");
+        self.type_text(&[report(0, from, 'M'), report(32, to, 'M'), report(0, to, 'm')].concat());
+    }
+
+    /// What was copied last.
+    pub(super) fn clipboard(&self) -> String {
+        self.tmux(["show-buffer"])
     }
 
     /// What tmux knows by this name, such as `alternate_on`.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stead::supervisor::core::{PhaseSnapshot, Stage};
+use stead::supervisor::core::{PhaseSnapshot, Stage, Straggler};
 
 use super::{Sim, check, check_plan};
 
@@ -184,4 +184,25 @@ fn with_nothing_running_the_end_comes_at_once() {
         "started web; exit web 0; ask shut-down",
         &["spawn web#1", "done web", "drain: asked by test", "finish 0: graceful, asked by test, drained in 0ms"],
     );
+}
+
+#[test]
+fn what_had_to_be_killed_is_named() {
+    let mut sim = Sim::new("web");
+    sim.run("started web; ask shut-down; left web node sleep; wait 10s; left web node; signal web KILL");
+    let said = &sim.said[2..];
+    assert_eq!(said[..4], ["stop web#1", "kill web#1", "left web: node (7), sleep (7)", "left web: node (7)"]);
+    let outcome = sim.core.outcome().expect("an outcome");
+    assert_eq!(Straggler::list(&outcome.killed[0].left), "node (7)");
+}
+
+#[test]
+fn what_is_left_shows_on_the_row_while_it_holds_up_the_stop() {
+    let mut sim = Sim::new("web");
+    sim.run("started web; left web early; ask stop web; left web node");
+    let PhaseSnapshot::Stopping { left, killed: false, .. } = &sim.snapshot().tasks[0].phase else {
+        panic!("not stopping")
+    };
+    assert_eq!(Straggler::list(left), "node (7)");
+    assert!(!sim.said.iter().any(|line| line.starts_with("left")), "it may still stop by itself");
 }

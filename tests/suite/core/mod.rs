@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use stead::config::{Condition, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig, Signal, parse_duration};
 use stead::supervisor::core::{
-    Core, Effect, Event, ExitReason, NoticeKind, Origin, Plan, Request, RequestId, RunId, Snapshot, TaskId, TaskKind,
-    TaskPlan,
+    Core, Effect, Event, ExitReason, NoticeKind, Origin, Plan, Request, RequestId, RunId, Snapshot, Straggler, TaskId,
+    TaskKind, TaskPlan,
 };
 
 /// Runs a script against one on-failure task named `web` and compares everything the core said.
@@ -134,6 +134,19 @@ impl Sim {
                 let run = RunId { task: self.id(name), number: run.parse().expect("a number") };
                 self.handle(Event::Exited { run, reason: ExitReason::Code { code: 1 } });
             }
+            ["exceeds", name] => {
+                let run = self.latest(name);
+                self.handle(Event::Exceeded { run, used: 600 << 20, limit: 512 << 20 });
+            }
+            ["left", name, processes @ ..] => {
+                let run = self.latest(name);
+                let process = |name: &&str| Straggler { pid: 7, name: (*name).to_owned() };
+                self.handle(Event::Left { run, processes: processes.iter().map(process).collect() });
+            }
+            ["peak", name, bytes] => {
+                let run = self.latest(name);
+                self.handle(Event::Measured { run, peak_memory: bytes.parse().expect("a number") });
+            }
             ["pass", name] => self.probed(name, true),
             ["miss", name] => self.probed(name, false),
             ["wait", wait @ ..] => self.wait(parse_duration(&wait.join(" ")).expect("a duration")),
@@ -227,12 +240,12 @@ impl Sim {
                     }
                     NoticeKind::Draining { cause, .. } => format!("drain: {cause}"),
                     NoticeKind::Abandoned => format!("abandoned {task}"),
+                    NoticeKind::Left { processes, .. } => format!("left {task}: {}", Straggler::list(processes)),
                     NoticeKind::Started { .. }
                     | NoticeKind::Exited { .. }
                     | NoticeKind::Exhausted { .. }
                     | NoticeKind::Stopping { .. }
                     | NoticeKind::Killed { .. }
-                    | NoticeKind::Left { .. }
                     | NoticeKind::Requested { .. }
                     | NoticeKind::Refused { .. }
                     | NoticeKind::Forced { .. } => return None,

@@ -210,3 +210,41 @@ fn the_backoff_doubles_to_its_cap_and_never_overflows() {
     let none = RestartConfig { initial_backoff: Duration::ZERO, max_backoff: Duration::ZERO, ..config };
     assert_eq!(backoff(&none, 7), Duration::ZERO);
 }
+
+#[test]
+fn too_much_memory_ends_the_run_and_counts_as_a_failure() {
+    check(
+        "started web; exceeds web; exceeds web; signal web TERM; wait 500ms",
+        &["spawn web#1", "stop web#1", "backoff web 1/5 500ms", "spawn web#2"],
+    );
+    let mut sim = Sim::new("web");
+    sim.run("started web; exceeds web; signal web TERM");
+    let last = sim.snapshot().tasks[0].last_exit.clone().expect("an exit");
+    assert_eq!(last.reason.to_string(), "used 600 MiB of memory, over its 512 MiB");
+    assert!(!last.expected);
+}
+
+#[test]
+fn too_much_memory_in_a_critical_task_is_fatal() {
+    check_plan(
+        "db critical",
+        "started db; exceeds db; exit db 0",
+        &[
+            "spawn db#1",
+            "stop db#1",
+            "failed db: used 600 MiB of memory, over its 512 MiB",
+            "drain: db: used 600 MiB of memory, over its 512 MiB",
+            "finish 1: fatal: db: used 600 MiB of memory, over its 512 MiB",
+        ],
+    );
+}
+
+#[test]
+fn the_memory_of_a_run_is_told_with_its_exit() {
+    let mut sim = Sim::new("web");
+    let peak = |sim: &Sim| sim.snapshot().tasks[0].last_exit.clone().expect("an exit").peak_memory;
+    sim.run("started web; peak web 1024; exit web 1");
+    assert_eq!(peak(&sim), Some(1024));
+    sim.run("wait 500ms; no-start web");
+    assert_eq!(peak(&sim), None);
+}

@@ -128,7 +128,11 @@ fn refusals_say_why() {
     );
     check_plan(
         "gateway critical surface",
-        "started gateway; ask stop gateway",
-        &["spawn gateway#1", "refused: gateway can't be stopped alone: nothing goes on without it; shut down instead"],
+        "started gateway; ask stop gateway; ask restart gateway",
+        &[
+            "spawn gateway#1",
+            "refused: gateway can't be stopped alone: nothing goes on without it; shut down instead",
+            "refused: gateway can't be stopped alone: nothing goes on without it; shut down instead",
+        ],
     );
 }

@@ -12,12 +12,12 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::text::Span;
 use stead::config::{Condition, OnExhausted, Policy, Signal};
-use stead::kernel::{EventRecord, LogLine, Stream};
+use stead::kernel::{EventRecord, Glyph, KeyModes, LogLine, Picture, PictureRow, Stream};
 use stead::supervisor::core::{
     AfterStop, Blocker, ExitReason, LastExit, Notice, NoticeKind, Origin, PhaseSnapshot, ProbeSnapshot, Snapshot,
     Stage, TaskKind, TaskSnapshot, Uptime, Usage,
 };
-use stead::ui::{Effect, Input, Model, Shown, Theme, update, view};
+use stead::ui::{Effect, Input, LogOf, Model, Shown, Theme, update, view};
 
 /// `now` of every screen, on the supervisor's clock.
 pub(crate) const NOW: Uptime = Uptime(Duration::from_millis(8_040_200));
@@ -30,6 +30,8 @@ pub(crate) struct Dashboard {
     pub(crate) snapshot: Snapshot,
     pub(crate) events: Vec<Arc<EventRecord>>,
     pub(crate) logs: BTreeMap<String, Vec<Arc<LogLine>>>,
+    /// The screens of tasks that have a terminal.
+    pub(crate) pictures: BTreeMap<String, Picture>,
     pub(crate) now: Uptime,
     size: (u16, u16),
 }
@@ -42,6 +44,7 @@ impl Dashboard {
             snapshot: snapshot(),
             events: events(),
             logs: logs(),
+            pictures: BTreeMap::new(),
             now: NOW,
             size: (width, height),
         };
@@ -56,6 +59,14 @@ impl Dashboard {
         self.model = Model::new(Theme { color: false });
         self.input(Input::Resize(width, height));
         self.press("jj");
+        self
+    }
+
+    /// With a terminal for `api`, in which a python waits.
+    pub(crate) fn with_terminal(mut self) -> Self {
+        let text = ["Python 3.14.0 on linux", ">>> print('日本')", "日本", ">>> "];
+        self.pictures.insert("api".to_owned(), picture(&text, (4, 3)));
+        self.input(Input::Changed);
         self
     }
 
@@ -120,19 +131,55 @@ impl Dashboard {
 
     fn with_shown<T>(&mut self, f: impl FnOnce(&mut Model, &Shown<'_>) -> T) -> T {
         let selected = self.model.selected(&self.snapshot).unwrap_or_default().to_owned();
-        let none = Vec::new();
         let logs = &self.logs;
+        let log_of = self.model.log_of(&self.snapshot);
+        let (log, writers) = match &log_of {
+            LogOf::Task(task) => (logs.get(task).cloned().unwrap_or_default(), Vec::new()),
+            LogOf::Merged(tasks) => merged(logs, tasks),
+        };
         let shown = Shown {
             project: "shop",
             snapshot: &self.snapshot,
             events: &self.events,
-            log: logs.get(&selected).unwrap_or(&none),
+            log_of: &log_of,
+            log: &log,
+            writers: &writers,
+            screen: self.pictures.get(&selected),
             last_line: &|task| logs.get(task)?.last().cloned(),
             zone: &TimeZone::UTC,
             now: self.now,
         };
         f(&mut self.model, &shown)
     }
+}
+
+/// The logs of these tasks as one, in the order of time.
+fn merged(logs: &BTreeMap<String, Vec<Arc<LogLine>>>, tasks: &[String]) -> (Vec<Arc<LogLine>>, Vec<Arc<str>>) {
+    let of_task = |task: &String| {
+        let name: Arc<str> = task.as_str().into();
+        logs.get(task).into_iter().flatten().map(move |line| (Arc::clone(&name), Arc::clone(line))).collect::<Vec<_>>()
+    };
+    let mut lines: Vec<_> = tasks.iter().flat_map(of_task).collect();
+    lines.sort_by_key(|(_, line)| line.at);
+    let number = |(number, (name, line)): (u64, (Arc<str>, Arc<LogLine>))| {
+        (Arc::new(LogLine { number, ..LogLine::clone(&line) }), name)
+    };
+    (1..).zip(lines).map(number).unzip()
+}
+
+/// A screen with this text at its top.
+pub(crate) fn picture(lines: &[&str], cursor: (u16, u16)) -> Picture {
+    let row = |line: &&str| {
+        let glyph = |c: char| {
+            let width = Span::raw(c.to_string()).width() as u16;
+            let tail = Glyph { width: 0, ..Glyph::default() };
+            let glyph = Glyph { text: c.to_string(), width, ..Glyph::default() };
+            std::iter::once(glyph).chain((1..width).map(move |_| tail.clone()))
+        };
+        PictureRow { glyphs: line.chars().flat_map(glyph).collect(), wrapped: false }
+    };
+    let modes = KeyModes::default();
+    Picture { rows: lines.iter().map(row).collect(), cursor: Some(cursor), modes, is_live: true, skipped_bytes: 0 }
 }
 
 /// One row as text. The cell behind a wide character holds nothing.
@@ -316,9 +363,14 @@ fn events() -> Vec<Arc<EventRecord>> {
 
 /// Lines as a task writes them: so many seconds ago, by this run.
 pub(crate) fn log(lines: &[(i64, u64, &str)]) -> Vec<Arc<LogLine>> {
+    log_from(1, lines)
+}
+
+/// The same, numbered from `first`.
+pub(crate) fn log_from(first: u64, lines: &[(i64, u64, &str)]) -> Vec<Arc<LogLine>> {
     let line = |(index, &(seconds_ago, run, text)): (usize, &(i64, u64, &str))| {
         Arc::new(LogLine {
-            number: index as u64 + 1,
+            number: index as u64 + first,
             at: wall(seconds_ago),
             run,
             stream: Stream::Stdout,

@@ -2,10 +2,11 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::style::Modifier;
+use stead::kernel::{KeyModes, ScreenSize};
 use stead::supervisor::core::{PhaseSnapshot, Request};
 use stead::ui::{Effect, Input};
 
-use super::fixture::{Dashboard, log};
+use super::fixture::{Dashboard, log, log_from};
 
 fn ask(request: fn(String) -> Request, name: &str) -> Effect {
     Effect::Ask(request(name.to_owned()))
@@ -69,7 +70,7 @@ fn killing_asks_first() {
     let mut dashboard = Dashboard::new(120, 30);
     assert_eq!(dashboard.press("K"), []);
     assert_eq!(dashboard.press("n"), []);
-    assert_eq!(dashboard.press("y"), []);
+    assert!(!dashboard.press("y").contains(&ask(Request::Kill, "api")), "the question is gone");
     assert_eq!(dashboard.press("Ky"), [ask(Request::Kill, "api")]);
 }
 
@@ -195,6 +196,200 @@ fn ctrl_z_suspends_and_ctrl_l_redraws() {
     let mut dashboard = Dashboard::new(120, 30);
     assert_eq!(dashboard.control('z'), [Effect::Suspend]);
     assert_eq!(dashboard.control('l'), [Effect::Redraw]);
+}
+
+#[test]
+fn attached_every_key_goes_to_the_task_but_the_one_that_leaves() {
+    let typed = |text: &str| Effect::Type { task: "api".to_owned(), bytes: text.as_bytes().to_vec() };
+    let mut dashboard = Dashboard::new(120, 30).with_terminal();
+    assert_eq!(dashboard.press("aq?"), [typed("q"), typed("?")]);
+    assert_eq!(dashboard.control('c'), [typed("\x03")]);
+    assert_eq!(dashboard.control('z'), [typed("\x1a")]);
+    assert_eq!(dashboard.key(KeyCode::Esc), [typed("\x1b")]);
+    assert_eq!(dashboard.key(KeyCode::Up), [typed("\x1b[A")]);
+    assert_eq!(dashboard.input(Input::Paste("a\nb".to_owned())), [typed("a\rb")]);
+    let modes = KeyModes { application_cursor: true, bracketed_paste: true };
+    dashboard.pictures.values_mut().for_each(|picture| picture.modes = modes);
+    assert_eq!(dashboard.key(KeyCode::Up), [typed("\x1bOA")]);
+    assert_eq!(dashboard.input(Input::Paste("a".to_owned())), [typed("\x1b[200~a\x1b[201~")]);
+    // What terminals call ctrl-5 is the byte of ctrl-].
+    assert_eq!(dashboard.control('5'), []);
+    assert_eq!(dashboard.press("s"), [ask(Request::Stop, "api")]);
+}
+
+#[test]
+fn attaching_needs_a_terminal_and_ends_with_it() {
+    let mut dashboard = Dashboard::new(120, 30);
+    assert_eq!(dashboard.press("a"), []);
+    assert!(dashboard.text().contains("api has no terminal"));
+    let mut dashboard = dashboard.with_terminal();
+    dashboard.press("a");
+    assert!(dashboard.text().contains("attached"));
+    dashboard.pictures.clear();
+    assert_eq!(dashboard.press("s"), [ask(Request::Stop, "api")]);
+}
+
+#[test]
+fn the_terminal_is_to_be_as_large_as_its_pane() {
+    let mut dashboard = Dashboard::new(120, 30).with_terminal();
+    assert_eq!(dashboard.model.screen_size(&dashboard.snapshot), Some(ScreenSize::new(73, 13)));
+    dashboard.press("a");
+    assert_eq!(dashboard.model.screen_size(&dashboard.snapshot), Some(ScreenSize::new(118, 26)));
+    dashboard.resize(80, 3);
+    assert_eq!(dashboard.model.screen_size(&dashboard.snapshot), None);
+}
+
+#[test]
+fn searching_and_scrolling_leave_the_screen_for_the_log() {
+    let mut dashboard = Dashboard::new(120, 30).with_terminal();
+    assert!(dashboard.text().contains("Python 3.14"));
+    dashboard.key(KeyCode::PageUp);
+    assert!(dashboard.text().contains("slow query"));
+    dashboard.press("f/health");
+    assert!(dashboard.text().contains("GET /health"));
+    dashboard.key(KeyCode::Esc);
+    assert!(dashboard.text().contains("Python 3.14"));
+}
+
+/// Drags from one place to another, and lets go.
+fn drag(dashboard: &mut Dashboard, from: (u16, u16), to: (u16, u16)) -> Vec<Effect> {
+    let left = MouseButton::Left;
+    dashboard.input(mouse(MouseEventKind::Down(left), from.0, from.1));
+    dashboard.input(mouse(MouseEventKind::Drag(left), to.0, to.1));
+    dashboard.input(mouse(MouseEventKind::Up(left), to.0, to.1))
+}
+
+#[test]
+fn what_is_dragged_over_is_copied_exactly_and_clipped_to_the_pane() {
+    let mut dashboard = Dashboard::new(120, 30);
+    let from = find(&mut dashboard, "slow query");
+    let (_, end) = find(&mut dashboard, "loading catalogue");
+    let copied = drag(&mut dashboard, from, (119, end - 1));
+    let line =
+        "slow query: select * from orders where customer = $1 and state in ('open', 'paid') order by id took 1204 ms";
+    assert_eq!(copied, [Effect::Copy(line.to_owned())], "a broken line is whole, without times and frames");
+    let from = find(&mut dashboard, "日本語");
+    let copied = drag(&mut dashboard, from, (from.0 + 4, from.1));
+    assert_eq!(copied, [Effect::Copy("日本語".to_owned())]);
+    assert!(dashboard.text().contains("copied 3 characters"));
+    assert_eq!(dashboard.press("y"), [Effect::Copy("日本語".to_owned())]);
+}
+
+#[test]
+fn a_drag_backwards_selects_the_same_and_works_in_every_pane() {
+    let mut dashboard = Dashboard::new(120, 30);
+    let (x, y) = find(&mut dashboard, "run 2 started");
+    let copied = drag(&mut dashboard, (x + 4, y), (x, y));
+    assert_eq!(copied, [Effect::Copy("run 2".to_owned())]);
+    let (x, y) = find(&mut dashboard, "mailer");
+    let copied = drag(&mut dashboard, (x, y), (x + 5, y));
+    assert_eq!(copied, [Effect::Copy("mailer".to_owned())]);
+    dashboard.press("w");
+    let (x, y) = find(&mut dashboard, "mailer is waiting");
+    let copied = drag(&mut dashboard, (x, y), (0, y));
+    assert!(matches!(&copied[..], [Effect::Copy(text)] if text.ends_with('m')), "{copied:?}");
+}
+
+#[test]
+fn a_log_stands_still_while_it_is_selected_and_goes_on_after() {
+    let mut dashboard = Dashboard::new(120, 30);
+    let (x, y) = find(&mut dashboard, "loading catalogue 100%");
+    dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), x, y));
+    dashboard.input(mouse(MouseEventKind::Drag(MouseButton::Left), x + 6, y));
+    let more: Vec<_> = (0..40).map(|_| (1, 2, "more")).collect();
+    let mut log = dashboard.logs["api"].clone();
+    log.extend(log_from(11, &more));
+    dashboard.logs.insert("api".to_owned(), log);
+    let copied = dashboard.input(mouse(MouseEventKind::Up(MouseButton::Left), x + 6, y));
+    assert_eq!(copied, [Effect::Copy("loading".to_owned())]);
+    dashboard.key(KeyCode::Esc);
+    assert!(dashboard.text().contains("following"));
+}
+
+#[test]
+fn a_click_selects_no_text() {
+    let mut dashboard = Dashboard::new(120, 30);
+    let (x, y) = find(&mut dashboard, "slow query");
+    let before = dashboard.draw().0;
+    dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), x, y));
+    assert_eq!(dashboard.input(mouse(MouseEventKind::Up(MouseButton::Left), x, y)), []);
+    assert_eq!(dashboard.draw().0, before);
+}
+
+#[test]
+fn a_terminals_wrapped_line_is_copied_as_one() {
+    let mut dashboard = Dashboard::new(120, 30).with_terminal();
+    let picture = dashboard.pictures.get_mut("api").unwrap();
+    picture.rows[0].wrapped = true;
+    let (x, y) = find(&mut dashboard, "Python 3.14");
+    let copied = drag(&mut dashboard, (x, y), (x + 8, y + 1));
+    let Effect::Copy(text) = &copied[0] else { panic!("{copied:?}") };
+    assert!(
+        text.starts_with("Python 3.14.0 on linux") && text.ends_with(">>> print") && !text.contains('\n'),
+        "{text}"
+    );
+}
+
+#[test]
+fn too_much_to_copy_is_told() {
+    let mut dashboard = Dashboard::new(1_000, 100);
+    let long = "x".repeat(4_000);
+    let lines: Vec<_> = (0..40).map(|_| (1, 2, long.as_str())).collect();
+    dashboard.logs.insert("api".to_owned(), log(&lines));
+    dashboard.press("z");
+    assert_eq!(dashboard.press("y"), []);
+    assert!(dashboard.text().contains("more than the 74994 that terminals take"));
+}
+
+#[test]
+fn runs_are_gone_through_one_by_one() {
+    let mut dashboard = Dashboard::new(120, 30);
+    dashboard.press("[");
+    let text = dashboard.text();
+    assert!(text.contains("api · run 1 · log") && text.contains("a past run") && !text.contains("/cart"), "{text}");
+    dashboard.press("[");
+    assert!(dashboard.text().contains("nothing older than run 1 is kept here"));
+    dashboard.press("]");
+    assert!(dashboard.text().contains("/cart"));
+    dashboard.press("]");
+    assert!(dashboard.text().contains("run 2 is the newest"));
+}
+
+#[test]
+fn marked_tasks_alone_are_merged() {
+    let mut dashboard = Dashboard::new(120, 30);
+    dashboard.press(" jj m");
+    let text = dashboard.text();
+    assert!(text.contains("2 tasks · merged log"), "{text}");
+    assert!(text.contains("webpack") || text.contains("slow query"), "{text}");
+    assert!(!text.contains("connected to queue"), "{text}");
+    dashboard.press("/get");
+    assert!(dashboard.text().contains("3 of 3"));
+}
+
+#[test]
+fn a_search_goes_with_the_reader_to_another_task() {
+    let mut dashboard = Dashboard::new(120, 30);
+    dashboard.press("/fatal");
+    dashboard.key(KeyCode::Enter);
+    dashboard.press("j");
+    assert!(dashboard.text().contains("fatal · 1 match"), "{}", dashboard.text());
+}
+
+#[test]
+fn the_log_file_of_the_selected_task_is_opened() {
+    let mut dashboard = Dashboard::new(120, 30);
+    assert_eq!(dashboard.press("o"), [Effect::Open("api".to_owned())]);
+}
+
+#[test]
+fn pasted_text_goes_into_a_prompt_and_is_no_command() {
+    let mut dashboard = Dashboard::new(120, 30);
+    assert_eq!(dashboard.input(Input::Paste("Qyr".to_owned())), []);
+    dashboard.press("/");
+    dashboard.input(Input::Paste("cart\nrest".to_owned()));
+    assert!(dashboard.text().contains("/cart"));
+    assert!(dashboard.text().contains("1 of 1"));
 }
 
 #[test]

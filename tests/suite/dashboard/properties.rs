@@ -22,23 +22,30 @@ fn any_key() -> impl Strategy<Value = KeyEvent> {
         KeyCode::Backspace,
         KeyCode::F(1),
     ]);
-    let letters = prop::sample::select("jkgGrsKRz/nNFfweq?Q y[a-.*日".chars().map(KeyCode::Char).collect::<Vec<_>>());
+    let letters =
+        prop::sample::select("jkgGrsKRz/nNFfweq?Q y[]amtWhlo-.*日".chars().map(KeyCode::Char).collect::<Vec<_>>());
     let modifiers = prop::sample::select(vec![KeyModifiers::NONE, KeyModifiers::NONE, KeyModifiers::CONTROL]);
     (prop_oneof![1 => special, 3 => letters], modifiers).prop_map(|(code, modifiers)| KeyEvent::new(code, modifiers))
 }
 
 fn any_input() -> impl Strategy<Value = Input> {
-    let kinds = vec![MouseEventKind::ScrollUp, MouseEventKind::ScrollDown, MouseEventKind::Down(MouseButton::Left)];
+    let kinds = vec![
+        MouseEventKind::ScrollUp,
+        MouseEventKind::ScrollDown,
+        MouseEventKind::Down(MouseButton::Left),
+        MouseEventKind::Drag(MouseButton::Left),
+        MouseEventKind::Up(MouseButton::Left),
+    ];
     let mouse = (prop::sample::select(kinds), 0..140_u16, 0..50_u16)
         .prop_map(|(kind, column, row)| Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
-    prop_oneof![6 => any_key().prop_map(Input::Key), 1 => mouse]
+    prop_oneof![6 => any_key().prop_map(Input::Key), 3 => mouse, 1 => "[a日\n\x1b]{0,5}".prop_map(Input::Paste)]
 }
 
 #[test]
 fn every_screen_can_be_drawn_at_the_smallest_sizes() {
-    for keys in ["", "z", "?", "w", "e", "q", "/get", "z/[", "Fget"] {
+    for keys in ["", "a", "m", "[", "zWl", "zt", "z", "?", "w", "e", "q", "/get", "z/[", "Fget"] {
         for (width, height) in (1..24).flat_map(|width| (1..18).map(move |height| (width, height))) {
-            let mut dashboard = Dashboard::new(width, height);
+            let mut dashboard = Dashboard::new(width, height).with_terminal();
             dashboard.press(keys);
             dashboard.draw();
         }
@@ -53,11 +60,15 @@ proptest! {
         sizes in prop::collection::vec((1..140_u16, 1..50_u16), 1..6),
         inputs in prop::collection::vec(any_input(), 0..40),
         draining in any::<bool>(),
+        has_terminal in any::<bool>(),
         forget in 0..12_usize,
     ) {
         let mut dashboard = Dashboard::new(120, 30);
         if draining {
             dashboard = dashboard.draining();
+        }
+        if has_terminal {
+            dashboard = dashboard.with_terminal();
         }
         for (index, input) in inputs.into_iter().enumerate() {
             let (width, height) = sizes[index % sizes.len()];

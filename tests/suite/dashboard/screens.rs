@@ -84,6 +84,41 @@ fn marked_tasks_are_counted() {
 }
 
 #[test]
+fn a_task_with_a_terminal_shows_its_screen() {
+    check("terminal", Dashboard::with_terminal);
+}
+
+#[test]
+fn an_attached_terminal_has_the_whole_screen() {
+    check("attached", |dashboard| after("a")(dashboard.with_terminal()));
+}
+
+#[test]
+fn what_a_terminal_said_before_can_be_read() {
+    check("terminal_log", |dashboard| after("f")(dashboard.with_terminal()));
+}
+
+#[test]
+fn logs_of_several_tasks_are_one_with_names() {
+    check("merged", after("m"));
+}
+
+#[test]
+fn a_past_run_stands_alone() {
+    check("past_run", after("z["));
+}
+
+#[test]
+fn long_lines_can_be_cut_instead_of_wrapped() {
+    check("unwrapped", after("zWl"));
+}
+
+#[test]
+fn times_can_be_left_out() {
+    check("without_times", after("zt"));
+}
+
+#[test]
 fn without_color_glyphs_and_words_stay() {
     let mut dashboard = Dashboard::new(120, 30).without_color();
     let (buffer, _) = dashboard.draw();

@@ -1,0 +1,124 @@
+//! The line-drawing characters of terminals (VT100 special graphics), as the Unicode they stand for.
+//!
+//! Programs without a UTF-8 locale draw their frames with them; the emulator behind this knows Unicode only.
+
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
+const ESCAPE: u8 = 0x1b;
+const SHIFT_OUT: u8 = 0x0e;
+const SHIFT_IN: u8 = 0x0f;
+/// What the bytes from 0x60 to 0x7e mean in the graphics set.
+const GRAPHICS: [char; 31] = [
+    '◆', '▒', '␉', '␌', '␍', '␊', '°', '±', '␤', '␋', '┘', '┐', '┌', '└', '┼', '⎺', '⎻', '─', '⎼', '⎽', '├', '┤', '┴',
+    '┬', '│', '≤', '≥', 'π', '≠', '£', '·',
+];
+
+/// Which character sets are in use, and where in a sequence the last byte was.
+#[derive(Debug, Default)]
+pub(super) struct Charsets {
+    /// Whether the sets G0 and G1 are graphics.
+    graphics: [bool; 2],
+    /// The one that is in use.
+    active: usize,
+    state: State,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Text,
+    Escape,
+    /// After an escape and an intermediate byte: the sequence ends with a final byte.
+    Intermediate,
+    /// The next byte says what this set is.
+    Designation(usize),
+    /// A control sequence, up to its final byte.
+    Control,
+    /// A string, up to its terminator.
+    String,
+}
+
+impl Charsets {
+    /// The same output without graphics sets.
+    pub(super) fn translate<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let is_plain = self.state == State::Text && !self.graphics[self.active];
+        if is_plain && memchr2(ESCAPE, SHIFT_OUT, bytes).is_none() {
+            return Cow::Borrowed(bytes);
+        }
+        let mut translated = Vec::with_capacity(bytes.len());
+        for &byte in bytes {
+            match self.state {
+                State::Text if self.graphics[self.active] && (0x60..=0x7e).contains(&byte) => {
+                    let drawn = GRAPHICS[usize::from(byte - 0x60)];
+                    translated.extend_from_slice(drawn.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                _ => translated.push(byte),
+            }
+            self.state = self.after(byte);
+        }
+        Cow::Owned(translated)
+    }
+
+    fn after(&mut self, byte: u8) -> State {
+        match (self.state, byte) {
+            (_, ESCAPE) => State::Escape,
+            // Cancelled.
+            (_, 0x18 | 0x1a) => State::Text,
+            (State::Text, SHIFT_OUT) => self.shift(1),
+            (State::Text, SHIFT_IN) => self.shift(0),
+            (State::Escape, b'(') => State::Designation(0),
+            (State::Escape, b')') => State::Designation(1),
+            (State::Escape, b'[') => State::Control,
+            (State::Escape, b']' | b'P' | b'X' | b'^' | b'_') => State::String,
+            (State::Escape | State::Intermediate, 0x20..=0x2f) => State::Intermediate,
+            (State::Escape, b'c') => {
+                *self = Self::default();
+                State::Text
+            }
+            (State::Designation(set), set_name) => {
+                self.graphics[set] = set_name == b'0';
+                State::Text
+            }
+            (State::Control, 0x40..=0x7e) | (State::String, 0x07) => State::Text,
+            (State::Control | State::String, _) => self.state,
+            (State::Text | State::Escape | State::Intermediate, _) => State::Text,
+        }
+    }
+
+    fn shift(&mut self, set: usize) -> State {
+        self.active = set;
+        State::Text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Translates piece by piece, cut after every byte, too.
+    fn translated(bytes: &[u8]) -> String {
+        let whole = Charsets::default().translate(bytes).into_owned();
+        let mut charsets = Charsets::default();
+        let cut: Vec<u8> = bytes.chunks(1).flat_map(|byte| charsets.translate(byte).into_owned()).collect();
+        assert_eq!(whole, cut);
+        String::from_utf8(whole).expect("text")
+    }
+
+    #[test]
+    fn frames_are_drawn_and_letters_outside_stay() {
+        assert_eq!(translated(b"\x1b(0lqk\x1b(B lqk"), "\x1b(0┌─┐\x1b(B lqk");
+        assert_eq!(translated(b"\x1b)0lq\x0elq\x0flq"), "\x1b)0lq\x0e┌─\x0flq");
+    }
+
+    #[test]
+    fn sequences_are_left_as_they_are() {
+        assert_eq!(
+            translated(b"\x1b(0\x1b[1;31mx\x1b]0;title\x07q\x1b]2;x\x1b\\x"),
+            "\x1b(0\x1b[1;31m│\x1b]0;title\x07─\x1b]2;x\x1b\\│"
+        );
+        assert_eq!(translated(b"\x1b(0\x1bcx\x1b(0\x1b(Bx"), "\x1b(0\x1bcx\x1b(0\x1b(Bx");
+        assert_eq!(translated("日本\x1b(0日x".as_bytes()), "日本\x1b(0日│");
+    }
+}
