@@ -116,9 +116,10 @@ fn what_is_refused_says_why_and_exits_with_1() {
 #[test]
 fn all_processes_stop_and_start_and_what_is_done_stays_so() {
     let project = Project::new(&format!("{API}[tasks.once]\ncommand = 'true'\n"));
-    let _stead = up(&project);
+    let mut stead = up(&project);
     assert_eq!(project.client(&["wait", "--all"]).code, Some(0));
     assert_eq!(project.client(&["stop", "--all"]).out, "stop api: taken\n");
+    stead.wait_for(" stopped");
     assert_eq!(project.client(&["stop", "--all"]).out, "nothing to stop\n");
     assert_eq!(project.client(&["start", "--all"]).out, "start api: taken\n");
     assert_eq!(

@@ -316,6 +316,8 @@ fn the_log_is_opened_in_an_editor_that_has_the_terminal_to_itself() {
     assert!(screen.contains("/.stead/logs/steady.log"), "{screen}");
     assert_eq!(tmux.fact("alternate_on"), "0");
     tmux.press(&["C-c"]);
+    // A shell that was about to read acts on the signal once it has read.
+    tmux.press(&["Enter"]);
     tmux.wait_for("interrupted");
     tmux.type_text("done");
     tmux.press(&["Enter"]);
