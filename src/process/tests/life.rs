@@ -60,7 +60,7 @@ async fn who_hides_holds_the_pipe_but_delays_nothing_and_ends_with_the_warden() 
 #[tokio::test]
 async fn who_was_seen_below_its_task_is_known_without_an_environment() {
     let mut life = task("env -i setsid sh -c 'trap \"\" TERM; echo $$; exec sleep 60' & wait; wait").start();
-    life.says_something().await;
+    life.says_lines(1).await;
     let pid = texts(&life.tail).remove(0);
     life.stop.cancel();
     life.left(&pid).await;
@@ -172,7 +172,8 @@ async fn a_kill_ends_what_ignores_the_stop() {
 #[tokio::test]
 async fn a_kill_ends_a_rest_that_ignores_the_stop() {
     let life = task("echo $$; (trap '' TERM; echo rest; while :; do sleep 60; done) & echo $!; wait").start();
-    life.says("rest").await;
+    // Two pids and `rest`, in whatever order.
+    life.says_lines(3).await;
     let pids: Vec<String> = texts(&life.tail).into_iter().filter(|line| line != "rest").collect();
     life.stop.cancel();
     gone(&pids[0]).await;

@@ -193,15 +193,15 @@ impl Life {
         timeout(PATIENCE, said).await.unwrap_or_else(|_| panic!("`{line}` was not said, but {:?}", texts(&self.tail)));
     }
 
-    /// Waits for the first line.
-    async fn says_something(&self) {
+    /// Waits for the first lines, so many of them.
+    async fn says_lines(&self, count: usize) {
         let mut changes = self.tail.watch();
         let said = async {
-            while texts(&self.tail).is_empty() {
+            while texts(&self.tail).len() < count {
                 changes.changed().await.unwrap();
             }
         };
-        timeout(PATIENCE, said).await.expect("a line");
+        timeout(PATIENCE, said).await.expect("the lines");
     }
 
     /// Waits until this process is named among what is left, and the main process is not.
