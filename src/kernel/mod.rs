@@ -17,23 +17,29 @@ mod screens;
 mod usage;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 pub use journal::{EventRecord, Journal};
-pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
+pub use logs::{LINE_BYTES, LogCounts, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
 pub use merged::{MERGED_LINES, MergedTail};
 pub use picture::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize};
 pub use post_mortem::{PostMortem, PostMortems};
 pub use screens::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};
+pub(crate) use usage::SAMPLE_INTERVAL;
 pub use usage::{Look, Lookers};
 
 use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
 
 /// Requests that may wait for the driver; more are refused as [`Refusal::Unavailable`].
 const REQUESTS_QUEUED: usize = 256;
+/// Probes of the event loop that may wait for it.
+const PROBES_QUEUED: usize = 16;
+/// How long a probe of the event loop waits: a lag of more than that is told as this.
+const LAG_MOST: Duration = Duration::from_secs(2);
 
 /// What a surface holds of the supervisor. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -42,6 +48,7 @@ pub struct KernelHandle {
     started_at: Timestamp,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     requests: mpsc::Sender<Asked>,
+    probes: mpsc::Sender<oneshot::Sender<()>>,
     channels: watch::Sender<Vec<ChannelSnapshot>>,
     journal: Journal,
     logs: LogHub,
@@ -121,6 +128,18 @@ impl KernelHandle {
         answered.await.unwrap_or(Err(Refusal::Unavailable))
     }
 
+    /// How long the event loop takes to answer; a snapshot of that moment is published with it. None if it has ended.
+    pub(crate) async fn probe_loop(&self) -> Option<Duration> {
+        let asked = tokio::time::Instant::now();
+        let (answer, answered) = oneshot::channel();
+        let probe = async {
+            self.probes.send(answer).await.ok()?;
+            answered.await.ok()
+        };
+        timeout(LAG_MOST, probe).await.unwrap_or(Some(()))?;
+        Some(asked.elapsed())
+    }
+
     /// Says who is connected; the gateway's to call.
     pub(crate) fn set_channels(&self, channels: Vec<ChannelSnapshot>) {
         self.channels.send_replace(channels);
@@ -140,6 +159,8 @@ pub(crate) struct Asked {
 pub(crate) struct Backend {
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(crate) requests: mpsc::Receiver<Asked>,
+    /// To be answered at once, after the state was published.
+    pub(crate) probes: mpsc::Receiver<oneshot::Sender<()>>,
     pub(crate) channels: watch::Receiver<Vec<ChannelSnapshot>>,
     pub(crate) journal: Journal,
     pub(crate) lookers: Lookers,
@@ -151,6 +172,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         Snapshot { generation: 0, at: Uptime::default(), stage: Stage::Up, tasks: Vec::new(), channels: Vec::new() };
     let (snapshot_tx, snapshot) = watch::channel(Arc::new(first));
     let (requests, requests_rx) = mpsc::channel(REQUESTS_QUEUED);
+    let (probes, probes_rx) = mpsc::channel(PROBES_QUEUED);
     let (channels, channels_rx) = watch::channel(Vec::new());
     let journal = Journal::default();
     let lookers = Lookers::default();
@@ -159,6 +181,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         started_at: Timestamp::now() - started.elapsed(),
         snapshot,
         requests,
+        probes,
         channels,
         journal: journal.clone(),
         logs,
@@ -166,6 +189,13 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         screens: ScreenHub::default(),
         lookers: lookers.clone(),
     };
-    let backend = Backend { snapshot: snapshot_tx, requests: requests_rx, channels: channels_rx, journal, lookers };
+    let backend = Backend {
+        snapshot: snapshot_tx,
+        requests: requests_rx,
+        probes: probes_rx,
+        channels: channels_rx,
+        journal,
+        lookers,
+    };
     (handle, backend)
 }

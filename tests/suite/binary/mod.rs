@@ -5,6 +5,7 @@ mod control;
 mod left_behind;
 mod limits;
 mod logs;
+mod metrics;
 mod plain;
 mod shutdown;
 mod state_dir;
