@@ -5,6 +5,7 @@
 
 mod charset;
 mod emulator;
+mod hooks;
 mod journal;
 pub mod logs;
 mod merged;
@@ -23,6 +24,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+pub use hooks::{HookCount, HookCounts};
 pub use journal::{EventRecord, Journal};
 pub use logs::{LINE_BYTES, LogCounts, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
 pub use merged::{MERGED_LINES, MergedTail};
@@ -32,10 +34,12 @@ pub use screens::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};
 pub(crate) use usage::SAMPLE_INTERVAL;
 pub use usage::{Look, Lookers};
 
-use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
+use crate::supervisor::core::{ChannelSnapshot, Notice, Origin, Refusal, Request, Snapshot, Stage, Uptime};
 
 /// Requests that may wait for the driver; more are refused as [`Refusal::Unavailable`].
 const REQUESTS_QUEUED: usize = 256;
+/// How long a snapshot may take to tell of what has happened.
+const SNAPSHOT_TIME: Duration = Duration::from_secs(1);
 /// Probes of the event loop that may wait for it.
 const PROBES_QUEUED: usize = 16;
 /// How long a probe of the event loop waits: a lag of more than that is told as this.
@@ -55,6 +59,7 @@ pub struct KernelHandle {
     post_mortems: Option<PostMortems>,
     screens: ScreenHub,
     lookers: Lookers,
+    hooks: HookCounts,
 }
 
 impl KernelHandle {
@@ -68,6 +73,13 @@ impl KernelHandle {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshot.clone()
+    }
+
+    /// The latest snapshot, once it shows what had happened by `at`; soon, in any case.
+    pub(crate) async fn snapshot_since(&self, at: Uptime) -> Arc<Snapshot> {
+        // One that shows nothing new is not published.
+        let _ = timeout(SNAPSHOT_TIME, self.watch().wait_for(|snapshot| snapshot.at >= at)).await;
+        self.snapshot()
     }
 
     /// The supervisor's own clock, now.
@@ -86,6 +98,18 @@ impl KernelHandle {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// Adds something to the timeline that a surface has to say.
+    pub(crate) fn note(&self, notice: Notice) {
+        tracing::info!(task = notice.task.as_deref().unwrap_or("stead"), "{}", notice.kind);
+        self.journal.record(notice, self.now(), Timestamp::now());
+    }
+
+    /// What has become of the calls of each hook.
+    #[must_use]
+    pub fn hooks(&self) -> &HookCounts {
+        &self.hooks
     }
 
     /// What the tasks wrote.
@@ -188,6 +212,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         post_mortems: None,
         screens: ScreenHub::default(),
         lookers: lookers.clone(),
+        hooks: HookCounts::default(),
     };
     let backend = Backend {
         snapshot: snapshot_tx,

@@ -13,6 +13,7 @@
 
 mod identity;
 mod memory;
+mod once;
 mod output;
 mod proc;
 mod pty;
@@ -40,6 +41,7 @@ use crate::kernel::{LogTail, TaskScreen};
 use crate::supervisor::RunContext;
 use crate::supervisor::core::{Event, ExitReason};
 use identity::RunsAs;
+pub(crate) use once::Once;
 use output::Output;
 use pty::Pty;
 use spawn::Spawned;

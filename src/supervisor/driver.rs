@@ -261,7 +261,7 @@ impl Driver {
             NoticeKind::Backoff { attempt, max_retries, wait } => {
                 info!(task, retry = attempt, max = max_retries, backoff_ms = wait.as_millis(), "backoff");
             }
-            NoticeKind::Exited { run, reason, after } => {
+            NoticeKind::Exited { run, reason, after, .. } => {
                 info!(task, run, %reason, class = reason.class(), ran_ms = after.as_millis(), "exited");
             }
             kind @ (NoticeKind::Exhausted { .. } | NoticeKind::Failed { .. } | NoticeKind::Killed { .. }) => {

@@ -21,7 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub(crate) use format::Format;
 use format::{counters, gauge, gauges};
 
-use super::{KernelHandle, LogCounts};
+use super::{HookCount, KernelHandle, LogCounts};
 use crate::supervisor::core::{PhaseSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// Everything that is measured, at one instant.
@@ -33,6 +33,7 @@ pub(crate) struct Measured {
     lag: Option<Duration>,
     /// What each task has written.
     logs: BTreeMap<String, LogCounts>,
+    hooks: BTreeMap<String, HookCount>,
 }
 
 impl Measured {
@@ -46,7 +47,7 @@ impl Measured {
             let tail = kernel.logs().existing_tail(&task.name)?;
             Some((task.name.clone(), tail.counts()))
         });
-        Self { logs: logs.collect(), lag, now: kernel.now(), snapshot }
+        Self { logs: logs.collect(), hooks: kernel.hooks().all(), lag, now: kernel.now(), snapshot }
     }
 
     /// All of it as a page.
@@ -65,7 +66,8 @@ impl Collector for Measured {
         self.tasks(&mut page)?;
         self.usage(&mut page)?;
         self.logs(&mut page)?;
-        self.channels(&mut page)
+        self.channels(&mut page)?;
+        self.hooks(&mut page)
     }
 }
 
@@ -138,6 +140,16 @@ impl Measured {
         gauge(page, "stead_channels", "Conversations with the supervisor.", None, channels.len() as i64)?;
         let dropped = channels.iter().map(|channel| ([("channel", channel.name.0.as_str())], channel.dropped));
         counters(page, "stead_channel_dropped_events", "Events a channel was too slow to take.", None, dropped)
+    }
+
+    fn hooks(&self, page: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let calls = self.hooks.iter().flat_map(|(hook, count)| {
+            [("ok", count.succeeded), ("failed", count.failed)]
+                .map(|(result, calls)| ([("hook", hook.as_str()), ("result", result)], calls))
+        });
+        counters(page, "stead_hook_calls", "Calls of a hook by how they went.", None, calls)?;
+        let dropped = self.hooks.iter().map(|(hook, count)| ([("hook", hook.as_str())], count.dropped));
+        counters(page, "stead_hook_dropped_events", "Events that a hook was not told of.", None, dropped)
     }
 
     fn backoff(&self, task: &TaskSnapshot) -> f64 {

@@ -9,7 +9,8 @@ fn render(snapshot: &Snapshot, now: Uptime) -> String {
     let lag = Some(Duration::from_micros(250));
     let counts = LogCounts { bytes: 120, lines: 7, lost_bytes: 20 };
     let logs = snapshot.tasks.iter().map(|task| (task.name.clone(), counts)).collect();
-    Measured { snapshot: Arc::new(snapshot.clone()), now, lag, logs }.page(Format::OpenMetrics)
+    let hooks = BTreeMap::from([("page".to_owned(), HookCount { succeeded: 4, failed: 2, dropped: 1 })]);
+    Measured { snapshot: Arc::new(snapshot.clone()), now, lag, logs, hooks }.page(Format::OpenMetrics)
 }
 
 /// The samples of a page by series, after checking that every one belongs to a family that is described.
@@ -81,6 +82,8 @@ fn every_family_is_described_and_every_task_measured() {
         (r#"stead_task_log_lost_bytes_total{task="api"}"#, 20.0),
         ("stead_event_loop_lag_seconds", 0.000_25),
         ("stead_channels", 1.0),
+        (r#"stead_hook_calls_total{hook="page",result="failed"}"#, 2.0),
+        (r#"stead_hook_dropped_events_total{hook="page"}"#, 1.0),
         ("stead_up", 1.0),
         ("stead_draining", 0.0),
         ("stead_uptime_seconds", 10.0),

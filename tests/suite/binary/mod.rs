@@ -1,6 +1,7 @@
 //! The real binary, with real processes, from outside.
 
 mod control;
+mod hooks;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod limits;

@@ -248,3 +248,41 @@ fn the_memory_of_a_run_is_told_with_its_exit() {
     sim.run("wait 500ms; no-start web");
     assert_eq!(peak(&sim), None);
 }
+
+#[test]
+fn a_task_without_a_probe_has_recovered_once_it_is_stable() {
+    check(
+        "started web; exit web 1; wait 500ms; started web; wait 5m",
+        &["spawn web#1", "backoff web 1/5 500ms", "spawn web#2", "recovered web#2"],
+    );
+}
+
+#[test]
+fn a_task_with_a_probe_has_recovered_once_it_is_ready() {
+    check_plan(
+        "web probed",
+        "started web; exit web 1; wait 500ms; started web; pass web; wait 1h; miss web; pass web",
+        &[
+            "spawn web#1",
+            "backoff web 1/5 500ms",
+            "spawn web#2",
+            "ready web",
+            "recovered web#2",
+            "unready web",
+            "ready web",
+        ],
+    );
+}
+
+#[test]
+fn a_task_that_a_person_brings_back_recovers_too_and_one_that_is_done_at_once() {
+    check_plan(
+        "web retries 0",
+        "started web; exit web 1; ask restart web; started web; wait 5m",
+        &["spawn web#1", "failed web: 0 retries spent: code 1", "spawn web#2", "recovered web#2"],
+    );
+    check(
+        "started web; exit web 1; wait 500ms; started web; exit web 0",
+        &["spawn web#1", "backoff web 1/5 500ms", "spawn web#2", "done web", "recovered web#2"],
+    );
+}

@@ -62,6 +62,8 @@ fn context(kernel: KernelHandle, web: &WebConfig) -> SurfaceContext {
         drain: DrainConfig::default(),
         logs: LogsConfig { dir: "/srv/shop/.stead/logs".into(), max_size: 0, keep: 0 },
         web: web.clone(),
+        ui: Default::default(),
+        hooks: Vec::new(),
         restart: Default::default(),
         tasks: Vec::new(),
     };
