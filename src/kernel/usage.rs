@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 /// The time between two samples while somebody goes on looking.
 pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
 /// How long who looks once waits for a sample; what is there then is as good as it gets.
-const SAMPLE_TIME: Duration = Duration::from_millis(500);
+const SAMPLE_TIME: Duration = Duration::from_secs(2);
 
 /// Counts who looks. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -55,9 +55,13 @@ pub struct Look(Lookers);
 impl Look {
     /// Waits for a sample, for whoever looks once: one that is no older than those who go on looking see.
     pub(crate) async fn sampled(&self) {
+        if self.0.0.count.receiver_count() == 0 {
+            // Nobody samples.
+            return;
+        }
         let mut sampled = self.0.0.sampled.subscribe();
         let is_fresh = |at: &Option<Instant>| at.is_some_and(|at| at.elapsed() < SAMPLE_INTERVAL);
-        // In vain where nothing is sampled.
+        // In vain if the machine is too busy.
         let _ = timeout(SAMPLE_TIME, sampled.wait_for(is_fresh)).await;
     }
 }

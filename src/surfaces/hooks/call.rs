@@ -69,12 +69,12 @@ impl Caller {
         ];
         let env: BTreeMap<_, _> = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let ran = Once { command, dir: &self.root, env, input: told + "\n" }.run(&self.warden).await?;
-        let said = without_escapes(ran.output.as_bytes());
-        tracing::info!(hook, task = about.task, reason = %ran.reason, output = said.trim_end(), "a hook has ended");
+        tracing::info!(hook, task = about.task, reason = %ran.reason, output = ran.output.trim_end(), "a hook has ended");
         if ran.reason == (ExitReason::Code { code: 0 }) {
             return Ok(());
         }
-        let last: String = said.lines().next_back().unwrap_or_default().chars().take(SAID_CHARS).collect();
+        let last = without_escapes(ran.output.lines().next_back().unwrap_or_default().as_bytes());
+        let last: String = last.chars().take(SAID_CHARS).collect();
         let gap = if last.is_empty() { "" } else { ": " };
         Err(format!("{}{gap}{last}", ran.reason))
     }

@@ -16,7 +16,7 @@ pub(super) struct Occurrence {
     pub(super) task: String,
     /// The number of the run it is about.
     pub(super) run: u64,
-    /// How it ended, or why it was given up; of one that has recovered, how the last run before ended.
+    /// How it ended, or why it was given up; of one that has recovered, its state now.
     pub(super) reason: String,
     /// How much of the retry budget is used, the restart that follows included.
     pub(super) retries: u32,
@@ -51,7 +51,7 @@ impl Occurrence {
         let (run, reason) = match &record.notice.kind {
             NoticeKind::Exited { run, reason, .. } => (*run, reason.to_string()),
             NoticeKind::Exhausted { limit } => (task.run, format!("{limit} spent: {last}")),
-            NoticeKind::Recovered { run } => (*run, last),
+            NoticeKind::Recovered { run } => (*run, task.phase.word().to_owned()),
             NoticeKind::Draining { cause, .. } => {
                 let reason = cause.strip_prefix(name).and_then(|rest| rest.strip_prefix(": "));
                 (task.run, reason.unwrap_or(cause).to_owned())

@@ -59,7 +59,7 @@ fn a_run_just_short_of_stable_keeps_its_retries() {
 fn a_stable_run_gives_the_whole_budget_back() {
     check(
         "started web; exit web 1; wait 500ms; started web; wait 5m; exit web 1",
-        &["spawn web#1", "backoff web 1/5 500ms", "spawn web#2", "backoff web 1/5 500ms"],
+        &["spawn web#1", "backoff web 1/5 500ms", "spawn web#2", "recovered web#2", "backoff web 1/5 500ms"],
     );
 }
 
@@ -141,8 +141,10 @@ fn flapping_above_the_reset_still_trips_the_intensity() {
             "spawn web#1",
             "backoff web 1/5 500ms",
             "spawn web#2",
+            "recovered web#2",
             "backoff web 1/5 500ms",
             "spawn web#3",
+            "recovered web#3",
             "failed web: 2 restarts within 1h spent: code 1",
         ],
     );
