@@ -249,7 +249,7 @@ fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
 }
 
 fn snapshot() -> Snapshot {
-    let blocker = Blocker { task: "assets".to_owned(), condition: Condition::Success, state: "running" };
+    let blocker = Blocker { task: "assets".to_owned(), condition: Condition::Success, state: "running".into() };
     let segv = ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
     let port = ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
     let tasks = vec![
