@@ -16,6 +16,7 @@
 //! | `limits` | every bound there is |
 
 mod api;
+mod asker;
 pub(super) mod limits;
 mod live;
 mod masked;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use crate::kernel::EventRecord;
 
 pub(super) use api::Api;
+pub(super) use asker::trust_name;
 pub(super) use problem::Problem;
 pub(super) use server::{Listen, serve};
 

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::api::{self, Api, Name, TaskBoard, text};
+use super::asker::Asker;
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use crate::supervisor::core::{PhaseSnapshot, Refusal, Request, Snapshot, TaskKind, TaskSnapshot};
@@ -37,8 +38,8 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
         let look = format!("The task that is called `{verb}`, as it stands.");
         let look = Operation::get(of_many, &look).answers::<TaskBoard>(StatusCode::OK);
         routes = routes
-            .route(one_task, move |api, name| one(verb, api, name))
-            .route(several, move |api, body| many(verb, api, body))
+            .route(one_task, move |api, asker, name| one(verb, api, asker, name))
+            .route(several, move |api, asker, body| many(verb, api, asker, body))
             .route(look, move |api| api::task_named(api, verb.to_string()));
     }
     let shutdown = Operation::post("/api/v1/shutdown", "Stop everything in good order, and end.");
@@ -112,17 +113,17 @@ struct Accepted {
     accepted: String,
 }
 
-async fn one(verb: Verb, State(api): State<Api>, name: Name) -> Result<Response, Problem> {
-    ask(&api, verb.of(text(name)?)).await
+async fn one(verb: Verb, State(api): State<Api>, asker: Asker, name: Name) -> Result<Response, Problem> {
+    ask(&api, &asker, verb.of(text(name)?)).await
 }
 
-async fn shut_down(State(api): State<Api>) -> Result<Response, Problem> {
-    ask(&api, Request::ShutDown).await
+async fn shut_down(State(api): State<Api>, asker: Asker) -> Result<Response, Problem> {
+    ask(&api, &asker, Request::ShutDown).await
 }
 
-async fn ask(api: &Api, request: Request) -> Result<Response, Problem> {
+async fn ask(api: &Api, Asker(requester): &Asker, request: Request) -> Result<Response, Problem> {
     let accepted = request.to_string();
-    match api.requester.request(request).await {
+    match requester.request(request).await {
         Ok(()) => Ok((StatusCode::ACCEPTED, Json(Accepted { accepted })).into_response()),
         Err(Refusal::UnknownTask { task }) => Err(Problem::unknown_task(&task, &api.kernel.snapshot())),
         Err(refusal) => Err(refusal.into()),
@@ -153,7 +154,7 @@ struct Refused {
 }
 
 /// Asks for several tasks, one after the other. A name that is unknown refuses the whole, before anything is done.
-async fn many(verb: Verb, State(api): State<Api>, body: Bytes) -> Result<Response, Problem> {
+async fn many(verb: Verb, State(api): State<Api>, Asker(requester): Asker, body: Bytes) -> Result<Response, Problem> {
     let snapshot = api.kernel.snapshot();
     let requests = match chosen(&body)? {
         None => verb.of_all(&snapshot),
@@ -167,7 +168,7 @@ async fn many(verb: Verb, State(api): State<Api>, body: Bytes) -> Result<Respons
     let mut taken = Taken::default();
     for request in requests {
         let text = request.to_string();
-        match api.requester.request(request).await {
+        match requester.request(request).await {
             Ok(()) => taken.accepted.push(text),
             Err(refusal) => taken.refused.push(Refused { request: text, detail: refusal.to_string(), refusal }),
         }
