@@ -1,0 +1,192 @@
+//! A cgroup for each run, where this process may make some: nobody leaves it by forking, by a session of its own or
+//! by an empty environment, and all of it is killed in one step.
+//!
+//! The supervisor makes one cgroup below its own, `stead-PID`; the warden makes one below that for each tree of
+//! processes, which are born in it. No controller is enabled in any, so that processes may stay in the cgroup above.
+//! The supervisor holds a lock on its cgroup: one that can be locked was left by a supervisor that is dead, and is
+//! removed by the next that starts in the same place, with whoever is still in it.
+//!
+//! This comes on top of what `trees` knows: a task may move its processes elsewhere (containers do), or a run's cgroup
+//! may fail to be made, and then they are found as where there is no cgroup.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use super::protocol::Id;
+use crate::process::{proc, sys};
+
+/// Begins the name of a supervisor's cgroup.
+const PREFIX: &str = "stead-";
+/// Other supervisors may have the same pid, in namespaces of their own.
+const NAMESAKES: usize = 16;
+
+/// A cgroup.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cgroup {
+    /// Where it is in the file system.
+    dir: PathBuf,
+    /// What processes in it read in `/proc/self/cgroup`.
+    path: String,
+}
+
+/// The cgroup of a supervisor, which lasts as long as this does.
+#[derive(Debug)]
+pub(in crate::process) struct Claim {
+    cgroup: Cgroup,
+    _lock: File,
+}
+
+impl Claim {
+    /// Makes a cgroup below that of this process, after removing those of dead supervisors; none where that can't be
+    /// done, or where nothing could be started in it.
+    pub(in crate::process) fn here() -> Option<Self> {
+        let parent = Cgroup::of_this_process()?;
+        parent.remove_what_the_dead_left();
+        let claim = (0..NAMESAKES).find_map(|number| Self::make(&parent, number))?;
+        // `cgroup.kill` came after the birth in a cgroup.
+        let serves = fs::exists(claim.cgroup.dir.join("cgroup.kill")).unwrap_or(false)
+            && claim.cgroup.open().is_ok_and(|cgroup| sys::can_fork_into(&cgroup));
+        serves.then_some(claim)
+    }
+
+    fn make(parent: &Cgroup, number: usize) -> Option<Self> {
+        let pid = std::process::id();
+        let name = if number == 0 { format!("{PREFIX}{pid}") } else { format!("{PREFIX}{pid}-{number}") };
+        let cgroup = parent.child(&name);
+        cgroup.make().ok()?;
+        // Somebody may take it for a dead one before it is locked.
+        let claimed = File::open(&cgroup.dir).ok().filter(is_lockable).filter(|_| cgroup.dir.exists());
+        claimed.map(|lock| Self { cgroup, _lock: lock })
+    }
+
+    pub(super) fn cgroup(&self) -> &Cgroup {
+        &self.cgroup
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.cgroup.kill();
+        // Who is dead a moment later leaves it to the next supervisor.
+        self.cgroup.remove();
+    }
+}
+
+fn is_lockable(dir: &File) -> bool {
+    flock(dir, FlockOperation::NonBlockingLockExclusive).is_ok()
+}
+
+impl Cgroup {
+    fn of_this_process() -> Option<Self> {
+        let path = proc::cgroup(std::process::id())?;
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let dir = mounts.lines().find_map(|line| place(line, &path))?;
+        Some(Self { dir, path })
+    }
+
+    fn child(&self, name: &str) -> Self {
+        Self { dir: self.dir.join(name), path: format!("{}/{name}", self.path.trim_end_matches('/')) }
+    }
+
+    /// The one of a tree.
+    pub(super) fn of(&self, id: Id) -> Self {
+        self.child(&id.to_string())
+    }
+
+    /// Makes it.
+    ///
+    /// # Errors
+    ///
+    /// Those of mkdir(2).
+    pub(super) fn make(&self) -> io::Result<()> {
+        fs::create_dir(&self.dir)
+    }
+
+    /// Whose a process is: the tree in whose cgroup, or below it, it is.
+    pub(super) fn owner(&self, pid: u32) -> Option<Id> {
+        let path = proc::cgroup(pid)?;
+        path.strip_prefix(&self.path)?.strip_prefix('/')?.split('/').next()?.parse().ok()
+    }
+
+    /// A descriptor to have processes born in it.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2).
+    pub(super) fn open(&self) -> io::Result<OwnedFd> {
+        Ok(File::open(&self.dir)?.into())
+    }
+
+    /// Kills everybody in it and below. False if there is nobody, or it may not be done.
+    pub(super) fn kill(&self) -> bool {
+        let events = fs::read_to_string(self.dir.join("cgroup.events")).unwrap_or_default();
+        events.lines().any(|line| line == "populated 1") && fs::write(self.dir.join("cgroup.kill"), "1").is_ok()
+    }
+
+    /// Removes it with all below; false if there is still somebody in it.
+    pub(super) fn remove(&self) -> bool {
+        remove(&self.dir)
+    }
+
+    fn remove_what_the_dead_left(&self) {
+        for dir in children(&self.dir) {
+            let is_supervisors = dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+            if is_supervisors && let Some(_lock) = File::open(&dir).ok().filter(is_lockable) {
+                let left = Self { dir, path: String::new() };
+                left.kill();
+                left.remove();
+            }
+        }
+    }
+}
+
+fn remove(dir: &Path) -> bool {
+    match fs::remove_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+            for child in children(dir) {
+                remove(&child);
+            }
+            fs::remove_dir(dir).is_ok()
+        }
+        // One that can't be removed for another reason can't be later either.
+        Ok(()) | Err(_) => true,
+    }
+}
+
+fn children(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
+}
+
+/// Where the cgroup `path` is, if this line of `/proc/self/mountinfo` shows it: proc_pid_mountinfo(5).
+fn place(line: &str, path: &str) -> Option<PathBuf> {
+    let (mount, kind) = line.split_once(" - ")?;
+    if !kind.starts_with("cgroup2 ") {
+        return None;
+    }
+    let mut fields = mount.split(' ').skip(3);
+    let (root, point) = (fields.next()?, fields.next()?);
+    let below = Path::new(path).strip_prefix(root).ok()?;
+    Some(Path::new(point).join(below))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_cgroup_follows_from_its_mount() {
+        let line = |root, kind| format!("35 24 0:30 {root} /sys/fs/cgroup rw,nosuid shared:9 - {kind} cgroup rw");
+        let placed = |root, kind, path| place(&line(root, kind), path).map(|dir| dir.display().to_string());
+        assert_eq!(placed("/", "cgroup2", "/a/b").as_deref(), Some("/sys/fs/cgroup/a/b"));
+        assert_eq!(placed("/a", "cgroup2", "/a/b").as_deref(), Some("/sys/fs/cgroup/b"));
+        assert_eq!(placed("/c", "cgroup2", "/a/b"), None, "another part of the hierarchy is mounted");
+        assert_eq!(placed("/", "cgroup", "/a/b"), None, "another kind");
+    }
+}
