@@ -10,16 +10,24 @@
 //! may fail to be made, and then they are found as where there is no cgroup.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::protocol::Id;
 use crate::process::{proc, sys};
 
+/// Tells whether there is somebody in a cgroup or below it.
+const EVENTS: &str = "cgroup.events";
+/// Takes a `1`, and kills them all.
+const KILL: &str = "cgroup.kill";
+/// How long a start waits for those to end who were left by a dead supervisor.
+const DEATH_MAY_TAKE: Duration = Duration::from_millis(500);
 /// Begins the name of a supervisor's cgroup.
 const PREFIX: &str = "stead-";
 /// Other supervisors may have the same pid, in namespaces of their own.
@@ -50,7 +58,7 @@ impl Claim {
         parent.remove_what_the_dead_left();
         let claim = (0..NAMESAKES).find_map(|number| Self::make(&parent, number))?;
         // `cgroup.kill` came after the birth in a cgroup.
-        let serves = fs::exists(claim.cgroup.dir.join("cgroup.kill")).unwrap_or(false)
+        let serves = fs::exists(claim.cgroup.dir.join(KILL)).unwrap_or(false)
             && claim.cgroup.open().is_ok_and(|cgroup| sys::can_fork_into(&cgroup));
         serves.then_some(claim)
     }
@@ -125,8 +133,24 @@ impl Cgroup {
 
     /// Kills everybody in it and below. False if there is nobody, or it may not be done.
     pub(super) fn kill(&self) -> bool {
-        let events = fs::read_to_string(self.dir.join("cgroup.events")).unwrap_or_default();
-        events.lines().any(|line| line == "populated 1") && fs::write(self.dir.join("cgroup.kill"), "1").is_ok()
+        let events = fs::read_to_string(self.dir.join(EVENTS));
+        events.is_ok_and(|events| is_populated(&events)) && fs::write(self.dir.join(KILL), "1").is_ok()
+    }
+
+    /// Waits for the end of those who were killed, within bounds.
+    fn wait_until_empty(&self) {
+        let deadline = Instant::now() + DEATH_MAY_TAKE;
+        let Ok(mut events) = File::open(self.dir.join(EVENTS)) else { return };
+        let mut text = String::new();
+        // What was read has been seen: the kernel tells of what comes after.
+        while events.read_to_string(&mut text).is_ok() && is_populated(&text) {
+            let Ok(left) = Timespec::try_from(deadline.saturating_duration_since(Instant::now())) else { return };
+            let told = poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&left));
+            if !told.is_ok_and(|told| told > 0) || events.rewind().is_err() {
+                return;
+            }
+            text.clear();
+        }
     }
 
     /// Removes it with all below; false if there is still somebody in it.
@@ -139,11 +163,17 @@ impl Cgroup {
             let is_supervisors = dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
             if is_supervisors && let Some(_lock) = File::open(&dir).ok().filter(is_lockable) {
                 let left = Self { dir, path: String::new() };
-                left.kill();
+                if left.kill() {
+                    left.wait_until_empty();
+                }
                 left.remove();
             }
         }
     }
+}
+
+fn is_populated(events: &str) -> bool {
+    events.lines().any(|line| line == "populated 1")
 }
 
 fn remove(dir: &Path) -> bool {
