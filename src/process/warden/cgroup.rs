@@ -86,6 +86,13 @@ impl Drop for Claim {
     }
 }
 
+/// Whether it has the name of a supervisor's: others may call theirs `stead-web.slice`.
+fn is_supervisors(dir: &Path) -> bool {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    name.strip_prefix(PREFIX).is_some_and(|numbers| numbers.split('-').all(is_number))
+}
+
 fn is_lockable(dir: &File) -> bool {
     flock(dir, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
@@ -160,8 +167,7 @@ impl Cgroup {
 
     fn remove_what_the_dead_left(&self) {
         for dir in children(&self.dir) {
-            let is_supervisors = dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-            if is_supervisors && let Some(_lock) = File::open(&dir).ok().filter(is_lockable) {
+            if is_supervisors(&dir) && let Some(_lock) = File::open(&dir).ok().filter(is_lockable) {
                 let left = Self { dir, path: String::new() };
                 if left.kill() {
                     left.wait_until_empty();
@@ -209,6 +215,13 @@ fn place(line: &str, path: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_supervisors_cgroup_is_taken_for_one() {
+        let is = |name: &str| is_supervisors(&Path::new("/sys/fs/cgroup").join(name));
+        assert!(is("stead-4312") && is("stead-4312-1"));
+        assert!(!is("stead-web.slice") && !is("stead-") && !is("stead-1-") && !is("instead-1"));
+    }
 
     #[test]
     fn the_place_of_a_cgroup_follows_from_its_mount() {
