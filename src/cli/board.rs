@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::config::{Condition, Pretty};
+use crate::kernel::Promise;
 use crate::supervisor::core::{AfterStop, Straggler};
 
 /// `/api/v1/snapshot`. Times are milliseconds on the supervisor's clock.
@@ -16,6 +17,8 @@ pub(super) struct Board {
     pub(super) pid: u32,
     pub(super) now: u64,
     pub(super) stage: Stage,
+    #[serde(default, deserialize_with = "known")]
+    pub(super) promise: Option<Promise>,
     pub(super) tasks: Vec<Task>,
 }
 
@@ -173,6 +176,11 @@ impl Task {
             | Phase::Unknown => None,
         }
     }
+}
+
+/// None for a promise that is not known here.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Promise>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).ok())
 }
 
 /// A stretch of time in whole seconds.

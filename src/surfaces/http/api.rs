@@ -27,7 +27,7 @@ use super::problem::Problem;
 use super::{live, masked, readiness, requests};
 use crate::config::Pretty;
 use crate::gateway::Requester;
-use crate::kernel::{KernelHandle, metrics};
+use crate::kernel::{KernelHandle, Promise, metrics};
 use crate::supervisor::core::{ChannelSnapshot, Snapshot, TaskSnapshot, Uptime};
 use crate::surfaces::SharedConfig;
 
@@ -54,6 +54,8 @@ struct Version {
     /// When it started: the zero of its clock. Another value means another supervisor.
     #[schema(value_type = String, format = DateTime)]
     started_at: Timestamp,
+    /// What is promised of the processes that tasks leave behind.
+    promise: Option<Promise>,
 }
 
 /// A snapshot with what a client needs to make sense of it.
@@ -92,6 +94,7 @@ impl Api {
             project: self.config.project().into_owned(),
             pid: std::process::id(),
             started_at: self.kernel.started_at(),
+            promise: self.kernel.promise(),
         }
     }
 
