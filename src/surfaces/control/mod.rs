@@ -48,11 +48,11 @@ impl Surface for Control {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
         let (listener, file) = socket::listen(&self.path)?;
         let (channel, client) = Channel::new(NAME);
-        let router = Api::new(kernel, client.requester, config, shutdown.clone()).router(Router::new());
+        let api = Api::new(kernel, client.requester, config, shutdown.clone());
         let serving = {
             let shutdown = shutdown.clone();
             async move {
-                let served = serve(listener, router, shutdown).await;
+                let served = serve(listener, || api.router(Router::new()), shutdown).await;
                 drop(file);
                 served
             }
