@@ -29,7 +29,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -105,16 +104,14 @@ impl ProcessTask {
         }
     }
 
-    async fn start(self: &Arc<Self>, context: &RunContext) -> Result<Started, String> {
+    async fn start(&self, context: &RunContext) -> Result<Started, String> {
         if context.stop.is_cancelled() || context.kill.is_cancelled() {
             return Err("stopped before it was started".to_owned());
         }
         let run = context.run.number;
         let starting = async {
             let spawned = spawn::spawn(self, run).await?;
-            let task = Arc::clone(self);
-            let read = spawn_blocking(move || task.start_reading(spawned, run)).await;
-            read.map_err(|error| format!("cannot start: {error}"))?
+            self.start_reading(spawned, run)
         };
         let given_up = async {
             context.kill.cancelled().await;
