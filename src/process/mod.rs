@@ -142,6 +142,7 @@ impl ProcessTask {
         Ok(Started { child, output, pty, ready_line })
     }
 
+    /// What few runs need is boxed where it is needed: it would make the futures of all of them twice as large.
     async fn live(&self, Started { child, output, pty, ready_line }: Started, context: &RunContext) -> ExitReason {
         let over = CancellationToken::new();
         let captured = async {
@@ -171,7 +172,7 @@ impl ProcessTask {
         // What is stopped can't act on a signal before it continues.
         match &stop.command {
             Some(command) => {
-                let command = self.run_stop_command(command, context.run.number);
+                let command = Box::pin(self.run_stop_command(command, context.run.number));
                 context.kill.run_until_cancelled(command).await;
                 child.signal(&[Signal::CONT], whom).await;
             }
@@ -205,7 +206,7 @@ impl ProcessTask {
                 None => ready::probe(self, ready, context).await,
             }
         };
-        until_ending(probing, context, over).await;
+        until_ending(Box::pin(probing), context, over).await;
     }
 }
 
