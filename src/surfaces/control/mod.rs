@@ -49,8 +49,8 @@ impl Surface for Control {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
         let (listener, file) = socket::listen(&self.path)?;
         let (channel, client) = Channel::new(NAME);
-        let router = Api::new(kernel, client.requester, config, shutdown.clone()).router(Router::new());
-        let router = router.layer(map_request(async |request| trust_name(request)));
+        let api = Api::new(kernel, client.requester, config, shutdown.clone());
+        let router = || api.router(Router::new()).layer(map_request(async |request| trust_name(request)));
         let serving = {
             let shutdown = shutdown.clone();
             async move {

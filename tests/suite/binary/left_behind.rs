@@ -152,7 +152,8 @@ fn the_promise_is_told() {
 
 #[test]
 fn who_hides_is_ended_with_its_run_where_there_are_cgroups() {
-    let hidden = "(env -i setsid sh -c 'echo $$ > hidden; exec sleep 600' &); until test -s hidden; do sleep 0.01; done";
+    let hidden =
+        "(env -i setsid sh -c 'echo $$ > hidden; exec sleep 600' &); until test -s hidden; do sleep 0.01; done";
     let project = Project::new(&format!("[tasks.a]\nrestart = 'never'\ncommand = \"{hidden}; echo hi\""));
     let mut stead = project.up();
     stead.wait_for("run 1 exited, code 0");
