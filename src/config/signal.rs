@@ -19,6 +19,11 @@ impl Signal {
     /// The end that can't be refused.
     pub const KILL: Self = Self(nix::sys::signal::SIGKILL as i32);
 
+    /// Every signal that has a name.
+    pub fn all() -> impl Iterator<Item = Self> {
+        nix::sys::signal::Signal::iterator().map(|signal| Self(signal as i32))
+    }
+
     /// The signal of a raw number as the kernel reports it.
     #[must_use]
     pub fn from_raw(number: i32) -> Self {
