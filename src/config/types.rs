@@ -157,7 +157,7 @@ pub struct HookConfig {
 }
 
 /// What a hook can be told of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HookEvent {
     /// A run ended, nobody had asked for it, and it was no success.
@@ -252,7 +252,7 @@ impl fmt::Display for Command {
 }
 
 /// What an exit means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// Fatal, whatever the code: everything drains.
@@ -266,7 +266,7 @@ pub enum Policy {
 }
 
 /// What a spent retry budget means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnExhausted {
     /// The supervisor ends with this task as its cause.

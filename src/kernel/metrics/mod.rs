@@ -105,7 +105,9 @@ impl Measured {
         let uptime = tasks.iter().map(|task| (name(task), self.uptime(task)));
         gauges(page, "stead_task_uptime", "How long the current run has lasted.", Some(Unit::Seconds), uptime)?;
         let exits = tasks.iter().flat_map(|task| {
-            task.exits.iter().map(|(reason, count)| ([("task", task.name.as_str()), ("reason", *reason)], *count))
+            task.exits
+                .iter()
+                .map(|(reason, count)| ([("task", task.name.as_str()), ("reason", reason.as_ref())], *count))
         });
         counters(page, "stead_task_exits", "Exits by class of reason.", None, exits)
     }

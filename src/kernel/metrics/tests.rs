@@ -52,7 +52,7 @@ fn every_family_is_described_and_every_task_measured() {
     let retry = PhaseSnapshot::Backoff { attempt: 2, since: at(9_000), retry_at: at(12_500) };
     let mut api = process("api", retry);
     (api.retries, api.restarts) = (2, 7);
-    api.exits = BTreeMap::from([("code", 6), ("signal", 1)]);
+    api.exits = BTreeMap::from([("code".into(), 6), ("signal".into(), 1)]);
     let mut db = process("db", ready(1_000));
     db.usage = Some(Usage { processes: 3, cpu_percent: 150.0, memory_bytes: 4_096 });
     let mut snapshot = snapshot(1, vec![db, api]);

@@ -226,7 +226,7 @@ impl Calls {
             Ok(()) => count.succeeded += 1,
             Err(_) => count.failed += 1,
         });
-        let (on, after, failure) = (occurrence.event.word(), began.elapsed(), result.err());
+        let (on, after, failure) = (occurrence.event, began.elapsed(), result.err());
         let kind = NoticeKind::Hooked { hook: hook.name.clone(), on, failure, after };
         self.kernel.note(Notice { task: Some(occurrence.task.clone()), kind });
     }
