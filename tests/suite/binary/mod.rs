@@ -6,6 +6,8 @@ mod hooks;
 mod left_behind;
 mod limits;
 mod logs;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod metrics;
 mod plain;
 mod shutdown;
