@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use super::state_dir::{StateDir, StatePaths};
 use super::up::ViewArgs;
 use crate::config::{Config, Pretty};
+use crate::kernel::Promise;
 use crate::process::{Keeper, Warden};
 use crate::supervisor::core::Straggler;
 use crate::supervisor::{ShutdownOutcome, TaskSupervisor};
@@ -42,6 +43,7 @@ pub(super) fn launch(config: Config, view: &ViewArgs) -> anyhow::Result<ExitCode
     let warden = Warden::start().context("cannot start the warden, which is to start the tasks")?;
     raise_open_files();
     let _diagnostics = diagnostics(&state)?;
+    tell_promise(warden.1.promise());
     let threads = std::thread::available_parallelism().map_or(LEAST_THREADS, |cores| cores.get().max(LEAST_THREADS));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
@@ -58,6 +60,14 @@ pub(super) fn launch(config: Config, view: &ViewArgs) -> anyhow::Result<ExitCode
     state.keep_outcome(&words);
     report(words);
     Ok(ExitCode::from(outcome.exit_code()))
+}
+
+/// Says at once if less is promised than this system could have.
+fn tell_promise(promise: Promise) {
+    tracing::info!(%promise, "what tasks leave behind");
+    if cfg!(target_os = "linux") && promise == Promise::ProcessGroup {
+        eprintln!("stead: there is no /proc: {promise}");
+    }
 }
 
 /// Lets the supervisor open as many files as it may: every task takes a few. The tasks keep the limit that stead was
