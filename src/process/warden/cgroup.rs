@@ -167,7 +167,9 @@ impl Cgroup {
 
     fn remove_what_the_dead_left(&self) {
         for dir in children(&self.dir) {
-            if is_supervisors(&dir) && let Some(_lock) = File::open(&dir).ok().filter(is_lockable) {
+            if is_supervisors(&dir)
+                && let Some(_lock) = File::open(&dir).ok().filter(is_lockable)
+            {
                 let left = Self { dir, path: String::new() };
                 if left.kill() {
                     left.wait_until_empty();

@@ -33,8 +33,8 @@ use std::process::ExitCode;
 
 #[cfg(test)]
 pub(super) use cgroup::Claim;
-pub(super) use client::{Child, NoChild};
 pub(crate) use client::Warden;
+pub(super) use client::{Child, NoChild};
 pub(crate) use keeper::Keeper;
 pub(super) use protocol::{Exit, Fault, How, Identity, Spawn, Step, Whom};
 pub(super) use serve::serve;
