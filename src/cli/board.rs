@@ -33,6 +33,9 @@ pub(super) enum Stage {
 pub(super) struct Task {
     pub(super) name: String,
     pub(super) kind: String,
+    /// Whether it has a terminal.
+    #[serde(default)]
+    pub(super) tty: bool,
     #[serde(flatten)]
     pub(super) phase: Phase,
     pub(super) run: u64,
@@ -211,7 +214,7 @@ mod tests {
 
     #[test]
     fn every_state_says_what_comes_next() {
-        let blocker = core::Blocker { task: "db".into(), condition: Condition::Ready, state: "starting" };
+        let blocker = core::Blocker { task: "db".into(), condition: Condition::Ready, state: "starting".into() };
         assert_eq!(next(PhaseSnapshot::Waiting { blockers: vec![blocker] }), "for db to be ready");
         assert_eq!(next(PhaseSnapshot::Starting { since: at(0), deadline: at(31_000) }), "start fails in 30s");
         assert_eq!(next(PhaseSnapshot::Running { since: at(0), pid: None }), "not ready yet");

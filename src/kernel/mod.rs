@@ -4,11 +4,13 @@
 //! driver holds the other end, `Backend`. Nothing here decides anything.
 
 mod charset;
+pub(crate) mod clock;
 mod emulator;
 mod journal;
 pub mod logs;
 mod merged;
 pub(crate) mod metrics;
+mod passage;
 mod picture;
 pub mod post_mortem;
 mod promise;
@@ -16,6 +18,8 @@ mod promise;
 pub(crate) mod sample;
 mod screens;
 mod usage;
+mod viewer;
+pub(crate) mod why;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +35,7 @@ pub use post_mortem::{PostMortem, PostMortems};
 pub use promise::Promise;
 pub use screens::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};
 pub use usage::{Look, Lookers};
+pub use viewer::{Sight, Viewer};
 
 use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
 
