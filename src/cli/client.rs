@@ -22,6 +22,8 @@ use super::{EXIT_NO_SERVER, EXIT_REFUSED, FileArgs};
 use crate::config::{Config, Pretty};
 use crate::surfaces::connect;
 
+/// What the timeline calls whoever asks by the command line: `control/cli`.
+const AGENT: &str = concat!("cli/", env!("CARGO_PKG_VERSION"));
 /// How long an answer may take. Longer than the supervisor's own limit, so that its reason is heard.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
 /// How long an event stream may be silent. It says every few seconds that it is alive.
@@ -138,7 +140,8 @@ impl Client {
             // What breaks off is told to whoever waits for the answer.
             let _ = connection.await;
         });
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "stead");
+        let mut request =
+            Request::builder().method(method).uri(path).header(header::HOST, "stead").header(header::USER_AGENT, AGENT);
         let (media, body) = body.unzip();
         if let Some(media) = media {
             request = request.header(header::CONTENT_TYPE, media);

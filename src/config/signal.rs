@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
 
 /// A Unix signal, shown and written by its name (`SIGTERM`).
@@ -62,6 +62,15 @@ impl fmt::Display for Signal {
 impl Serialize for Signal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Signal {
+    /// Takes what is shown of a signal, also one without a name.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let nameless = text.strip_prefix("signal ").and_then(|number| number.parse().ok()).map(Self);
+        nameless.map_or_else(|| text.parse(), Ok).map_err(de::Error::custom)
     }
 }
 
