@@ -89,6 +89,11 @@ impl Client {
         self.exchange(Method::POST, path, body).await
     }
 
+    /// Takes something back; the answer as it came.
+    pub(super) async fn delete(&self, path: &str) -> Result<Bytes, ClientError> {
+        self.exchange(Method::DELETE, path, None).await
+    }
+
     /// Follows the event stream; a snapshot comes first. `query` begins with `?` or is empty.
     pub(super) async fn events(&self, query: &str) -> Result<Events, ClientError> {
         let response = self.send(Method::GET, &format!("/api/v1/events{query}"), None).await?;

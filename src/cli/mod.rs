@@ -18,6 +18,7 @@ mod state_dir;
 mod status;
 mod up;
 mod wait;
+mod web;
 mod why;
 
 use std::ffi::OsString;
@@ -95,6 +96,8 @@ enum Command {
     Logs(logs::LogsArgs),
     /// Say why a task failed last
     Why(why::WhyArgs),
+    /// Choose which page the web surface serves
+    Web(web::WebArgs),
     /// Say whether the configuration is right, and start nothing
     Check,
     /// Print the JSON Schema of stead.toml, for editors
@@ -160,6 +163,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Down) => down::run(&cli.file),
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Why(args)) => why::run(&cli.file, &args),
+        Some(Command::Web(args)) => web::run(&cli.file, &args),
         Some(Command::Check) => check::run(&cli.file),
         Some(Command::Schema) => schema::run(),
         Some(Command::Init) => init::run(&cli.file),

@@ -24,8 +24,8 @@ pub(crate) use control::connect;
 pub(crate) use host::run_surface;
 pub use plain::Plain;
 pub use terminal::Terminal;
-use web::ActiveWebDist;
 pub use web::Web;
+use web::{ActiveWebDist, WebDist};
 
 /// The configuration, shared.
 pub type SharedConfig = Arc<Config>;
