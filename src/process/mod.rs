@@ -37,7 +37,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::{Check, Command, Signal, TaskConfig};
 use crate::kernel::logs::Store;
 use crate::kernel::{LogTail, TaskScreen};
-use crate::supervisor::RunContext;
+use crate::supervisor::{RunContext, Sent};
 use crate::supervisor::core::{Event, ExitReason};
 use identity::RunsAs;
 use output::Output;
@@ -151,10 +151,11 @@ impl ProcessTask {
             output.capture(over.clone()).await;
             self.screen.iter().for_each(TaskScreen::end);
         };
-        let (reason, (), (), (), (), (), (), ()) = tokio::join!(
+        let (reason, (), (), (), (), (), (), (), ()) = tokio::join!(
             until_gone(&child, context, &over),
             self.ask_to_stop(&child, context, &over),
             kill_when_told(&child, context, &over),
+            pass_signals(&child, context, &over),
             tell_what_is_left(&child, context, &over),
             captured,
             shown(pty),
@@ -269,6 +270,18 @@ async fn kill_when_told(child: &Child, context: &RunContext, over: &Cancellation
     if over.run_until_cancelled(context.kill.cancelled()).await.is_some() {
         child.kill().await;
     }
+}
+
+/// Passes on what the run is sent beside its stop ladder.
+async fn pass_signals(child: &Child, context: &RunContext, over: &CancellationToken) {
+    let passing = async {
+        loop {
+            for Sent { signal, tree } in context.signals.take().await {
+                child.signal(&[signal], if tree { Whom::Tree } else { Whom::Main }).await;
+            }
+        }
+    };
+    over.run_until_cancelled(passing).await;
 }
 
 /// Names what holds up a stop.

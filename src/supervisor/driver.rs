@@ -20,7 +20,7 @@ use super::core::{
     ShutdownOutcome, Usage,
 };
 use super::in_process::exit_reason;
-use super::run::{EVENTS_QUEUED, RunContext};
+use super::run::{self, EVENTS_QUEUED, RunContext, Sent};
 use super::signals::{Received, Signals};
 use crate::kernel::{Asked, Backend};
 
@@ -51,10 +51,11 @@ pub(super) struct Driver {
     published: Instant,
 }
 
-/// The two ways a run is told to end.
+/// The two ways a run is told to end, and what else it is sent.
 struct Control {
     stop: CancellationToken,
     kill: CancellationToken,
+    signals: run::Signals,
 }
 
 /// What woke the loop.
@@ -224,6 +225,11 @@ impl Driver {
                     control.kill.cancel();
                 }
             }
+            Effect::Signal { run, signal, tree } => {
+                if let Some(control) = self.controls.get(&run) {
+                    control.signals.send(Sent { signal, tree });
+                }
+            }
             Effect::Answer(id, answer) => self.answer(id, answer),
             Effect::Notice(notice) => self.record(notice, now),
             Effect::Finish => {}
@@ -238,9 +244,9 @@ impl Driver {
     }
 
     fn spawn(&mut self, run: RunId) {
-        let control = Control { stop: CancellationToken::new(), kill: CancellationToken::new() };
-        let context =
-            RunContext { run, stop: control.stop.clone(), kill: control.kill.clone(), events: self.events.0.clone() };
+        let (stop, kill, signals) = (CancellationToken::new(), CancellationToken::new(), run::Signals::default());
+        let control = Control { stop: stop.clone(), kill: kill.clone(), signals: signals.clone() };
+        let context = RunContext { run, stop, kill, signals, events: self.events.0.clone() };
         let life = (self.runners[run.task.0])(context);
         let id = self.lives.spawn(life).id();
         self.runs.insert(id, run);

@@ -62,6 +62,7 @@ fn context() -> (RunContext, mpsc::Receiver<Event>) {
         run: RunId { task: TaskId(0), number: 1 },
         stop: CancellationToken::new(),
         kill: CancellationToken::new(),
+        signals: Default::default(),
         events: sender,
     };
     (context, events)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::exit::ExitReason;
-use crate::config::{Condition, Pretty, serialize_millis};
+use crate::config::{Condition, Pretty, Signal, serialize_millis};
 
 /// A task by its place in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,6 +127,19 @@ pub enum Request {
     Restart(String),
     /// As `Stop`, without a grace period.
     Kill(String),
+    /// Send it a signal. An end that follows is the task's own: its policy decides what comes then.
+    Signal {
+        /// Which task.
+        task: String,
+        /// What it is sent.
+        signal: Signal,
+        /// Whether all of its processes get it, or the main one alone.
+        tree: bool,
+    },
+    /// Type into its terminal. What is typed goes there directly; this says who did, and whether it can be.
+    Input(String),
+    /// Look at its terminal and type into it, for as long as one likes; as `Input`, but it need not run.
+    Attach(String),
     /// Restart every process that is not stopped or done.
     RestartAll,
     /// Drain in good order and end.
@@ -142,6 +155,10 @@ impl fmt::Display for Request {
             Self::Stop(task) => write!(f, "stop {task}"),
             Self::Restart(task) => write!(f, "restart {task}"),
             Self::Kill(task) => write!(f, "kill {task}"),
+            Self::Signal { task, signal, tree: false } => write!(f, "signal {task} {signal}"),
+            Self::Signal { task, signal, tree: true } => write!(f, "signal {task} {signal}, its whole tree"),
+            Self::Input(task) => write!(f, "input to {task}"),
+            Self::Attach(task) => write!(f, "attach to {task}"),
             Self::RestartAll => f.write_str("restart all"),
             Self::ShutDown => f.write_str("shut down"),
             Self::KillAll => f.write_str("kill all"),
@@ -186,6 +203,18 @@ pub enum Refusal {
         /// The state it is in.
         state: &'static str,
     },
+    /// It has no process that a signal could be sent to.
+    #[error("{task} is a part of stead, not a process of its own")]
+    NoProcess {
+        /// Which task.
+        task: String,
+    },
+    /// It has no terminal to type into.
+    #[error("{task} has no terminal; `tty = true` gives it one")]
+    NoTerminal {
+        /// Which task.
+        task: String,
+    },
     /// Nothing goes on without it.
     #[error("{task} can't be stopped alone: nothing goes on without it; shut down instead")]
     Essential {
@@ -209,6 +238,15 @@ pub enum Effect {
     Stop(RunId),
     /// End a run now, with all that belongs to it. May come without a `Stop` before, and more than once.
     Kill(RunId),
+    /// Send a signal to a run's main process, or to its whole tree.
+    Signal {
+        /// Which run.
+        run: RunId,
+        /// What it is sent.
+        signal: Signal,
+        /// Whether all of its processes get it.
+        tree: bool,
+    },
     /// Tell whoever asked how their request was taken.
     Answer(RequestId, Result<(), Refusal>),
     /// Something for the timeline.

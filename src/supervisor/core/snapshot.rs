@@ -91,6 +91,8 @@ pub struct TaskSnapshot {
     pub policy: Policy,
     /// What a spent budget means.
     pub on_exhausted: OnExhausted,
+    /// Whether it has a terminal to attach to and type into.
+    pub tty: bool,
     /// The state with its data.
     #[serde(flatten)]
     pub phase: PhaseSnapshot,

@@ -82,6 +82,21 @@ pub(super) enum Failure {
     Dependency(TaskId),
 }
 
+impl Phase {
+    /// Whether there is a process, or was until a moment ago.
+    pub(super) fn has_process(&self) -> bool {
+        match self {
+            Self::Running { .. } | Self::Ready { .. } | Self::Stopping { .. } => true,
+            Self::Waiting { .. }
+            | Self::Starting { .. }
+            | Self::Backoff { .. }
+            | Self::Stopped
+            | Self::Done
+            | Self::Failed(_) => false,
+        }
+    }
+}
+
 impl Task {
     pub(super) fn new(plan: TaskPlan) -> Self {
         Self {

@@ -66,9 +66,12 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
             Refusal::UnknownTask { .. } => StatusCode::NOT_FOUND,
-            Refusal::Essential { .. } | Refusal::Already { .. } | Refusal::NotRunning { .. } | Refusal::Draining => {
-                StatusCode::CONFLICT
-            }
+            Refusal::Essential { .. }
+            | Refusal::Already { .. }
+            | Refusal::NotRunning { .. }
+            | Refusal::NoProcess { .. }
+            | Refusal::NoTerminal { .. }
+            | Refusal::Draining => StatusCode::CONFLICT,
             Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut problem = Self::new(status, refusal.to_string());

@@ -46,6 +46,7 @@ pub(crate) fn plan(text: &str) -> Plan {
             after: Vec::new(),
             probed: false,
             failure_threshold: None,
+            tty: false,
             stop_timeout: Duration::from_secs(10),
             success_exit_codes: vec![0],
         };
@@ -56,6 +57,7 @@ pub(crate) fn plan(text: &str) -> Plan {
                 "never" => plan.policy = Policy::Never,
                 "fatal" => plan.on_exhausted = OnExhausted::Fatal,
                 "surface" => plan.kind = TaskKind::Surface,
+                "tty" => plan.tty = true,
                 "probed" => plan.probed = true,
                 "threshold" => plan.failure_threshold = words.pop_front().and_then(|n| n.parse().ok()),
                 "retries" => plan.restart.max_retries = words.pop_front().expect("a number").parse().expect("a number"),
@@ -161,6 +163,13 @@ impl Sim {
             ["stop", name] => Request::Stop(name.to_owned()),
             ["restart", name] => Request::Restart(name.to_owned()),
             ["kill", name] => Request::Kill(name.to_owned()),
+            ["signal", name, signal, ref tree @ ..] => Request::Signal {
+                task: name.to_owned(),
+                signal: signal.parse().expect("a signal"),
+                tree: tree == ["tree"],
+            },
+            ["input", name] => Request::Input(name.to_owned()),
+            ["attach", name] => Request::Attach(name.to_owned()),
             ["restart-all"] => Request::RestartAll,
             ["shut-down"] => Request::ShutDown,
             ["kill-all"] => Request::KillAll,
@@ -218,6 +227,9 @@ impl Sim {
             Effect::Spawn(run) => format!("spawn {}", self.name(*run)),
             Effect::Stop(run) => format!("stop {}", self.name(*run)),
             Effect::Kill(run) => format!("kill {}", self.name(*run)),
+            Effect::Signal { run, signal, tree } => {
+                format!("signal {} {signal}{}", self.name(*run), if *tree { " tree" } else { "" })
+            }
             Effect::Answer(_, Ok(())) => return None,
             Effect::Answer(_, Err(refusal)) => format!("refused: {refusal}"),
             Effect::Finish => {

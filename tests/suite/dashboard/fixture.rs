@@ -221,6 +221,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         about: about.to_owned(),
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
+        tty: false,
         phase,
         run: 1,
         retries: 0,
