@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{DEADLINE, Project, Stead};
 
 /// Where the web surface says that it listens.
-fn address(stead: &mut Stead) -> String {
+pub(crate) fn address(stead: &mut Stead) -> String {
     let line = stead.wait_for("http://");
     line.rsplit("http://").next().expect("an address").to_owned()
 }
