@@ -4,17 +4,21 @@
 //! driver holds the other end, `Backend`. Nothing here decides anything.
 
 mod charset;
+pub(crate) mod clock;
 mod emulator;
 mod journal;
 pub mod logs;
 mod merged;
 pub(crate) mod metrics;
+mod passage;
 mod picture;
 pub mod post_mortem;
 #[cfg(test)]
 pub(crate) mod sample;
 mod screens;
 mod usage;
+mod viewer;
+pub(crate) mod why;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,6 +33,7 @@ pub use picture::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize}
 pub use post_mortem::{PostMortem, PostMortems};
 pub use screens::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};
 pub use usage::{Look, Lookers};
+pub use viewer::{Sight, Viewer};
 
 use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
 

@@ -13,7 +13,6 @@
 mod action;
 pub(crate) mod ansi;
 mod attach;
-mod clock;
 mod encode;
 mod format;
 mod keymap;
@@ -30,7 +29,6 @@ mod selection;
 mod theme;
 mod update;
 mod view;
-mod why;
 
 use std::fmt;
 use std::sync::Arc;

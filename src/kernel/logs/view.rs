@@ -15,6 +15,7 @@ use memchr::{memchr, memrchr};
 use super::index::{Index, Piece};
 use super::line::Line;
 use super::lines::{Found, Place};
+use super::mark::LineMark;
 use super::reader::Filter;
 use super::segments::{Identity, Old, index_path, log_path, old_index_path, old_log_path, old_segments};
 
@@ -114,6 +115,41 @@ impl View {
     pub(super) fn end(&mut self) -> io::Result<Place> {
         let Some(segment) = self.segments.len().checked_sub(1) else { return Ok(self.start()) };
         Ok(Place { segment, offset: self.end_of(segment)? })
+    }
+
+    /// Where a line begins; nothing if its segment is not kept any more.
+    ///
+    /// # Errors
+    ///
+    /// An index can't be read.
+    pub(super) fn find(&mut self, mark: &LineMark) -> io::Result<Option<Place>> {
+        let mut near = None;
+        for (segment, Segment { index, len, .. }) in self.segments.iter_mut().enumerate().rev() {
+            let offset = mark.offset.min(*len);
+            let mut at = |offset| io::Result::Ok(index.pieces(offset..offset + 1)?.first().map(|piece| piece.at));
+            let place = Place { segment, offset };
+            if mark.offset < *len && at(offset)? == Some(mark.at) {
+                return Ok(Some(place));
+            }
+            // Its time may have become known only after it was read.
+            let begins_before = at(0)?.is_some_and(|first| first <= mark.at);
+            near = near.or(begins_before.then_some(place));
+        }
+        Ok(near)
+    }
+
+    /// How many bytes there are from here to the end.
+    ///
+    /// # Errors
+    ///
+    /// An index can't be read.
+    pub(super) fn bytes_from(&mut self, from: Place) -> io::Result<u64> {
+        let mut bytes = 0;
+        for segment in from.segment..self.segments.len() {
+            let begin = if segment == from.segment { from.offset } else { 0 };
+            bytes += self.end_of(segment)?.saturating_sub(begin);
+        }
+        Ok(bytes)
     }
 
     /// The next window from `from` on with something in it that passes.

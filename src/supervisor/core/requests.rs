@@ -117,11 +117,7 @@ impl Core {
             (Request::KillAll, _) => self.force_drain(origin, now),
             (Request::Input(_) | Request::Attach(_), _) => {}
             (
-                Request::Start(_)
-                | Request::Stop(_)
-                | Request::Restart(_)
-                | Request::Kill(_)
-                | Request::Signal { .. },
+                Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_) | Request::Signal { .. },
                 None,
             ) => {}
         }

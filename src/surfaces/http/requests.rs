@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -32,7 +33,7 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
     for (verb, [of_one, of_many], about) in VERBS {
         let one_task = Operation::post(of_one, about).answers::<Accepted>(StatusCode::ACCEPTED);
         let several = format!("{about} Several tasks; without a body all processes.");
-        let several = Operation::post(of_many, &several).takes::<Chosen>().answers::<Taken>(StatusCode::ACCEPTED);
+        let several = Operation::post(of_many, &several).may_take::<Chosen>().answers::<Taken>(StatusCode::ACCEPTED);
         // A task may be called like a verb.
         let look = format!("The task that is called `{verb}`, as it stands.");
         let look = Operation::get(of_many, &look).answers::<TaskBoard>(StatusCode::OK);
@@ -41,8 +42,12 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
             .route(several, move |api, body| many(verb, api, body))
             .route(look, move |api| api::task_named(api, verb.to_string()));
     }
+    let signal = "Send a signal to its main process, or to all of them. What comes of that is its policy's matter.";
+    let signal = Operation::post("/api/v1/tasks/{name}/signal", signal).takes::<ToSend>();
     let shutdown = Operation::post("/api/v1/shutdown", "Stop everything in good order, and end.");
-    routes.route(shutdown.answers::<Accepted>(StatusCode::ACCEPTED), shut_down)
+    routes
+        .route(signal.answers::<Accepted>(StatusCode::ACCEPTED), send_signal)
+        .route(shutdown.answers::<Accepted>(StatusCode::ACCEPTED), shut_down)
 }
 
 /// What can be asked of a task.
@@ -108,7 +113,7 @@ impl Verb {
 
 /// A request that the supervisor has taken; the next snapshot shows what has come of it so far.
 #[derive(Debug, Serialize, ToSchema)]
-struct Accepted {
+pub(super) struct Accepted {
     accepted: String,
 }
 
@@ -116,14 +121,39 @@ async fn one(verb: Verb, State(api): State<Api>, name: Name) -> Result<Response,
     ask(&api, verb.of(text(name)?)).await
 }
 
+/// A signal.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ToSend {
+    /// Its name: `SIGHUP`.
+    #[schema(pattern = "^SIG[A-Z0-9]+$")]
+    signal: String,
+    /// Whether all of the task's processes get it; else the main one alone.
+    #[serde(default)]
+    tree: bool,
+}
+
+async fn send_signal(State(api): State<Api>, name: Name, body: Bytes) -> Result<Response, Problem> {
+    let task = text(name)?;
+    let ToSend { signal, tree } = object(&body, "{\"signal\": \"SIGHUP\"}")?;
+    let signal = signal.parse().map_err(|error: String| Problem::new(StatusCode::BAD_REQUEST, error))?;
+    ask(&api, Request::Signal { task, signal, tree }).await
+}
+
 async fn shut_down(State(api): State<Api>) -> Result<Response, Problem> {
     ask(&api, Request::ShutDown).await
 }
 
 async fn ask(api: &Api, request: Request) -> Result<Response, Problem> {
+    let accepted = accepted(api, request).await?;
+    Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
+}
+
+/// Asks the supervisor; its refusal is a problem.
+pub(super) async fn accepted(api: &Api, request: Request) -> Result<Accepted, Problem> {
     let accepted = request.to_string();
     match api.requester.request(request).await {
-        Ok(()) => Ok((StatusCode::ACCEPTED, Json(Accepted { accepted })).into_response()),
+        Ok(()) => Ok(Accepted { accepted }),
         Err(Refusal::UnknownTask { task }) => Err(Problem::unknown_task(&task, &api.kernel.snapshot())),
         Err(refusal) => Err(refusal.into()),
     }
@@ -183,13 +213,15 @@ fn chosen(body: &[u8]) -> Result<Option<Vec<String>>, Problem> {
     if body.is_empty() {
         return Ok(None);
     }
-    // An object: what is derived would take `[["api"]]`, too.
+    let Chosen { tasks } = object(body, "{\"tasks\": [\"api\"]}")?;
+    Ok(Some(tasks))
+}
+
+/// A body that is like `example`.
+fn object<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Problem> {
+    // An object: what is derived would take an array, too.
     let object: Result<Map<String, Value>, _> = serde_json::from_slice(body);
-    match object.and_then(|object| serde_json::from_value(object.into())) {
-        Ok(Chosen { tasks }) => Ok(Some(tasks)),
-        Err(error) => {
-            let detail = format!("the body is not like {{\"tasks\": [\"api\"]}}: {error}");
-            Err(Problem::new(StatusCode::BAD_REQUEST, detail))
-        }
-    }
+    object
+        .and_then(|object| serde_json::from_value(object.into()))
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not like {example}: {error}")))
 }

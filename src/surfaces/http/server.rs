@@ -15,10 +15,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use super::limits::{ACCEPT_PAUSE, CONNECTIONS, HEAD_BYTES, HEAD_TIME, HEADERS, LINGER};
+use super::limits::{ACCEPT_PAUSE, CONNECTIONS, HEAD_BYTES, HEAD_TIME, HEADERS, LINGER, WRITE_STALL};
 
 /// Where connections come from.
 pub(in crate::surfaces) trait Listen: Send + 'static {
@@ -38,6 +39,8 @@ pub(in crate::surfaces) async fn serve<L: Listen>(
     router: Router,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    // What a connection has become, a WebSocket, is no part of it any more.
+    let _over = shutdown.clone().drop_guard();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -77,7 +80,9 @@ where
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_headers(HEADERS).max_buf_size(HEAD_BYTES);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut stream = Box::pin(TimeoutWriter::new(stream));
+    stream.as_mut().set_timeout_pinned(Some(WRITE_STALL));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = shutdown.cancelled() => {
