@@ -32,6 +32,11 @@ export function parse(text) {
   return pen.runs();
 }
 
+/** The text of one line, without colours. */
+export function plainText(text) {
+  return parse(text).map((run) => run.text).join("");
+}
+
 /** Writes a line column by column. */
 class Pen {
   #cells = [];

@@ -1,6 +1,6 @@
 // The page: draws the latest snapshot, ticks what counts down, and passes requests on. It holds no task state.
 
-import { Stream, get, post } from "./connection.js";
+import { Stream, post } from "./connection.js";
 import { Detail } from "./detail.js";
 import { confirm, help } from "./dialog.js";
 import { button, element, make } from "./dom.js";
@@ -21,7 +21,6 @@ const TICK_MS = 100;
 let snapshot = null;
 let received = 0;
 let lost = null;
-let terminals = new Set();
 let toastTimer = 0;
 
 const history = new History();
@@ -63,10 +62,6 @@ function take({ event, data }) {
 function begin() {
   timeline.clear();
   history.clear();
-  get("api/v1/config").then(({ tasks }) => {
-    terminals = new Set(Object.keys(tasks).filter((name) => tasks[name].tty));
-    draw();
-  }, () => {});
 }
 
 // Drawing
@@ -84,7 +79,7 @@ function draw() {
 /** What the selection has to do with. */
 function selected() {
   const { task, marked } = table;
-  detail.show(task, { draining: isDraining(), hasTerminal: terminals.has(task?.name) });
+  detail.show(task, isDraining());
   if (task) drawHistory(task);
   timeline.select(task?.name ?? null);
   log.select(task, marked);
@@ -149,7 +144,7 @@ const ACTIONS = {
   events: () => timeline.toggle(),
   why: () => table.task && why(table.task.name).catch((error) => tell(error.message)),
   attach: () => {
-    if (!terminals.has(table.task?.name)) return tell("it has no terminal: `tty = true` in its config gives it one");
+    if (!table.task?.tty) return tell("it has no terminal: `tty = true` in its config gives it one");
     if (!hasToken()) return tell("to attach, open the link that `stead status` prints: it has the token for this");
     terminal.open(table.task.name);
   },

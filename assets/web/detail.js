@@ -36,7 +36,7 @@ export class Detail {
   }
 
   /** Takes what a snapshot says of the task. */
-  show(task, { draining, hasTerminal }) {
+  show(task, draining) {
     write(element("detail-title"), task?.name ?? "");
     if (!task) return;
     const processes = task.usage?.processes > 1 ? `${task.usage.processes} processes` : "";
@@ -50,7 +50,7 @@ export class Detail {
     this.#buttons.stopOrStart.disabled = draining && !canStop(task);
     this.#buttons.restart.disabled = draining;
     this.#buttons.kill.disabled = !isLive(task);
-    this.#buttons.attach.hidden = !hasTerminal;
+    this.#buttons.attach.hidden = !task.tty;
     this.#buttons.attach.disabled = !isLive(task);
   }
 

@@ -46,7 +46,7 @@ export class LogPane {
       // The cross that empties the line.
       line.addEventListener("search", () => line.value || take(""));
     }
-    element("runs").onchange = () => this.#choose({ run: Number(element("runs").value) || null });
+    element("runs").onchange = () => this.#choose({ run: element("runs").value || null });
     document.addEventListener("visibilitychange", () => document.hidden || this.#view.stay());
   }
 
@@ -67,11 +67,13 @@ export class LogPane {
 
   /** Goes to the run before (-1) or after (1); after the last comes what is written now. */
   step(by) {
-    if (!this.#task || this.#merged) return;
-    const current = this.#run ?? this.#task.run + (by < 0 && this.#task.run === this.#shownRun() ? 0 : 1);
-    const run = current + by;
-    if (run < 1) return this.#tell("there is no run before");
-    this.#choose({ run: run > this.#task.run ? null : run });
+    if (this.#merged) return this.#tell("a merged log is not divided into runs; m shows one task's");
+    const shown = this.#runs.findIndex(({ id }) => id === this.#run);
+    // The newest run comes first, and without a choice it is that one which is at the end.
+    const wanted = Math.max(0, shown) - by;
+    if (wanted < 0) return this.#run === null ? this.#tell("this is the newest run") : this.#choose({ run: null });
+    if (!this.#runs[wanted]) return this.#tell("of no run before is anything kept");
+    this.#choose({ run: this.#runs[wanted].id });
   }
 
   follow() {
@@ -143,10 +145,6 @@ export class LogPane {
     return true;
   }
 
-  #shownRun() {
-    return this.#box.lastElementChild?.line.run ?? this.#task.run;
-  }
-
   #toggle(name) {
     this.#box.classList.toggle(name);
     this.#view.stay();
@@ -213,7 +211,8 @@ export class LogPane {
     this.#search.show();
     const task = this.#task?.name ?? "";
     const of = this.#marked.length > 1 ? `${this.#marked.length} tasks` : "all tasks";
-    write(element("log-title"), this.#merged ? `${of} · merged log` : `${task} · ${this.#run ? `run ${this.#run} · ` : ""}log`);
+    const run = this.#run ? ` · run ${this.#run.split("-").at(-1)}` : "";
+    write(element("log-title"), this.#merged ? `${of} · merged log` : `${task}${run} · log`);
     const { state, trouble } = this.#view;
     write(element("log-state"), trouble || { following: "following", paused: "paused", over: "a past run" }[state]);
     mark(element("log-state"), "class", trouble ? "bad" : state === "following" ? null : "warn");
@@ -234,7 +233,7 @@ export class LogPane {
   #showRuns() {
     const list = element("runs");
     list.hidden = this.#merged || this.#runs.length < 2;
-    const known = this.#runs.map(({ run, exit }) => [run, `run ${run}${exit ? ` · ${exit}` : ""}`]);
+    const known = this.#runs.map(({ id, run, exit }) => [id, `run ${run}${exit ? ` · ${exit}` : ""}`]);
     const options = [["", "all runs"], ...known];
     const key = JSON.stringify(options);
     if (list.dataset.said !== key) {

@@ -85,7 +85,7 @@ export class LogView {
   /** Goes to the oldest line that is kept. */
   async oldest() {
     this.pause();
-    await this.#load({ oldest: true }, () => (this.#box.scrollTop = 0));
+    await this.#load({ after: "start" }, () => (this.#box.scrollTop = 0));
   }
 
   scrollBy(rows) {

@@ -48,7 +48,11 @@ export class TaskTerminal {
       opened = true;
       this.#fit();
     };
-    socket.onmessage = (message) => this.#show(JSON.parse(message.data));
+    socket.onmessage = (message) => {
+      const said = JSON.parse(message.data);
+      if (said.refused) this.#tell(said.refused);
+      else this.#show(said);
+    };
     socket.onclose = () => {
       if (socket !== this.#socket) return;
       // A browser does not tell a page why an upgrade was refused.

@@ -4,18 +4,51 @@
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
-use crate::kernel::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow};
+use super::limits::CELLS_INTERVAL;
+use crate::kernel::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, TaskScreen};
+
+/// Looks at a terminal: only ever at what it shows now, so that nothing queues.
+#[derive(Debug)]
+pub(super) struct CellsViewer {
+    screen: TaskScreen,
+    changed: watch::Receiver<u64>,
+    cells: Cells,
+    next_at: Instant,
+}
+
+impl CellsViewer {
+    pub(super) fn new(screen: TaskScreen) -> Self {
+        let mut changed = screen.watch();
+        // The screen as it is comes first.
+        changed.mark_changed();
+        Self { screen, changed, cells: Cells::default(), next_at: Instant::now() }
+    }
+
+    /// Waits for the next change, and that it is not too soon. Nothing is lost when this is dropped.
+    pub(super) async fn next(&mut self) -> String {
+        loop {
+            sleep_until(self.next_at).await;
+            self.changed.changed().await.expect("the screen that is held here has the other end");
+            self.next_at = Instant::now() + CELLS_INTERVAL;
+            if let Some(message) = self.cells.changes(self.screen.picture()) {
+                return message;
+            }
+        }
+    }
+}
 
 /// What one client has been shown.
 #[derive(Debug, Default)]
-pub(super) struct Cells {
+struct Cells {
     last: Option<Picture>,
 }
 
 impl Cells {
     /// The message that leads from what was shown last to `picture`; none if it is the same.
-    pub(super) fn changes(&mut self, picture: Picture) -> Option<String> {
+    fn changes(&mut self, picture: Picture) -> Option<String> {
         let last = self.last.replace(picture);
         let picture = self.last.as_ref()?;
         if last.as_ref() == Some(picture) {

@@ -21,6 +21,7 @@
 
 mod api;
 mod attach;
+mod cells;
 mod follow;
 pub(super) mod limits;
 mod live;
