@@ -3,8 +3,8 @@
 
 import { make } from "./dom.js";
 
-/** Columns of one line; what is written beyond them is dropped. */
-const COLUMNS = 8192;
+/** Columns of one line: as many as the server sends characters. What the cursor is moved beyond them is dropped. */
+const COLUMNS = 128 * 1024;
 const TAB = 8;
 
 const PLAIN = Object.freeze({});
@@ -19,7 +19,7 @@ const INVISIBLE =
 /** The runs of one line: `[{ text, ink }]`, neighbours of different ink. */
 export function parse(text) {
   const shown = text.replace(INVISIBLE, "");
-  if (!CONTROL.test(shown)) return shown ? [{ text: shown.slice(0, COLUMNS), ink: PLAIN }] : [];
+  if (!CONTROL.test(shown)) return shown ? [{ text: shown, ink: PLAIN }] : [];
   const pen = new Pen();
   let at = 0;
   for (const found of shown.matchAll(TOKEN)) {

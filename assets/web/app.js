@@ -25,7 +25,7 @@ let toastTimer = 0;
 
 const history = new History();
 const timeline = new Timeline();
-const table = new Table({ selected, act: (verb, name) => ask(verb, [name]) });
+const table = new Table({ selected, pointed, act: (verb, name) => ask(verb, [name]) });
 const detail = new Detail(perform);
 const log = new LogPane({ act: perform, tell });
 const terminal = new TaskTerminal({ tell, closed: () => log.newest() });
@@ -83,6 +83,12 @@ function selected() {
   if (task) drawHistory(task);
   timeline.select(task?.name ?? null);
   log.select(task, marked);
+  if (terminal.isOpen && terminal.task !== task?.name) terminal.close();
+}
+
+/** In a narrow window what was pointed at is told below the table. */
+function pointed() {
+  if (matchMedia("(max-width: 56rem)").matches) element("detail").scrollIntoView({ block: "nearest" });
 }
 
 function drawHistory(task) {

@@ -1,7 +1,7 @@
 // The selected task in a few lines: its process, what an exit means, whether it is ready, what it used.
 
 import { button, element, make, mark, write } from "./dom.js";
-import { age, bytes, canStop, isLive, isUnstable, onExit, percent, seconds } from "./format.js";
+import { age, bytes, canStop, isEssential, isLive, isUnstable, onExit, percent, seconds } from "./format.js";
 import { Spark } from "./spark.js";
 
 const LINES = { about: "runs", exit: "on exit", ready: "ready", address: "address", failed: "failed", unstable: "unstable" };
@@ -50,6 +50,7 @@ export class Detail {
     this.#buttons.stopOrStart.disabled = draining && !canStop(task);
     this.#buttons.restart.disabled = draining;
     this.#buttons.kill.disabled = !isLive(task);
+    for (const action of ["restart", "stopOrStart", "kill"]) this.#buttons[action].hidden = isEssential(task);
     this.#buttons.attach.hidden = !task.tty;
     this.#buttons.attach.disabled = !isLive(task);
   }

@@ -1,6 +1,6 @@
 // What lies over the page: a question, the keys, why a task is as it is. One at a time.
 
-import { button, element, make } from "./dom.js";
+import { button, make } from "./dom.js";
 import { KEYS, keyName } from "./keys.js";
 
 /** Asks before something that can't be taken back. Resolves to the answer. */
@@ -14,7 +14,7 @@ export function confirm(title, text) {
       if (event.key === "y") close("yes");
       if (event.key === "n" || event.key === "q") close("no");
     };
-    box.onclose = () => resolve(box.returnValue === "yes");
+    box.addEventListener("close", () => resolve(box.returnValue === "yes"));
     no.focus();
   });
 }
@@ -25,7 +25,6 @@ export function page(title, ...content) {
   box.onkeydown = (event) => {
     if (["q", "?", "w"].includes(event.key)) box.close();
   };
-  box.onclose = null;
 }
 
 /** All keys, by topic. */
@@ -41,13 +40,15 @@ export function help() {
   page("Keys", make("div", "keys", ...topics));
 }
 
+/** Each is an element of its own, so that no late event of the last one is taken for one of this. */
 function open(title, ...content) {
-  const box = element("dialog");
-  if (box.open) box.close();
+  document.querySelector("dialog")?.close();
   const heading = make("h2", "", title);
   heading.id = "dialog-title";
-  box.returnValue = "";
-  box.replaceChildren(heading, ...content);
+  const box = make("dialog", "", heading, ...content);
+  box.setAttribute("aria-labelledby", heading.id);
+  box.addEventListener("close", () => box.remove());
+  document.body.append(box);
   box.showModal();
   return box;
 }

@@ -130,6 +130,11 @@ export function isSurface(task) {
   return task.kind === "surface";
 }
 
+/** Whether it is a part of stead that everything goes through: such a part is never restarted. */
+export function isEssential(task) {
+  return isSurface(task) && task.policy === "critical";
+}
+
 /** What an exit means, in words: `restart, 5 retries, 500ms–30s`. */
 export function onExit(task) {
   if (task.policy === "critical") return "fatal: everything stops";

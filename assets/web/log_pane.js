@@ -213,8 +213,9 @@ export class LogPane {
     const of = this.#marked.length > 1 ? `${this.#marked.length} tasks` : "all tasks";
     const run = this.#run ? ` · run ${this.#run.split("-").at(-1)}` : "";
     write(element("log-title"), this.#merged ? `${of} · merged log` : `${task}${run} · log`);
-    const { state, trouble } = this.#view;
-    write(element("log-state"), trouble || { following: "following", paused: "paused", over: "a past run" }[state]);
+    const { state, trouble, skipped } = this.#view;
+    const following = skipped ? `following · ${skipped} lines behind are left out` : "following";
+    write(element("log-state"), trouble || { following, paused: "paused", over: "a past run" }[state]);
     mark(element("log-state"), "class", trouble ? "bad" : state === "following" ? null : "warn");
     write(element("hit-count"), this.#search.count);
     this.#buttons.previousHit.hidden = this.#buttons.nextHit.hidden = !this.#search.text;

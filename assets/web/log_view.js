@@ -8,6 +8,8 @@ import { PAGE } from "./log_source.js";
 
 /** Lines that are drawn at once. */
 const WINDOW = 1200;
+/** Characters that are drawn at once. */
+const WINDOW_CHARS = 4 * 2 ** 20;
 /** What comes within this time is drawn in one go. */
 const FLUSH_MS = 60;
 /** Pixels from an edge at which the next page is loaded. */
@@ -26,6 +28,8 @@ export class LogView {
   #fresh = false;
   #moreBefore = true;
   #moreAfter = false;
+  /** Lines that came too fast, since the last that is drawn. */
+  skipped = 0;
   /** `following`, `paused`, `over` (a past run, at its end). */
   state = "paused";
   /** What went wrong last, for people; empty if nothing has. */
@@ -154,6 +158,7 @@ export class LogView {
     this.#abort = new AbortController();
     this.#loading = false;
     this.#waiting = [];
+    this.skipped = 0;
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#moreBefore = true;
@@ -188,18 +193,20 @@ export class LogView {
   #flush() {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    if (this.#fresh) this.#box.replaceChildren();
+    if (this.#fresh) {
+      this.#box.replaceChildren();
+      this.skipped = 0;
+    }
     this.#fresh = false;
     const drawn = [];
-    let skipped = 0;
     for (const { event, data } of this.#waiting) {
       const said = JSON.parse(data);
-      if (event === "gap") skipped += said.skipped;
-      else if (event === "line") drawn.push(this.#draw(said));
-      if (skipped && event === "line") {
-        drawn.at(-1).dataset.gap = `${skipped} lines came too fast to be shown; scroll back for them`;
-        skipped = 0;
-      }
+      if (event === "gap") this.skipped += said.skipped;
+      if (event !== "line") continue;
+      const line = this.#draw(said);
+      if (this.skipped) line.dataset.gap = `${this.skipped} lines came too fast to be shown here; scrolling back shows them`;
+      this.skipped = 0;
+      drawn.push(line);
     }
     this.#waiting = [];
     this.#box.append(...drawn);
@@ -275,11 +282,15 @@ export class LogView {
     this.#rule();
   }
 
-  /** Takes away what is too much, from one end. */
+  /** Takes away what is too much, from one end. True if there was anything. */
   #trim(end) {
-    const surplus = this.lines.length - WINDOW;
-    for (let count = 0; count < surplus; count++) this.#box[end].remove();
-    return surplus > 0;
+    const before = this.lines.length;
+    let chars = Array.from(this.lines).reduce((sum, { line }) => sum + line.text.length, 0);
+    while (this.lines.length > WINDOW || (chars > WINDOW_CHARS && this.lines.length > 1)) {
+      chars -= this.#box[end].line.text.length;
+      this.#box[end].remove();
+    }
+    return this.lines.length < before;
   }
 
   // Lines

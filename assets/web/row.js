@@ -1,6 +1,6 @@
 // One row of the task table.
 
-import { bytes, age, canStop, isSurface, isUnstable, look, next, percent, pips, uptime } from "./format.js";
+import { bytes, age, canStop, isEssential, isSurface, isUnstable, look, next, percent, pips, uptime } from "./format.js";
 import { button, make, mark, write } from "./dom.js";
 import { Spark } from "./spark.js";
 
@@ -108,7 +108,7 @@ export class Row {
     const { start, stop, restart } = this.#buttons;
     start.hidden = canStop(task);
     stop.hidden = !canStop(task) || isSurface(task);
-    restart.hidden = !canStop(task) || task.state === "waiting";
+    restart.hidden = !canStop(task) || task.state === "waiting" || isEssential(task);
     start.disabled = restart.disabled = this.#draining;
   }
 }

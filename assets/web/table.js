@@ -13,7 +13,10 @@ export class Table {
   selected = null;
   marked = new Set();
 
-  /** `on` says what to do: `selected()` when that or the marks have changed, `act(verb, name)`. */
+  /**
+   * `on` says what to do: `selected()` when that or the marks have changed, `pointed()` when it was done with a pointer,
+   * `act(verb, name)`.
+   */
   constructor(on) {
     this.#on = on;
     this.#table.append(...this.#groups);
@@ -91,6 +94,7 @@ export class Table {
     const select = (of, event) => {
       if (event.ctrlKey || event.metaKey) this.#toggle(of);
       this.select(of);
+      this.#on.pointed();
     };
     return new Row(name, { select, act: this.#on.act });
   }

@@ -13,7 +13,8 @@ export class TaskTerminal {
   #pane = element("terminal");
   #screen = element("screen");
   #keys = element("keys");
-  #task = "";
+  /** Whose terminal it is. */
+  task = "";
   #modes = {};
   #size = "";
   #utf8 = new TextEncoder();
@@ -37,7 +38,7 @@ export class TaskTerminal {
 
   open(task) {
     this.close();
-    this.#task = task;
+    this.task = task;
     this.#size = "";
     this.#screen.replaceChildren();
     const url = new URL(`api/v1/tasks/${encodeURIComponent(task)}/attach?view=cells`, location.href);
@@ -76,7 +77,7 @@ export class TaskTerminal {
   }
 
   #say(note) {
-    write(element("terminal-title"), `${this.#task} · attached`);
+    write(element("terminal-title"), `${this.task} · attached`);
     write(element("terminal-note"), note);
   }
 
@@ -97,7 +98,7 @@ export class TaskTerminal {
     }
     const notes = [isLive ? "" : "ended", skipped ? `${skipped} bytes not shown` : ""];
     this.#say(notes.filter(Boolean).join(" · "));
-    mark(this.#screen, "aria-label", `screen of ${this.#task}`);
+    mark(this.#screen, "aria-label", `screen of ${this.task}`);
   }
 
   /** Makes the terminal as large as the pane. */

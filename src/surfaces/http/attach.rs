@@ -9,9 +9,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
@@ -40,9 +40,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let attach = "A WebSocket to its terminal: binary messages are what it shows and what is typed.";
     let attach = Operation::socket("/api/v1/tasks/{name}/attach", attach);
     let attach = attach.query("view", "^cells$", "`cells`: what it shows as rows of cells, as JSON, instead of bytes.");
-    routes
-        .route(input.answers::<Accepted>(StatusCode::ACCEPTED), self::input)
-        .route(attach, self::attach)
+    routes.route(input.answers::<Accepted>(StatusCode::ACCEPTED), self::input).route(attach, self::attach)
 }
 
 /// What a client wants to be shown.
@@ -98,8 +96,8 @@ async fn attach(
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Response> {
     let task = text(name).map_err(IntoResponse::into_response)?;
-    let Query(Wanted { view }) = wanted
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()).into_response())?;
+    let Query(Wanted { view }) =
+        wanted.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()).into_response())?;
     let socket = socket.map_err(|_| upgrade_needed())?;
     let attaching = async {
         let permit = Arc::clone(&api.attached).try_acquire_owned().map_err(|_| {

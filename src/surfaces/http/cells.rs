@@ -118,13 +118,8 @@ impl From<KeyModes> for Modes {
 impl From<Ink> for Look {
     fn from(ink: Ink) -> Self {
         let Ink { foreground, background, bold, dim, italic, underlined, reversed } = ink;
-        let flags = [
-            ("bold", bold),
-            ("dim", dim),
-            ("italic", italic),
-            ("underlined", underlined),
-            ("reversed", reversed),
-        ];
+        let flags =
+            [("bold", bold), ("dim", dim), ("italic", italic), ("underlined", underlined), ("reversed", reversed)];
         let own = |colour| (colour != Colour::Default).then_some(colour);
         Self { fg: own(foreground), bg: own(background), flags: flags.into_iter().filter(|(_, on)| *on).collect() }
     }
@@ -194,7 +189,8 @@ mod tests {
 
     #[test]
     fn looks_and_widths_are_told() {
-        let ink = Ink { foreground: Colour::Indexed(9), background: Colour::Rgb(1, 2, 3), bold: true, ..Ink::default() };
+        let ink =
+            Ink { foreground: Colour::Indexed(9), background: Colour::Rgb(1, 2, 3), bold: true, ..Ink::default() };
         let plain = Ink::default();
         let glyphs = vec![glyph("a", 1, ink), glyph("b", 1, ink), glyph("世", 2, plain), glyph("", 0, plain)];
         let sent = message(&mut Cells::default(), vec![PictureRow { glyphs, wrapped: false }]).unwrap();

@@ -68,7 +68,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .query_as("run", json!({ "type": "string" }), "Only this run: its number, or its id. Of one task only.")
         .query_as("since", json!({ "type": "string" }), "Only what was written since: a time, or a span like `10m`.")
         .query_as("until", json!({ "type": "string" }), "Only what was written until: a time, or a span like `10m`.")
-        .query_as("after", json!({ "type": "string" }), "The lines after the one of this cursor; after `start`, the first that are kept.")
+        .query_as(
+            "after",
+            json!({ "type": "string" }),
+            "The lines after the one of this cursor; after `start`, the first that are kept.",
+        )
         .query_as("before", json!({ "type": "string" }), "The lines before the one of this cursor.")
         .query_as("limit", limit(1, LINES_DEFAULT), "How many lines at most.");
     let follow = Operation::get("/api/v1/logs/follow", "What tasks write: messages `line` and `gap`.");

@@ -1,11 +1,14 @@
-//! A headless Chromium, driven by the DevTools protocol.
+//! A headless Chromium, driven by the DevTools protocol. Tests that run at the same time share one.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -14,13 +17,36 @@ use tungstenite::{Message, WebSocket, client};
 
 use crate::binary::{DEADLINE, has};
 
-/// A browser with one tab. Killed, with all its processes, when a test ends.
-pub(super) struct Chromium {
+const ARGUMENTS: [&str; 9] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--remote-debugging-port=0",
+    // A window that another one covers is looked at all the same.
+    "--disable-backgrounding-occluded-windows",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+];
+
+/// The one that runs, as long as a test uses it.
+static SHARED: Mutex<Weak<Chromium>> = Mutex::new(Weak::new());
+
+/// A browser. Killed, with all its processes, when the last test that uses it ends.
+struct Chromium {
     child: Child,
+    url: String,
     _profile: TempDir,
-    wire: RefCell<Wire>,
 }
 
+/// One window of a browser.
+pub(super) struct Window {
+    wire: RefCell<Wire>,
+    _browser: Arc<Chromium>,
+}
+
+/// A conversation with the browser, and then with one page in it.
 struct Wire {
     socket: WebSocket<TcpStream>,
     session: Option<String>,
@@ -28,15 +54,19 @@ struct Wire {
 }
 
 impl Chromium {
-    /// None if there is no such program: the test is skipped then, and says so.
-    pub(super) fn start() -> Option<Self> {
-        if !has("chromium") {
-            return None;
-        }
+    fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let browser = Arc::new(Self::start());
+            *shared = Arc::downgrade(&browser);
+            browser
+        })
+    }
+
+    fn start() -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut child = Command::new("chromium")
-            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
-            .args(["--remote-debugging-port=0", "--force-device-scale-factor=1"])
+            .args(ARGUMENTS)
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .process_group(0)
             .stdin(Stdio::null())
@@ -48,17 +78,39 @@ impl Chromium {
         let url = said.find_map(|line| Some(line.split_once("listening on ")?.1.to_owned())).expect("an address");
         // It writes on, and must not wait for a reader.
         std::thread::spawn(move || said.for_each(drop));
-        let stream = TcpStream::connect(url.split('/').nth(2).unwrap()).unwrap();
+        Self { child, url, _profile: profile }
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        let group = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        let _ = killpg(group, Signal::SIGKILL);
+        let _ = self.child.wait();
+    }
+}
+
+impl Window {
+    /// None if there is no such program: the test is skipped then, and says so.
+    pub(super) fn open() -> Option<Self> {
+        if !has("chromium") {
+            return None;
+        }
+        let browser = Chromium::shared();
+        let stream = TcpStream::connect(browser.url.split('/').nth(2).unwrap()).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let (socket, _) = client(url, stream).unwrap();
-        let browser = Self { child, _profile: profile, wire: RefCell::new(Wire { socket, session: None, last: 0 }) };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let (socket, _) = client(browser.url.as_str(), stream).unwrap();
+        let wire = RefCell::new(Wire { socket, session: None, last: 0 });
+        let window = Self { wire, _browser: browser };
+        let target = window.call("Target.createTarget", json!({ "url": "about:blank", "newWindow": true }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        let session = browser.call("Target.attachToTarget", attach);
-        browser.wire.borrow_mut().session = session["sessionId"].as_str().map(str::to_owned);
-        browser.call("Page.enable", json!({}));
-        browser.size(1280, 800);
-        Some(browser)
+        let session = window.call("Target.attachToTarget", attach);
+        window.wire.borrow_mut().session = session["sessionId"].as_str().map(str::to_owned);
+        window.call("Page.enable", json!({}));
+        window.call("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }));
+        window.size(1280, 800);
+        window.scheme("light");
+        Some(window)
     }
 
     pub(super) fn size(&self, width: u32, height: u32) {
@@ -66,13 +118,14 @@ impl Chromium {
         self.call("Emulation.setDeviceMetricsOverride", metrics);
     }
 
+    /// Whether its colours are `light` or `dark`.
     pub(super) fn scheme(&self, scheme: &str) {
         let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
         self.call("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
     }
 
-    /// Opens a page, and waits until it is loaded.
-    pub(super) fn open(&self, url: &str) {
+    /// Goes to a page, and waits until it is loaded.
+    pub(super) fn visit(&self, url: &str) {
         self.call("Page.navigate", json!({ "url": url }));
         let mut wire = self.wire.borrow_mut();
         while wire.read()["method"] != "Page.loadEventFired" {}
@@ -86,7 +139,7 @@ impl Chromium {
         answer["result"]["value"].take()
     }
 
-    /// Waits until an expression is true of the page; it is looked at whenever the page changes.
+    /// Waits until an expression is true of the page; it is looked at whenever the page changes or scrolls.
     pub(super) fn wait_until(&self, expression: &str) {
         let wait = format!(
             "new Promise((resolve) => {{
@@ -104,7 +157,7 @@ impl Chromium {
                 const timer = setTimeout(() => resolve(document.body.innerText), {});
                 look();
             }})",
-            DEADLINE.as_millis() / 2
+            DEADLINE.as_millis() * 3 / 4
         );
         let held = self.evaluate(&wait);
         assert_eq!(held, true, "`{expression}` never held; the page: {}", held.as_str().unwrap_or_default());
@@ -130,13 +183,10 @@ impl Chromium {
         self.call("Input.insertText", json!({ "text": text }));
     }
 
-    /// What the window shows, as a PNG in base64.
-    pub(super) fn screenshot(&self) -> String {
-        let mut shot = self.call("Page.captureScreenshot", json!({ "format": "png" }));
-        match shot["data"].take() {
-            Value::String(data) => data,
-            other => panic!("no picture: {other}"),
-        }
+    /// What it shows, as a PNG.
+    pub(super) fn screenshot(&self) -> Vec<u8> {
+        let shot = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+        BASE64_STANDARD.decode(shot["data"].as_str().unwrap()).unwrap()
     }
 
     fn call(&self, method: &str, params: Value) -> Value {
@@ -165,13 +215,5 @@ impl Wire {
                 return serde_json::from_str(&text).unwrap();
             }
         }
-    }
-}
-
-impl Drop for Chromium {
-    fn drop(&mut self) {
-        let group = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        let _ = killpg(group, Signal::SIGKILL);
-        let _ = self.child.wait();
     }
 }

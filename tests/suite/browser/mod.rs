@@ -1,14 +1,15 @@
 //! The page in a real browser, served by the real binary.
 
 mod chromium;
+mod picture;
 
-use chromium::Chromium;
+use chromium::Window;
 
 use crate::binary::{Project, Stead, address};
 
 /// A supervisor that runs, and a browser that looks at its page.
 struct Site {
-    browser: Chromium,
+    browser: Window,
     project: Project,
     _stead: Stead,
     address: String,
@@ -23,8 +24,8 @@ impl Site {
     }
 
     fn start(config: &str) -> Option<Self> {
-        let browser = Chromium::start()?;
-        let web = if config.contains("web.") { "" } else { "web.listen = \"127.0.0.1:0\"\n" };
+        let browser = Window::open()?;
+        let web = if config.contains("web") { "" } else { "web.listen = \"127.0.0.1:0\"\n" };
         let project = Project::new(&format!("{web}{config}"));
         let mut stead = project.up();
         let address = address(&mut stead);
@@ -32,7 +33,7 @@ impl Site {
     }
 
     fn visit(&self, fragment: &str) {
-        self.browser.open(&format!("http://{}/{fragment}", self.address));
+        self.browser.visit(&format!("http://{}/{fragment}", self.address));
         self.browser.wait_until("document.querySelectorAll('#tasks tbody.theirs tr').length > 0");
     }
 
@@ -76,17 +77,17 @@ fn the_buttons_act_with_the_token_and_ask_first_where_all_is_at_stake() {
     site.browser.click("#tasks [aria-label=\"restart api\"]");
     site.says("#toast", "stead status");
 
-    site.browser.open("about:blank");
+    site.browser.visit("about:blank");
     site.visit(&format!("#token={}", site.token()));
     site.row_says("api", "ready");
     site.browser.click("#tasks [aria-label=\"restart api\"]");
     site.says("#events", "run 2 started");
     site.browser.press(&["R"]);
-    site.says("#dialog[open]", "Stop every task");
+    site.says("dialog", "Stop every task");
     site.browser.press(&["n"]);
-    site.browser.wait_until("!document.querySelector('#dialog').open");
+    site.browser.wait_until("!document.querySelector('dialog')");
     site.browser.press(&["R"]);
-    site.says("#dialog[open]", "Stop every task");
+    site.says("dialog", "Stop every task");
     site.browser.press(&["y"]);
     site.says("#events", "restart all, asked by web");
     site.says("#events", "run 3 started");
@@ -99,9 +100,9 @@ fn trouble_is_in_the_title_and_its_cause_is_told() {
     site.row_says("api", "code 3");
     site.browser.wait_until("document.title.startsWith('✖ 1 failed')");
     site.browser.press(&["w"]);
-    site.says("#dialog .causes", "has failed");
-    site.says("#dialog .causes", "exited with code 3");
-    site.says("#dialog details pre", "no config");
+    site.says("dialog .causes", "has failed");
+    site.says("dialog .causes", "exited with code 3");
+    site.says("dialog details pre", "no config");
 }
 
 #[test]
@@ -157,22 +158,56 @@ fn what_a_task_writes_is_text_whatever_it_is() {
         [tasks.api]
         command = '''
         printf '<script>document.title = "owned"</script><img src=x onerror="document.title = 1">\n'
-        printf 'a\033]0;title\007b\033[2Jc\033[31mred\033[0m\033[38;2;1;2;3mrgb\033[0m \033]8;;http://evil/\033\\link\r'
-        printf 'A\n\342\200\256over\n'
+        printf 'a\033]0;title\007b\033[2Jc\033[31mred\033[0m\033[38;2;1;2;3mrgb\033[0m \033]8;;http://evil/\033\\link\n'
+        printf '10%%\r20%%\n\342\200\256over\n'
         exec sleep 1000
         '''
     "#;
     let Some(site) = Site::open(config) else { return };
-    site.browser.wait_until("document.querySelectorAll('#log .line').length === 3");
+    site.browser.wait_until("document.querySelectorAll('#log .line').length === 4");
     let texts = site.browser.evaluate("[...document.querySelectorAll('#log .text')].map((text) => text.textContent)");
     let script = "<script>document.title = \"owned\"</script><img src=x onerror=\"document.title = 1\">";
-    assert_eq!(texts, serde_json::json!([script, "Abcredrgb link", "over"]));
+    assert_eq!(texts, serde_json::json!([script, "abcredrgb link", "20%", "over"]));
     assert_eq!(site.browser.evaluate("document.querySelectorAll('#log :is(script, img, a)').length"), 0);
     let red = "getComputedStyle([...document.querySelectorAll('#log .text span')].find((span) => \
-               span.textContent === 'red')).getPropertyValue('--ink').trim()";
-    assert_eq!(site.browser.evaluate(red), "var(--ansi-1)".to_owned());
+               span.textContent === 'red')).color";
+    assert_eq!(site.browser.evaluate(red), "rgb(179, 38, 30)");
     let title = site.browser.evaluate("document.title");
     assert!(title.as_str().is_some_and(|title| title.ends_with("· stead")), "{title}");
+}
+
+#[test]
+fn what_a_page_keeps_is_bounded_and_reads_as_in_a_terminal() {
+    let Some(site) = Site::open(SLEEPER) else { return };
+    let read = |line: &str| {
+        let line = serde_json::json!(line);
+        site.browser.evaluate(&format!(
+            "import('./ansi.js').then(({{ parse }}) => parse({line}).map(({{ text, ink }}) => [text, ink]))"
+        ))
+    };
+    let plain = |text: &str| serde_json::json!([[text, {}]]);
+    assert_eq!(read("10%\r20%"), plain("20%"));
+    assert_eq!(read("a\tb\x08c"), plain("a       c"));
+    assert_eq!(read("gone\x1b[2K\rnew\x1b[5Gx"), plain("new x"));
+    assert_eq!(read("\x1b]0;title\x07\x1b[?25l\x1b(Bplain\x00\u{9b}7m"), serde_json::json!([["plain", {}]]));
+    assert_eq!(
+        read("\x1b[1;38;5;208mo\x1b[48:2::1:2:3mb"),
+        serde_json::json!([
+            ["o", { "bold": true, "fg": 208 }],
+            ["b", { "bold": true, "fg": 208, "bg": [1, 2, 3] }],
+        ])
+    );
+    let sampled = site.browser.evaluate(
+        "import('./history.js').then(({ History }) => {
+            const history = new History();
+            for (let time = 0; time < 3600e3; time += 500) {
+                history.sample([{ name: 'api', restarts: Math.floor(time / 60e3), usage: null }], time);
+            }
+            const { restarts } = history.of('api');
+            return [restarts.length <= 120, restarts.reduce((sum, count) => sum + count), history.span >= 3500e3];
+        })",
+    );
+    assert_eq!(sampled, serde_json::json!([true, 59, true]));
 }
 
 #[test]
@@ -210,9 +245,7 @@ fn a_terminal_is_used_from_the_page_and_left_running() {
     site.browser.press(&["Enter"]);
     site.browser.wait_until("document.querySelector('#screen').innerText.includes('hällo 世界')");
     let leave = serde_json::json!({ "key": "]", "ctrlKey": true, "bubbles": true });
-    site.browser.evaluate(&format!(
-        "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {leave}))"
-    ));
+    site.browser.evaluate(&format!("document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {leave}))"));
     site.browser.wait_until("document.querySelector('#terminal').hidden");
     site.says("#log", "世界");
     site.row_says("cat", "ready");
@@ -221,12 +254,12 @@ fn a_terminal_is_used_from_the_page_and_left_running() {
 #[test]
 fn nothing_is_wider_than_the_window() {
     let config = r#"
-        tasks.a-task-with-a-rather-long-name.command = "seq -s, 4000; exec sleep 1000"
+        tasks.a-task-with-a-rather-long-name.command = "seq -s, 2000; exec sleep 1000"
         tasks.api = { command = "echo one; exit 3", max_retries = 100, initial_backoff = "1h", max_backoff = "1h" }
     "#;
     let Some(site) = Site::open(config) else { return };
     site.row_says("api", "backoff");
-    site.says("#log", "3999");
+    site.says("#log", "1999");
     for (width, height) in [(1280, 800), (900, 700), (390, 844)] {
         site.browser.size(width, height);
         for key in ["W", "W", "z", "z"] {
