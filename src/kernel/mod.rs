@@ -13,6 +13,7 @@ pub(crate) mod metrics;
 mod passage;
 mod picture;
 pub mod post_mortem;
+mod promise;
 #[cfg(test)]
 pub(crate) mod sample;
 mod screens;
@@ -31,6 +32,7 @@ pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LI
 pub use merged::{MERGED_LINES, MergedTail};
 pub use picture::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize};
 pub use post_mortem::{PostMortem, PostMortems};
+pub use promise::Promise;
 pub use screens::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};
 pub use usage::{Look, Lookers};
 pub use viewer::{Sight, Viewer};
@@ -51,6 +53,7 @@ pub struct KernelHandle {
     journal: Journal,
     logs: LogHub,
     post_mortems: Option<PostMortems>,
+    promise: Option<Promise>,
     screens: ScreenHub,
     lookers: Lookers,
 }
@@ -101,6 +104,17 @@ impl KernelHandle {
     /// Says where failed runs are kept; before anybody is given a handle.
     pub(crate) fn set_post_mortems(&mut self, post_mortems: PostMortems) {
         self.post_mortems = Some(post_mortems);
+    }
+
+    /// What is promised of the processes that tasks leave behind; none if this supervisor makes no processes.
+    #[must_use]
+    pub fn promise(&self) -> Option<Promise> {
+        self.promise
+    }
+
+    /// Says what is promised; before anybody is given a handle.
+    pub(crate) fn set_promise(&mut self, promise: Promise) {
+        self.promise = Some(promise);
     }
 
     /// The terminals of the tasks that have one: what they show, and a way to type into them.
@@ -168,6 +182,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         journal: journal.clone(),
         logs,
         post_mortems: None,
+        promise: None,
         screens: ScreenHub::default(),
         lookers: lookers.clone(),
     };

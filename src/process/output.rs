@@ -133,6 +133,10 @@ impl Output {
     pub(super) async fn capture(mut self, over: CancellationToken) {
         while !self.sources.is_empty() {
             let last = over.run_until_cancelled(self.readable()).await.is_none();
+            self.sources.retain(|source| !source.is_over());
+            if self.sources.is_empty() {
+                break;
+            }
             let permit = if self.is_flooded() && !last { Some(Floods::turn().await) } else { None };
             let over = over.clone();
             let turn = spawn_blocking(move || {
@@ -254,6 +258,12 @@ impl Source {
             ReadingEnd::Watched(_) => false,
             ReadingEnd::Flooding(_) => true,
         }
+    }
+
+    /// Whether nobody has the other end open and nothing is left to read: no thread is needed to see that.
+    fn is_over(&self) -> bool {
+        let mut end = [PollFd::from_borrowed_fd(self.fd(), PollFlags::IN)];
+        poll(&mut end, Some(&Timespec::default())).is_ok() && end[0].revents() == PollFlags::HUP
     }
 
     fn flooding(self) -> Self {

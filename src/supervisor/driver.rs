@@ -4,7 +4,6 @@
 //! their run, so nothing is ever awaited inside it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +23,7 @@ use super::run::{self, EVENTS_QUEUED, RunContext, Sent};
 use super::signals::{Received, Signals};
 use crate::kernel::{Asked, Backend};
 
-/// While events keep coming, a snapshot is published at least this often.
+/// After a quiet time a snapshot is published at once; while events keep coming, this often.
 const PUBLISH_WITHIN: Duration = Duration::from_millis(20);
 
 /// Brings one run to life and returns how it ended.
@@ -68,7 +67,7 @@ enum Woken {
     ChannelsChanged,
     UsageChanged,
     Deadline,
-    Idle,
+    PublishDue,
 }
 
 impl Driver {
@@ -117,6 +116,7 @@ impl Driver {
     async fn next(&mut self) -> Woken {
         let now = now();
         let deadline = self.core.next_deadline().map(|at| tokio::time::Instant::from_std(at.max(now)));
+        let publish_at = tokio::time::Instant::from_std(self.published + PUBLISH_WITHIN);
         let something = async {
             tokio::select! {
                 signal = next_signal(&mut self.signals) => Woken::Signal(signal),
@@ -132,7 +132,7 @@ impl Driver {
             // First, once: a critical task that ends because it follows the root token is no fatal end.
             () = self.root.cancelled(), if !self.core.is_draining() => Woken::RootCancelled,
             woken = something => woken,
-            () = ready(()), if self.stale => Woken::Idle,
+            () = sleep_until(Some(publish_at)), if self.stale => Woken::PublishDue,
         }
     }
 
@@ -149,11 +149,10 @@ impl Driver {
                 self.stale = true;
                 None
             }
-            Woken::Idle => None,
+            Woken::PublishDue => None,
         };
-        let idle = event.is_none();
+        self.stale |= event.is_some();
         let effects = event.map(|event| self.core.handle(event, now)).unwrap_or_default();
-        self.stale |= !idle;
         let mut finished = false;
         let mut answers = Vec::new();
         for effect in effects {
@@ -164,7 +163,7 @@ impl Driver {
             }
         }
         let due = now.saturating_duration_since(self.published) >= PUBLISH_WITHIN;
-        if self.stale && (idle || finished || due || !answers.is_empty()) {
+        if self.stale && (finished || due || !answers.is_empty()) {
             self.publish(now);
         }
         // Last: whoever has an answer finds a snapshot that shows what was asked for.

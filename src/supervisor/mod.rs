@@ -189,7 +189,9 @@ impl TaskSupervisor {
 
     /// Tracks the warden, a critical task.
     pub(crate) fn track_warden(&mut self, keeper: Keeper) {
-        let about = keeper.about().to_owned();
+        let promise = keeper.promise();
+        self.kernel.set_promise(promise);
+        let about = format!("spawns the tasks; {promise}");
         let plan = self.plan("warden".to_owned(), TaskKind::Surface, Policy::Critical, about);
         let mut keeper = Some(keeper);
         self.track(plan, Vec::new(), move |context| {

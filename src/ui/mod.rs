@@ -58,6 +58,8 @@ pub enum LogOf {
 pub struct Shown<'a> {
     /// The project's name, for the header.
     pub project: &'a str,
+    /// Whether the supervisor is another process': who leaves then leaves it running.
+    pub is_guest: bool,
     /// The tasks.
     pub snapshot: &'a Snapshot,
     /// The timeline, oldest first.

@@ -1,5 +1,6 @@
 //! What goes into the core (events, requests) and what comes out of it (effects, answers, notices).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::exit::ExitReason;
-use crate::config::{Condition, Pretty, Signal, serialize_millis};
+use crate::config::{Condition, Pretty, Signal, millis};
 
 /// A task by its place in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,7 +168,7 @@ impl fmt::Display for Request {
 }
 
 /// Who asked: the name of a channel (`terminal`, `web`), or a signal (`SIGTERM`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Origin(pub String);
 
@@ -178,7 +179,7 @@ impl fmt::Display for Origin {
 }
 
 /// Why a request was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum Refusal {
     /// There is no such task.
@@ -193,7 +194,7 @@ pub enum Refusal {
         /// Which task.
         task: String,
         /// The state it is in.
-        state: &'static str,
+        state: Cow<'static, str>,
     },
     /// There is nothing to stop.
     #[error("{task} is not running, it is {state}")]
@@ -201,7 +202,7 @@ pub enum Refusal {
         /// Which task.
         task: String,
         /// The state it is in.
-        state: &'static str,
+        state: Cow<'static, str>,
     },
     /// It has no process that a signal could be sent to.
     #[error("{task} is a part of stead, not a process of its own")]
@@ -256,7 +257,7 @@ pub enum Effect {
 }
 
 /// One entry of the timeline, before it is stamped with a number and the time of day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Notice {
     /// The task it is about; none for the supervisor as a whole.
     pub task: Option<String>,
@@ -266,7 +267,7 @@ pub struct Notice {
 }
 
 /// What happened. Its `Display` is the line of the timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum NoticeKind {
     /// It waits for other tasks.
@@ -290,7 +291,7 @@ pub enum NoticeKind {
         /// Its number.
         run: u64,
         /// The time since it started.
-        #[serde(rename = "after_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "after_ms", with = "millis")]
         #[schema(value_type = u64)]
         after: Duration,
     },
@@ -308,7 +309,7 @@ pub enum NoticeKind {
         /// How it ended.
         reason: ExitReason,
         /// How long it had lasted.
-        #[serde(rename = "after_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "after_ms", with = "millis")]
         #[schema(value_type = u64)]
         after: Duration,
     },
@@ -319,7 +320,7 @@ pub enum NoticeKind {
         /// The budget.
         max_retries: u32,
         /// The wait.
-        #[serde(rename = "wait_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "wait_ms", with = "millis")]
         #[schema(value_type = u64)]
         wait: Duration,
     },
@@ -340,7 +341,7 @@ pub enum NoticeKind {
         /// Its number.
         run: u64,
         /// How long until it is killed.
-        #[serde(rename = "grace_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "grace_ms", with = "millis")]
         #[schema(value_type = u64)]
         grace: Duration,
     },
@@ -349,7 +350,7 @@ pub enum NoticeKind {
         /// Its number.
         run: u64,
         /// How long it had held up the stop.
-        #[serde(rename = "held_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "held_ms", with = "millis")]
         #[schema(value_type = u64)]
         held: Duration,
     },
@@ -383,7 +384,7 @@ pub enum NoticeKind {
         /// Why: `asked by terminal`, `db: SIGKILL`.
         cause: String,
         /// How long it may take.
-        #[serde(rename = "within_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "within_ms", with = "millis")]
         #[schema(value_type = u64)]
         within: Duration,
     },

@@ -1,5 +1,6 @@
 //! What people and programs ask for, and how it is taken.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::Core;
@@ -47,8 +48,8 @@ impl Core {
         let Some(id) = self.find(request) else {
             return Err(Refusal::UnknownTask { task: name() });
         };
-        let state = self.state(id);
-        let already = Err(Refusal::Already { task: name(), state });
+        let state = Cow::from(self.state(id));
+        let already = Err(Refusal::Already { task: name(), state: state.clone() });
         let not_running = Err(Refusal::NotRunning { task: name(), state });
         let (plan, phase) = (&self.task(id).plan, &self.task(id).phase);
         // The one request that helps a drain along.

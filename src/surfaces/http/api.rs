@@ -28,7 +28,7 @@ use super::{attach, live, logs, masked, readiness, requests, runs, why};
 use crate::config::Pretty;
 use crate::gateway::Requester;
 use crate::kernel::logs::Reader;
-use crate::kernel::{KernelHandle, metrics};
+use crate::kernel::{KernelHandle, Promise, metrics};
 use crate::supervisor::core::{ChannelSnapshot, Snapshot, TaskSnapshot, Uptime};
 use crate::surfaces::SharedConfig;
 
@@ -59,6 +59,8 @@ struct Version {
     /// When it started: the zero of its clock. Another value means another supervisor.
     #[schema(value_type = String, format = DateTime)]
     started_at: Timestamp,
+    /// What is promised of the processes that tasks leave behind.
+    promise: Option<Promise>,
 }
 
 /// A snapshot with what a client needs to make sense of it.
@@ -110,6 +112,7 @@ impl Api {
             project: self.config.project().into_owned(),
             pid: std::process::id(),
             started_at: self.kernel.started_at(),
+            promise: self.kernel.promise(),
         }
     }
 

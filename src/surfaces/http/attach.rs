@@ -22,6 +22,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::api::{Api, Name, text};
+use super::asker::Asker;
 use super::cells::CellsViewer;
 use super::limits::{ATTACHED, HEARTBEAT, KEYS_BYTES, SILENCE, WRITE_STALL};
 use super::openapi::{Operation, Routes};
@@ -82,15 +83,16 @@ impl Eye {
     }
 }
 
-async fn input(State(api): State<Api>, name: Name, body: Bytes) -> Result<Response, Problem> {
+async fn input(State(api): State<Api>, asker: Asker, name: Name, body: Bytes) -> Result<Response, Problem> {
     let task = text(name)?;
-    let accepted = accepted(&api, Request::Input(task.clone())).await?;
+    let accepted = accepted(&api, &asker, Request::Input(task.clone())).await?;
     screen(&api, &task)?.type_in(&body).map_err(|refusal| refused(&task, refusal))?;
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
 
 async fn attach(
     State(api): State<Api>,
+    asker: Asker,
     name: Name,
     wanted: Result<Query<Wanted>, QueryRejection>,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -104,7 +106,7 @@ async fn attach(
             let detail = format!("{ATTACHED} terminals are attached to already");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         })?;
-        accepted(&api, Request::Attach(task.clone())).await?;
+        accepted(&api, &asker, Request::Attach(task.clone())).await?;
         Ok((permit, screen(&api, &task)?))
     };
     let (permit, screen) = attaching.await.map_err(|problem: Problem| problem.into_response())?;

@@ -20,6 +20,7 @@
 //! | `limits` | every bound there is |
 
 mod api;
+mod asker;
 mod attach;
 mod cells;
 mod follow;
@@ -45,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 use crate::kernel::EventRecord;
 
 pub(super) use api::Api;
+pub(super) use asker::trust_name;
 pub(super) use problem::Problem;
 pub(super) use server::{Listen, serve};
 

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::api::{self, Api, Name, TaskBoard, text};
+use super::asker::Asker;
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use crate::supervisor::core::{PhaseSnapshot, Refusal, Request, Snapshot, TaskKind, TaskSnapshot};
@@ -38,8 +39,8 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
         let look = format!("The task that is called `{verb}`, as it stands.");
         let look = Operation::get(of_many, &look).answers::<TaskBoard>(StatusCode::OK);
         routes = routes
-            .route(one_task, move |api, name| one(verb, api, name))
-            .route(several, move |api, body| many(verb, api, body))
+            .route(one_task, move |api, asker, name| one(verb, api, asker, name))
+            .route(several, move |api, asker, body| many(verb, api, asker, body))
             .route(look, move |api| api::task_named(api, verb.to_string()));
     }
     let signal = "Send a signal to its main process, or to all of them. What comes of that is its policy's matter.";
@@ -117,8 +118,8 @@ pub(super) struct Accepted {
     accepted: String,
 }
 
-async fn one(verb: Verb, State(api): State<Api>, name: Name) -> Result<Response, Problem> {
-    ask(&api, verb.of(text(name)?)).await
+async fn one(verb: Verb, State(api): State<Api>, asker: Asker, name: Name) -> Result<Response, Problem> {
+    ask(&api, &asker, verb.of(text(name)?)).await
 }
 
 /// A signal.
@@ -133,26 +134,26 @@ struct ToSend {
     tree: bool,
 }
 
-async fn send_signal(State(api): State<Api>, name: Name, body: Bytes) -> Result<Response, Problem> {
+async fn send_signal(State(api): State<Api>, asker: Asker, name: Name, body: Bytes) -> Result<Response, Problem> {
     let task = text(name)?;
     let ToSend { signal, tree } = object(&body, "{\"signal\": \"SIGHUP\"}")?;
     let signal = signal.parse().map_err(|error: String| Problem::new(StatusCode::BAD_REQUEST, error))?;
-    ask(&api, Request::Signal { task, signal, tree }).await
+    ask(&api, &asker, Request::Signal { task, signal, tree }).await
 }
 
-async fn shut_down(State(api): State<Api>) -> Result<Response, Problem> {
-    ask(&api, Request::ShutDown).await
+async fn shut_down(State(api): State<Api>, asker: Asker) -> Result<Response, Problem> {
+    ask(&api, &asker, Request::ShutDown).await
 }
 
-async fn ask(api: &Api, request: Request) -> Result<Response, Problem> {
-    let accepted = accepted(api, request).await?;
+async fn ask(api: &Api, asker: &Asker, request: Request) -> Result<Response, Problem> {
+    let accepted = accepted(api, asker, request).await?;
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
 
 /// Asks the supervisor; its refusal is a problem.
-pub(super) async fn accepted(api: &Api, request: Request) -> Result<Accepted, Problem> {
+pub(super) async fn accepted(api: &Api, Asker(requester): &Asker, request: Request) -> Result<Accepted, Problem> {
     let accepted = request.to_string();
-    match api.requester.request(request).await {
+    match requester.request(request).await {
         Ok(()) => Ok(Accepted { accepted }),
         Err(Refusal::UnknownTask { task }) => Err(Problem::unknown_task(&task, &api.kernel.snapshot())),
         Err(refusal) => Err(refusal.into()),
@@ -183,7 +184,7 @@ struct Refused {
 }
 
 /// Asks for several tasks, one after the other. A name that is unknown refuses the whole, before anything is done.
-async fn many(verb: Verb, State(api): State<Api>, body: Bytes) -> Result<Response, Problem> {
+async fn many(verb: Verb, State(api): State<Api>, Asker(requester): Asker, body: Bytes) -> Result<Response, Problem> {
     let snapshot = api.kernel.snapshot();
     let requests = match chosen(&body)? {
         None => verb.of_all(&snapshot),
@@ -197,7 +198,7 @@ async fn many(verb: Verb, State(api): State<Api>, body: Bytes) -> Result<Respons
     let mut taken = Taken::default();
     for request in requests {
         let text = request.to_string();
-        match api.requester.request(request).await {
+        match requester.request(request).await {
             Ok(()) => taken.accepted.push(text),
             Err(refusal) => taken.refused.push(Refused { request: text, detail: refusal.to_string(), refusal }),
         }

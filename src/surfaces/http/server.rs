@@ -3,6 +3,7 @@
 //! hyper is driven directly because a client that never finishes its request head must be let go of, and a run that
 //! ends must neither wait for an idle client nor cut off a request that is being answered.
 
+use std::cell::LazyCell;
 use std::io;
 use std::pin::pin;
 
@@ -33,12 +34,13 @@ pub(in crate::surfaces) trait Listen: Send + 'static {
 }
 
 /// Serves until `shutdown`, then lets requests in flight finish, for [`LINGER`] at most. Dropped, it drops every
-/// connection with it.
+/// connection with it. The router is made for the first connection: many a supervisor is never asked anything.
 pub(in crate::surfaces) async fn serve<L: Listen>(
     listener: L,
-    router: Router,
+    router: impl FnOnce() -> Router + Send,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    let router = LazyCell::new(router);
     // What a connection has become, a WebSocket, is no part of it any more.
     let _over = shutdown.clone().drop_guard();
     let mut connections = JoinSet::new();
@@ -52,7 +54,7 @@ pub(in crate::surfaces) async fn serve<L: Listen>(
             }
             accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
                 Ok(Some((stream, peer))) => {
-                    connections.spawn(converse(stream, peer, router.clone(), shutdown.clone()));
+                    connections.spawn(converse(stream, peer, Router::clone(&router), shutdown.clone()));
                 }
                 Ok(None) => {}
                 Err(error) => {

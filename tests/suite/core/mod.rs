@@ -12,6 +12,7 @@ mod requests;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use serde::{Serialize, de::DeserializeOwned};
 use stead::config::{Condition, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig, Signal, parse_duration};
 use stead::supervisor::core::{
     Core, Effect, Event, ExitReason, NoticeKind, Origin, Plan, Request, RequestId, RunId, Snapshot, Straggler, TaskId,
@@ -83,6 +84,13 @@ pub(crate) fn plan(text: &str) -> Plan {
         plan
     });
     Plan { tasks: tasks.collect(), drain: DrainConfig::default(), seed: 1 }
+}
+
+/// What another process is sent means there what it means here.
+pub(crate) fn check_journey<T: Serialize + DeserializeOwned>(sent: &T) {
+    let json = serde_json::to_value(sent).expect("it can be written");
+    let arrived: T = serde_json::from_value(json.clone()).expect("it can be read");
+    assert_eq!(serde_json::to_value(arrived).expect("it can be written again"), json);
 }
 
 /// A core with its clock.
@@ -237,6 +245,7 @@ impl Sim {
                 format!("finish {}: {outcome}", outcome.exit_code())
             }
             Effect::Notice(notice) => {
+                check_journey(notice);
                 let task = notice.task.as_deref().unwrap_or("stead");
                 match &notice.kind {
                     NoticeKind::Backoff { attempt, max_retries, wait } => {
