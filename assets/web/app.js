@@ -1,6 +1,6 @@
 // The page: draws the latest snapshot, ticks what counts down, and passes requests on. It holds no task state.
 
-import { Stream, post } from "./connection.js";
+import { Stream, get, post } from "./connection.js";
 import { Detail } from "./detail.js";
 import { confirm, help } from "./dialog.js";
 import { button, element, make } from "./dom.js";
@@ -17,6 +17,8 @@ import { why } from "./why.js";
 
 const TOAST_MS = 6000;
 const TICK_MS = 100;
+/** How often a page that nobody looks at asks, so that the title and icon of its tab stay true. */
+const PEEK_MS = 10_000;
 
 let snapshot = null;
 let received = 0;
@@ -51,12 +53,30 @@ function take({ event, data }) {
   const said = JSON.parse(data);
   if (event === "event") timeline.add(said);
   if (event === "dropped") timeline.missed(said.count);
-  if (event !== "snapshot") return;
+  if (event === "snapshot") show(said);
+}
+
+function show(said) {
   if (snapshot?.started_at !== said.started_at) begin();
   snapshot = said;
   received = performance.now();
   draw();
 }
+
+/** Streams rest while the page is hidden; this does not hold a connection. */
+async function peek() {
+  if (!document.hidden) return;
+  try {
+    const said = await get("api/v1/snapshot");
+    lost = null;
+    show(said);
+  } catch (error) {
+    lost = { retryAt: performance.now() + PEEK_MS, why: error.message };
+    draw();
+  }
+}
+
+setInterval(peek, PEEK_MS);
 
 /** Another supervisor, or the first: nothing that was seen of the last one counts. */
 function begin() {

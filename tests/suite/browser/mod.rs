@@ -176,6 +176,15 @@ fn what_a_task_writes_is_text_whatever_it_is() {
     let red = "getComputedStyle([...document.querySelectorAll('#log .text span')].find((span) => \
                span.textContent === 'red')).color";
     assert_eq!(site.browser.evaluate(red), "rgb(179, 38, 30)");
+    site.browser.evaluate(
+        "document.addEventListener('copy', (event) => (window.copied = event.clipboardData.getData('text/plain')));
+        const [, one, two] = document.querySelectorAll('#log .text');
+        getSelection().setBaseAndExtent(one.firstChild.firstChild, 1, two.firstChild.firstChild, 2);",
+    );
+    site.browser.press(&["y"]);
+    site.says("#toast", "copied what is selected");
+    let copied = site.browser.evaluate("window.copied");
+    assert_eq!(copied, "bcredrgb link\n20", "what is copied is what was selected, and nothing around it");
     let title = site.browser.evaluate("document.title");
     assert!(title.as_str().is_some_and(|title| title.ends_with("· stead")), "{title}");
 }
