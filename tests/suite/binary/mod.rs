@@ -31,6 +31,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+pub(super) use web::address;
+
 /// How long anything may take before a test has failed. Generous: machines are shared.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
