@@ -86,7 +86,7 @@ impl Client {
 
     /// The same client under another name and version: the name is shown as the origin of what it asks for.
     #[cfg(feature = "mcp")]
-    pub(super) fn as_agent(self, agent: &'static str) -> Self {
+    pub(super) fn called(self, agent: &'static str) -> Self {
         Self { agent, ..self }
     }
 
@@ -99,6 +99,11 @@ impl Client {
     pub(super) async fn post(&self, path: &str, body: Option<&Value>) -> Result<Bytes, ClientError> {
         let body = body.map(|body| ("application/json", Body::from(body.to_string())));
         self.exchange(Method::POST, path, body).await
+    }
+
+    /// Takes something back; the answer as it came.
+    pub(super) async fn delete(&self, path: &str) -> Result<Bytes, ClientError> {
+        self.exchange(Method::DELETE, path, None).await
     }
 
     /// Asks for something that bytes say.

@@ -25,6 +25,7 @@ mod state_dir;
 mod status;
 mod up;
 mod wait;
+mod web;
 mod why;
 
 use std::ffi::OsString;
@@ -113,6 +114,8 @@ enum Command {
     /// Serve agents over standard input and output (Model Context Protocol)
     #[cfg(feature = "mcp")]
     Mcp(mcp::McpArgs),
+    /// Choose which page the web surface serves
+    Web(web::WebArgs),
     /// Say whether the configuration is right, and start nothing
     Check,
     /// Print the JSON Schema of stead.toml, for editors
@@ -188,6 +191,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Why(args)) => why::run(&cli.file, &args),
         #[cfg(feature = "mcp")]
         Some(Command::Mcp(args)) => mcp::run(&cli.file, &args),
+        Some(Command::Web(args)) => web::run(&cli.file, &args),
         Some(Command::Check) => check::run(&cli.file),
         Some(Command::Schema) => schema::run(),
         Some(Command::Init) => init::run(&cli.file),

@@ -26,8 +26,8 @@ pub use hooks::Hooks;
 pub(crate) use host::run_surface;
 pub use plain::Plain;
 pub use terminal::Terminal;
-use web::ActiveWebDist;
 pub use web::Web;
+use web::{ActiveWebDist, WebDist};
 
 /// The configuration, shared.
 pub type SharedConfig = Arc<Config>;

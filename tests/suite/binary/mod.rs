@@ -1,5 +1,6 @@
 //! The real binary, with real processes, from outside.
 
+mod attach;
 mod control;
 mod hooks;
 #[cfg(target_os = "linux")]
@@ -29,6 +30,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+
+pub(super) use web::address;
 
 /// How long anything may take before a test has failed. Generous: machines are shared.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
