@@ -29,7 +29,8 @@ use serde::{Serialize, Serializer};
 
 pub(crate) use cutter::Cutter;
 pub use index::RunKey;
-pub use lines::{Lines, StoredLine};
+pub use lines::{LineId, Lines, Step, StoredLine};
+pub(crate) use reader::ignores_case;
 pub use reader::{Pattern, Query, Reader, RunChoice, StoredRun};
 pub use segments::Store;
 pub use tail::{LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
