@@ -7,7 +7,6 @@ mod charset;
 mod emulator;
 mod journal;
 pub mod logs;
-mod merged;
 pub(crate) mod metrics;
 mod picture;
 pub mod post_mortem;
@@ -24,7 +23,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use journal::{EventRecord, Journal};
 pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
-pub use merged::{MERGED_LINES, MergedTail};
 pub use picture::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize};
 pub use post_mortem::{PostMortem, PostMortems};
 pub use screens::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};

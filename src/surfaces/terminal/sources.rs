@@ -1,29 +1,28 @@
-//! Where changes of the screen come from: the snapshot, the log that is shown, the screen of the selected task.
+//! Where changes of the screen come from: the snapshot, the logs that are shown, the screen of the selected task.
 
+use std::io;
 use std::sync::Arc;
 
 use futures_util::future::{pending, select_all};
 use tokio::sync::watch;
 
-use crate::kernel::{KernelHandle, LogLine, LogTail, MergedTail, Picture, TaskScreen};
+use super::log_source::LogSource;
+use crate::kernel::logs::Reader;
+use crate::kernel::{KernelHandle, LogTail, Picture, TaskScreen};
 use crate::supervisor::core::Snapshot;
-use crate::ui::LogOf;
+use crate::ui::{LogOf, Wish};
 
 /// What is watched. It follows what the dashboard wants to show.
 #[derive(Debug)]
 pub(super) struct Sources {
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
+    pub(super) logs: LogSource,
     log_of: LogOf,
-    log: Log,
+    /// Of the shown logs: they tell when something is written.
+    tails: Vec<LogTail>,
     screen: Option<Screen>,
     /// One for each tail, and one for the screen.
     changes: Vec<watch::Receiver<u64>>,
-}
-
-#[derive(Debug)]
-enum Log {
-    Task(LogTail),
-    Merged(MergedTail),
 }
 
 #[derive(Debug)]
@@ -33,47 +32,46 @@ struct Screen {
 }
 
 impl Sources {
-    pub(super) fn new(kernel: &KernelHandle) -> Self {
-        let none = LogOf::Merged(Vec::new());
-        let log = Log::Merged(MergedTail::new(kernel.logs(), &[]));
-        Self { snapshot: kernel.watch(), log_of: none, log, screen: None, changes: Vec::new() }
+    /// Watches what `kernel` knows, and reads the logs through `reader`.
+    ///
+    /// # Errors
+    ///
+    /// The threads that read can't be started.
+    pub(super) fn new(kernel: &KernelHandle, reader: &Reader) -> io::Result<Self> {
+        Ok(Self {
+            snapshot: kernel.watch(),
+            logs: LogSource::new(reader, kernel.post_mortems().cloned())?,
+            log_of: LogOf::default(),
+            tails: Vec::new(),
+            screen: None,
+            changes: Vec::new(),
+        })
     }
 
-    /// Watches this log, and the screen of this task if it has one.
-    pub(super) fn follow(&mut self, kernel: &KernelHandle, log_of: LogOf, selected: Option<&str>) {
+    /// Watches these logs, and the screen of this task if it has one; waits a moment for what is wanted of the logs.
+    pub(super) async fn follow(&mut self, kernel: &KernelHandle, wish: Wish, selected: Option<&str>) {
         let is_same_screen = self.screen.as_ref().map(|screen| screen.task.as_str()) == selected;
-        if self.log_of == log_of && is_same_screen {
-            return;
+        if self.log_of != wish.choice.of || !is_same_screen {
+            self.log_of = wish.choice.of.clone();
+            self.tails = self.log_of.tasks().iter().map(|task| kernel.logs().tail(task)).collect();
+            let screen = |task: &str| Some(Screen { task: task.to_owned(), screen: kernel.screens().get(task)? });
+            self.screen = selected.and_then(screen);
+            self.changes = self.tails.iter().map(LogTail::watch).collect();
+            self.changes.extend(self.screen.iter().map(|screen| screen.screen.watch()));
+            self.changes.iter_mut().for_each(watch::Receiver::mark_changed);
         }
-        if self.log_of != log_of {
-            self.log = match &log_of {
-                LogOf::Task(task) => Log::Task(kernel.logs().tail(task)),
-                LogOf::Merged(tasks) => Log::Merged(MergedTail::new(kernel.logs(), tasks)),
-            };
-            self.log_of = log_of;
+        let mut has_changed = false;
+        for changes in &mut self.changes {
+            has_changed |= changes.has_changed().unwrap_or(false);
+            changes.mark_unchanged();
         }
-        let screen = |task: &str| Some(Screen { task: task.to_owned(), screen: kernel.screens().get(task)? });
-        self.screen = selected.and_then(screen);
-        let tails: Vec<&LogTail> = match &self.log {
-            Log::Task(tail) => vec![tail],
-            Log::Merged(merged) => merged.tails().collect(),
-        };
-        self.changes = tails.into_iter().map(LogTail::watch).collect();
-        self.changes.extend(self.screen.iter().map(|screen| screen.screen.watch()));
+        self.logs.ask(wish, has_changed);
+        self.logs.settle().await;
     }
 
-    /// Whose log it is.
-    pub(super) fn log_of(&self) -> &LogOf {
-        &self.log_of
-    }
-
-    /// The log as it is now, and who wrote each line if it is a merged one.
-    pub(super) fn read_log(&mut self) -> (Vec<Arc<LogLine>>, Vec<Arc<str>>) {
-        self.changes.iter_mut().for_each(watch::Receiver::mark_unchanged);
-        match &mut self.log {
-            Log::Task(tail) => (tail.lines(), Vec::new()),
-            Log::Merged(merged) => merged.read(),
-        }
+    /// Bytes that the shown tasks wrote but that could not be kept.
+    pub(super) fn lost_bytes(&self) -> u64 {
+        self.tails.iter().map(LogTail::lost_bytes).sum()
     }
 
     /// The terminal of the selected task, if it has one.
@@ -101,6 +99,7 @@ impl Sources {
         };
         tokio::select! {
             Ok(()) = self.snapshot.changed() => {}
+            () = self.logs.changed() => {}
             () = changes => {}
             else => pending().await,
         }
