@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn scrolling_counts_rows_and_stops_at_both_ends() {
         let entries = list(1, &[1, 4, 1, 1]);
-        let top = |place: Place| place.top(&entries, 2);
+        let top = |place: Place<u64>| place.top(&entries, 2);
         let one_up = Place::End.scrolled(&entries, 2, -1);
         assert_eq!(top(one_up), Top { index: 1, row: 3 });
         assert_eq!(top(one_up.scrolled(&entries, 2, -2)), Top { index: 1, row: 1 });
