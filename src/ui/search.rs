@@ -76,21 +76,18 @@ pub(super) fn accept(model: &mut Model) {
     }
 }
 
-/// Goes to the match that is sought, once it is found, and says so if there is none.
+/// Goes to the match that is sought as soon as it is found, and says so if there is none.
 pub(super) fn settle(model: &mut Model, shown: &Shown<'_>) {
     let Some(hits) = model.hits(shown).filter(|_| model.hit == Hit::Sought) else { return };
-    // In a log the newest that is in view, or the nearest above; without any, the last of all.
-    match hits.before(hits.search.from) {
+    // In a log the newest that is in view, or the nearest above; without any, the nearest below.
+    let below = hits.ids.first().copied().filter(|_| hits.is_start_reached);
+    match hits.before(hits.search.from).or(below) {
         Some(hit) => go_to(model, hit, shown),
-        None if !hits.is_complete => {}
-        None => match hits.ids.last() {
-            Some(&hit) => go_to(model, hit, shown),
-            None if matches!(model.overlay, Some(Overlay::Prompt(_))) => {}
-            None => {
-                model.hit = Hit::None;
-                model.tell(format!("no line matches {}", hits.search.pattern));
-            }
-        },
+        None if !hits.is_complete || matches!(model.overlay, Some(Overlay::Prompt(_))) => {}
+        None => {
+            model.hit = Hit::None;
+            model.tell(format!("no line matches {}", hits.search.pattern));
+        }
     }
 }
 
