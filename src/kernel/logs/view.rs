@@ -159,7 +159,8 @@ impl View {
     /// How many bytes there are from a place on.
     pub(super) fn bytes_beyond(&self, place: Place, direction: Direction) -> u64 {
         let own = self.segments.get(place.segment).map_or(0, |segment| segment.len);
-        let lengths = |segments: Option<&[Segment]>| segments.unwrap_or_default().iter().map(|one| one.len).sum::<u64>();
+        let lengths =
+            |segments: Option<&[Segment]>| segments.unwrap_or_default().iter().map(|one| one.len).sum::<u64>();
         match direction {
             Direction::Forwards => own.saturating_sub(place.offset) + lengths(self.segments.get(place.segment + 1..)),
             Direction::Backwards => own.min(place.offset) + lengths(self.segments.get(..place.segment)),

@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
+use super::super::LogWindow;
 use super::super::ansi::plain;
 use super::super::format::fit;
 use super::super::keymap::{Context, KEYS, offer};
-use super::super::LogWindow;
 use super::super::model::{Overlay, Prompt, Purpose};
 use super::Scene;
 

@@ -61,7 +61,9 @@ fn examined(scene: &Scene<'_>, failed: &PostMortem, width: usize) -> Vec<Line<'s
     let nothing = if said.is_empty() { "     nothing" } else { "" };
     lines.push(Line::styled(format!("  said{nothing}"), dim));
     for line in said {
-        lines.extend(wrap(&plain(&line), width.saturating_sub(2)).into_iter().map(|piece| Line::raw(format!("  {piece}"))));
+        lines.extend(
+            wrap(&plain(&line), width.saturating_sub(2)).into_iter().map(|piece| Line::raw(format!("  {piece}"))),
+        );
     }
     lines
 }

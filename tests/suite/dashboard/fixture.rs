@@ -19,9 +19,7 @@ use stead::supervisor::core::{
     AfterStop, Blocker, ExitReason, LastExit, Notice, NoticeKind, Origin, PhaseSnapshot, ProbeSnapshot, Snapshot,
     Stage, TaskKind, TaskSnapshot, Uptime, Usage,
 };
-use stead::ui::{
-    Effect, History, Hits, Input, LogChoice, LogOf, LogWindow, Model, Shown, Theme, Wish, update, view,
-};
+use stead::ui::{Effect, History, Hits, Input, LogChoice, LogOf, LogWindow, Model, Shown, Theme, Wish, update, view};
 
 /// `now` of every screen, on the supervisor's clock.
 pub(crate) const NOW: Uptime = Uptime(Duration::from_millis(8_040_200));
@@ -193,8 +191,7 @@ impl Dashboard {
 fn chosen(logs: &Logs, choice: &LogChoice) -> Vec<Arc<StoredLine>> {
     let filter = choice.filter.as_deref().map(|filter| Pattern::smart_case(filter).expect("a pattern"));
     let is_chosen = |line: &&Arc<StoredLine>| {
-        choice.run.is_none_or(|run| line.run == run)
-            && filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes))
+        choice.run.is_none_or(|run| line.run == run) && filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes))
     };
     let mut lines: Vec<_> =
         choice.of.tasks().iter().filter_map(|task| logs.get(task)).flatten().filter(is_chosen).cloned().collect();
@@ -481,7 +478,10 @@ fn logs() -> Logs {
     let api: Vec<_> = api.iter().map(|(ago, run, text)| (*ago, *run, text.as_str())).collect();
     [
         ("api", log("api", &api)),
-        ("worker", log("worker", &[(41, 6, "connected to queue mail"), (40, 6, "\x1b[31mfatal:\x1b[0m bad frame 0x1f")])),
+        (
+            "worker",
+            log("worker", &[(41, 6, "connected to queue mail"), (40, 6, "\x1b[31mfatal:\x1b[0m bad frame 0x1f")]),
+        ),
         ("assets", log("assets", &[(9, 1, "webpack 5.99 compiling…")])),
     ]
     .map(|(name, lines)| (name.to_owned(), lines))

@@ -416,7 +416,10 @@ fn runs_are_gone_through_one_by_one() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("[");
     let text = dashboard.text();
-    assert!(text.contains("api · run 1 · log") && text.contains("a past run") && !text.contains("/cart"), "{text}");
+    assert!(
+        text.contains("api · run 1 · code 1 · log") && text.contains("a past run") && !text.contains("/cart"),
+        "{text}"
+    );
     dashboard.press("[");
     assert!(dashboard.text().contains("nothing older than run 1 is kept"));
     dashboard.press("]");

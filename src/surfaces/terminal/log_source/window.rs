@@ -78,9 +78,8 @@ impl Job for WindowJob {
     fn refresh(&mut self) {
         let Ok(window) = &mut self.window else { return self.open() };
         let is_refreshed = window.scan.refresh();
-        let is_far_behind = self.wish.around.is_none()
-            && self.wish.choice.filter.is_none()
-            && window.scan.bytes_ahead() > BEHIND_BYTES;
+        let is_far_behind =
+            self.wish.around.is_none() && self.wish.choice.filter.is_none() && window.scan.bytes_ahead() > BEHIND_BYTES;
         match is_refreshed {
             Ok(()) if is_far_behind => self.open(),
             Ok(()) => {}
