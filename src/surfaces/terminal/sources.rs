@@ -62,8 +62,8 @@ impl Sources {
         }
         let mut has_changed = false;
         for changes in &mut self.changes {
-            has_changed |= changes.has_changed().unwrap_or(false);
-            changes.mark_unchanged();
+            // Both at once: a change between the two would be lost.
+            has_changed |= changes.borrow_and_update().has_changed();
         }
         self.logs.ask(wish, has_changed);
         self.logs.settle().await;
