@@ -248,10 +248,9 @@ impl TaskLines {
     }
 
     fn refresh(&mut self) -> io::Result<()> {
-        let needed = self.unfinished.iter().map(|place| place.segment).chain([self.place.segment]).min().unwrap_or(0);
+        let needed = self.places().map(|place| place.segment).min().unwrap_or(0);
         let gone = self.view.refresh(needed)?;
-        self.place.segment -= gone;
-        self.unfinished.iter_mut().for_each(|place| place.segment -= gone);
+        self.places().for_each(|place| place.segment -= gone);
         let end = self.view.end()?;
         if self.place > end {
             // Somebody has cut it short: what is in it now is new.
@@ -263,6 +262,12 @@ impl TaskLines {
             self.keep(lines);
         }
         Ok(())
+    }
+
+    /// Every place that it still needs.
+    fn places(&mut self) -> impl Iterator<Item = &mut Place> {
+        let ready = self.ready.iter_mut().map(|found| &mut found.place);
+        ready.chain(&mut self.unfinished).chain([&mut self.place])
     }
 
     /// The line that begins here, if it passes.

@@ -20,15 +20,12 @@ pub(super) struct Sources {
     log_of: LogOf,
     /// Of the shown logs: they tell when something is written.
     tails: Vec<LogTail>,
-    screen: Option<Screen>,
+    selected: Option<String>,
+    screen: Option<TaskScreen>,
     /// One for each tail, and one for the screen.
     changes: Vec<watch::Receiver<u64>>,
-}
-
-#[derive(Debug)]
-struct Screen {
-    task: String,
-    screen: TaskScreen,
+    /// Whether one of them has changed since the logs were asked for.
+    has_changed: bool,
 }
 
 impl Sources {
@@ -43,29 +40,31 @@ impl Sources {
             logs: LogSource::new(reader, kernel.post_mortems().cloned())?,
             log_of: LogOf::default(),
             tails: Vec::new(),
+            selected: None,
             screen: None,
             changes: Vec::new(),
+            has_changed: false,
         })
     }
 
     /// Watches these logs, and the screen of this task if it has one; waits a moment for what is wanted of the logs.
     pub(super) async fn follow(&mut self, kernel: &KernelHandle, wish: Wish, selected: Option<&str>) {
-        let is_same_screen = self.screen.as_ref().map(|screen| screen.task.as_str()) == selected;
+        let screen = selected.and_then(|task| kernel.screens().get(task));
+        let is_same_screen = self.selected.as_deref() == selected && self.screen.is_some() == screen.is_some();
         if self.log_of != wish.choice.of || !is_same_screen {
             self.log_of = wish.choice.of.clone();
+            self.selected = selected.map(str::to_owned);
             self.tails = self.log_of.tasks().iter().map(|task| kernel.logs().tail(task)).collect();
-            let screen = |task: &str| Some(Screen { task: task.to_owned(), screen: kernel.screens().get(task)? });
-            self.screen = selected.and_then(screen);
+            self.screen = screen;
             self.changes = self.tails.iter().map(LogTail::watch).collect();
-            self.changes.extend(self.screen.iter().map(|screen| screen.screen.watch()));
-            self.changes.iter_mut().for_each(watch::Receiver::mark_changed);
+            self.changes.extend(self.screen.iter().map(TaskScreen::watch));
+            self.has_changed = true;
         }
-        let mut has_changed = false;
         for changes in &mut self.changes {
             // Both at once: a change between the two would be lost.
-            has_changed |= changes.borrow_and_update().has_changed();
+            self.has_changed |= changes.borrow_and_update().has_changed();
         }
-        self.logs.ask(wish, has_changed);
+        self.logs.ask(wish, std::mem::take(&mut self.has_changed));
         self.logs.settle().await;
     }
 
@@ -76,7 +75,7 @@ impl Sources {
 
     /// The terminal of the selected task, if it has one.
     pub(super) fn screen(&self) -> Option<&TaskScreen> {
-        self.screen.as_ref().map(|screen| &screen.screen)
+        self.screen.as_ref()
     }
 
     /// What that terminal shows now.
@@ -100,7 +99,7 @@ impl Sources {
         tokio::select! {
             Ok(()) = self.snapshot.changed() => {}
             () = self.logs.changed() => {}
-            () = changes => {}
+            () = changes => self.has_changed = true,
             else => pending().await,
         }
     }

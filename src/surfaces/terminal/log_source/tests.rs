@@ -112,6 +112,30 @@ fn at_the_end_it_follows_what_is_written_finished_or_not() {
 }
 
 #[test]
+fn the_end_is_followed_from_segment_to_segment() {
+    let text: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
+    // However often it is looked at.
+    for every in [1, 2, 3, 7, 50] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = writer(dir.path(), "it", 64 * 1024);
+        let (it, mut job) = (of(&["it"]), WindowJob::new(Reader::new(dir.path())));
+        window(&mut job, &it, None);
+        for (number, chunk) in text.as_bytes().chunks(20_000).enumerate() {
+            write(&mut writer, std::str::from_utf8(chunk).unwrap());
+            if number % every == 0 {
+                job.refresh();
+                // It need not be through with it when the next comes.
+                job.step();
+            }
+        }
+        job.refresh();
+        let read = finish(&mut job);
+        assert_eq!(texts(read.lines.last().map(|line| &**line)), ["100000"], "{every}");
+        assert!(read.lines.len() >= LINES_BESIDE, "{every}");
+    }
+}
+
+#[test]
 fn a_filter_takes_its_lines_from_all_that_is_kept_and_from_what_comes() {
     let dir = numbered(10_000);
     let choice = LogChoice { filter: Some("[05]000$".to_owned()), ..of(&["it"]) };
