@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
-use super::FileArgs;
 use super::launch::launch;
+use super::{FileArgs, completions};
 
 /// What `stead up` is told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -14,6 +15,7 @@ pub(super) struct UpArgs {
     pub(super) view: ViewArgs,
     /// Run only these tasks and all they depend on
     #[arg(value_name = "TASK")]
+    #[arg(add = ArgValueCandidates::new(completions::tasks))]
     tasks: Vec<String>,
 }
 

@@ -44,7 +44,7 @@ pub use in_process::TaskResult;
 pub(crate) use in_process::exit_reason;
 #[cfg(test)]
 pub(crate) use run::EVENTS_QUEUED;
-pub(crate) use run::RunContext;
+pub(crate) use run::{RunContext, Sent};
 
 use self::core::{Plan, TaskId, TaskKind, TaskPlan};
 use crate::config::{Dependency, DrainConfig, LogsConfig, OnExhausted, Policy, RestartConfig, TaskConfig};
@@ -189,7 +189,9 @@ impl TaskSupervisor {
 
     /// Tracks the warden, a critical task.
     pub(crate) fn track_warden(&mut self, keeper: Keeper) {
-        let about = keeper.about().to_owned();
+        let promise = keeper.promise();
+        self.kernel.set_promise(promise);
+        let about = format!("spawns the tasks; {promise}");
         let plan = self.plan("warden".to_owned(), TaskKind::Surface, Policy::Critical, about);
         let mut keeper = Some(keeper);
         self.track(plan, Vec::new(), move |context| {
@@ -226,6 +228,7 @@ impl TaskSupervisor {
             after: Vec::new(),
             probed: config.ready.is_some(),
             failure_threshold: config.ready.as_ref().and_then(|ready| ready.failure_threshold),
+            tty: config.tty,
             stop_timeout: config.stop.timeout,
             success_exit_codes: config.success_exit_codes.clone(),
         };
@@ -291,6 +294,7 @@ impl TaskSupervisor {
             after: Vec::new(),
             probed: false,
             failure_threshold: None,
+            tty: false,
             stop_timeout: CANCEL_TIMEOUT,
             success_exit_codes: Vec::new(),
         }

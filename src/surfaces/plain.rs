@@ -17,6 +17,9 @@ use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::kernel::{EventRecord, LogTail};
 use crate::ui::ansi;
 
+/// Text that may wait to be written with what comes after it.
+const TEXT_BYTES: usize = 64 * 1024;
+
 /// Writes what happens to standard output.
 #[derive(Debug)]
 pub struct Plain {
@@ -56,7 +59,7 @@ impl Surface for Plain {
         if self.lines {
             tails.extend(names.map(|name| (name.clone(), Seen { tail: kernel.logs().tail(&name), last: 0 })));
         }
-        let writer = Writer { out: stdout(), width, tails, zone: TimeZone::system() };
+        let writer = Writer { out: stdout(), text: String::new(), width, tails, zone: TimeZone::system() };
         let task = tokio::spawn(writer.run(past, events, shutdown));
         Ok(SurfaceHandle { channel: None, address: None, tasks: vec![task] })
     }
@@ -72,6 +75,8 @@ struct Seen {
 #[derive(Debug)]
 struct Writer {
     out: Stdout,
+    /// What is to be written next.
+    text: String,
     /// The width of the longest name.
     width: usize,
     tails: BTreeMap<String, Seen>,
@@ -90,63 +95,68 @@ impl Writer {
             changes.insert(name.clone(), WatchStream::new(seen.tail.watch()));
         }
         for record in &past {
-            self.write_event(record).await?;
+            self.add_event(record);
         }
+        self.write().await?;
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Ok(record) => self.write_event(&record).await?,
-                    Err(RecvError::Lagged(missed)) => self.write("stead", &format!("{missed} events left out")).await?,
+                    Ok(record) => self.add_event(&record),
+                    Err(RecvError::Lagged(missed)) => self.add("stead", &format!("{missed} events left out")),
                     Err(RecvError::Closed) => return Ok(()),
                 },
-                Some((name, _)) = changes.next(), if !changes.is_empty() => self.write_lines(&name).await?,
+                Some((name, _)) = changes.next(), if !changes.is_empty() => self.add_lines(&name),
                 () = shutdown.cancelled() => break,
+            }
+            // Events that come at once are written at once.
+            if events.is_empty() || self.text.len() >= TEXT_BYTES {
+                self.write().await?;
             }
         }
         for name in self.tails.keys().cloned().collect::<Vec<_>>() {
-            self.write_lines(&name).await?;
+            self.add_lines(&name);
+            self.write().await?;
         }
         loop {
             match events.try_recv() {
-                Ok(record) => self.write_event(&record).await?,
+                Ok(record) => self.add_event(&record),
                 Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return self.write().await,
             }
         }
     }
 
-    async fn write_event(&mut self, record: &EventRecord) -> anyhow::Result<()> {
-        let task = record.notice.task.as_deref().unwrap_or("stead").to_owned();
+    fn add_event(&mut self, record: &EventRecord) {
+        let task = record.notice.task.as_deref().unwrap_or("stead");
         // What a task wrote before it exited stands before the line that says so.
-        self.write_lines(&task).await?;
-        let time = record.at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string();
-        self.write(&task, &format!("{time} {}", record.text)).await
+        self.add_lines(task);
+        let time = record.at.to_zoned(self.zone.clone()).strftime("%H:%M:%S");
+        self.add(task, &format!("{time} {}", record.text));
     }
 
-    async fn write(&mut self, name: &str, text: &str) -> anyhow::Result<()> {
-        let line = format!("{name:width$} * {text}\n", width = self.width);
-        self.out.write_all(line.as_bytes()).await?;
-        Ok(self.out.flush().await?)
+    fn add(&mut self, name: &str, text: &str) {
+        let _ = writeln!(self.text, "{name:width$} * {text}", width = self.width);
     }
 
-    async fn write_lines(&mut self, name: &str) -> anyhow::Result<()> {
-        let Some(seen) = self.tails.get_mut(name) else { return Ok(()) };
+    fn add_lines(&mut self, name: &str) {
+        let Some(seen) = self.tails.get_mut(name) else { return };
         let lines = seen.tail.finished_after(seen.last);
-        let Some(last) = lines.last() else { return Ok(()) };
-        let mut text = String::new();
+        let Some(last) = lines.last() else { return };
+        let (text, width) = (&mut self.text, self.width);
         let missed = lines[0].number - seen.last - 1;
         if missed > 0 {
-            let _ = writeln!(
-                text,
-                "{name:width$} * {missed} lines left out here; the log file has them",
-                width = self.width
-            );
+            let _ = writeln!(text, "{name:width$} * {missed} lines left out here; the log file has them");
         }
         seen.last = last.number;
         for line in &lines {
-            let _ = writeln!(text, "{name:width$} | {}", ansi::plain_text(&line.bytes), width = self.width);
+            let _ = writeln!(text, "{name:width$} | {}", ansi::plain_text(&line.bytes));
         }
-        self.out.write_all(text.as_bytes()).await?;
+    }
+
+    async fn write(&mut self) -> anyhow::Result<()> {
+        self.out.write_all(self.text.as_bytes()).await?;
+        self.text.clear();
+        self.text.shrink_to(TEXT_BYTES);
         Ok(self.out.flush().await?)
     }
 }

@@ -13,7 +13,6 @@
 mod action;
 pub(crate) mod ansi;
 mod attach;
-mod clock;
 mod encode;
 mod format;
 mod keymap;
@@ -31,7 +30,6 @@ mod selection;
 mod theme;
 mod update;
 mod view;
-mod why;
 mod wish;
 
 use std::fmt;
@@ -54,6 +52,8 @@ use crate::supervisor::core::{Snapshot, Uptime};
 pub struct Shown<'a> {
     /// The project's name, for the header.
     pub project: &'a str,
+    /// Whether the supervisor is another process': who leaves then leaves it running.
+    pub is_guest: bool,
     /// The tasks.
     pub snapshot: &'a Snapshot,
     /// The timeline, oldest first.

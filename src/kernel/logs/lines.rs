@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::index::Piece;
+use super::mark::LineMark;
 use super::reader::Filter;
 use super::view::View;
 use super::{RunKey, Stream, lossy};
@@ -73,6 +74,17 @@ pub struct StoredLine {
     pub cut: bool,
     /// Whether it has ended; the last line of a run that is under way may not have.
     pub is_finished: bool,
+    /// Where it begins in its segment.
+    #[serde(skip)]
+    pub offset: u64,
+}
+
+impl StoredLine {
+    /// What names it.
+    #[must_use]
+    pub fn mark(&self) -> LineMark {
+        LineMark { task: self.task.to_string(), at: self.at, offset: self.offset }
+    }
 }
 
 /// Where a line begins.
@@ -80,6 +92,21 @@ pub struct StoredLine {
 pub(super) struct Place {
     pub(super) segment: usize,
     pub(super) offset: u64,
+}
+
+impl Place {
+    fn behind(self) -> Self {
+        Self { offset: self.offset + 1, ..self }
+    }
+}
+
+/// Where the reading of one log begins, if not at an end of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begin<'a> {
+    /// At this line, or where it would be; with the number of the log among those that are read.
+    At(usize, LineId),
+    /// Beyond this line of the log.
+    Beyond(&'a LineMark),
 }
 
 /// A line of one log.
@@ -142,6 +169,15 @@ impl Lines {
     /// A log can't be read.
     pub fn refresh(&mut self) -> io::Result<()> {
         self.tasks.iter_mut().try_for_each(TaskLines::refresh)
+    }
+
+    /// How many bytes there are between here and the end, as far as that has been seen. Forwards.
+    ///
+    /// # Errors
+    ///
+    /// An index can't be read.
+    pub fn bytes_ahead(&mut self) -> io::Result<u64> {
+        self.tasks.iter_mut().map(|task| task.view.bytes_from(task.place)).sum()
     }
 
     /// Goes one step: reads at most one window of a log.
@@ -228,13 +264,16 @@ impl TaskLines {
         mut view: View,
         filter: Filter,
         direction: Direction,
-        from: Option<(usize, LineId)>,
+        begin: Option<Begin<'_>>,
     ) -> io::Result<Self> {
         let end = view.end()?;
-        let place = match (from, direction) {
-            (Some((number, id)), _) => view.place_of(id, number)?,
-            (None, Direction::Forwards) => view.start(),
-            (None, Direction::Backwards) => end,
+        let place = match (direction, begin) {
+            (_, Some(Begin::At(number, id))) => view.place_of(id, number)?,
+            (Direction::Forwards, None) => view.start(),
+            (Direction::Backwards, None) => end,
+            // Within the line: the next one is the first that begins behind it.
+            (Direction::Forwards, Some(Begin::Beyond(mark))) => view.find(mark)?.map_or(view.start(), Place::behind),
+            (Direction::Backwards, Some(Begin::Beyond(mark))) => view.find(mark)?.unwrap_or(view.start()),
         };
         let waits = filter.waits;
         let (ready, unfinished) = (VecDeque::new(), Vec::new());
@@ -315,7 +354,8 @@ impl TaskLines {
         let Found { place, piece, bytes, cut, is_finished } = found;
         let at = if is_merged { piece.at.as_microsecond() } else { 0 };
         let id = LineId { at, task: number, segment: self.view.key(place.segment), offset: place.offset };
-        let task = Arc::clone(&self.task);
-        StoredLine { id, task, at: piece.at, run: piece.run, stream: piece.stream, bytes, cut, is_finished }
+        let (task, offset) = (Arc::clone(&self.task), place.offset);
+        let (at, run, stream) = (piece.at, piece.run, piece.stream);
+        StoredLine { id, task, at, run, stream, bytes, cut, is_finished, offset }
     }
 }

@@ -1,5 +1,6 @@
 //! What people and programs ask for, and how it is taken.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::Core;
@@ -33,38 +34,46 @@ impl Core {
 
     /// The task a request names, if it names one that exists.
     fn find(&self, request: &Request) -> Option<TaskId> {
-        let (Request::Start(name) | Request::Stop(name) | Request::Restart(name) | Request::Kill(name)) = request
-        else {
-            return None;
-        };
-        self.tasks.iter().position(|task| &task.plan.name == name).map(TaskId)
+        let name = named(request)?;
+        self.tasks.iter().position(|task| task.plan.name == name).map(TaskId)
     }
 
     /// Whether the request makes sense now; the task that it names.
     fn allow(&self, request: &Request) -> Result<Option<TaskId>, Refusal> {
-        let name = match request {
-            Request::Start(name) | Request::Stop(name) | Request::Restart(name) | Request::Kill(name) => name,
-            Request::RestartAll | Request::ShutDown if self.is_draining() => return Err(Refusal::Draining),
-            Request::RestartAll | Request::ShutDown | Request::KillAll => return Ok(None),
+        let Some(name) = named(request) else {
+            let ends = matches!(request, Request::KillAll);
+            return if self.is_draining() && !ends { Err(Refusal::Draining) } else { Ok(None) };
         };
+        let name = || name.to_owned();
         let Some(id) = self.find(request) else {
-            return Err(Refusal::UnknownTask { task: name.clone() });
+            return Err(Refusal::UnknownTask { task: name() });
         };
-        let state = self.state(id);
-        let already = Err(Refusal::Already { task: name.clone(), state });
-        let not_running = Err(Refusal::NotRunning { task: name.clone(), state });
+        let state = Cow::from(self.state(id));
+        let already = Err(Refusal::Already { task: name(), state: state.clone() });
+        let not_running = Err(Refusal::NotRunning { task: name(), state });
         let (plan, phase) = (&self.task(id).plan, &self.task(id).phase);
         // The one request that helps a drain along.
         if let (Request::Kill(_), Phase::Stopping { killed, .. }) = (request, phase) {
             return if *killed { already } else { Ok(Some(id)) };
         }
-        if self.is_draining() {
-            return Err(Refusal::Draining);
+        match request {
+            Request::Signal { .. } if plan.kind != TaskKind::Process => {
+                return Err(Refusal::NoProcess { task: name() });
+            }
+            Request::Input(_) | Request::Attach(_) if !plan.tty => return Err(Refusal::NoTerminal { task: name() }),
+            Request::Signal { .. } | Request::Input(_) if !phase.has_process() => return not_running,
+            // A drain goes on all the same.
+            Request::Signal { .. } | Request::Input(_) | Request::Attach(_) => return Ok(Some(id)),
+            Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_) if self.is_draining() => {
+                return Err(Refusal::Draining);
+            }
+            Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_) => {}
+            Request::RestartAll | Request::ShutDown | Request::KillAll => {}
         }
         let is_essential = plan.kind == TaskKind::Surface && plan.policy == Policy::Critical;
         match (request, phase) {
             (Request::Stop(_) | Request::Kill(_) | Request::Restart(_), _) if is_essential => {
-                Err(Refusal::Essential { task: name.clone() })
+                Err(Refusal::Essential { task: name() })
             }
             (Request::Start(_), Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. }) => already,
             (Request::Start(_), Phase::Stopping { cause: StopCause::Restart, .. }) => already,
@@ -75,8 +84,19 @@ impl Core {
                 Request::Kill(_),
                 Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_),
             ) => not_running,
-            (Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_), _) => Ok(Some(id)),
-            (Request::RestartAll | Request::ShutDown | Request::KillAll, _) => Ok(None),
+            (
+                Request::Start(_)
+                | Request::Stop(_)
+                | Request::Restart(_)
+                | Request::Kill(_)
+                | Request::Signal { .. }
+                | Request::Input(_)
+                | Request::Attach(_)
+                | Request::RestartAll
+                | Request::ShutDown
+                | Request::KillAll,
+                _,
+            ) => Ok(Some(id)),
         }
     }
 
@@ -85,6 +105,10 @@ impl Core {
             (Request::Start(_) | Request::Restart(_), Some(id)) => self.restart(id, now),
             (Request::Stop(_), Some(id)) => self.stop_as_asked(id, now),
             (Request::Kill(_), Some(id)) => self.kill_as_asked(id, now),
+            (&Request::Signal { signal, tree, .. }, Some(id)) => {
+                let run = self.task(id).live_run(id);
+                self.effects.extend(run.map(|run| Effect::Signal { run, signal, tree }));
+            }
             (Request::RestartAll, _) => {
                 for id in self.ids().filter(|&id| self.takes_part_in_restart_all(id)).collect::<Vec<_>>() {
                     self.restart(id, now);
@@ -92,7 +116,11 @@ impl Core {
             }
             (Request::ShutDown, _) => self.begin_drain(Cause::Graceful { origin: origin.clone() }, now),
             (Request::KillAll, _) => self.force_drain(origin, now),
-            (Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_), None) => {}
+            (Request::Input(_) | Request::Attach(_), _) => {}
+            (
+                Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_) | Request::Signal { .. },
+                None,
+            ) => {}
         }
     }
 
@@ -138,5 +166,19 @@ impl Core {
     fn takes_part_in_restart_all(&self, id: TaskId) -> bool {
         let task = self.task(id);
         task.plan.kind != TaskKind::Surface && !matches!(task.phase, Phase::Stopped | Phase::Done)
+    }
+}
+
+/// The name of the task that a request is about.
+fn named(request: &Request) -> Option<&str> {
+    match request {
+        Request::Start(task)
+        | Request::Stop(task)
+        | Request::Restart(task)
+        | Request::Kill(task)
+        | Request::Signal { task, .. }
+        | Request::Input(task)
+        | Request::Attach(task) => Some(task),
+        Request::RestartAll | Request::ShutDown | Request::KillAll => None,
     }
 }

@@ -33,6 +33,11 @@ impl Problem {
         problem.with("near", near)
     }
 
+    /// What a client says it has seen last was never sent.
+    pub(super) fn bad_event_id(id: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, format!("`{id}` is no id of an event"))
+    }
+
     /// Somebody who may look wants to change something.
     pub(in crate::surfaces) fn token_needed() -> Self {
         let detail = "to change anything, open the link that `stead status` prints, or send the token in \
@@ -66,9 +71,12 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
             Refusal::UnknownTask { .. } => StatusCode::NOT_FOUND,
-            Refusal::Essential { .. } | Refusal::Already { .. } | Refusal::NotRunning { .. } | Refusal::Draining => {
-                StatusCode::CONFLICT
-            }
+            Refusal::Essential { .. }
+            | Refusal::Already { .. }
+            | Refusal::NotRunning { .. }
+            | Refusal::NoProcess { .. }
+            | Refusal::NoTerminal { .. }
+            | Refusal::Draining => StatusCode::CONFLICT,
             Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut problem = Self::new(status, refusal.to_string());

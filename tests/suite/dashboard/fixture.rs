@@ -41,6 +41,7 @@ pub(crate) struct Dashboard {
     /// The screens of tasks that have a terminal.
     pub(crate) pictures: BTreeMap<String, Picture>,
     pub(crate) now: Uptime,
+    pub(crate) is_guest: bool,
     size: (u16, u16),
 }
 
@@ -56,6 +57,7 @@ impl Dashboard {
             post_mortems: Vec::new(),
             pictures: BTreeMap::new(),
             now: NOW,
+            is_guest: false,
             size: (width, height),
         };
         dashboard.input(Input::Resize(width, height));
@@ -146,6 +148,7 @@ impl Dashboard {
         let (log, hits, history) = (self.window(&wish), hits(logs, &wish), self.history(&wish));
         let shown = Shown {
             project: "shop",
+            is_guest: self.is_guest,
             snapshot: &self.snapshot,
             events: &self.events,
             log: &log,
@@ -273,6 +276,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         about: about.to_owned(),
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
+        tty: false,
         phase,
         run: 1,
         retries: 0,
@@ -301,7 +305,7 @@ fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
 }
 
 fn snapshot() -> Snapshot {
-    let blocker = Blocker { task: "assets".to_owned(), condition: Condition::Success, state: "running" };
+    let blocker = Blocker { task: "assets".to_owned(), condition: Condition::Success, state: "running".into() };
     let segv = ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
     let port = ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
     let tasks = vec![
@@ -430,6 +434,7 @@ pub(crate) fn log_from(task: &str, first: u64, lines: &[(i64, u32, &str)]) -> Ve
             bytes: text.as_bytes().to_vec(),
             cut: false,
             is_finished: true,
+            offset: 0,
         })
     };
     lines.iter().enumerate().map(line).collect()
