@@ -17,7 +17,7 @@ use super::state_dir::StatePaths;
 use super::{FileArgs, completions, print};
 use crate::config::{Pretty, UnknownTask};
 use crate::kernel::{PostMortem, PostMortems};
-use crate::ui::ansi;
+use crate::ui::{ansi, post_mortem};
 
 /// What `stead why` is told.
 #[derive(Debug, Clone, Args)]
@@ -108,31 +108,20 @@ fn chained(Cause { depth, task, sentences }: &Cause) -> String {
 
 /// A failed run in words; `kept` is the number of those that are known.
 fn told(last: &PostMortem, kept: usize, now: Timestamp, zone: &TimeZone) -> String {
-    let PostMortem { task, run, at, reason, retries, max_retries, then, .. } = last;
     let mut text = String::new();
-    let ago = Duration::try_from(now.duration_since(*at)).unwrap_or_default();
+    let ago = Duration::try_from(now.duration_since(last.at)).unwrap_or_default();
     let ago = Pretty(Duration::from_secs(ago.as_secs()));
-    let when = at.to_zoned(zone.clone()).strftime("%F %T");
-    let lasted = Pretty(Duration::from_millis(last.ran_for_ms));
-    let _ = writeln!(text, "{task}: {} after {lasted} (run {run})", ansi::plain_text(reason.as_bytes()));
-    let _ = writeln!(text, "  when     {when}, {ago} ago");
-    let next = match then.as_str() {
-        "backoff" | "waiting" | "starting" => format!("was to be restarted, retry {retries} of {max_retries}"),
-        "failed" if *retries > 0 => format!("given up, {max_retries} retries were allowed"),
-        other => other.to_owned(),
-    };
-    let _ = writeln!(text, "  then     {next}");
-    if let Some(bytes) = last.peak_memory_bytes {
-        let _ = writeln!(text, "  memory   {} at most", bytesize::ByteSize(bytes).display().iec());
+    let _ = writeln!(text, "{}: {}", last.task, post_mortem::headline(last));
+    let _ = writeln!(text, "  when     {}, {ago} ago", post_mortem::when(last, zone));
+    for (what, fact) in post_mortem::facts(last) {
+        let _ = writeln!(text, "  {what:<8} {fact}");
     }
     if kept > 1 {
-        let _ = writeln!(text, "  known    the last {kept} failed runs: stead why --json {task}");
+        let _ = writeln!(text, "  known    the last {kept} failed runs: stead why --json {}", last.task);
     }
     let _ = write!(text, "  said{}", if last.lines.is_empty() { "     nothing" } else { "" });
-    for line in &last.lines {
-        let time = line.at.to_zoned(zone.clone()).strftime("%T");
-        let mark = if line.is_stderr { '!' } else { ' ' };
-        let _ = write!(text, "\n  {time} {mark} {}", ansi::plain_text(line.text.as_bytes()));
+    for line in post_mortem::last_lines(last, zone) {
+        let _ = write!(text, "\n  {line}");
     }
     text
 }
@@ -164,6 +153,7 @@ mod tests {
 api: SIGSEGV (core dumped) after 2m 3s (run 4)
   when     1970-01-01 01:00:00, 1m 1s ago
   then     was to be restarted, retry 3 of 5
+  signal   SIGSEGV
   memory   5.0 MiB at most
   known    the last 2 failed runs: stead why --json api
   said

@@ -130,6 +130,7 @@ impl Work {
             ExitReason::Signal { signal, .. } => Some(signal.to_string()),
             _ => None,
         };
+        let measured = state.last_exit.as_ref().filter(|last| last.run == run).and_then(|last| last.peak_memory);
         let written = self.kernel.logs().tail(&state.name).lines();
         let own: Vec<_> = written.iter().filter(|line| line.run == run).collect();
         PostMortem {
@@ -143,7 +144,7 @@ impl Work {
             retries: state.retries,
             max_retries: state.max_retries,
             then: state.phase.word().to_owned(),
-            peak_memory_bytes: self.peaks.remove(&state.name),
+            peak_memory_bytes: self.peaks.remove(&state.name).max(measured),
             lines: own[own.len().saturating_sub(LAST_LINES)..].iter().map(|line| last_line(line)).collect(),
         }
     }

@@ -1,4 +1,4 @@
-//! The lines of the log pane: chosen by run and filter, broken at the pane's width, with a rule where another run begins.
+//! The lines of the log pane: a window of what is kept, broken at the pane's width, with a rule where another run begins.
 //!
 //! Only lines that are on screen, or passed while scrolling, are read.
 
@@ -11,8 +11,8 @@ use unicode_width::UnicodeWidthStr;
 use super::ansi::{self, Row};
 use super::model::Model;
 use super::place::{Entries, Place};
-use super::{LogOf, Shown, layout};
-use crate::kernel::LogLine;
+use super::{LogOf, LogWindow, Shown, layout};
+use crate::kernel::logs::{LineId, StoredLine};
 
 /// From this width of the pane on every line says when it was written, unless somebody wants it otherwise.
 const TIMES_FROM: u16 = 56;
@@ -21,13 +21,12 @@ const TIME_COLUMNS: u16 = 9;
 /// The most columns that a task's name takes in a merged log, with the gap after it.
 const NAME_COLUMNS: u16 = 13;
 
-/// What the log pane shows, from the first line that is kept to the last.
+/// What the log pane shows, from the first line of the window to the last.
 #[derive(Debug)]
 pub(super) struct LogEntries<'a> {
-    log: &'a [Arc<LogLine>],
-    writers: &'a [Arc<str>],
-    /// The lines that are shown, by index; none if all are.
-    passing: Option<Vec<usize>>,
+    /// None while what is wanted has not been read.
+    window: Option<&'a LogWindow>,
+    is_merged: bool,
     /// Columns of text.
     pub(super) width: usize,
     /// Columns before the text, for the time.
@@ -58,7 +57,8 @@ impl<'a> LogEntries<'a> {
     pub(super) fn new(model: &Model, shown: &Shown<'a>, pane: Rect) -> Self {
         let inside = layout::inside(pane);
         let time_columns = if model.times.unwrap_or(inside.width >= TIMES_FROM) { TIME_COLUMNS } else { 0 };
-        let name_columns = match shown.log_of {
+        let log_of = model.log_of(shown.snapshot);
+        let name_columns = match &log_of {
             LogOf::Task(_) => 0,
             LogOf::Merged(tasks) => {
                 let longest = tasks.iter().map(|task| task.width()).max().unwrap_or(0);
@@ -67,17 +67,9 @@ impl<'a> LogEntries<'a> {
         };
         // One column of air on either side.
         let width = usize::from(inside.width.saturating_sub(time_columns + name_columns + 2)).max(1);
-        let hits = model.filter.as_ref().map(super::pattern::Pattern::hits);
-        let passes = |&index: &usize| {
-            let line = &shown.log[index];
-            let of_run = model.run.is_none_or(|run| line.run == run);
-            of_run && hits.is_none_or(|hits| hits.binary_search(&line.number).is_ok())
-        };
-        let is_chosen = hits.is_some() || model.run.is_some();
         Self {
-            log: shown.log,
-            writers: shown.writers,
-            passing: is_chosen.then(|| (0..shown.log.len()).filter(passes).collect()),
+            window: model.window(shown),
+            is_merged: matches!(log_of, LogOf::Merged(_)),
             width,
             time_columns,
             name_columns,
@@ -94,22 +86,32 @@ impl<'a> LogEntries<'a> {
         Rect { x: inside.x + indent, width, ..inside }
     }
 
-    pub(super) fn line(&self, index: usize) -> &'a LogLine {
-        &self.log[self.position(index)]
+    pub(super) fn line(&self, index: usize) -> &'a StoredLine {
+        &self.lines()[index]
     }
 
     /// The task that wrote the line, in a merged log.
     pub(super) fn writer(&self, index: usize) -> Option<&'a str> {
-        self.writers.get(self.position(index)).map(AsRef::as_ref)
+        self.is_merged.then(|| &*self.line(index).task)
     }
 
-    fn position(&self, index: usize) -> usize {
-        self.passing.as_ref().map_or(index, |passing| passing[index])
+    /// Whether the log ends with the last of these lines.
+    pub(super) fn is_end(&self) -> bool {
+        self.window.is_some_and(|window| window.is_end)
+    }
+
+    /// Whether more lines are being read.
+    pub(super) fn is_reading(&self) -> bool {
+        self.window.is_none_or(|window| window.is_reading)
+    }
+
+    fn lines(&self) -> &'a [Arc<StoredLine>] {
+        self.window.map_or(&[], |window| &window.lines)
     }
 
     /// Whether a rule stands above this line, because another run wrote the one before.
     fn begins_run(&self, index: usize) -> bool {
-        index > 0 && self.writers.is_empty() && self.line(index).run != self.line(index - 1).run
+        index > 0 && !self.is_merged && self.line(index).run != self.line(index - 1).run
     }
 
     /// The line as text, and its characters row by row.
@@ -148,9 +150,10 @@ impl<'a> LogEntries<'a> {
         self.in_view(place).into_iter().map(columns).max().unwrap_or(0)
     }
 
-    /// Whether the line of this number is at `index` or further down.
-    pub(super) fn has_after(&self, index: usize, number: u64) -> bool {
-        index < self.len() && self.line(index).number <= number
+    /// The lines of which something is in the pane.
+    pub(super) fn lines_in_view(&self, place: Place) -> Range<usize> {
+        let first = place.top(self, self.height).index;
+        first..(self.len() - self.below(place)).max(first)
     }
 
     /// How many lines are below the pane.
@@ -171,12 +174,14 @@ impl<'a> LogEntries<'a> {
 }
 
 impl Entries for LogEntries<'_> {
+    type Number = LineId;
+
     fn len(&self) -> usize {
-        self.passing.as_ref().map_or(self.log.len(), Vec::len)
+        self.lines().len()
     }
 
-    fn number(&self, index: usize) -> u64 {
-        self.line(index).number
+    fn number(&self, index: usize) -> LineId {
+        self.line(index).id
     }
 
     fn rows(&self, index: usize) -> usize {

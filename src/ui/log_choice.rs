@@ -1,29 +1,28 @@
 //! What of the log is shown and how: one run, one task or all merged, times, wrapped or not.
 
 use super::model::Model;
-use super::place::Place;
-use super::{LogOf, Shown, selection};
+use super::{Shown, selection};
+use crate::kernel::logs::{RunKey, StoredRun};
 
 /// Columns that one key scrolls sideways.
 const SIDEWAYS: usize = 8;
 
 /// Goes to the run before the one that is shown.
 pub(super) fn previous_run(model: &mut Model, shown: &Shown<'_>) {
-    let Some(now) = shown_run(model, shown) else { return };
-    match shown.log.iter().map(|line| line.run).rfind(|&run| run < now) {
-        Some(run) => show_run(model, Some(run)),
-        None => model.tell(format!("nothing older than run {now} is kept here")),
+    let Some((runs, now)) = runs(model, shown) else { return };
+    match runs[..now].last() {
+        Some(run) => show_run(model, Some(run.key)),
+        None => model.tell(format!("nothing older than run {} is kept", number_of(model, runs.get(now), shown))),
     }
 }
 
 /// Goes to the run after the one that is shown; after the last but one, back to all of them.
 pub(super) fn next_run(model: &mut Model, shown: &Shown<'_>) {
-    let Some(now) = shown_run(model, shown) else { return };
-    let newest = shown.log.last().map_or(0, |line| line.run).max(current_run(model, shown));
-    match shown.log.iter().map(|line| line.run).find(|&run| run > now).filter(|&run| run < newest) {
-        Some(run) => show_run(model, Some(run)),
+    let Some((runs, now)) = runs(model, shown) else { return };
+    match runs.get(now + 1).filter(|_| now + 1 < newest(model, runs, shown)) {
+        Some(run) => show_run(model, Some(run.key)),
         None if model.run.is_some() => show_run(model, None),
-        None => model.tell(format!("run {now} is the newest")),
+        None => model.tell(format!("run {} is the newest", number_of(model, runs.get(now), shown))),
     }
 }
 
@@ -57,22 +56,34 @@ pub(super) fn scroll_sideways(model: &mut Model, right: bool, shown: &Shown<'_>)
     model.unwrapped = Some(to);
 }
 
-fn show_run(model: &mut Model, run: Option<u64>) {
+pub(super) fn show_run(model: &mut Model, run: Option<RunKey>) {
     selection::clear(model);
-    (model.run, model.log, model.hit) = (run, Place::End, None);
+    model.run = run;
+    model.go_to_end();
 }
 
-/// The run whose lines are shown, or the newest of them.
-fn shown_run(model: &mut Model, shown: &Shown<'_>) -> Option<u64> {
-    match shown.log_of {
-        LogOf::Task(_) => Some(model.run.unwrap_or_else(|| current_run(model, shown))),
-        LogOf::Merged(_) => {
-            model.tell("a merged log is not divided into runs; m shows one task's");
-            None
-        }
+/// The runs of which something is kept, and which of them is shown; past the last, if the newest has not written.
+fn runs<'a>(model: &mut Model, shown: &Shown<'a>) -> Option<(&'a [StoredRun], usize)> {
+    if model.merged {
+        model.tell("a merged log is not divided into runs; m shows one task's");
+        return None;
     }
+    let runs = &model.history(shown)?.runs[..];
+    let now = match model.run {
+        Some(run) => runs.iter().position(|stored| stored.key == run)?,
+        None => newest(model, runs, shown),
+    };
+    Some((runs, now))
 }
 
-fn current_run(model: &Model, shown: &Shown<'_>) -> u64 {
-    model.selected_task(shown.snapshot).map_or(0, |task| task.run)
+/// Where the newest run of the task stands among those of which something is kept.
+fn newest(model: &Model, runs: &[StoredRun], shown: &Shown<'_>) -> usize {
+    let current = model.selected_task(shown.snapshot).map_or(0, |task| task.run);
+    let has_written = runs.last().is_some_and(|last| current == 0 || u64::from(last.key.number) == current);
+    if has_written { runs.len() - 1 } else { runs.len() }
+}
+
+fn number_of(model: &Model, run: Option<&StoredRun>, shown: &Shown<'_>) -> u64 {
+    let current = || model.selected_task(shown.snapshot).map_or(0, |task| task.run);
+    run.map_or_else(current, |run| u64::from(run.key.number))
 }

@@ -24,12 +24,14 @@ mod notice;
 mod palette;
 mod pattern;
 mod place;
+pub(crate) mod post_mortem;
 mod rows;
 mod search;
 mod selection;
 mod theme;
 mod update;
 mod view;
+mod wish;
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,18 +44,10 @@ pub use notice::desktop_notice;
 pub use theme::Theme;
 pub use update::update;
 pub use view::view;
+pub use wish::{History, HistoryWish, Hits, LogChoice, LogOf, LogWindow, SearchWish, Wish};
 
 use crate::kernel::{EventRecord, LogLine, Picture};
 use crate::supervisor::core::{Snapshot, Uptime};
-
-/// Whose log is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogOf {
-    /// This task's; no task's, if there are none.
-    Task(String),
-    /// That of these tasks, in the order of time; its lines are numbered anew.
-    Merged(Vec<String>),
-}
 
 /// What the dashboard shows at one instant. It belongs to the caller; the dashboard keeps none of it.
 #[derive(Clone, Copy)]
@@ -66,12 +60,14 @@ pub struct Shown<'a> {
     pub snapshot: &'a Snapshot,
     /// The timeline, oldest first.
     pub events: &'a [Arc<EventRecord>],
-    /// Whose log this is: what [`Model::log_of`] said.
-    pub log_of: &'a LogOf,
-    /// The log, oldest first.
-    pub log: &'a [Arc<LogLine>],
-    /// The task that wrote each line of a merged log; empty for one task's.
-    pub writers: &'a [Arc<str>],
+    /// The part of a log that [`Model::wish`] asked for, or the last that was read.
+    pub log: &'a LogWindow,
+    /// What was found of what [`Model::wish`] searches for.
+    pub hits: &'a Hits,
+    /// The past of the task that [`Model::wish`] named.
+    pub history: &'a History,
+    /// Bytes that the shown tasks wrote but that could not be kept.
+    pub lost_bytes: u64,
     /// The screen of the task that [`Model::selected`] names, if it has a terminal.
     pub screen: Option<&'a Picture>,
     /// The last line that a task wrote; asked only for what is on screen.

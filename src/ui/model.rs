@@ -13,7 +13,8 @@ use super::pattern::Pattern;
 use super::place::{Entries, Place};
 use super::rows::{Row, position, rows};
 use super::selection::Selection;
-use super::{LogOf, Shown, Theme};
+use super::{History, HistoryWish, Hits, LogChoice, LogOf, LogWindow, SearchWish, Shown, Theme, Wish, search};
+use crate::kernel::logs::{LineId, RunKey};
 use crate::kernel::{EventRecord, ScreenSize};
 use crate::supervisor::core::TaskKind;
 use crate::supervisor::core::{Snapshot, TaskSnapshot};
@@ -31,11 +32,10 @@ pub struct Model {
     pub(super) zoomed: bool,
     pub(super) log: Place,
     pub(super) search: Option<Pattern>,
-    /// The line of the match the reader stands at.
-    pub(super) hit: Option<u64>,
+    pub(super) hit: Hit,
     pub(super) filter: Option<Pattern>,
     /// The run whose lines alone are shown.
-    pub(super) run: Option<u64>,
+    pub(super) run: Option<RunKey>,
     /// Whether the logs of several tasks are shown as one.
     pub(super) merged: bool,
     /// Whether lines say when they were written; where nobody has said, if there is room.
@@ -55,7 +55,7 @@ pub(super) enum Overlay {
     /// Why the selected task is not running; rows that are scrolled past.
     Why(usize),
     /// The timeline of all tasks.
-    Events(Place),
+    Events(Place<u64>),
     /// The terminal of the selected task, which has the keyboard.
     Attached,
     /// Something to be sure of.
@@ -83,7 +83,27 @@ pub(super) struct Prompt {
     /// What is wrong with it.
     pub(super) mistake: Option<String>,
     /// What comes back if it is given up, with the place of the log.
-    pub(super) before: (Option<Pattern>, Option<u64>, Place),
+    pub(super) before: (Option<Pattern>, Hit, Place),
+}
+
+/// The match that the reader stands at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Hit {
+    #[default]
+    None,
+    /// The nearest above the end of the pane, as soon as it is found.
+    Sought,
+    At(LineId),
+}
+
+impl Hit {
+    /// The line it is in.
+    pub(super) fn line(self) -> Option<LineId> {
+        match self {
+            Self::None | Self::Sought => None,
+            Self::At(line) => Some(line),
+        }
+    }
 }
 
 /// What a typed pattern is for.
@@ -106,9 +126,52 @@ impl Model {
         self.selected_task(snapshot).map(|task| task.name.as_str())
     }
 
-    /// Whose log [`Shown::log`] must hold.
+    /// What of the logs is to be shown: what [`Shown::log`], [`Shown::hits`] and [`Shown::history`] must answer.
     #[must_use]
-    pub fn log_of(&self, snapshot: &Snapshot) -> LogOf {
+    pub fn wish(&self, snapshot: &Snapshot) -> Wish {
+        let search = |search: &Pattern| SearchWish { pattern: search.text.clone(), from: search.from };
+        Wish {
+            choice: self.choice(snapshot),
+            around: self.log.number(),
+            search: self.search.as_ref().map(search),
+            history: self.selected_task(snapshot).map(|task| self.history_wish(task, snapshot)).unwrap_or_default(),
+        }
+    }
+
+    fn history_wish(&self, task: &TaskSnapshot, snapshot: &Snapshot) -> HistoryWish {
+        let is_shown = matches!(self.overlay, Some(Overlay::Why(_)));
+        HistoryWish {
+            of: task.name.clone(),
+            run: task.run,
+            ended: task.last_exit.as_ref().map(|last| last.run),
+            generation: is_shown.then_some(snapshot.generation),
+        }
+    }
+
+    fn choice(&self, snapshot: &Snapshot) -> LogChoice {
+        let filter = self.filter.as_ref().map(|filter| filter.text.clone());
+        LogChoice { of: self.log_of(snapshot), run: self.run, filter }
+    }
+
+    /// What was found so far of what is searched for.
+    pub(super) fn hits<'a>(&self, shown: &Shown<'a>) -> Option<&'a Hits> {
+        let search = self.search.as_ref()?;
+        let asked = &shown.hits.search;
+        let is_asked = asked.pattern == search.text && asked.from == search.from;
+        (is_asked && shown.hits.choice == self.choice(shown.snapshot)).then_some(shown.hits)
+    }
+
+    /// The part of the log that was read, if it is of what is wanted now.
+    pub(super) fn window<'a>(&self, shown: &Shown<'a>) -> Option<&'a LogWindow> {
+        (shown.log.choice == self.choice(shown.snapshot)).then_some(shown.log)
+    }
+
+    /// The past of the selected task, once it is known.
+    pub(super) fn history<'a>(&self, shown: &Shown<'a>) -> Option<&'a History> {
+        Some(shown.history).filter(|history| Some(history.of.as_str()) == self.selected(shown.snapshot))
+    }
+
+    pub(super) fn log_of(&self, snapshot: &Snapshot) -> LogOf {
         if !self.merged {
             return LogOf::Task(self.selected(snapshot).unwrap_or_default().to_owned());
         }
@@ -162,9 +225,7 @@ impl Model {
         let visible =
             usize::from(self.layout(self.area, shown.snapshot).table.height.saturating_sub(layout::TABLE_FRAME));
         self.first_row = layout::first_visible(self.first_row, selected, rows.len(), visible);
-        for pattern in [&mut self.search, &mut self.filter].into_iter().flatten() {
-            pattern.refresh(shown.log_of, shown.log);
-        }
+        search::settle(self, shown);
         if shown.screen.is_none() && matches!(self.overlay, Some(Overlay::Attached)) {
             self.overlay = None;
         }
@@ -175,7 +236,16 @@ impl Model {
     pub(super) fn select(&mut self, name: &str) {
         if self.selected.as_deref() != Some(name) {
             self.selected = Some(name.to_owned());
-            (self.log, self.run, self.hit, self.selection) = (Place::End, None, None, None);
+            (self.run, self.selection) = (None, None);
+            self.go_to_end();
+        }
+    }
+
+    /// Follows the log from its end, and searches it from there.
+    pub(super) fn go_to_end(&mut self) {
+        (self.log, self.hit) = (Place::End, Hit::None);
+        if let Some(search) = &mut self.search {
+            search.from = LineId::END;
         }
     }
 
@@ -190,6 +260,8 @@ impl Model {
 pub(super) struct EventEntries<'a>(pub(super) &'a [std::sync::Arc<EventRecord>]);
 
 impl Entries for EventEntries<'_> {
+    type Number = u64;
+
     fn len(&self) -> usize {
         self.0.len()
     }

@@ -3,27 +3,33 @@
 //! A held place names its entry by number, not by index: entries may come and go at both ends, and the same
 //! text stays under the reader's eyes.
 
+use crate::kernel::logs::LineId;
+
 /// A place in a list that grows at its end and is cut at its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Place {
+pub(super) enum Place<N = LineId> {
     /// The newest entry is the last row of the pane.
     #[default]
     End,
     /// This row of the entry of this number is the first row of the pane.
     At {
         /// The entry's number.
-        number: u64,
+        number: N,
         /// Rows of it that are above the pane.
         row: usize,
     },
+    /// The entry of this number is in view, a third down the pane where that is possible.
+    Near(N),
 }
 
 /// A list of entries, each of one or more rows.
 pub(super) trait Entries {
+    /// What names an entry.
+    type Number: Copy + Ord + Default;
     /// How many there are.
     fn len(&self) -> usize;
     /// The number of an entry; never smaller than that of the one before.
-    fn number(&self, index: usize) -> u64;
+    fn number(&self, index: usize) -> Self::Number;
     /// How many rows an entry takes; at least 1.
     fn rows(&self, index: usize) -> usize;
 }
@@ -35,9 +41,9 @@ pub(super) struct Top {
     pub(super) row: usize,
 }
 
-impl Place {
+impl<N: Copy + Ord + Default> Place<N> {
     /// The first row of a pane of `height` rows that stands at this place. The pane is filled if it can be.
-    pub(super) fn top(self, entries: &impl Entries, height: usize) -> Top {
+    pub(super) fn top(self, entries: &impl Entries<Number = N>, height: usize) -> Top {
         let last = last_top(entries, height);
         match self {
             Self::End => last,
@@ -46,16 +52,20 @@ impl Place {
                 let row = if index < entries.len() && entries.number(index) == number { row } else { 0 };
                 Top { index, row }.min(last)
             }
+            Self::Near(number) => {
+                let entry = Top { index: first_from(entries, number), row: 0 };
+                up(entries, entry, height / 3).min(last)
+            }
         }
     }
 
     /// The same rows, held.
-    pub(super) fn held(self, entries: &impl Entries, height: usize) -> Self {
+    pub(super) fn held(self, entries: &impl Entries<Number = N>, height: usize) -> Self {
         Self::at(entries, self.top(entries, height))
     }
 
     /// `rows` further down, or up if negative. Reaching the end follows again.
-    pub(super) fn scrolled(self, entries: &impl Entries, height: usize, rows: isize) -> Self {
+    pub(super) fn scrolled(self, entries: &impl Entries<Number = N>, height: usize, rows: isize) -> Self {
         let top = self.top(entries, height);
         if rows < 0 {
             return Self::at(entries, up(entries, top, rows.unsigned_abs()));
@@ -65,22 +75,29 @@ impl Place {
         if moved >= last { Self::End } else { Self::at(entries, moved) }
     }
 
-    /// Held so that the entry of `number` is in view, a third down the pane where that is possible.
-    pub(super) fn around(number: u64, entries: &impl Entries, height: usize) -> Self {
-        let entry = Top { index: first_from(entries, number), row: 0 };
-        Self::at(entries, up(entries, entry, height / 3))
+    /// The very first entry, wherever that is.
+    pub(super) fn start() -> Self {
+        Self::At { number: N::default(), row: 0 }
     }
 
-    fn at(entries: &impl Entries, top: Top) -> Self {
+    /// The number of the entry it stands at; none at the end.
+    pub(super) fn number(self) -> Option<N> {
+        match self {
+            Self::End => None,
+            Self::At { number, .. } | Self::Near(number) => Some(number),
+        }
+    }
+
+    fn at(entries: &impl Entries<Number = N>, top: Top) -> Self {
         match top.index < entries.len() {
             true => Self::At { number: entries.number(top.index), row: top.row },
-            false => Self::At { number: 0, row: 0 },
+            false => Self::start(),
         }
     }
 }
 
 /// The first entry whose number is at least `number`.
-fn first_from(entries: &impl Entries, number: u64) -> usize {
+fn first_from<E: Entries>(entries: &E, number: E::Number) -> usize {
     let (mut low, mut high) = (0, entries.len());
     while low < high {
         let middle = low + (high - low) / 2;
@@ -133,6 +150,8 @@ mod tests {
     }
 
     impl Entries for List {
+        type Number = u64;
+
         fn len(&self) -> usize {
             self.heights.len()
         }
@@ -170,9 +189,17 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_is_looked_for_has_some_above_it_where_there_are_any() {
+        let entries = list(1, &[1; 20]);
+        assert_eq!(Place::Near(10).top(&entries, 6), Top { index: 7, row: 0 });
+        assert_eq!(Place::Near(1).top(&entries, 6), Top::default());
+        assert_eq!(Place::Near(20).top(&entries, 6), Top { index: 14, row: 0 });
+    }
+
+    #[test]
     fn scrolling_counts_rows_and_stops_at_both_ends() {
         let entries = list(1, &[1, 4, 1, 1]);
-        let top = |place: Place| place.top(&entries, 2);
+        let top = |place: Place<u64>| place.top(&entries, 2);
         let one_up = Place::End.scrolled(&entries, 2, -1);
         assert_eq!(top(one_up), Top { index: 1, row: 3 });
         assert_eq!(top(one_up.scrolled(&entries, 2, -2)), Top { index: 1, row: 1 });

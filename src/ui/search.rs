@@ -1,15 +1,26 @@
 //! Searching and filtering the log: the line a pattern is typed into, and going from match to match.
+//!
+//! Whatever is searched for is found elsewhere, and later; see [`super::wish`]. The first match that is found is gone to as
+//! soon as it is there.
 
 use ratatui::crossterm::event::{Event, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
-use super::Shown;
-use super::model::{Model, Overlay, Prompt, Purpose};
+use super::model::{Hit, Model, Overlay, Prompt, Purpose};
 use super::pattern::Pattern;
 use super::place::{Entries, Place};
+use super::{Hits, Shown};
+use crate::kernel::logs::LineId;
 
 /// Characters of a pattern; more are not taken.
 pub(super) const PATTERN_CHARS: usize = 200;
+
+/// Where to go from a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Towards {
+    Newer,
+    Older,
+}
 
 /// Asks for a pattern.
 pub(super) fn open(model: &mut Model, purpose: Purpose) {
@@ -24,6 +35,7 @@ pub(super) fn open(model: &mut Model, purpose: Purpose) {
 
 /// Takes keys that are typed; the log follows at once.
 pub(super) fn type_in(model: &mut Model, keys: &[KeyEvent], shown: &Shown<'_>) {
+    let end_of_pane = end_of_pane(model, shown);
     let Some(Overlay::Prompt(prompt)) = &mut model.overlay else { return };
     let before = prompt.line.clone();
     for &key in keys {
@@ -38,73 +50,95 @@ pub(super) fn type_in(model: &mut Model, keys: &[KeyEvent], shown: &Shown<'_>) {
         return;
     }
     let (purpose, place) = (prompt.purpose, prompt.before.2);
-    let pattern = if text.is_empty() { Ok(None) } else { Pattern::new(text).map(Some) };
+    // While it is typed the search goes on from where it began, though the pane has moved to what was found.
+    let from = model.search.as_ref().filter(|_| model.log != place).map_or(end_of_pane, |search| search.from);
+    let pattern = if text.is_empty() { Ok(None) } else { Pattern::new(text, from).map(Some) };
     prompt.mistake = pattern.as_ref().err().cloned();
     // While it can't be read, the last pattern that could be stays.
     let Ok(pattern) = pattern else { return };
     model.log = place;
     match purpose {
         Purpose::Search => {
+            model.hit = if pattern.is_some() { Hit::Sought } else { Hit::None };
             model.search = pattern;
-            model.hit = None;
-            model.refresh(shown);
-            go_to_nearest_hit(model, shown);
         }
         Purpose::Filter => model.filter = pattern,
     }
 }
 
 /// Keeps what is typed, unless it is a mistake.
-pub(super) fn accept(model: &mut Model, shown: &Shown<'_>) {
+pub(super) fn accept(model: &mut Model) {
     let Some(Overlay::Prompt(prompt)) = model.overlay.take() else { return };
     if prompt.mistake.is_some() {
         model.overlay = Some(Overlay::Prompt(prompt));
-        return;
+    } else if prompt.purpose == Purpose::Search && model.hit == Hit::None && model.search.is_some() {
+        model.hit = Hit::Sought;
     }
-    if prompt.purpose == Purpose::Search && model.hit.is_none() {
-        go_to_nearest_hit(model, shown);
-        if let Some(search) = model.search.as_ref().filter(|search| search.hits().is_empty()) {
-            let message = format!("no line matches {}", search.text);
-            model.tell(message);
+}
+
+/// Goes to the match that is sought as soon as it is found, and says so if there is none.
+pub(super) fn settle(model: &mut Model, shown: &Shown<'_>) {
+    let Some(hits) = model.hits(shown).filter(|_| model.hit == Hit::Sought) else { return };
+    // In a log the newest that is in view, or the nearest above; without any, the nearest below.
+    let below = hits.ids.first().copied().filter(|_| hits.is_start_reached);
+    match hits.before(hits.search.from).or(below) {
+        Some(hit) => go_to(model, hit, shown),
+        None if !hits.is_complete || matches!(model.overlay, Some(Overlay::Prompt(_))) => {}
+        None => {
+            model.hit = Hit::None;
+            model.tell(format!("no line matches {}", hits.search.pattern));
         }
     }
 }
 
-/// Goes to the match that is nearest above the end of the pane: in a log, the newest that is in view.
-fn go_to_nearest_hit(model: &mut Model, shown: &Shown<'_>) {
-    let entries = model.log_entries(shown);
-    let below = entries.below(model.log);
-    let last = entries.len().checked_sub(below + 1);
-    let after_pane = last.map_or(0, |index| entries.line(index).number + 1);
-    model.hit = model.search.as_ref().and_then(|search| search.hit_before(after_pane));
-    show_hit(model, shown);
-}
-
-/// Goes to the next match, or the one before.
-pub(super) fn go_to_hit(model: &mut Model, step: fn(&Pattern, u64) -> Option<u64>, shown: &Shown<'_>) {
-    let Some(search) = &model.search else {
+/// Goes to the next match, or the one before; from the last to the first.
+pub(super) fn go_to_hit(model: &mut Model, towards: Towards, shown: &Shown<'_>) {
+    if model.search.is_none() {
         model.tell("nothing is searched for yet: / begins");
         return;
+    }
+    let Hit::At(from) = model.hit else {
+        model.hit = Hit::Sought;
+        return;
     };
-    match model.hit.filter(|hit| search.hits().binary_search(hit).is_ok()) {
+    let Some(hits) = model.hits(shown) else { return };
+    let (next, is_known, first) = match towards {
+        Towards::Newer => (hits.after(from), hits.is_complete, hits.ids.first()),
+        Towards::Older => (hits.before(from), hits.is_start_reached, hits.ids.last()),
+    };
+    match next.or(first.copied().filter(|_| is_known && hits.is_complete)) {
         Some(hit) => {
-            model.hit = step(search, hit);
-            show_hit(model, shown);
+            tell_if_not_all_are_kept(model, hits, next.is_none());
+            go_to(model, hit, shown);
         }
-        None => go_to_nearest_hit(model, shown),
+        None if hits.is_complete => model.hit = Hit::Sought,
+        None => model.tell(format!("no further match yet: {}% is searched", hits.percent)),
+    }
+}
+
+/// Going round past matches that are not kept would hide that they are there.
+fn tell_if_not_all_are_kept(model: &mut Model, hits: &Hits, goes_round: bool) {
+    let left_out = hits.before + hits.after;
+    if goes_round && left_out > 0 {
+        model.tell(format!("{left_out} more matches are too far away: search again from there"));
     }
 }
 
 /// Scrolls only if the match is not in view already.
-fn show_hit(model: &mut Model, shown: &Shown<'_>) {
-    let Some(hit) = model.hit else { return };
+fn go_to(model: &mut Model, hit: LineId, shown: &Shown<'_>) {
+    model.hit = Hit::At(hit);
     let entries = model.log_entries(shown);
-    let top = model.log.top(&entries, entries.height);
-    let is_above = entries.len() > top.index && hit < entries.line(top.index).number;
-    let end = entries.len() - entries.below(model.log);
-    let is_below = entries.has_after(end, hit);
-    model.log = match is_above || is_below {
-        true => Place::around(hit, &entries, entries.height),
-        false => model.log.held(&entries, entries.height),
+    let in_view = entries.lines_in_view(model.log);
+    let is_in_view = in_view.clone().any(|index| entries.number(index) == hit);
+    model.log = match is_in_view {
+        true => model.log.held(&entries, entries.height),
+        false => Place::Near(hit),
     };
+}
+
+/// The first line below the pane.
+fn end_of_pane(model: &Model, shown: &Shown<'_>) -> LineId {
+    let entries = model.log_entries(shown);
+    let end = entries.lines_in_view(model.log).end;
+    if end < entries.len() { entries.number(end) } else { LineId::END }
 }

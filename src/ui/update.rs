@@ -8,11 +8,11 @@ use ratatui::layout::{Position, Rect};
 use super::action::{Action, Effect, Input};
 use super::keymap::{self, Context};
 use super::layout;
-use super::model::{EventEntries, Model, Overlay, Purpose, Question};
+use super::model::{EventEntries, Hit, Model, Overlay, Purpose, Question};
 use super::palette::What;
-use super::pattern::Pattern;
 use super::place::Place;
 use super::rows::rows;
+use super::search::Towards;
 use super::{Shown, attach, log_choice, palette, search, selection, view};
 use crate::supervisor::core::{PhaseSnapshot, Request, Stage, TaskKind, TaskSnapshot};
 
@@ -138,15 +138,15 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Effect> 
         Action::PaletteNext => palette::step(model, 1, shown),
         Action::PalettePrevious => palette::step(model, -1, shown),
         Action::PaletteDo => return do_chosen(model, shown),
-        Action::NextHit => search::go_to_hit(model, Pattern::hit_after, shown),
-        Action::PreviousHit => search::go_to_hit(model, Pattern::hit_before, shown),
+        Action::NextHit => search::go_to_hit(model, Towards::Newer, shown),
+        Action::PreviousHit => search::go_to_hit(model, Towards::Older, shown),
         Action::Why => model.overlay = Some(Overlay::Why(0)),
         Action::Events => model.overlay = Some(Overlay::Events(Place::End)),
         Action::Help => model.overlay = Some(Overlay::Help(0)),
         Action::Close => close(model, shown),
         Action::Yes => return answer_yes(model, shown),
         Action::No => model.overlay = None,
-        Action::Accept => search::accept(model, shown),
+        Action::Accept => search::accept(model),
         Action::Quit | Action::Drain if shown.is_guest => return vec![Effect::Leave],
         Action::Quit => return quit(model, shown),
         Action::QuitNow if shown.is_guest => return quit(model, shown),
@@ -254,7 +254,7 @@ fn follow(model: &mut Model, shown: &Shown<'_>) {
     let entries = model.log_entries(shown);
     model.log = match model.log {
         Place::End => Place::End.held(&entries, entries.height),
-        Place::At { .. } => Place::End,
+        Place::At { .. } | Place::Near(_) => Place::End,
     };
 }
 
@@ -274,7 +274,15 @@ fn scroll(model: &mut Model, rows: isize, shown: &Shown<'_>) {
 
 fn scroll_log(model: &mut Model, rows: isize, shown: &Shown<'_>) {
     let entries = model.log_entries(shown);
-    model.log = model.log.scrolled(&entries, entries.height, rows);
+    model.log = match rows {
+        // Both ends of the log may be outside of the window.
+        isize::MIN => Place::start(),
+        isize::MAX => Place::End,
+        rows => match model.log.scrolled(&entries, entries.height, rows) {
+            Place::End if !entries.is_end() => Place::End.held(&entries, entries.height),
+            place => place,
+        },
+    };
 }
 
 fn page(model: &Model, shown: &Shown<'_>) -> isize {
@@ -308,8 +316,8 @@ fn close(model: &mut Model, shown: &Shown<'_>) {
         }
         Some(_) => {}
         None if model.selection.is_some() => selection::clear(model),
-        None if model.run.is_some() => (model.run, model.log) = (None, Place::End),
-        None if model.search.is_some() => (model.search, model.hit) = (None, None),
+        None if model.run.is_some() => log_choice::show_run(model, None),
+        None if model.search.is_some() => (model.search, model.hit) = (None, Hit::None),
         None if model.filter.is_some() => model.filter = None,
         None if !model.marked.is_empty() => model.marked.clear(),
         None => model.zoomed = false,

@@ -253,6 +253,20 @@ impl Index {
         Ok(self.page.get(at..at + RECORD_BYTES as usize).and_then(Record::decode))
     }
 
+    /// The first sound record.
+    ///
+    /// # Errors
+    ///
+    /// As [`Index::get`].
+    pub(super) fn first_sound(&mut self) -> io::Result<Option<Record>> {
+        for number in 0..self.count {
+            if let Some(record) = self.get(number)? {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
     /// The last sound record before `number`.
     ///
     /// # Errors

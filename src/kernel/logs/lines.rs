@@ -13,9 +13,52 @@ use super::reader::Filter;
 use super::view::View;
 use super::{RunKey, Stream, lossy};
 
+/// Names one line of what is kept of some tasks, and where it stands among the others: the lines before it have smaller
+/// names, those after it larger ones.
+///
+/// A name is good for the same tasks in the same order, for any reader, and as long as the line is kept: files that
+/// grow old do not change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct LineId {
+    /// When it was written, in microseconds; 0 in the log of one task, which has an order without it.
+    pub(super) at: i64,
+    /// The number of its task among those that are read.
+    pub(super) task: usize,
+    /// See [`View::key`].
+    pub(super) segment: i64,
+    pub(super) offset: u64,
+}
+
+impl LineId {
+    /// Before all lines.
+    pub const START: Self = Self { at: 0, task: 0, segment: 0, offset: 0 };
+    /// After all lines, now and later.
+    pub const END: Self = Self { at: i64::MAX, task: usize::MAX, segment: i64::MAX, offset: u64::MAX };
+
+    /// The name of so-manieth line of something that is no log on disk.
+    #[must_use]
+    pub fn nth(offset: u64) -> Self {
+        Self { offset, ..Self::START }
+    }
+}
+
+/// What one step of reading has brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The next line.
+    Line(StoredLine),
+    /// Nothing yet: a window of the log has been read, and there is more.
+    Reading,
+    /// There are no more lines for now.
+    End,
+}
+
 /// A line as it is kept on disk, as raw bytes without its line end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoredLine {
+    /// Which line it is.
+    #[serde(skip)]
+    pub id: LineId,
     /// The task that wrote it.
     pub task: Arc<str>,
     /// When its first byte was read, to 10 ms.
@@ -55,6 +98,15 @@ impl Place {
     fn behind(self) -> Self {
         Self { offset: self.offset + 1, ..self }
     }
+}
+
+/// Where the reading of one log begins, if not at an end of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begin<'a> {
+    /// At this line, or where it would be; with the number of the log among those that are read.
+    At(usize, LineId),
+    /// Beyond this line of the log.
+    Beyond(&'a LineMark),
 }
 
 /// A line of one log.
@@ -128,11 +180,53 @@ impl Lines {
         self.tasks.iter_mut().map(|task| task.view.bytes_from(task.place)).sum()
     }
 
-    /// Which task has the next line.
-    fn next_task(&mut self) -> io::Result<Option<usize>> {
-        let mut next: Option<(Timestamp, usize)> = None;
+    /// Goes one step: reads at most one window of a log.
+    ///
+    /// # Errors
+    ///
+    /// A log can't be read.
+    pub fn step(&mut self) -> io::Result<Step> {
+        for task in &mut self.tasks {
+            if task.ready.is_empty() && task.read_window()? && task.ready.is_empty() {
+                return Ok(Step::Reading);
+            }
+        }
+        let is_merged = self.tasks.len() > 1;
+        let next = self.next_task();
+        let line = next.and_then(|number| self.tasks[number].take(number, is_merged));
+        Ok(line.map_or(Step::End, Step::Line))
+    }
+
+    /// The lines that have begun but not ended, as they look now, if they are waited for.
+    ///
+    /// # Errors
+    ///
+    /// A log can't be read.
+    pub fn unfinished(&mut self) -> io::Result<Vec<StoredLine>> {
+        let is_merged = self.tasks.len() > 1;
+        let mut lines = Vec::new();
         for (number, task) in self.tasks.iter_mut().enumerate() {
-            let Some(at) = task.peek()? else { continue };
+            for place in task.unfinished.clone() {
+                for found in task.line_at(place)?.into_iter().filter(|line| !line.bytes.is_empty()) {
+                    lines.push(task.stored(found, number, is_merged));
+                }
+            }
+        }
+        lines.sort_by_key(|line| line.id);
+        Ok(lines)
+    }
+
+    /// How many bytes of the logs lie before it, in the direction of reading.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.tasks.iter().map(|task| task.view.bytes_beyond(task.place, task.direction)).sum()
+    }
+
+    /// Which task has the next line of those that have one ready.
+    fn next_task(&self) -> Option<usize> {
+        let mut next: Option<(Timestamp, usize)> = None;
+        for (number, task) in self.tasks.iter().enumerate() {
+            let Some(at) = task.ready.front().map(|line| line.piece.at) else { continue };
             let is_next = next.is_none_or(|(best, _)| match self.direction {
                 Direction::Forwards => at < best,
                 Direction::Backwards => at >= best,
@@ -141,7 +235,7 @@ impl Lines {
                 next = Some((at, number));
             }
         }
-        Ok(next.map(|(_, number)| number))
+        next.map(|(_, number)| number)
     }
 }
 
@@ -150,9 +244,13 @@ impl Iterator for Lines {
 
     /// The next line. None at the end for now, and after the query has been cancelled.
     fn next(&mut self) -> Option<Self::Item> {
-        match self.next_task() {
-            Ok(task) => self.tasks[task?].take().map(Ok),
-            Err(error) => Some(Err(error)),
+        loop {
+            match self.step() {
+                Ok(Step::Line(line)) => return Some(Ok(line)),
+                Ok(Step::Reading) => {}
+                Ok(Step::End) => return None,
+                Err(error) => return Some(Err(error)),
+            }
         }
     }
 }
@@ -166,15 +264,16 @@ impl TaskLines {
         mut view: View,
         filter: Filter,
         direction: Direction,
-        beyond: Option<&LineMark>,
+        begin: Option<Begin<'_>>,
     ) -> io::Result<Self> {
         let end = view.end()?;
-        let place = match (direction, beyond) {
+        let place = match (direction, begin) {
+            (_, Some(Begin::At(number, id))) => view.place_of(id, number)?,
             (Direction::Forwards, None) => view.start(),
             (Direction::Backwards, None) => end,
             // Within the line: the next one is the first that begins behind it.
-            (Direction::Forwards, Some(mark)) => view.find(mark)?.map_or(view.start(), Place::behind),
-            (Direction::Backwards, Some(mark)) => view.find(mark)?.unwrap_or(view.start()),
+            (Direction::Forwards, Some(Begin::Beyond(mark))) => view.find(mark)?.map_or(view.start(), Place::behind),
+            (Direction::Backwards, Some(Begin::Beyond(mark))) => view.find(mark)?.unwrap_or(view.start()),
         };
         let waits = filter.waits;
         let (ready, unfinished) = (VecDeque::new(), Vec::new());
@@ -188,10 +287,9 @@ impl TaskLines {
     }
 
     fn refresh(&mut self) -> io::Result<()> {
-        let needed = self.unfinished.iter().map(|place| place.segment).chain([self.place.segment]).min().unwrap_or(0);
+        let needed = self.places().map(|place| place.segment).min().unwrap_or(0);
         let gone = self.view.refresh(needed)?;
-        self.place.segment -= gone;
-        self.unfinished.iter_mut().for_each(|place| place.segment -= gone);
+        self.places().for_each(|place| place.segment -= gone);
         let end = self.view.end()?;
         if self.place > end {
             // Somebody has cut it short: what is in it now is new.
@@ -199,33 +297,41 @@ impl TaskLines {
             self.unfinished.clear();
         }
         for place in std::mem::take(&mut self.unfinished) {
-            let lines = self.view.lines_in(place.segment, place.offset..place.offset + 1, &self.filter)?;
+            let lines = self.line_at(place)?;
             self.keep(lines);
         }
         Ok(())
     }
 
-    /// When the next line was written, if there is one.
-    fn peek(&mut self) -> io::Result<Option<Timestamp>> {
-        while self.ready.is_empty() && !self.filter.is_cancelled() {
-            let (window, next) = match self.direction {
-                Direction::Forwards => {
-                    let window = self.view.window_from(self.place, &self.filter)?;
-                    let next = window.as_ref().map(|(_, range)| range.end);
-                    (window, next)
-                }
-                Direction::Backwards => {
-                    let window = self.view.window_before(self.place, &self.filter)?;
-                    let next = window.as_ref().map(|(_, range)| range.start);
-                    (window, next)
-                }
-            };
-            let (Some((segment, range)), Some(offset)) = (window, next) else { return Ok(None) };
-            self.place = Place { segment, offset };
-            let lines = self.view.lines_in(segment, range, &self.filter)?;
-            self.keep(lines);
+    /// Every place that it still needs.
+    fn places(&mut self) -> impl Iterator<Item = &mut Place> {
+        let ready = self.ready.iter_mut().map(|found| &mut found.place);
+        ready.chain(&mut self.unfinished).chain([&mut self.place])
+    }
+
+    /// The line that begins here, if it passes.
+    fn line_at(&mut self, place: Place) -> io::Result<Vec<Found>> {
+        self.view.lines_in(place.segment, place.offset..place.offset + 1, &self.filter)
+    }
+
+    /// Reads the next window. False if there is none.
+    fn read_window(&mut self) -> io::Result<bool> {
+        if self.filter.is_cancelled() {
+            return Ok(false);
         }
-        Ok(self.ready.front().map(|line| line.piece.at))
+        let window = match self.direction {
+            Direction::Forwards => self.view.window_from(self.place, &self.filter)?,
+            Direction::Backwards => self.view.window_before(self.place, &self.filter)?,
+        };
+        let Some((segment, range)) = window else { return Ok(false) };
+        let offset = match self.direction {
+            Direction::Forwards => range.end,
+            Direction::Backwards => range.start,
+        };
+        self.place = Place { segment, offset };
+        let lines = self.view.lines_in(segment, range, &self.filter)?;
+        self.keep(lines);
+        Ok(true)
     }
 
     fn keep(&mut self, mut lines: Vec<Found>) {
@@ -240,10 +346,16 @@ impl TaskLines {
         self.ready.extend(lines);
     }
 
-    fn take(&mut self) -> Option<StoredLine> {
-        let Found { place, piece, bytes, cut, is_finished } = self.ready.pop_front()?;
-        let task = Arc::clone(&self.task);
-        let (at, run, stream, offset) = (piece.at, piece.run, piece.stream, place.offset);
-        Some(StoredLine { task, at, run, stream, bytes, cut, is_finished, offset })
+    fn take(&mut self, number: usize, is_merged: bool) -> Option<StoredLine> {
+        self.ready.pop_front().map(|found| self.stored(found, number, is_merged))
+    }
+
+    fn stored(&self, found: Found, number: usize, is_merged: bool) -> StoredLine {
+        let Found { place, piece, bytes, cut, is_finished } = found;
+        let at = if is_merged { piece.at.as_microsecond() } else { 0 };
+        let id = LineId { at, task: number, segment: self.view.key(place.segment), offset: place.offset };
+        let (task, offset) = (Arc::clone(&self.task), place.offset);
+        let (at, run, stream) = (piece.at, piece.run, piece.stream);
+        StoredLine { id, task, at, run, stream, bytes, cut, is_finished, offset }
     }
 }

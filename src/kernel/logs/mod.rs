@@ -31,8 +31,9 @@ use utoipa::ToSchema;
 
 pub(crate) use cutter::Cutter;
 pub use index::RunKey;
-pub use lines::{Lines, StoredLine};
+pub use lines::{LineId, Lines, Step, StoredLine};
 pub use mark::LineMark;
+pub(crate) use reader::ignores_case;
 pub use reader::{Pattern, Query, Reader, RunChoice, StoredRun};
 pub use segments::Store;
 pub use tail::{LogCounts, LogHub, LogTail, TAIL_BYTES, TAIL_LINES};

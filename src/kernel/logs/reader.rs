@@ -13,7 +13,7 @@ use memchr::{memchr, memchr2, memrchr};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::index::Piece;
-use super::lines::{Direction, Lines, TaskLines};
+use super::lines::{Begin, Direction, LineId, Lines, TaskLines};
 use super::mark::LineMark;
 use super::text::without_escapes;
 use super::view::View;
@@ -40,6 +40,9 @@ pub struct Query {
     pub until: Option<Timestamp>,
     /// Only those in which something matches.
     pub pattern: Option<Pattern>,
+    /// Where to begin: forwards with this line, backwards with the one before it. By default at the oldest line, or at
+    /// the newest.
+    pub from: Option<LineId>,
     /// Only those that come after this line (forwards) or before it (backwards), of all tasks that are asked for.
     pub beyond: Option<LineMark>,
     /// Whether lines that have not ended wait until they have: for those who follow a log.
@@ -139,6 +142,7 @@ impl Reader {
             let mut view = View::open(&self.dir, task.as_ref(), query.waits_for_ends)?;
             let run = match query.run {
                 None => None,
+                Some(RunChoice::Key(run)) => Some(run),
                 Some(choice) => match choice.among(&runs(&mut view)?) {
                     Some(run) => Some(run),
                     None => continue,
@@ -153,15 +157,15 @@ impl Reader {
                 waits: query.waits_for_ends,
                 cancelled: Arc::clone(&query.cancelled),
             };
-            let beyond = match marked {
-                Some((mark, Some(own))) if own == number => Some(mark),
+            let begin = match marked {
+                Some((mark, Some(own))) if own == number => Some(Begin::Beyond(mark)),
                 Some((mark, own)) => {
                     filter.go_beyond(mark.at, own.is_some_and(|own| number > own), direction);
                     None
                 }
-                None => None,
+                None => query.from.map(|id| Begin::At(number, id)),
             };
-            lines.push(TaskLines::new(task.as_ref(), view, filter, direction, beyond)?);
+            lines.push(TaskLines::new(task.as_ref(), view, filter, direction, begin)?);
         }
         Ok(Lines::new(direction, lines))
     }
@@ -200,13 +204,28 @@ impl Pattern {
     ///
     /// It is none, or it is too large.
     pub fn new(pattern: &str) -> Result<Self, regex::Error> {
-        let regex = RegexBuilder::new(pattern).multi_line(true).build()?;
+        Self::build(pattern, false)
+    }
+
+    /// The same for what somebody types: case matters only if it has an upper-case letter.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pattern::new`].
+    pub fn smart_case(pattern: &str) -> Result<Self, regex::Error> {
+        Self::build(pattern, ignores_case(pattern))
+    }
+
+    fn build(pattern: &str, ignores_case: bool) -> Result<Self, regex::Error> {
+        let regex = RegexBuilder::new(pattern).multi_line(true).case_insensitive(ignores_case).build()?;
         // What knows the ends of the text, or may switch off what it was built with, must see each line alone.
         let is_line_free = !["\\A", "\\z", "(?"].iter().any(|odd| pattern.contains(odd));
         Ok(Self { regex, is_line_free })
     }
 
-    fn matches(&self, line: &[u8]) -> bool {
+    /// Whether it is found in this line.
+    #[must_use]
+    pub fn matches(&self, line: &[u8]) -> bool {
         match memchr(b'\x1b', line) {
             None => self.regex.is_match(line),
             Some(_) => self.regex.is_match(without_escapes(line).as_bytes()),
@@ -224,6 +243,16 @@ impl Pattern {
             at = end + 1;
         }
     }
+}
+
+/// Whether no letter of the pattern is upper-case, those of escapes such as `\S` aside.
+pub(crate) fn ignores_case(pattern: &str) -> bool {
+    let mut escaped = false;
+    !pattern.chars().any(|c| {
+        let counts = !escaped && c.is_uppercase();
+        escaped = !escaped && c == '\\';
+        counts
+    })
 }
 
 /// A query as it applies to one task.

@@ -1,7 +1,7 @@
 //! What is written is read again: whole, in order, from whatever is left.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -378,5 +378,38 @@ proptest! {
             }
         }
         prop_assert_eq!(logs.forwards(&Query::default()), logs.backwards(&Query::default()));
+    }
+
+    /// From whichever line somebody goes on, in whichever direction, of one task or several: nothing is left out,
+    /// nothing comes twice.
+    #[test]
+    fn reading_from_a_line_on_gives_the_rest(
+        chunks in proptest::collection::vec((0..3_usize, any::<bool>(), "[a-c\n]{1,12}"), 1..30),
+        max_size in prop_oneof![Just(0_u64), 8..64_u64],
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let config = LogsConfig { dir: dir.path().to_owned(), max_size, keep: 100 };
+        let names = ["a", "b", "c"];
+        let mut writers = names.map(|name| Writer::new(Store::new(&config, name), 1));
+        for (task, is_err, text) in &chunks {
+            writers[*task].look();
+            writers[*task].write(if *is_err { Err } else { Out }, text.as_bytes()).unwrap();
+        }
+        let reader = Reader::new(dir.path());
+        for tasks in [&names[..], &names[..1]] {
+            let read = |lines: io::Result<Lines>| lines.unwrap().map(Result::unwrap).collect::<Vec<_>>();
+            let all = read(reader.forwards(tasks, &Query::default()));
+            prop_assert!(all.windows(2).all(|pair| pair[0].id < pair[1].id));
+            for (at, line) in all.iter().enumerate() {
+                let query = Query { from: Some(line.id), ..Query::default() };
+                prop_assert_eq!(&read(reader.forwards(tasks, &query))[..], &all[at..]);
+                let mut before = read(reader.backwards(tasks, &query));
+                before.reverse();
+                prop_assert_eq!(&before[..], &all[..at]);
+            }
+            let end = Query { from: Some(LineId::END), ..Query::default() };
+            prop_assert_eq!(read(reader.forwards(tasks, &end)).len(), 0);
+            prop_assert_eq!(read(reader.backwards(tasks, &end)).len(), all.len());
+        }
     }
 }

@@ -14,7 +14,7 @@ use memchr::{memchr, memrchr};
 
 use super::index::{Index, Piece};
 use super::line::Line;
-use super::lines::{Found, Place};
+use super::lines::{Direction, Found, LineId, Place};
 use super::mark::LineMark;
 use super::reader::Filter;
 use super::segments::{Identity, Old, index_path, log_path, old_index_path, old_log_path, old_segments};
@@ -49,6 +49,9 @@ struct Segment {
     len: u64,
     index: Index,
     identities: [Option<Identity>; 2],
+    /// When its first byte was written, in microseconds, once that is known.
+    began: Option<i64>,
+    key: i64,
 }
 
 #[derive(Debug)]
@@ -74,7 +77,9 @@ impl View {
     /// Something that is there can't be read.
     pub(super) fn open(dir: &Path, name: &str, only_indexed: bool) -> io::Result<Self> {
         let segments = open_all(dir, name)?;
-        Ok(Self { dir: dir.to_owned(), name: name.to_owned(), segments, only_indexed, window: Vec::new() })
+        let mut view = Self { dir: dir.to_owned(), name: name.to_owned(), segments, only_indexed, window: Vec::new() };
+        view.give_keys()?;
+        Ok(view)
     }
 
     /// Sees what has been written since, and the segments that have begun. Returns by how many places the segments
@@ -102,8 +107,69 @@ impl View {
             let newer = self.segments.last_mut().map_or(Ok(0), |last| last.newer_among(&mut all))?;
             self.segments.extend(all.drain(newer..));
         }
+        self.give_keys()?;
         self.segments.drain(..needed.min(self.segments.len().saturating_sub(1)));
         Ok(needed)
+    }
+
+    /// What a segment is known by, whatever it is called now: when it began. Later segments have larger keys. One
+    /// without an index is known by its neighbours alone.
+    pub(super) fn key(&self, segment: usize) -> i64 {
+        self.segments.get(segment).map_or(0, |segment| segment.key)
+    }
+
+    fn give_keys(&mut self) -> io::Result<()> {
+        let mut last = 0;
+        for segment in &mut self.segments {
+            if segment.began.is_none() {
+                segment.began = segment.index.first_sound()?.map(|first| first.at.as_microsecond());
+            }
+            segment.key = segment.began.map_or(last + 1, |began| began.max(last + 1));
+            last = segment.key;
+        }
+        Ok(())
+    }
+
+    /// Where the line of this name begins, or would: the lines of this log, the so-manieth of those that are read,
+    /// that come before it are before this place.
+    ///
+    /// # Errors
+    ///
+    /// The index can't be read.
+    pub(super) fn place_of(&mut self, id: LineId, number: usize) -> io::Result<Place> {
+        if id == LineId::END {
+            return self.end();
+        }
+        if id.task == number {
+            let segment = self.segments.partition_point(|segment| segment.key < id.segment);
+            return match self.segments.get(segment) {
+                Some(found) if found.key == id.segment => Ok(Place { segment, offset: id.offset }),
+                Some(_) => Ok(Place { segment, offset: 0 }),
+                None => self.end(),
+            };
+        }
+        let comes_before = |at: i64| at < id.at || (at == id.at && number < id.task);
+        for segment in (0..self.segments.len()).rev() {
+            let end = self.end_of(segment)?;
+            let index = &mut self.segments[segment].index;
+            let after = index.partition_point(|record| comes_before(record.at.as_microsecond()))?;
+            if after > 0 {
+                let first = if after < index.count() { index.get(after)? } else { None };
+                return Ok(Place { segment, offset: first.map_or(end, |first| first.offset) });
+            }
+        }
+        Ok(self.start())
+    }
+
+    /// How many bytes there are from a place on.
+    pub(super) fn bytes_beyond(&self, place: Place, direction: Direction) -> u64 {
+        let own = self.segments.get(place.segment).map_or(0, |segment| segment.len);
+        let lengths =
+            |segments: Option<&[Segment]>| segments.unwrap_or_default().iter().map(|one| one.len).sum::<u64>();
+        match direction {
+            Direction::Forwards => own.saturating_sub(place.offset) + lengths(self.segments.get(place.segment + 1..)),
+            Direction::Backwards => own.min(place.offset) + lengths(self.segments.get(..place.segment)),
+        }
     }
 
     /// Where the log begins.
@@ -392,13 +458,18 @@ impl Segment {
         let told = index.sound_before(index.count())?.map_or(0, |last| last.end());
         let len = if is_packed { len.max(told) } else { len };
         let log = if is_packed { Log::Packed(log, None) } else { Log::Plain(log) };
-        Ok(Self { log, len, index, identities })
+        Ok(Self { log, len, index, identities, began: None, key: 0 })
     }
 
     /// Sees what has been added.
     fn refresh(&mut self) -> io::Result<()> {
         if let Log::Plain(file) = &self.log {
-            self.len = file.metadata()?.len();
+            let len = file.metadata()?.len();
+            if len < self.len {
+                // Somebody has cut it short: it begins anew.
+                self.began = None;
+            }
+            self.len = len;
         }
         // After the length: the index is written last.
         self.index.refresh()

@@ -16,10 +16,11 @@ use super::keys::{self, Keys};
 use super::screen::Screen;
 use super::sources::Sources;
 use crate::gateway::ChannelClient;
-use crate::kernel::{EventRecord, LogLine, Look, Picture};
+use crate::kernel::logs::Reader;
+use crate::kernel::{EventRecord, Look, Picture};
 use crate::supervisor::core::{Refusal, Request};
 use crate::surfaces::SurfaceContext;
-use crate::ui::{Effect, Input, Model, Shown, Theme, desktop_notice, update, view};
+use crate::ui::{Effect, History, Hits, Input, LogWindow, Model, Shown, Theme, desktop_notice, update, view};
 
 /// The least time between two frames: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
@@ -49,8 +50,9 @@ pub(super) struct Dashboard {
     events: Vec<Arc<EventRecord>>,
     /// The number of the last event that a desktop notice has spoken of, or need not.
     noticed: u64,
-    log: Vec<Arc<LogLine>>,
-    writers: Vec<Arc<str>>,
+    log: Arc<LogWindow>,
+    hits: Arc<Hits>,
+    history: Arc<History>,
     picture: Option<Picture>,
     /// The task whose log an editor is to be given.
     to_open: Option<String>,
@@ -89,7 +91,7 @@ impl Dashboard {
     ///
     /// # Errors
     ///
-    /// When changes of the terminal's size can't be watched.
+    /// When changes of the terminal's size can't be watched, or the logs can't be read.
     pub(super) fn new(seat: Seat, screen: Screen, keys: Keys) -> io::Result<Self> {
         let kernel = &seat.context.kernel;
         let root = &seat.context.config.root;
@@ -97,11 +99,12 @@ impl Dashboard {
         Ok(Self {
             model: Model::new(seat.theme),
             resized: signal(SignalKind::window_change())?,
-            sources: Sources::new(kernel),
+            sources: Sources::new(kernel, &Reader::new(&seat.context.config.logs.dir))?,
             events: Vec::new(),
             noticed: kernel.journal().recent().last().map_or(0, |record| record.number),
-            log: Vec::new(),
-            writers: Vec::new(),
+            log: Arc::default(),
+            hits: Arc::default(),
+            history: Arc::default(),
             picture: None,
             to_open: None,
             zone: TimeZone::system(),
@@ -122,16 +125,16 @@ impl Dashboard {
     ///
     /// When the terminal is gone or refuses what is drawn.
     pub(super) async fn run(&mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        self.resize()?;
+        self.resize().await?;
         loop {
             match self.next(&shutdown).await {
                 Happened::ShutDown => {
                     // The last frame shows how it ended.
-                    self.draw()?;
+                    self.draw().await?;
                     return Ok(());
                 }
                 Happened::Key(Some(Ok(event))) => {
-                    self.on_event(event)?;
+                    self.on_event(event).await?;
                     if self.has_left {
                         return Ok(());
                     }
@@ -141,10 +144,10 @@ impl Dashboard {
                 }
                 Happened::Key(Some(Err(error))) => return Err(error.into()),
                 Happened::Key(None) => anyhow::bail!("keys can't be read any more"),
-                Happened::Resized => self.resize()?,
+                Happened::Resized => self.resize().await?,
                 Happened::Answered(refusal) => self.on_answer(refusal),
                 Happened::Changed => self.pace.is_stale = true,
-                Happened::FrameDue => self.draw()?,
+                Happened::FrameDue => self.draw().await?,
             }
         }
     }
@@ -164,18 +167,18 @@ impl Dashboard {
         }
     }
 
-    fn on_event(&mut self, event: Event) -> io::Result<()> {
+    async fn on_event(&mut self, event: Event) -> io::Result<()> {
         match event {
-            Event::Key(key) => self.input(Input::Key(key)),
-            Event::Mouse(mouse) => self.input(Input::Mouse(mouse)),
-            Event::Paste(text) => self.input(Input::Paste(text)),
+            Event::Key(key) => self.input(Input::Key(key)).await,
+            Event::Mouse(mouse) => self.input(Input::Mouse(mouse)).await,
+            Event::Paste(text) => self.input(Input::Paste(text)).await,
             Event::Resize(..) | Event::FocusGained | Event::FocusLost => Ok(()),
         }
     }
 
-    fn resize(&mut self) -> io::Result<()> {
+    async fn resize(&mut self) -> io::Result<()> {
         let size = self.screen.terminal.size()?;
-        self.input(Input::Resize(size.width, size.height))
+        self.input(Input::Resize(size.width, size.height)).await
     }
 
     fn on_answer(&mut self, refusal: Option<Refusal>) {
@@ -185,11 +188,10 @@ impl Dashboard {
         }
     }
 
-    fn input(&mut self, input: Input) -> io::Result<()> {
-        self.reload();
+    async fn input(&mut self, input: Input) -> io::Result<()> {
         let effects = self.with_shown(|model, shown, _| update(model, input, shown));
-        // The input may have selected another task.
-        self.reload();
+        // The next key means what is on screen by then: another task, another part of the log.
+        self.reload().await;
         self.pace.is_stale = true;
         let mut requests = Vec::new();
         for effect in effects {
@@ -202,7 +204,7 @@ impl Dashboard {
                 Effect::Redraw => self.screen.terminal.clear()?,
                 Effect::Suspend => {
                     self.screen.suspend()?;
-                    self.resize()?;
+                    Box::pin(self.resize()).await?;
                 }
             }
         }
@@ -243,7 +245,7 @@ impl Dashboard {
         }
         self.keys = keys::listen()?;
         self.screen.resume()?;
-        self.resize()?;
+        self.resize().await?;
         Ok(())
     }
 
@@ -267,24 +269,24 @@ impl Dashboard {
     }
 
     /// Reads anew all that is shown.
-    fn reload(&mut self) {
+    async fn reload(&mut self) {
         let kernel = &self.seat.context.kernel;
         let snapshot = Arc::clone(&self.sources.snapshot.borrow_and_update());
         while self.seat.client.events.try_recv().is_ok() {}
         self.events = kernel.journal().recent();
-        self.sources.follow(kernel, self.model.log_of(&snapshot), self.model.selected(&snapshot));
-        (self.log, self.writers) = self.sources.read_log();
+        self.sources.follow(kernel, self.model.wish(&snapshot), self.model.selected(&snapshot)).await;
+        (self.log, self.hits, self.history) = self.sources.logs.take();
         self.picture = self.sources.picture();
         self.with_shown(|model, shown, _| update(model, Input::Changed, shown));
     }
 
-    fn draw(&mut self) -> io::Result<()> {
+    async fn draw(&mut self) -> io::Result<()> {
         if let (Some(screen), Some(size)) =
             (self.sources.screen(), self.model.screen_size(&self.sources.snapshot.borrow()))
         {
             screen.resize(size);
         }
-        self.reload();
+        self.reload().await;
         let now = Instant::now();
         let tick = self.with_shown(|model, shown, screen| {
             let mut tick = None;
@@ -314,9 +316,10 @@ impl Dashboard {
             is_guest: self.seat.is_guest,
             snapshot: &snapshot,
             events: &self.events,
-            log_of: self.sources.log_of(),
             log: &self.log,
-            writers: &self.writers,
+            hits: &self.hits,
+            history: &self.history,
+            lost_bytes: self.sources.lost_bytes(),
             screen: self.picture.as_ref(),
             last_line: &|task| logs.tail(task).last(),
             zone: &self.zone,

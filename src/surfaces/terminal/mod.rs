@@ -6,6 +6,7 @@
 mod dashboard;
 mod editor;
 mod keys;
+mod log_source;
 mod screen;
 mod sources;
 

@@ -1,84 +1,81 @@
-//! Where changes of the screen come from: the snapshot, the log that is shown, the screen of the selected task.
+//! Where changes of the screen come from: the snapshot, the logs that are shown, the screen of the selected task.
 
+use std::io;
 use std::sync::Arc;
 
 use futures_util::future::{pending, select_all};
 use tokio::sync::watch;
 
-use crate::kernel::{KernelHandle, LogLine, LogTail, MergedTail, Picture, TaskScreen};
+use super::log_source::LogSource;
+use crate::kernel::logs::Reader;
+use crate::kernel::{KernelHandle, LogTail, Picture, TaskScreen};
 use crate::supervisor::core::Snapshot;
-use crate::ui::LogOf;
+use crate::ui::{LogOf, Wish};
 
 /// What is watched. It follows what the dashboard wants to show.
 #[derive(Debug)]
 pub(super) struct Sources {
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
+    pub(super) logs: LogSource,
     log_of: LogOf,
-    log: Log,
-    screen: Option<Screen>,
+    /// Of the shown logs: they tell when something is written.
+    tails: Vec<LogTail>,
+    selected: Option<String>,
+    screen: Option<TaskScreen>,
     /// One for each tail, and one for the screen.
     changes: Vec<watch::Receiver<u64>>,
-}
-
-#[derive(Debug)]
-enum Log {
-    Task(LogTail),
-    Merged(MergedTail),
-}
-
-#[derive(Debug)]
-struct Screen {
-    task: String,
-    screen: TaskScreen,
+    /// Whether one of them has changed since the logs were asked for.
+    has_changed: bool,
 }
 
 impl Sources {
-    pub(super) fn new(kernel: &KernelHandle) -> Self {
-        let none = LogOf::Merged(Vec::new());
-        let log = Log::Merged(MergedTail::new(kernel.logs(), &[]));
-        Self { snapshot: kernel.watch(), log_of: none, log, screen: None, changes: Vec::new() }
+    /// Watches what `kernel` knows, and reads the logs through `reader`.
+    ///
+    /// # Errors
+    ///
+    /// The threads that read can't be started.
+    pub(super) fn new(kernel: &KernelHandle, reader: &Reader) -> io::Result<Self> {
+        Ok(Self {
+            snapshot: kernel.watch(),
+            logs: LogSource::new(reader, kernel.post_mortems().cloned())?,
+            log_of: LogOf::default(),
+            tails: Vec::new(),
+            selected: None,
+            screen: None,
+            changes: Vec::new(),
+            has_changed: false,
+        })
     }
 
-    /// Watches this log, and the screen of this task if it has one.
-    pub(super) fn follow(&mut self, kernel: &KernelHandle, log_of: LogOf, selected: Option<&str>) {
-        let is_same_screen = self.screen.as_ref().map(|screen| screen.task.as_str()) == selected;
-        if self.log_of == log_of && is_same_screen {
-            return;
+    /// Watches these logs, and the screen of this task if it has one; waits a moment for what is wanted of the logs.
+    pub(super) async fn follow(&mut self, kernel: &KernelHandle, wish: Wish, selected: Option<&str>) {
+        let screen = selected.and_then(|task| kernel.screens().get(task));
+        let is_same_screen = self.selected.as_deref() == selected && self.screen.is_some() == screen.is_some();
+        if self.log_of != wish.choice.of || !is_same_screen {
+            self.log_of = wish.choice.of.clone();
+            self.selected = selected.map(str::to_owned);
+            self.tails = self.log_of.tasks().iter().map(|task| kernel.logs().tail(task)).collect();
+            self.screen = screen;
+            self.changes = self.tails.iter().map(LogTail::watch).collect();
+            self.changes.extend(self.screen.iter().map(TaskScreen::watch));
+            self.has_changed = true;
         }
-        if self.log_of != log_of {
-            self.log = match &log_of {
-                LogOf::Task(task) => Log::Task(kernel.logs().tail(task)),
-                LogOf::Merged(tasks) => Log::Merged(MergedTail::new(kernel.logs(), tasks)),
-            };
-            self.log_of = log_of;
+        for changes in &mut self.changes {
+            // Both at once: a change between the two would be lost.
+            self.has_changed |= changes.borrow_and_update().has_changed();
         }
-        let screen = |task: &str| Some(Screen { task: task.to_owned(), screen: kernel.screens().get(task)? });
-        self.screen = selected.and_then(screen);
-        let tails: Vec<&LogTail> = match &self.log {
-            Log::Task(tail) => vec![tail],
-            Log::Merged(merged) => merged.tails().collect(),
-        };
-        self.changes = tails.into_iter().map(LogTail::watch).collect();
-        self.changes.extend(self.screen.iter().map(|screen| screen.screen.watch()));
+        self.logs.ask(wish, std::mem::take(&mut self.has_changed));
+        self.logs.settle().await;
     }
 
-    /// Whose log it is.
-    pub(super) fn log_of(&self) -> &LogOf {
-        &self.log_of
-    }
-
-    /// The log as it is now, and who wrote each line if it is a merged one.
-    pub(super) fn read_log(&mut self) -> (Vec<Arc<LogLine>>, Vec<Arc<str>>) {
-        self.changes.iter_mut().for_each(watch::Receiver::mark_unchanged);
-        match &mut self.log {
-            Log::Task(tail) => (tail.lines(), Vec::new()),
-            Log::Merged(merged) => merged.read(),
-        }
+    /// Bytes that the shown tasks wrote but that could not be kept.
+    pub(super) fn lost_bytes(&self) -> u64 {
+        self.tails.iter().map(LogTail::lost_bytes).sum()
     }
 
     /// The terminal of the selected task, if it has one.
     pub(super) fn screen(&self) -> Option<&TaskScreen> {
-        self.screen.as_ref().map(|screen| &screen.screen)
+        self.screen.as_ref()
     }
 
     /// What that terminal shows now.
@@ -101,7 +98,8 @@ impl Sources {
         };
         tokio::select! {
             Ok(()) = self.snapshot.changed() => {}
-            () = changes => {}
+            () = self.logs.changed() => {}
+            () = changes => self.has_changed = true,
             else => pending().await,
         }
     }

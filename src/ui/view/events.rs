@@ -39,7 +39,7 @@ pub(super) fn draw_pane(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The timeline of all tasks.
-pub(super) fn draw_page(scene: &Scene<'_>, place: Place, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw_page(scene: &Scene<'_>, place: Place<u64>, area: Rect, buffer: &mut Buffer) {
     let entries = EventEntries(scene.shown.events);
     let inside = layout::inside(area);
     let height = usize::from(inside.height);

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
+use super::super::LogWindow;
 use super::super::ansi::plain;
 use super::super::format::fit;
 use super::super::keymap::{Context, KEYS, offer};
@@ -56,9 +57,9 @@ fn keys(scene: &Scene<'_>, width: usize) -> Line<'static> {
 }
 
 fn draw_prompt(scene: &Scene<'_>, prompt: &Prompt, area: Rect, buffer: &mut Buffer) -> Position {
-    let (sign, pattern) = match prompt.purpose {
-        Purpose::Search => ("/", &scene.model.search),
-        Purpose::Filter => ("filter ", &scene.model.filter),
+    let (sign, has_pattern) = match prompt.purpose {
+        Purpose::Search => ("/", scene.model.search.is_some()),
+        Purpose::Filter => ("filter ", scene.model.filter.is_some()),
     };
     let sign = Span::styled(format!(" {sign}"), scene.theme.accent());
     let sign_width = u16::try_from(sign.width()).unwrap_or(u16::MAX).min(area.width);
@@ -66,15 +67,25 @@ fn draw_prompt(scene: &Scene<'_>, prompt: &Prompt, area: Rect, buffer: &mut Buff
     let scroll = prompt.line.visual_scroll(room);
     let text: String = plain_from(prompt.line.value(), scroll);
     let typed_width = prompt.line.visual_cursor().saturating_sub(scroll);
-    let (note, style) = match (&prompt.mistake, pattern) {
+    let (note, style) = match (&prompt.mistake, has_pattern) {
         (Some(mistake), _) => (plain(mistake), scene.theme.bad()),
-        (None, Some(pattern)) => (pattern.count(scene.model.hit), scene.theme.dim()),
-        (None, None) => ("a regular expression; enter keeps it, esc cancels".to_owned(), scene.theme.dim()),
+        (None, true) => (found(scene, prompt.purpose), scene.theme.dim()),
+        (None, false) => ("a regular expression; enter keeps it, esc cancels".to_owned(), scene.theme.dim()),
     };
     let line = Line::from(vec![sign, Span::raw(text), Span::styled(format!("   {note}"), style)]);
     buffer.set_line(area.x, area.y, &line, area.width);
     let column = area.x + sign_width + u16::try_from(typed_width).unwrap_or(u16::MAX).min(area.width - sign_width);
     Position::new(column.min(area.right().saturating_sub(1)), area.y)
+}
+
+/// How much of the log matches.
+pub(super) fn found(scene: &Scene<'_>, purpose: Purpose) -> String {
+    let (model, shown) = (scene.model, scene.shown);
+    let told = match purpose {
+        Purpose::Search => model.hits(shown).map(|hits| hits.told(model.hit.line())),
+        Purpose::Filter => model.window(shown).map(LogWindow::matches),
+    };
+    told.unwrap_or_else(|| "searching".to_owned())
 }
 
 /// The typed text without its first `columns` columns.

@@ -10,14 +10,16 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 use unicode_width::UnicodeWidthStr;
 
-use super::super::ansi::Row;
+use super::super::ansi::{Row, plain};
 use super::super::format::fit;
 use super::super::log::{LogEntries, ViewRow};
-use super::super::model::Overlay;
+use super::super::model::{Hit, Overlay, Purpose};
 use super::super::place::{Entries, Place};
 use super::super::{LogOf, layout};
-use super::{Scene, frame, screen};
-use crate::kernel::{LogLine, Picture};
+use super::{Scene, footer, frame, screen};
+use crate::kernel::Picture;
+use crate::kernel::logs::{RunKey, StoredLine};
+use crate::supervisor::core::{Notice, NoticeKind};
 
 /// Draws the pane; returns where the task's own terminal wants the cursor.
 pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -33,7 +35,11 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) -> Option
     let entries = LogEntries::new(model, scene.shown, area);
     frame::draw_noted(scene.theme, area, &title(scene), note(scene, &entries), buffer);
     if entries.len() == 0 {
-        let empty = if model.filter.is_some() { "no line passes the filter" } else { "nothing written yet" };
+        let empty = match () {
+            () if entries.is_reading() => "reading …",
+            () if model.filter.is_some() => "no line passes the filter",
+            () => "nothing written yet",
+        };
         let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), ..inside };
         if !text.is_empty() {
             buffer.set_stringn(text.x, text.y, empty, usize::from(text.width), scene.theme.dim());
@@ -48,16 +54,45 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) -> Option
 
 fn title(scene: &Scene<'_>) -> String {
     let model = scene.model;
-    if let LogOf::Merged(tasks) = scene.shown.log_of {
+    if let LogOf::Merged(tasks) = model.log_of(scene.shown.snapshot) {
         let which = if model.marked.is_empty() { "all tasks".to_owned() } else { format!("{} tasks", tasks.len()) };
         return format!("{which} · merged log");
     }
     let Some(task) = model.selected_task(scene.shown.snapshot) else { return "log".to_owned() };
     let what = if model.shows_screen(scene.shown) { "terminal" } else { "log" };
-    match (&model.overlay, model.run.unwrap_or(task.run)) {
+    match (&model.overlay, model.run) {
         (Some(Overlay::Attached), _) => format!("{} · attached · ctrl-] leaves", task.name),
-        (_, 0) => format!("{} · {what}", task.name),
-        (_, run) => format!("{} · run {run} · {what}", task.name),
+        (_, Some(run)) => format!("{} · {} · {what}", task.name, past_run(scene, run)),
+        (_, None) if task.run == 0 => format!("{} · {what}", task.name),
+        (_, None) => format!("{} · run {} · {what}", task.name, task.run),
+    }
+}
+
+/// Which run it was, and how it ended if that is known.
+fn past_run(scene: &Scene<'_>, run: RunKey) -> String {
+    let mut text = format!("run {}", run.number);
+    let Some(history) = scene.model.history(scene.shown) else { return text };
+    let Some(at) = history.runs.iter().position(|stored| stored.key == run) else { return text };
+    let stored = &history.runs[at];
+    // Another supervisor counted its runs from 1, too.
+    if history.runs.last().is_some_and(|last| last.key.supervised_since != run.supervised_since) {
+        let began = scene.shown.zone.to_datetime(stored.first);
+        text += &format!(" of {}", began.strftime("%F %H:%M"));
+    }
+    let number = u64::from(run.number);
+    let next = history.runs.get(at + 1).map_or(Timestamp::MAX, |next| next.first);
+    let is_its = |end: Timestamp| (stored.first..=next).contains(&end);
+    let told = scene.shown.events.iter().rev().filter(|event| is_its(event.at)).find_map(|event| match &event.notice {
+        Notice { task: Some(task), kind: NoticeKind::Exited { run, reason, .. } } => {
+            (*task == history.of && *run == number).then(|| reason.to_string())
+        }
+        _ => None,
+    });
+    let mut failed = history.post_mortems.iter().rev();
+    let kept = || failed.find(|failed| failed.run == number && is_its(failed.at)).map(|failed| failed.reason.clone());
+    match told.or_else(kept) {
+        Some(reason) => format!("{text} · {}", plain(&reason)),
+        None => text,
     }
 }
 
@@ -66,10 +101,16 @@ fn note(scene: &Scene<'_>, entries: &LogEntries<'_>) -> Span<'static> {
     let model = scene.model;
     let mut parts = Vec::new();
     if let Some(filter) = &model.filter {
-        parts.push(format!("only {} · {}", filter.text, filter.count(None)));
+        parts.push(format!("only {} · {}", filter.text, footer::found(scene, Purpose::Filter)));
     }
     if let Some(search) = &model.search {
-        parts.push(format!("{} · {}", search.text, search.count(model.hit)));
+        parts.push(format!("{} · {}", search.text, footer::found(scene, Purpose::Search)));
+    }
+    if scene.shown.lost_bytes > 0 {
+        parts.push(format!("{} lost", bytesize::ByteSize(scene.shown.lost_bytes).display().iec()));
+    }
+    if let Some(error) = model.window(scene.shown).and_then(|window| window.error.as_deref()) {
+        parts.push(plain(error));
     }
     if let Some(columns) = model.unwrapped.filter(|&columns| columns > 0) {
         parts.push(format!("from column {}", columns + 1));
@@ -77,10 +118,13 @@ fn note(scene: &Scene<'_>, entries: &LogEntries<'_>) -> Span<'static> {
     match (model.run, model.log, entries.below(model.log)) {
         (Some(_), Place::End, _) => parts.push("a past run".to_owned()),
         (None, Place::End, _) => parts.push("following".to_owned()),
-        (_, Place::At { .. }, 0) => parts.push("paused".to_owned()),
-        (_, Place::At { .. }, below) => parts.push(format!("paused · {below} below")),
+        (_, Place::At { .. } | Place::Near(_), 0) if entries.is_end() => parts.push("paused".to_owned()),
+        (_, Place::At { .. } | Place::Near(_), below) => {
+            let more = if entries.is_end() { "" } else { "+" };
+            parts.push(format!("paused · {below}{more} below"));
+        }
     }
-    let is_newest = model.log == Place::End && model.run.is_none();
+    let is_newest = model.log == Place::End && model.run.is_none() && scene.shown.lost_bytes == 0;
     let style = if is_newest { scene.theme.dim() } else { scene.theme.warning() };
     Span::styled(parts.join(" · "), style)
 }
@@ -98,7 +142,7 @@ fn draw_row(scene: &Scene<'_>, entries: &LogEntries<'_>, row: &ViewRow, area: Re
     let line = entries.line(row.index);
     let room = usize::from(area.width.saturating_sub(1));
     let Some(cells) = row.cells.clone() else {
-        let text = format!("── run {} ", line.run);
+        let text = format!("── run {} ", line.run.number);
         let dashes = "─".repeat(room.saturating_sub(text.width() + 1));
         buffer.set_stringn(area.x + 1, area.y, text + &dashes, room, dim);
         return;
@@ -142,9 +186,9 @@ fn draw_origin(scene: &Scene<'_>, entries: &LogEntries<'_>, index: usize, area: 
 }
 
 /// The parts of a line that the search or the filter matches.
-fn hits(scene: &Scene<'_>, line: &LogLine, row: &Row) -> Vec<(Range<usize>, Style)> {
+fn hits(scene: &Scene<'_>, line: &StoredLine, row: &Row) -> Vec<(Range<usize>, Style)> {
     let model = scene.model;
-    let is_current = model.hit == Some(line.number);
+    let is_current = model.hit == Hit::At(line.id);
     let searched = model.search.iter().map(|search| (search, scene.theme.hit(is_current)));
     let filtered = model.filter.iter().map(|filter| (filter, scene.theme.hit(false)));
     let patterns = searched.chain(filtered.filter(|_| model.search.is_none()));

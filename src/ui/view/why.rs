@@ -1,11 +1,13 @@
-//! The chain of causes as a page.
+//! The chain of causes as a page, and below it what is kept of the runs that failed.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::ansi::plain;
-use super::super::format::wrap;
+use super::super::format::{fit, wrap};
+use super::super::post_mortem;
 use super::Scene;
+use crate::kernel::PostMortem;
 use crate::kernel::why::why;
 
 /// Columns of text; more would be hard to read.
@@ -37,6 +39,32 @@ pub(super) fn lines(scene: &Scene<'_>, area: Rect) -> Vec<Line<'static>> {
             }
             lines.push(line);
         }
+    }
+    for failed in scene.model.history(scene.shown).iter().flat_map(|history| history.post_mortems.iter().rev()) {
+        lines.push(Line::default());
+        lines.extend(examined(scene, failed, width));
+    }
+    lines
+}
+
+/// What is kept of one failed run.
+fn examined(scene: &Scene<'_>, failed: &PostMortem, width: usize) -> Vec<Line<'static>> {
+    let dim = scene.theme.dim();
+    let zone = scene.shown.zone;
+    let mut lines = vec![Line::styled(fit(&post_mortem::headline(failed), width), scene.theme.strong())];
+    let facts = [("when", post_mortem::when(failed, zone))].into_iter().chain(post_mortem::facts(failed));
+    for (what, fact) in facts {
+        let what = Span::styled(format!("  {what:<8} "), dim);
+        let room = width.saturating_sub(what.width());
+        lines.push(Line::from(vec![what, Span::raw(fit(&plain(&fact), room))]));
+    }
+    let said = post_mortem::last_lines(failed, zone);
+    let nothing = if said.is_empty() { "     nothing" } else { "" };
+    lines.push(Line::styled(format!("  said{nothing}"), dim));
+    for line in said {
+        lines.extend(
+            wrap(&plain(&line), width.saturating_sub(2)).into_iter().map(|piece| Line::raw(format!("  {piece}"))),
+        );
     }
     lines
 }

@@ -301,6 +301,39 @@ fn what_is_copied_is_exactly_the_text() {
 }
 
 #[test]
+fn what_has_long_left_the_tail_is_scrolled_to_searched_and_found_by_run() {
+    if !has("tmux") {
+        return;
+    }
+    let command = r#"echo run $STEAD_RUN begins; seq 100000; echo run $STEAD_RUN "is" up; exec sleep 1000"#;
+    let project = Project::new(&format!("[logs]\nmax_size = '256 KiB'\n[tasks.many]\ncommand = '{command}'\n"));
+    let tmux = Tmux::new(&project, 100, 30);
+    up(&tmux);
+    tmux.press(&["r"]);
+    tmux.wait_for("run 2 is up");
+    tmux.press(&["z", "g"]);
+    tmux.wait_until("the very first line", |screen| screen.contains("run 1 begins") && screen.contains("+ below"));
+    tmux.press(&["G"]);
+    tmux.wait_for("following");
+    // Found in both runs: backwards from the end.
+    tmux.type_text("/^4242$");
+    tmux.press(&["Enter"]);
+    tmux.wait_until("the nearest match", |screen| screen.contains("2 of 2") && screen.contains(" 4243"));
+    tmux.press(&["N"]);
+    tmux.wait_for("1 of 2");
+    tmux.press(&["Escape", "["]);
+    tmux.wait_until("the first run alone", |screen| {
+        screen.contains("many · run 1 · SIGTERM · log") && screen.contains("run 1 is up")
+    });
+    tmux.press(&["g"]);
+    tmux.wait_for("run 1 begins");
+    tmux.press(&["Escape"]);
+    tmux.type_text("Fbegins");
+    tmux.press(&["Enter"]);
+    tmux.wait_until("both beginnings", |screen| screen.contains("run 1 begins") && screen.contains("run 2 begins"));
+}
+
+#[test]
 fn the_log_is_opened_in_an_editor_that_has_the_terminal_to_itself() {
     if !has("tmux") {
         return;

@@ -12,24 +12,32 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::text::Span;
 use stead::config::{Condition, OnExhausted, Policy, Signal};
-use stead::kernel::{EventRecord, Glyph, KeyModes, LogLine, Picture, PictureRow, Stream};
+use stead::kernel::logs::{LineId, Pattern, RunKey, StoredLine, StoredRun};
+use stead::kernel::post_mortem::LastLine;
+use stead::kernel::{EventRecord, Glyph, KeyModes, LogLine, Picture, PictureRow, PostMortem, Stream};
 use stead::supervisor::core::{
     AfterStop, Blocker, ExitReason, LastExit, Notice, NoticeKind, Origin, PhaseSnapshot, ProbeSnapshot, Snapshot,
     Stage, TaskKind, TaskSnapshot, Uptime, Usage,
 };
-use stead::ui::{Effect, Input, LogOf, Model, Shown, Theme, update, view};
+use stead::ui::{Effect, History, Hits, Input, LogChoice, LogOf, LogWindow, Model, Shown, Theme, Wish, update, view};
 
 /// `now` of every screen, on the supervisor's clock.
 pub(crate) const NOW: Uptime = Uptime(Duration::from_millis(8_040_200));
 /// The same on the wall: 2026-11-23 12:03:21 UTC.
 const NOW_ON_THE_WALL: i64 = 1_795_435_401;
 
+/// What each task wrote.
+pub(crate) type Logs = BTreeMap<String, Vec<Arc<StoredLine>>>;
+
 /// The dashboard with all that it shows.
 pub(crate) struct Dashboard {
     pub(crate) model: Model,
     pub(crate) snapshot: Snapshot,
     pub(crate) events: Vec<Arc<EventRecord>>,
-    pub(crate) logs: BTreeMap<String, Vec<Arc<LogLine>>>,
+    pub(crate) logs: Logs,
+    /// How many lines of a log are read on each side of the place.
+    pub(crate) beside: usize,
+    pub(crate) post_mortems: Vec<PostMortem>,
     /// The screens of tasks that have a terminal.
     pub(crate) pictures: BTreeMap<String, Picture>,
     pub(crate) now: Uptime,
@@ -45,6 +53,8 @@ impl Dashboard {
             snapshot: snapshot(),
             events: events(),
             logs: logs(),
+            beside: 1_000,
+            post_mortems: Vec::new(),
             pictures: BTreeMap::new(),
             now: NOW,
             is_guest: false,
@@ -134,40 +144,82 @@ impl Dashboard {
     fn with_shown<T>(&mut self, f: impl FnOnce(&mut Model, &Shown<'_>) -> T) -> T {
         let selected = self.model.selected(&self.snapshot).unwrap_or_default().to_owned();
         let logs = &self.logs;
-        let log_of = self.model.log_of(&self.snapshot);
-        let (log, writers) = match &log_of {
-            LogOf::Task(task) => (logs.get(task).cloned().unwrap_or_default(), Vec::new()),
-            LogOf::Merged(tasks) => merged(logs, tasks),
-        };
+        let wish = self.model.wish(&self.snapshot);
+        let (log, hits, history) = (self.window(&wish), hits(logs, &wish), self.history(&wish));
         let shown = Shown {
             project: "shop",
             is_guest: self.is_guest,
             snapshot: &self.snapshot,
             events: &self.events,
-            log_of: &log_of,
             log: &log,
-            writers: &writers,
+            hits: &hits,
+            history: &history,
+            lost_bytes: 0,
             screen: self.pictures.get(&selected),
-            last_line: &|task| logs.get(task)?.last().cloned(),
+            last_line: &|task| logs.get(task)?.last().map(|line| Arc::new(tail_line(line))),
             zone: &TimeZone::UTC,
             now: self.now,
         };
         f(&mut self.model, &shown)
     }
+
+    /// The part of the logs that is asked for, with so many lines around its place.
+    fn window(&self, wish: &Wish) -> LogWindow {
+        let lines = chosen(&self.logs, &wish.choice);
+        let place = wish.around.map_or(lines.len(), |id| lines.partition_point(|line| line.id < id));
+        let (first, last) = (place.saturating_sub(self.beside), place.saturating_add(self.beside).min(lines.len()));
+        LogWindow {
+            choice: wish.choice.clone(),
+            lines: lines[first..last].to_vec(),
+            is_start: first == 0,
+            is_end: last == lines.len(),
+            ..LogWindow::default()
+        }
+    }
+
+    fn history(&self, wish: &Wish) -> History {
+        let of = wish.history.of.clone();
+        let mut runs: Vec<StoredRun> = Vec::new();
+        for line in self.logs.get(&of).into_iter().flatten() {
+            if runs.last().is_none_or(|last| last.key != line.run) {
+                runs.push(StoredRun { key: line.run, first: line.at, last: line.at, bytes: 0 });
+            }
+        }
+        let post_mortems = self.post_mortems.iter().filter(|kept| kept.task == of).cloned().collect();
+        History { of, runs, post_mortems }
+    }
 }
 
-/// The logs of these tasks as one, in the order of time.
-fn merged(logs: &BTreeMap<String, Vec<Arc<LogLine>>>, tasks: &[String]) -> (Vec<Arc<LogLine>>, Vec<Arc<str>>) {
-    let of_task = |task: &String| {
-        let name: Arc<str> = task.as_str().into();
-        logs.get(task).into_iter().flatten().map(move |line| (Arc::clone(&name), Arc::clone(line))).collect::<Vec<_>>()
+/// The lines that are asked for, in the order of time.
+fn chosen(logs: &Logs, choice: &LogChoice) -> Vec<Arc<StoredLine>> {
+    let filter = choice.filter.as_deref().map(|filter| Pattern::smart_case(filter).expect("a pattern"));
+    let is_chosen = |line: &&Arc<StoredLine>| {
+        choice.run.is_none_or(|run| line.run == run) && filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes))
     };
-    let mut lines: Vec<_> = tasks.iter().flat_map(of_task).collect();
-    lines.sort_by_key(|(_, line)| line.at);
-    let number = |(number, (name, line)): (u64, (Arc<str>, Arc<LogLine>))| {
-        (Arc::new(LogLine { number, ..LogLine::clone(&line) }), name)
-    };
-    (1..).zip(lines).map(number).unzip()
+    let mut lines: Vec<_> =
+        choice.of.tasks().iter().filter_map(|task| logs.get(task)).flatten().filter(is_chosen).cloned().collect();
+    if let LogOf::Merged(_) = choice.of {
+        lines.sort_by_key(|line| line.at);
+        let number = |(number, line): (u64, Arc<StoredLine>)| {
+            Arc::new(StoredLine { id: LineId::nth(number), ..StoredLine::clone(&line) })
+        };
+        lines = (1..).zip(lines).map(number).collect();
+    }
+    lines
+}
+
+fn hits(logs: &Logs, wish: &Wish) -> Hits {
+    let Some(search) = wish.search.clone() else { return Hits::default() };
+    let pattern = Pattern::smart_case(&search.pattern).expect("a pattern");
+    let lines = chosen(logs, &wish.choice);
+    let ids = lines.iter().filter(|line| pattern.matches(&line.bytes)).map(|line| line.id).collect();
+    let choice = wish.choice.clone();
+    Hits { choice, search, ids, is_start_reached: true, is_complete: true, percent: 100, ..Hits::default() }
+}
+
+fn tail_line(line: &StoredLine) -> LogLine {
+    let (number, run) = (0, line.run.number.into());
+    LogLine { number, at: line.at, run, stream: line.stream, bytes: line.bytes.clone(), cut: line.cut }
 }
 
 /// A screen with this text at its top.
@@ -374,26 +426,47 @@ fn events() -> Vec<Arc<EventRecord>> {
 }
 
 /// Lines as a task writes them: so many seconds ago, by this run.
-pub(crate) fn log(lines: &[(i64, u64, &str)]) -> Vec<Arc<LogLine>> {
-    log_from(1, lines)
+pub(crate) fn log(task: &str, lines: &[(i64, u32, &str)]) -> Vec<Arc<StoredLine>> {
+    log_from(task, 1, lines)
 }
 
 /// The same, numbered from `first`.
-pub(crate) fn log_from(first: u64, lines: &[(i64, u64, &str)]) -> Vec<Arc<LogLine>> {
-    let line = |(index, &(seconds_ago, run, text)): (usize, &(i64, u64, &str))| {
-        Arc::new(LogLine {
-            number: index as u64 + first,
+pub(crate) fn log_from(task: &str, first: u64, lines: &[(i64, u32, &str)]) -> Vec<Arc<StoredLine>> {
+    let line = |(index, &(seconds_ago, run, text)): (usize, &(i64, u32, &str))| {
+        Arc::new(StoredLine {
+            id: LineId::nth(index as u64 + first),
+            task: task.into(),
             at: wall(seconds_ago),
-            run,
+            run: RunKey { supervised_since: 0, number: run },
             stream: Stream::Stdout,
             bytes: text.as_bytes().to_vec(),
             cut: false,
+            is_finished: true,
+            offset: 0,
         })
     };
     lines.iter().enumerate().map(line).collect()
 }
 
-fn logs() -> BTreeMap<String, Vec<Arc<LogLine>>> {
+/// A failed run that ended 109 seconds ago.
+pub(crate) fn post_mortem(task: &str, run: u64) -> PostMortem {
+    PostMortem {
+        task: task.to_owned(),
+        run,
+        at: wall(109),
+        reason: "SIGABRT".to_owned(),
+        class: "signal".to_owned(),
+        signal: Some("SIGABRT".to_owned()),
+        ran_for_ms: 720_000,
+        retries: 5,
+        max_retries: 5,
+        then: "failed".to_owned(),
+        peak_memory_bytes: Some(5 << 20),
+        lines: vec![LastLine { at: wall(110), is_stderr: true, text: "the last word".to_owned() }],
+    }
+}
+
+fn logs() -> Logs {
     let info = "\x1b[32m INFO\x1b[0m";
     let warn = "\x1b[33m WARN\x1b[0m";
     let error = "\x1b[31mERROR\x1b[0m";
@@ -417,9 +490,12 @@ fn logs() -> BTreeMap<String, Vec<Arc<LogLine>>> {
     ];
     let api: Vec<_> = api.iter().map(|(ago, run, text)| (*ago, *run, text.as_str())).collect();
     [
-        ("api", log(&api)),
-        ("worker", log(&[(41, 6, "connected to queue mail"), (40, 6, "\x1b[31mfatal:\x1b[0m bad frame 0x1f")])),
-        ("assets", log(&[(9, 1, "webpack 5.99 compiling…")])),
+        ("api", log("api", &api)),
+        (
+            "worker",
+            log("worker", &[(41, 6, "connected to queue mail"), (40, 6, "\x1b[31mfatal:\x1b[0m bad frame 0x1f")]),
+        ),
+        ("assets", log("assets", &[(9, 1, "webpack 5.99 compiling…")])),
     ]
     .map(|(name, lines)| (name.to_owned(), lines))
     .into()

@@ -6,7 +6,7 @@ use stead::kernel::{KeyModes, ScreenSize};
 use stead::supervisor::core::{PhaseSnapshot, Request};
 use stead::ui::{Effect, Input};
 
-use super::fixture::{Dashboard, log, log_from};
+use super::fixture::{Dashboard, log, log_from, post_mortem};
 
 fn ask(request: fn(String) -> Request, name: &str) -> Effect {
     Effect::Ask(request(name.to_owned()))
@@ -134,8 +134,8 @@ fn a_refusal_is_shown_until_the_next_key() {
 fn a_paused_log_stands_still_while_lines_come_and_go() {
     let mut dashboard = Dashboard::new(80, 24);
     let lines: Vec<String> = (1..=300).map(|n| format!("line {n}.")).collect();
-    let lines: Vec<(i64, u64, &str)> = lines.iter().map(|line| (1, 2, line.as_str())).collect();
-    let all = log(&lines);
+    let lines: Vec<(i64, u32, &str)> = lines.iter().map(|line| (1, 2, line.as_str())).collect();
+    let all = log("api", &lines);
     let show = |dashboard: &mut Dashboard, from: usize, to: usize| {
         dashboard.logs.insert("api".to_owned(), all[from..to].to_vec());
         dashboard.input(Input::Changed);
@@ -151,6 +151,76 @@ fn a_paused_log_stands_still_while_lines_come_and_go() {
     assert!(gone.contains("line 201."), "what was read is gone, the oldest stands there: {gone}");
     dashboard.press("f");
     assert!(dashboard.text().contains("line 300."));
+}
+
+/// The dashboard over so many numbered lines, of which few are read at a time.
+fn long_log(lines: u32) -> Dashboard {
+    let mut dashboard = Dashboard::new(80, 24);
+    let texts: Vec<String> = (1..=lines).map(|n| format!("line {n}.")).collect();
+    let texts: Vec<_> = texts.iter().map(|text| (1, 2, text.as_str())).collect();
+    dashboard.logs.insert("api".to_owned(), log("api", &texts));
+    dashboard.beside = 30;
+    dashboard.input(Input::Changed);
+    dashboard.press("z");
+    dashboard
+}
+
+#[test]
+fn scrolling_goes_through_all_that_is_kept_whatever_is_read_at_a_time() {
+    let mut dashboard = long_log(5_000);
+    assert!(dashboard.text().contains("line 5000."));
+    dashboard.press("g");
+    assert!(dashboard.text().contains("line 1."), "{}", dashboard.text());
+    assert!(dashboard.text().contains("+ below"), "{}", dashboard.text());
+    for _ in 0..100 {
+        dashboard.press("j");
+    }
+    assert!(dashboard.text().contains("line 101.") && !dashboard.text().contains("line 100."), "{}", dashboard.text());
+    for _ in 0..500 {
+        dashboard.key(KeyCode::PageDown);
+    }
+    assert!(dashboard.text().contains("line 5000.") && dashboard.text().contains("following"));
+    dashboard.key(KeyCode::PageUp);
+    dashboard.press("kkk");
+    let before = dashboard.text();
+    dashboard.press("jk");
+    assert_eq!(dashboard.text(), before);
+    dashboard.press("gG");
+    assert!(dashboard.text().contains("line 5000.") && dashboard.text().contains("following"));
+}
+
+#[test]
+fn a_match_that_is_far_away_comes_into_view_with_its_surroundings() {
+    let mut dashboard = long_log(5_000);
+    dashboard.press("/line 123\\.");
+    dashboard.key(KeyCode::Enter);
+    let text = dashboard.text();
+    for shown in ["line 120.", "line 123.", "line 130.", "1 of 1"] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+    dashboard.press("/");
+    (0..20).for_each(|_| drop(dashboard.key(KeyCode::Backspace)));
+    dashboard.press("[05]00\\.");
+    dashboard.key(KeyCode::Enter);
+    dashboard.press("n");
+    assert!(dashboard.text().contains(" of 10"), "{}", dashboard.text());
+    let copied = dashboard.press("y");
+    assert!(matches!(&copied[..], [Effect::Copy(text)] if text.contains("00.\nline ")), "{copied:?}");
+}
+
+#[test]
+fn a_filter_and_a_search_within_it_reach_what_is_far_away() {
+    let mut dashboard = long_log(5_000);
+    dashboard.press("F00\\.");
+    dashboard.key(KeyCode::Enter);
+    assert!(dashboard.text().contains("only 00\\. · 30+ matches"), "{}", dashboard.text());
+    dashboard.press("g");
+    assert!(dashboard.text().contains("line 100.") && dashboard.text().contains("line 200."));
+    dashboard.press("/line 4[89]");
+    dashboard.key(KeyCode::Enter);
+    let text = dashboard.text();
+    assert!(text.contains("2 of 2") || text.contains("1 of 2"), "{text}");
+    assert!(text.contains("line 4800.") && text.contains("line 4900."), "{text}");
 }
 
 #[test]
@@ -310,7 +380,7 @@ fn a_log_stands_still_while_it_is_selected_and_goes_on_after() {
     dashboard.input(mouse(MouseEventKind::Drag(MouseButton::Left), x + 6, y));
     let more: Vec<_> = (0..40).map(|_| (1, 2, "more")).collect();
     let mut log = dashboard.logs["api"].clone();
-    log.extend(log_from(11, &more));
+    log.extend(log_from("api", 11, &more));
     dashboard.logs.insert("api".to_owned(), log);
     let copied = dashboard.input(mouse(MouseEventKind::Up(MouseButton::Left), x + 6, y));
     assert_eq!(copied, [Effect::Copy("loading".to_owned())]);
@@ -347,7 +417,7 @@ fn too_much_to_copy_is_told() {
     let mut dashboard = Dashboard::new(1_000, 100);
     let long = "x".repeat(4_000);
     let lines: Vec<_> = (0..40).map(|_| (1, 2, long.as_str())).collect();
-    dashboard.logs.insert("api".to_owned(), log(&lines));
+    dashboard.logs.insert("api".to_owned(), log("api", &lines));
     dashboard.press("z");
     assert_eq!(dashboard.press("y"), []);
     assert!(dashboard.text().contains("more than the 74994 that terminals take"));
@@ -358,13 +428,39 @@ fn runs_are_gone_through_one_by_one() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("[");
     let text = dashboard.text();
-    assert!(text.contains("api · run 1 · log") && text.contains("a past run") && !text.contains("/cart"), "{text}");
+    assert!(
+        text.contains("api · run 1 · code 1 · log") && text.contains("a past run") && !text.contains("/cart"),
+        "{text}"
+    );
     dashboard.press("[");
-    assert!(dashboard.text().contains("nothing older than run 1 is kept here"));
+    assert!(dashboard.text().contains("nothing older than run 1 is kept"));
     dashboard.press("]");
     assert!(dashboard.text().contains("/cart"));
     dashboard.press("]");
     assert!(dashboard.text().contains("run 2 is the newest"));
+}
+
+#[test]
+fn a_past_run_says_how_it_ended() {
+    let mut dashboard = Dashboard::new(120, 30);
+    dashboard.press("[");
+    assert!(dashboard.text().contains("api · run 1 · code 1 · log"), "{}", dashboard.text());
+    // What the timeline has forgotten, the post-mortem knows.
+    dashboard.events.clear();
+    dashboard.post_mortems = vec![post_mortem("api", 1)];
+    assert!(dashboard.text().contains("api · run 1 · SIGABRT · log"), "{}", dashboard.text());
+}
+
+#[test]
+fn why_tells_how_a_task_has_failed() {
+    let mut dashboard = Dashboard::new(120, 40);
+    dashboard.post_mortems = vec![post_mortem("worker", 5), post_mortem("api", 1)];
+    dashboard.press("jw");
+    let text = dashboard.text();
+    for told in ["SIGABRT after 12m (run 5)", "given up, 5 retries", "SIGABRT", "5.0 MiB at most", "! the last word"] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    assert!(!text.contains("(run 1)"), "{text}");
 }
 
 #[test]

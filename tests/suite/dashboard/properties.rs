@@ -62,8 +62,11 @@ proptest! {
         draining in any::<bool>(),
         has_terminal in any::<bool>(),
         forget in 0..12_usize,
+        beside in 1..12_usize,
     ) {
         let mut dashboard = Dashboard::new(120, 30);
+        // However little of a log is read at a time.
+        dashboard.beside = beside;
         if draining {
             dashboard = dashboard.draining();
         }

@@ -1,0 +1,161 @@
+//! Finds all lines that match, the nearest first: backwards from where the search began, then forwards, then whatever
+//! is written.
+
+use std::collections::VecDeque;
+use std::io;
+
+use super::scan::Scan;
+use super::window::query;
+use super::worker::{Job, Progress};
+use crate::kernel::logs::{LineId, Pattern, Reader, Step};
+use crate::ui::{Hits, LogChoice, SearchWish};
+
+/// Matches that can be gone to; more are only counted.
+pub(super) const HITS_KEPT: usize = 200_000;
+/// Lines that are taken at once.
+const STEPS_AT_ONCE: usize = 4_096;
+
+/// What is searched, and for what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Search {
+    pub(super) choice: LogChoice,
+    pub(super) search: SearchWish,
+}
+
+/// Searches, if anything is searched for.
+#[derive(Debug)]
+pub(super) struct SearchJob {
+    reader: Reader,
+    wish: Option<Search>,
+    running: io::Result<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    scan: Scan,
+    /// Lines that do not pass are not shown, so they are no matches.
+    filter: Option<Pattern>,
+    ids: VecDeque<LineId>,
+    before: usize,
+    after: usize,
+    /// Bytes that were to be searched at first.
+    bytes: u64,
+}
+
+impl SearchJob {
+    pub(super) fn new(reader: Reader) -> Self {
+        Self { reader, wish: None, running: Ok(None) }
+    }
+
+    fn begin(&mut self) {
+        let begun = self.wish.as_ref().map(|wish| Running::begin(&self.reader, wish));
+        self.running = begun.transpose();
+    }
+}
+
+impl Job for SearchJob {
+    type Wish = Option<Search>;
+    type Answer = Hits;
+
+    fn turn_to(&mut self, wish: Option<Search>) {
+        self.wish = wish;
+        self.begin();
+    }
+
+    fn refresh(&mut self) {
+        match &mut self.running {
+            Ok(Some(running)) => {
+                if let Err(error) = running.scan.refresh() {
+                    self.running = Err(error);
+                }
+            }
+            Ok(None) => {}
+            Err(_) => self.begin(),
+        }
+    }
+
+    fn step(&mut self) -> Progress {
+        let Ok(Some(running)) = &mut self.running else { return Progress::Done };
+        let had_none = running.ids.is_empty();
+        match running.go_on() {
+            Ok(true) if had_none && !running.ids.is_empty() => Progress::News,
+            Ok(true) => Progress::More,
+            Ok(false) => Progress::Done,
+            Err(error) => {
+                self.running = Err(error);
+                Progress::Done
+            }
+        }
+    }
+
+    fn answer(&mut self) -> Hits {
+        let Some(Search { choice, search }) = self.wish.clone() else { return Hits::default() };
+        match &self.running {
+            Ok(Some(running)) => Hits { choice, search, ..running.answer() },
+            Ok(None) => Hits { choice, search, ..Hits::default() },
+            Err(error) => {
+                let error = Some(format!("can't be read: {error}"));
+                Hits { choice, search, error, is_complete: true, ..Hits::default() }
+            }
+        }
+    }
+}
+
+impl Running {
+    fn begin(reader: &Reader, wish: &Search) -> io::Result<Self> {
+        let query = query(&wish.choice, Some(&wish.search.pattern))?;
+        let from = Some(wish.search.from).filter(|from| *from != LineId::END);
+        let scan = Scan::open(reader, wish.choice.of.tasks(), &query, from)?;
+        let filter = wish.choice.filter.as_deref().map(Pattern::smart_case).transpose().map_err(io::Error::other)?;
+        let bytes = scan.left();
+        Ok(Self { scan, filter, ids: VecDeque::new(), before: 0, after: 0, bytes })
+    }
+
+    /// Searches a window of the log, or takes what was found in one. Whether there is more.
+    fn go_on(&mut self) -> io::Result<bool> {
+        for _ in 0..STEPS_AT_ONCE {
+            let is_back = self.scan.can_go_back();
+            let step = if is_back { self.scan.step_back()? } else { self.scan.step_on()? };
+            match step {
+                Step::Line(line) if self.filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes)) => {
+                    if is_back { self.found_before(line.id) } else { self.found_after(line.id) }
+                }
+                Step::Line(_) => {}
+                Step::Reading => return Ok(true),
+                Step::End => return Ok(self.scan.can_go_on()),
+            }
+            if self.ids.len() == 1 {
+                break;
+            }
+        }
+        Ok(true)
+    }
+
+    fn found_before(&mut self, id: LineId) {
+        if self.ids.len() < HITS_KEPT { self.ids.push_front(id) } else { self.before += 1 }
+    }
+
+    fn found_after(&mut self, id: LineId) {
+        if self.ids.len() < HITS_KEPT {
+            // Its line may have begun before others that ended first.
+            let at = self.ids.partition_point(|other| *other < id);
+            self.ids.insert(at, id);
+        } else {
+            self.after += 1;
+        }
+    }
+
+    fn answer(&self) -> Hits {
+        let left = self.scan.left().min(self.bytes);
+        let percent = (self.bytes - left) * 100 / self.bytes.max(1);
+        Hits {
+            ids: self.ids.iter().copied().collect(),
+            before: self.before,
+            after: self.after,
+            is_start_reached: !self.scan.can_go_back(),
+            is_complete: !self.scan.can_go_back() && !self.scan.can_go_on(),
+            percent: u8::try_from(percent).unwrap_or(100),
+            ..Hits::default()
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The lines around one place, or at the end, of all that is kept: a window that moves along with the reader.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use super::scan::Scan;
+use super::worker::{Job, Progress};
+use crate::kernel::LINE_BYTES;
+use crate::kernel::logs::{LineId, Pattern, Query, Reader, RunChoice, Step, StoredLine};
+use crate::ui::{LogChoice, LogWindow};
+
+/// Lines that are read on each side of the place. More than any screen has rows, so that a page up or down stays in
+/// the window. Each takes at most [`LINE_BYTES`].
+pub(super) const LINES_BESIDE: usize = 1_000;
+/// Steps that are done at once, if each is only a line.
+const STEPS_AT_ONCE: usize = 256;
+/// Who is so far behind what is written begins anew at the end.
+const BEHIND_BYTES: u64 = 512 * 1024;
+
+/// Which lines, and where among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Opened {
+    pub(super) choice: LogChoice,
+    pub(super) around: Option<LineId>,
+}
+
+/// Reads windows.
+#[derive(Debug)]
+pub(super) struct WindowJob {
+    reader: Reader,
+    wish: Opened,
+    window: io::Result<Window>,
+}
+
+#[derive(Debug)]
+struct Window {
+    scan: Scan,
+    lines: VecDeque<Arc<StoredLine>>,
+    /// Which side has its turn if both want to grow.
+    turns_back: bool,
+}
+
+impl WindowJob {
+    pub(super) fn new(reader: Reader) -> Self {
+        let wish = Opened::default();
+        let window = Window::open(&reader, &wish);
+        Self { reader, wish, window }
+    }
+
+    fn open(&mut self) {
+        self.window = Window::open(&self.reader, &self.wish);
+    }
+
+    /// Does something with the window, which is lost when that fails.
+    fn with_window<T: Default>(&mut self, f: impl FnOnce(&mut Window, Option<LineId>) -> io::Result<T>) -> T {
+        let Ok(window) = &mut self.window else { return T::default() };
+        f(window, self.wish.around).unwrap_or_else(|error| {
+            self.window = Err(error);
+            T::default()
+        })
+    }
+}
+
+impl Job for WindowJob {
+    type Wish = Opened;
+    type Answer = LogWindow;
+
+    fn turn_to(&mut self, wish: Opened) {
+        let is_same_log = wish.choice == self.wish.choice;
+        self.wish = wish;
+        let around = self.wish.around;
+        if !(is_same_log && self.window.as_ref().is_ok_and(|window| window.reaches(around))) {
+            self.open();
+        }
+    }
+
+    fn refresh(&mut self) {
+        let Ok(window) = &mut self.window else { return self.open() };
+        let is_refreshed = window.scan.refresh();
+        let is_far_behind =
+            self.wish.around.is_none() && self.wish.choice.filter.is_none() && window.scan.bytes_ahead() > BEHIND_BYTES;
+        match is_refreshed {
+            Ok(()) if is_far_behind => self.open(),
+            Ok(()) => {}
+            Err(error) => self.window = Err(error),
+        }
+    }
+
+    fn step(&mut self) -> Progress {
+        let grows = self.with_window(|window, around| {
+            for _ in 0..STEPS_AT_ONCE {
+                match window.step(around)? {
+                    Some(Step::Line(_)) => {}
+                    Some(Step::Reading | Step::End) => return Ok(true),
+                    None => return Ok(false),
+                }
+            }
+            Ok(true)
+        });
+        if grows { Progress::More } else { Progress::Done }
+    }
+
+    fn answer(&mut self) -> LogWindow {
+        let (choice, around) = (self.wish.choice.clone(), self.wish.around);
+        let answer = self.with_window(|window, _| window.answer(around));
+        let error = self.window.as_ref().err().map(|error| format!("can't be read: {error}"));
+        LogWindow { choice, error, ..answer }
+    }
+}
+
+impl Window {
+    fn open(reader: &Reader, wish: &Opened) -> io::Result<Self> {
+        let query = query(&wish.choice, wish.choice.filter.as_deref())?;
+        let scan = Scan::open(reader, wish.choice.of.tasks(), &query, wish.around)?;
+        Ok(Self { scan, lines: VecDeque::new(), turns_back: false })
+    }
+
+    /// Whether it can grow to what is around this place, without leaving anything out.
+    fn reaches(&self, around: Option<LineId>) -> bool {
+        let Some(around) = around else { return self.scan.follows() && self.scan.is_end_reached() };
+        let is_within = |first: &StoredLine, last: &StoredLine| {
+            (first.id <= around || self.scan.is_start_reached()) && (around <= last.id || self.scan.is_end_reached())
+        };
+        let (Some(first), Some(last)) = (self.lines.front(), self.lines.back()) else { return false };
+        let beside = self.beside(Some(around));
+        is_within(first, last)
+            && (beside.0 >= LINES_BESIDE || self.scan.can_go_back() || self.scan.is_start_reached())
+            && (beside.1 >= LINES_BESIDE || self.scan.follows())
+    }
+
+    /// How many lines there are before the place, and after it.
+    fn beside(&self, around: Option<LineId>) -> (usize, usize) {
+        let before = around.map_or(self.lines.len(), |id| self.lines.partition_point(|line| line.id < id));
+        (before, self.lines.len() - before)
+    }
+
+    /// Grows by a step where lines are missing. None if they are not.
+    fn step(&mut self, around: Option<LineId>) -> io::Result<Option<Step>> {
+        let (before, after) = self.beside(around);
+        let wants_back = self.scan.can_go_back() && before < LINES_BESIDE;
+        let wants_on = self.scan.can_go_on() && (around.is_none() || after < LINES_BESIDE);
+        self.turns_back = wants_back && (!self.turns_back || !wants_on);
+        if self.turns_back {
+            let step = self.scan.step_back()?;
+            if let Step::Line(line) = &step {
+                self.lines.push_front(kept(line));
+                self.forget_newest();
+            }
+            return Ok(Some(step));
+        }
+        if wants_on {
+            let step = self.scan.step_on()?;
+            if let Step::Line(line) = &step {
+                // It may have begun before lines that were there first.
+                let at = self.lines.partition_point(|other| other.id < line.id);
+                self.lines.insert(at, kept(line));
+                self.forget_oldest();
+            }
+            return Ok(Some(step));
+        }
+        if around.is_none() && self.scan.can_go_back() {
+            // At the end nothing older is wanted for good.
+            self.scan.end_older()?;
+            return Ok(Some(Step::Reading));
+        }
+        Ok(None)
+    }
+
+    fn forget_newest(&mut self) {
+        if self.lines.len() > 2 * LINES_BESIDE {
+            self.lines.pop_back();
+            self.scan.end_newer();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if self.lines.len() > 2 * LINES_BESIDE {
+            self.lines.pop_front();
+            self.scan.forget_start();
+        }
+    }
+
+    fn answer(&mut self, around: Option<LineId>) -> io::Result<LogWindow> {
+        let (before, _) = self.beside(around);
+        let mut lines: Vec<_> = self.lines.iter().cloned().collect();
+        for line in self.scan.unfinished()? {
+            let at = lines.partition_point(|other| other.id < line.id);
+            lines.insert(at, kept(&line));
+        }
+        let is_reading = (self.scan.can_go_back() && before < LINES_BESIDE) || self.scan.can_go_on();
+        Ok(LogWindow {
+            lines,
+            is_start: self.scan.is_start_reached(),
+            is_end: self.scan.is_end_reached(),
+            is_reading,
+            ..LogWindow::default()
+        })
+    }
+}
+
+/// The query for these lines, and among them those that match.
+pub(super) fn query(choice: &LogChoice, pattern: Option<&str>) -> io::Result<Query> {
+    let pattern = pattern.map(Pattern::smart_case).transpose().map_err(io::Error::other)?;
+    Ok(Query { run: choice.run.map(RunChoice::Key), pattern, ..Query::default() })
+}
+
+/// As much of a line as is shown.
+fn kept(line: &StoredLine) -> Arc<StoredLine> {
+    let bytes = line.bytes[..line.bytes.len().min(LINE_BYTES)].to_vec();
+    let cut = line.cut || bytes.len() < line.bytes.len();
+    Arc::new(StoredLine {
+        id: line.id,
+        task: Arc::clone(&line.task),
+        at: line.at,
+        run: line.run,
+        stream: line.stream,
+        bytes,
+        cut,
+        is_finished: line.is_finished,
+        offset: line.offset,
+    })
+}

@@ -1,0 +1,181 @@
+//! What the dashboard wants to show of the logs, and what it is given: never a whole log, always a window of it.
+//!
+//! The model says what it wishes, as a plain value. Whoever owns the dashboard reads that from wherever the logs are,
+//! as fast as it can, and hands in what it has so far. Each answer says what it is an answer to: one to an older wish
+//! is recognised, and not shown for the new one.
+
+use std::sync::Arc;
+
+use crate::kernel::PostMortem;
+use crate::kernel::logs::{LineId, RunKey, StoredLine, StoredRun};
+
+/// Whose log is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogOf {
+    /// This task's; no task's, if there are none.
+    Task(String),
+    /// That of these tasks, in the order of time.
+    Merged(Vec<String>),
+}
+
+impl Default for LogOf {
+    fn default() -> Self {
+        Self::Task(String::new())
+    }
+}
+
+impl LogOf {
+    /// The tasks whose lines they are.
+    #[must_use]
+    pub fn tasks(&self) -> &[String] {
+        match self {
+            Self::Task(task) => std::slice::from_ref(task),
+            Self::Merged(tasks) => tasks,
+        }
+    }
+}
+
+/// Which lines of the logs there are to be seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogChoice {
+    /// Whose log it is.
+    pub of: LogOf,
+    /// Only the lines of this run.
+    pub run: Option<RunKey>,
+    /// Only lines that match this regular expression; case matters only if it has an upper-case letter.
+    pub filter: Option<String>,
+}
+
+/// What the dashboard wants to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Which lines.
+    pub choice: LogChoice,
+    /// The line that the window is to be around; without one it is the end of the log, which is followed.
+    pub around: Option<LineId>,
+    /// What is searched for among those lines.
+    pub search: Option<SearchWish>,
+    /// Whose past is to be known.
+    pub history: HistoryWish,
+}
+
+/// Whose past is to be known, and what would make it another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HistoryWish {
+    /// The task.
+    pub of: String,
+    /// Its latest run.
+    pub run: u64,
+    /// Its latest run that has ended.
+    pub ended: Option<u64>,
+    /// While all of it is on screen: the snapshot that is shown with it.
+    pub generation: Option<u64>,
+}
+
+/// What is searched for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SearchWish {
+    /// A regular expression; case matters only if it has an upper-case letter.
+    pub pattern: String,
+    /// The search begins here, with the lines before it.
+    pub from: LineId,
+}
+
+/// A stretch of what is kept.
+#[derive(Debug, Clone, Default)]
+pub struct LogWindow {
+    /// Which lines it is made of.
+    pub choice: LogChoice,
+    /// The lines, oldest first.
+    pub lines: Vec<Arc<StoredLine>>,
+    /// Whether nothing older is kept.
+    pub is_start: bool,
+    /// Whether nothing newer is there yet.
+    pub is_end: bool,
+    /// Whether more of it is being read.
+    pub is_reading: bool,
+    /// Why it can't be read.
+    pub error: Option<String>,
+}
+
+/// The lines in which something was found.
+#[derive(Debug, Clone, Default)]
+pub struct Hits {
+    /// The lines that are searched.
+    pub choice: LogChoice,
+    /// What is searched for.
+    pub search: SearchWish,
+    /// Those that are kept, oldest first and without a gap between them.
+    pub ids: Vec<LineId>,
+    /// How many more were found before them.
+    pub before: usize,
+    /// How many more were found after them.
+    pub after: usize,
+    /// Whether everything older than where the search began has been searched.
+    pub is_start_reached: bool,
+    /// Whether everything has been.
+    pub is_complete: bool,
+    /// How much has been, of a hundred.
+    pub percent: u8,
+    /// Why the search has ended early.
+    pub error: Option<String>,
+}
+
+/// What is kept of a task's past.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// The task.
+    pub of: String,
+    /// Its runs of which lines are kept, oldest first.
+    pub runs: Vec<StoredRun>,
+    /// Its failed runs, oldest first.
+    pub post_mortems: Vec<PostMortem>,
+}
+
+impl Hits {
+    /// How many there are in all, as far as is known.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.before + self.ids.len() + self.after
+    }
+
+    /// The one before this line.
+    pub(super) fn before(&self, id: LineId) -> Option<LineId> {
+        let next = self.ids.partition_point(|&hit| hit < id);
+        next.checked_sub(1).and_then(|index| self.ids.get(index)).copied()
+    }
+
+    /// The one after this line.
+    pub(super) fn after(&self, id: LineId) -> Option<LineId> {
+        self.ids.get(self.ids.partition_point(|&hit| hit <= id)).copied()
+    }
+
+    /// `3 of 17` for the hit at `id`, `17 matches` without one; while it goes on, how far it is.
+    pub(super) fn told(&self, id: Option<LineId>) -> String {
+        let all = self.count();
+        let count = match id.and_then(|id| self.ids.binary_search(&id).ok()) {
+            Some(index) => format!("{} of {all}", self.before + index + 1),
+            None => matches(all, ""),
+        };
+        match (&self.error, self.is_complete) {
+            (Some(error), _) => format!("{count} · {error}"),
+            (None, true) => count,
+            (None, false) => format!("{count} · searching {}%", self.percent),
+        }
+    }
+}
+
+impl LogWindow {
+    /// How many lines it has: `17 matches`, `17+ matches` if that is not all.
+    pub(super) fn matches(&self) -> String {
+        matches(self.lines.len(), if self.is_start && self.is_end { "" } else { "+" })
+    }
+}
+
+fn matches(count: usize, more: &str) -> String {
+    match count {
+        0 if more.is_empty() => "no match".to_owned(),
+        1 if more.is_empty() => "1 match".to_owned(),
+        count => format!("{count}{more} matches"),
+    }
+}
