@@ -2,10 +2,14 @@
 
 mod attach;
 mod control;
+mod hooks;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod limits;
 mod logs;
+#[cfg(feature = "mcp")]
+mod mcp;
+mod metrics;
 mod plain;
 mod shutdown;
 mod state_dir;
@@ -26,6 +30,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+
+pub(super) use web::address;
 
 /// How long anything may take before a test has failed. Generous: machines are shared.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
