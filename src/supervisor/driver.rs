@@ -102,6 +102,8 @@ impl Driver {
 
     /// Supervises until the core says that it is over.
     pub(super) async fn run(mut self) -> ShutdownOutcome {
+        // Before anything starts: whoever asks at once must not hear that there are no tasks.
+        self.publish(now());
         let mut woken = Woken::Deadline;
         loop {
             if let Some(outcome) = self.handle(woken) {

@@ -123,6 +123,8 @@ fn all_processes_stop_and_start_and_what_is_done_stays_so() {
     assert_eq!(project.client(&["wait", "--all"]).code, Some(0));
     assert_eq!(project.client(&["stop", "--all"]).out, "stop api: taken\n");
     stead.wait_for(" stopped");
+    // The snapshot follows the timeline.
+    assert_eq!(project.client(&["wait", "api", "--for", "exited"]).code, Some(0));
     assert_eq!(project.client(&["stop", "--all"]).out, "nothing to stop\n");
     assert_eq!(project.client(&["start", "--all"]).out, "start api: taken\n");
     assert_eq!(

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::{Output, Stdio};
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use super::Project;
 
@@ -77,7 +78,9 @@ fn a_failed_run_is_explained_afterwards() {
     assert!(why[0].starts_with("a: code 7 after "), "{why:?}");
     assert!(why.contains(&"  then     given up, 2 retries were allowed".to_owned()), "{why:?}");
     assert!(why.iter().any(|line| line.ends_with(" ! err")), "{why:?}");
-    assert_eq!(lines(&project, &["why", "--json", "a"]).len(), 3);
+    let json: Value = serde_json::from_str(&lines(&project, &["why", "--json", "a"])[0]).expect("JSON");
+    assert_eq!((&json["causes"], json["post_mortems"].as_array().map(Vec::len)), (&Value::Null, Some(3)));
+    assert_eq!(json["post_mortems"][0]["run"], 3, "the newest first");
     assert_eq!(lines(&project, &["why", "b"]), ["b has not failed, as far as is known"]);
 }
 
