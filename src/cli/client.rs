@@ -38,7 +38,7 @@ pub(super) enum ClientError {
     Unreachable { path: PathBuf, source: std::io::Error },
     /// It said no.
     #[error("{detail}")]
-    Refused { status: StatusCode, detail: String },
+    Refused { status: StatusCode, detail: String, report: String },
     /// It said nothing.
     #[error("the supervisor did not answer within {}", Pretty(*.0))]
     Silent(Duration),
@@ -130,6 +130,9 @@ impl Client {
 #[derive(Deserialize)]
 struct Problem {
     detail: String,
+    /// The mistakes of a configuration, each with its place.
+    #[serde(default)]
+    report: String,
 }
 
 async fn accepted(response: Response<Body>) -> Result<Response<Body>, ClientError> {
@@ -138,11 +141,12 @@ async fn accepted(response: Response<Body>) -> Result<Response<Body>, ClientErro
         return Ok(response);
     }
     let body = read(response).await?;
-    let detail = match serde_json::from_slice(&body) {
-        Ok(Problem { detail }) => detail,
-        Err(_) => format!("refused with status {status}"),
-    };
-    Err(ClientError::Refused { status, detail })
+    let problem = serde_json::from_slice(&body);
+    let Problem { detail, report } = problem.unwrap_or_else(|_| Problem {
+        detail: format!("refused with status {status}"),
+        report: String::new(),
+    });
+    Err(ClientError::Refused { status, detail, report })
 }
 
 async fn read(response: Response<Body>) -> Result<Bytes, ClientError> {

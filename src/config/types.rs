@@ -125,7 +125,7 @@ pub struct WebConfig {
 }
 
 /// `[tasks.NAME]`: one child process to supervise.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TaskConfig {
     /// Its unique name: 1 to 64 of letters, digits, `-`, `_` and `.`, not starting with a dot or dash.
     pub name: String,
@@ -243,7 +243,7 @@ impl fmt::Display for Condition {
 }
 
 /// `ready`: how a task is known to be ready.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReadyConfig {
     /// What is tried.
     pub check: Check,

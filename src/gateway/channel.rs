@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::kernel::EventRecord;
-use crate::supervisor::core::{Origin, Refusal, Request};
+use crate::supervisor::core::{Answer, Origin, Refusal, Request};
 
 /// Events a channel may lag behind; what comes on top is dropped for it, and counted.
 pub const CHANNEL_EVENTS: usize = 256;
@@ -25,7 +25,7 @@ pub struct Channel {
 #[derive(Debug)]
 pub(super) struct Ask {
     pub(super) request: Request,
-    pub(super) answer: oneshot::Sender<Result<(), Refusal>>,
+    pub(super) answer: oneshot::Sender<Result<Answer, Refusal>>,
 }
 
 impl Channel {
@@ -61,7 +61,7 @@ impl Requester {
     ///
     /// The supervisor's [`Refusal`], or [`Refusal::Unavailable`] when the channel is not registered
     /// (any more) or has too many requests waiting.
-    pub async fn request(&self, request: Request) -> Result<(), Refusal> {
+    pub async fn request(&self, request: Request) -> Result<Answer, Refusal> {
         let (answer, answered) = oneshot::channel();
         self.requests.try_send(Ask { request, answer }).map_err(|_| Refusal::Unavailable)?;
         answered.await.unwrap_or(Err(Refusal::Unavailable))

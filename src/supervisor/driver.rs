@@ -16,12 +16,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::core::{
-    Core, Effect, Event, ExitReason, Notice, NoticeKind, Origin, Plan, Refusal, Request, RequestId, RunId,
-    ShutdownOutcome, Usage,
+    Answer, Core, Effect, Event, ExitReason, Notice, NoticeKind, Origin, Plan, Refusal, Request, RequestId, RunId,
+    ShutdownOutcome, TaskId, Usage,
 };
 use super::in_process::exit_reason;
+use super::processes::{Fresh, Loaded, Processes};
 use super::run::{EVENTS_QUEUED, RunContext};
-use super::signals::{Received, Signals};
+use super::signals::{Received, Signals, has_terminal};
+use crate::config::BadConfig;
 use crate::kernel::{Asked, Backend};
 
 /// While events keep coming, a snapshot is published at least this often.
@@ -34,13 +36,21 @@ pub(super) type Runner = Box<dyn FnMut(RunContext) -> Pin<Box<dyn Future<Output 
 pub(super) struct Driver {
     core: Core,
     started: Instant,
-    runners: Vec<Runner>,
+    runners: BTreeMap<TaskId, Runner>,
+    /// What reads the configuration anew, while it is not being read.
+    processes: Option<Processes>,
+    /// At most one reading at a time.
+    loading: JoinSet<(Option<Processes>, Result<Loaded, BadConfig>)>,
+    /// What takes effect with the plan that is being handed to the core.
+    fresh: Option<Fresh>,
+    /// What SIGHUP asks for.
+    on_hangup: Request,
     /// Every run that has not reported its end; each returns how it ended.
     lives: JoinSet<ExitReason>,
     runs: HashMap<Id, RunId>,
     controls: BTreeMap<RunId, Control>,
     events: (mpsc::Sender<Event>, mpsc::Receiver<Event>),
-    answers: BTreeMap<RequestId, oneshot::Sender<Result<(), Refusal>>>,
+    answers: BTreeMap<RequestId, oneshot::Sender<Result<Answer, Refusal>>>,
     next_request: u64,
     root: CancellationToken,
     signals: Option<Signals>,
@@ -64,6 +74,7 @@ enum Woken {
     Asked(Asked),
     Event(Event),
     Ended(Result<(Id, ExitReason), JoinError>),
+    Loaded(Result<(Option<Processes>, Result<Loaded, BadConfig>), JoinError>),
     ChannelsChanged,
     UsageChanged,
     Deadline,
@@ -73,17 +84,25 @@ enum Woken {
 impl Driver {
     pub(super) fn new(
         plan: Plan,
-        runners: Vec<Runner>,
+        runners: Vec<Option<Runner>>,
+        processes: Option<Processes>,
         started: Instant,
         root: CancellationToken,
         kernel: Backend,
         usage: watch::Receiver<BTreeMap<String, Usage>>,
     ) -> Self {
         let signals = Signals::listen().inspect_err(|error| warn!(%error, "signals can't be listened to")).ok();
+        // A terminal that is closed drains. Whoever has none can only mean a reload, if there is anything to read.
+        let on_hangup = if processes.is_some() && !has_terminal() { Request::Reload } else { Request::ShutDown };
+        let runners = runners.into_iter().enumerate().filter_map(|(id, runner)| Some((TaskId(id), runner?)));
         Self {
             core: Core::new(plan, started),
             started,
-            runners,
+            runners: runners.collect(),
+            processes,
+            loading: JoinSet::new(),
+            fresh: None,
+            on_hangup,
             lives: JoinSet::new(),
             runs: HashMap::new(),
             controls: BTreeMap::new(),
@@ -121,6 +140,7 @@ impl Driver {
                 signal = next_signal(&mut self.signals) => Woken::Signal(signal),
                 Some(asked) = self.kernel.requests.recv() => Woken::Asked(asked),
                 woken = next_of_runs(&mut self.events.1, &mut self.lives) => woken,
+                Some(loaded) = self.loading.join_next() => Woken::Loaded(loaded),
                 () = sleep_until(deadline) => Woken::Deadline,
                 Ok(()) = self.kernel.channels.changed() => Woken::ChannelsChanged,
                 Ok(()) = self.usage.changed() => Woken::UsageChanged,
@@ -143,6 +163,7 @@ impl Driver {
             Woken::Asked(Asked { request, origin, answer }) => Some(self.request(request, &origin.0, Some(answer))),
             Woken::Event(event) => Some(event),
             Woken::Ended(ended) => self.on_ended(ended),
+            Woken::Loaded(loaded) => Some(self.on_loaded(loaded)),
             Woken::Deadline => Some(Event::Tick),
             Woken::ChannelsChanged | Woken::UsageChanged => {
                 self.stale = true;
@@ -173,7 +194,7 @@ impl Driver {
         if finished { self.core.outcome() } else { None }
     }
 
-    /// A first signal drains. During a drain a closed terminal changes nothing; any other cuts it short.
+    /// A first signal drains, unless SIGHUP means a reload. During a drain SIGHUP changes nothing; any other cuts it short.
     fn on_signal(&mut self, signal: Received) -> Option<Event> {
         info!(signal = signal.name(), "signal received");
         match signal {
@@ -181,9 +202,8 @@ impl Driver {
             Received::Interrupt | Received::Terminate if self.core.is_draining() => {
                 Some(self.request(Request::KillAll, signal.name(), None))
             }
-            Received::Interrupt | Received::Terminate | Received::Hangup => {
-                Some(self.request(Request::ShutDown, signal.name(), None))
-            }
+            Received::Hangup => Some(self.request(self.on_hangup.clone(), signal.name(), None)),
+            Received::Interrupt | Received::Terminate => Some(self.request(Request::ShutDown, signal.name(), None)),
         }
     }
 
@@ -191,7 +211,7 @@ impl Driver {
         &mut self,
         request: Request,
         origin: &str,
-        answer: Option<oneshot::Sender<Result<(), Refusal>>>,
+        answer: Option<oneshot::Sender<Result<Answer, Refusal>>>,
     ) -> Event {
         self.next_request += 1;
         let id = RequestId(self.next_request);
@@ -211,8 +231,48 @@ impl Driver {
         Some(Event::Exited { run, reason })
     }
 
+    fn on_loaded(&mut self, loaded: Result<(Option<Processes>, Result<Loaded, BadConfig>), JoinError>) -> Event {
+        let result = match loaded {
+            Ok((processes, result)) => {
+                self.processes = processes;
+                result
+            }
+            Err(error) => Err(BadConfig::new(format!("cannot read the configuration: {error}"))),
+        };
+        Event::Loaded(result.map(|Loaded { replan, fresh }| {
+            self.fresh = Some(fresh);
+            replan
+        }))
+    }
+
+    /// Reads the configuration anew, away from the loop: a disk may hang.
+    fn load(&mut self) {
+        match self.processes.take() {
+            Some(mut processes) => {
+                self.loading.spawn_blocking(move || {
+                    let loaded = processes.load();
+                    (Some(processes), loaded)
+                });
+            }
+            None => {
+                let none = BadConfig::new("there is no configuration to read");
+                self.loading.spawn(std::future::ready((None, Err(none))));
+            }
+        }
+    }
+
+    fn adopt(&mut self, ids: Vec<TaskId>) {
+        let Some(fresh) = self.fresh.take() else { return };
+        fresh.take_effect();
+        let before = &mut self.runners;
+        let runners = ids.into_iter().zip(fresh.runners);
+        self.runners = runners.filter_map(|(id, runner)| Some((id, runner.or_else(|| before.remove(&id))?))).collect();
+    }
+
     fn apply(&mut self, effect: Effect, now: Instant) {
         match effect {
+            Effect::Load => self.load(),
+            Effect::Adopt(ids) => self.adopt(ids),
             Effect::Spawn(run) => self.spawn(run),
             Effect::Stop(run) => {
                 if let Some(control) = self.controls.get(&run) {
@@ -230,7 +290,7 @@ impl Driver {
         }
     }
 
-    fn answer(&mut self, id: RequestId, answer: Result<(), Refusal>) {
+    fn answer(&mut self, id: RequestId, answer: Result<Answer, Refusal>) {
         if let Some(asked) = self.answers.remove(&id) {
             // Whoever asked may have gone away meanwhile.
             let _ = asked.send(answer);
@@ -241,7 +301,8 @@ impl Driver {
         let control = Control { stop: CancellationToken::new(), kill: CancellationToken::new() };
         let context =
             RunContext { run, stop: control.stop.clone(), kill: control.kill.clone(), events: self.events.0.clone() };
-        let life = (self.runners[run.task.0])(context);
+        let runner = self.runners.get_mut(&run.task).expect("every task of the plan has a runner");
+        let life = runner(context);
         let id = self.lives.spawn(life).id();
         self.runs.insert(id, run);
         self.controls.insert(run, control);

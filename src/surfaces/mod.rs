@@ -11,14 +11,13 @@ mod terminal;
 pub mod web;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
 use crate::gateway::Channel;
 use crate::kernel::KernelHandle;
+pub use crate::config::SharedConfig;
 pub use control::Control;
 pub(crate) use control::connect;
 pub(crate) use host::run_surface;
@@ -26,9 +25,6 @@ pub use plain::Plain;
 pub use terminal::Terminal;
 use web::ActiveWebDist;
 pub use web::Web;
-
-/// The configuration, shared.
-pub type SharedConfig = Arc<Config>;
 
 /// A face of the supervisor.
 pub trait Surface: Send + Sync + 'static {
@@ -47,7 +43,7 @@ pub trait Surface: Send + Sync + 'static {
 pub struct SurfaceContext {
     /// What it may see and ask.
     pub kernel: KernelHandle,
-    /// The configuration.
+    /// The configuration in force.
     pub config: SharedConfig,
     /// The file it was read from.
     pub config_path: PathBuf,

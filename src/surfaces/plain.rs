@@ -14,7 +14,8 @@ use tokio_stream::{StreamExt, StreamMap};
 use tokio_util::sync::CancellationToken;
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::kernel::{EventRecord, LogTail};
+use crate::kernel::{EventRecord, LogHub, LogTail};
+use crate::supervisor::core::NoticeKind;
 use crate::ui::ansi;
 
 /// Writes what happens to standard output.
@@ -50,13 +51,13 @@ impl Surface for Plain {
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
         let (past, events) = kernel.journal().follow();
-        let names = config.tasks.iter().map(|task| task.name.clone());
-        let width = names.clone().map(|name| name.len()).chain(["gateway".len()]).max().unwrap_or(0);
-        let mut tails = BTreeMap::new();
-        if self.lines {
-            tails.extend(names.map(|name| (name.clone(), Seen { tail: kernel.logs().tail(&name), last: 0 })));
-        }
-        let writer = Writer { out: stdout(), width, tails, zone: TimeZone::system() };
+        let config = config.current();
+        let names = config.tasks.iter().map(|task| task.name.as_str());
+        let width = names.clone().map(str::len).chain(["gateway".len()]).max().unwrap_or(0);
+        let logs = self.lines.then(|| kernel.logs().clone());
+        let (tails, changes) = (BTreeMap::new(), StreamMap::new());
+        let mut writer = Writer { out: stdout(), width, logs, tails, changes, zone: TimeZone::system() };
+        names.for_each(|name| writer.follow(name));
         let task = tokio::spawn(writer.run(past, events, shutdown));
         Ok(SurfaceHandle { channel: None, address: None, tasks: vec![task] })
     }
@@ -72,9 +73,12 @@ struct Seen {
 #[derive(Debug)]
 struct Writer {
     out: Stdout,
-    /// The width of the longest name.
+    /// The width of the longest name at the start.
     width: usize,
+    /// Where the tasks' own lines are, if they are written.
+    logs: Option<LogHub>,
     tails: BTreeMap<String, Seen>,
+    changes: StreamMap<String, WatchStream<u64>>,
     zone: TimeZone,
 }
 
@@ -85,10 +89,6 @@ impl Writer {
         mut events: Receiver<Arc<EventRecord>>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut changes: StreamMap<String, WatchStream<u64>> = StreamMap::new();
-        for (name, seen) in &self.tails {
-            changes.insert(name.clone(), WatchStream::new(seen.tail.watch()));
-        }
         for record in &past {
             self.write_event(record).await?;
         }
@@ -99,7 +99,7 @@ impl Writer {
                     Err(RecvError::Lagged(missed)) => self.write("stead", &format!("{missed} events left out")).await?,
                     Err(RecvError::Closed) => return Ok(()),
                 },
-                Some((name, _)) = changes.next(), if !changes.is_empty() => self.write_lines(&name).await?,
+                Some((name, _)) = self.changes.next(), if !self.changes.is_empty() => self.write_lines(&name).await?,
                 () = shutdown.cancelled() => break,
             }
         }
@@ -115,10 +115,23 @@ impl Writer {
         }
     }
 
+    /// Writes what this task writes. One that was followed before goes on where it was.
+    fn follow(&mut self, name: &str) {
+        let Some(tail) = self.logs.as_ref().map(|logs| logs.tail(name)) else { return };
+        self.changes.insert(name.to_owned(), WatchStream::new(tail.watch()));
+        // A tail that was begun anew counts from the start.
+        let newest = tail.last().map_or(0, |line| line.number);
+        let last = self.tails.get(name).map_or(0, |seen| seen.last).min(newest);
+        self.tails.insert(name.to_owned(), Seen { tail, last });
+    }
+
     async fn write_event(&mut self, record: &EventRecord) -> anyhow::Result<()> {
         let task = record.notice.task.as_deref().unwrap_or("stead").to_owned();
         // What a task wrote before it exited stands before the line that says so.
         self.write_lines(&task).await?;
+        if let NoticeKind::Reloaded { changes } = &record.notice.kind {
+            changes.added.iter().for_each(|name| self.follow(name));
+        }
         let time = record.at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string();
         self.write(&task, &format!("{time} {}", record.text)).await
     }

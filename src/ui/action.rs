@@ -53,6 +53,7 @@ pub(super) enum Action {
     StopOrStart,
     Kill,
     RestartAll,
+    Reload,
     Zoom,
     Follow,
     LineUp,

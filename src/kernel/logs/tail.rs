@@ -39,6 +39,11 @@ impl LogHub {
         let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
         tails.entry(task.to_owned()).or_default().clone()
     }
+
+    /// Lets go of the tails of other tasks. What they wrote stays on disk.
+    pub(crate) fn retain(&self, is_wanted: impl Fn(&str) -> bool) {
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner).retain(|task, _| is_wanted(task));
+    }
 }
 
 /// The last lines of one task. Cheap to clone.

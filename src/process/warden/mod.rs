@@ -28,7 +28,7 @@ use std::ffi::OsStr;
 use std::process::ExitCode;
 
 pub(super) use client::{Child, NoChild};
-pub(crate) use client::{Keeper, Warden};
+pub(crate) use client::{Keeper, Warden, this_program};
 pub(super) use protocol::{Exit, Fault, How, Identity, Spawn, Step, Whom};
 pub(super) use serve::serve;
 

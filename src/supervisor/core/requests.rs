@@ -4,15 +4,19 @@ use std::time::{Duration, Instant};
 
 use super::Core;
 use super::drain::Cause;
-use super::event::{Effect, NoticeKind, Origin, Refusal, Request, RequestId, TaskId};
+use super::event::{Answer, Effect, NoticeKind, Origin, RELOADS_WAITING, Refusal, Request, RequestId, TaskId};
 use super::snapshot::TaskKind;
 use super::task::{Phase, StopCause};
 use crate::config::Policy;
 
 impl Core {
     pub(super) fn on_requested(&mut self, id: RequestId, request: &Request, origin: &Origin, now: Instant) {
-        let answer = self.ask(request, origin, now);
-        self.effects.push(Effect::Answer(id, answer));
+        match self.ask(request, origin, now) {
+            // It is answered once the configuration is read.
+            Ok(()) if *request == Request::Reload => self.await_load(id, origin),
+            Ok(()) => self.effects.push(Effect::Answer(id, Ok(Answer::Taken))),
+            Err(refusal) => self.effects.push(Effect::Answer(id, Err(refusal))),
+        }
     }
 
     fn ask(&mut self, request: &Request, origin: &Origin, now: Instant) -> Result<(), Refusal> {
@@ -37,15 +41,18 @@ impl Core {
         else {
             return None;
         };
-        self.tasks.iter().position(|task| &task.plan.name == name).map(TaskId)
+        self.ids().find(|&id| &self.task(id).plan.name == name)
     }
 
     /// Whether the request makes sense now; the task that it names.
     fn allow(&self, request: &Request) -> Result<Option<TaskId>, Refusal> {
         let name = match request {
             Request::Start(name) | Request::Stop(name) | Request::Restart(name) | Request::Kill(name) => name,
-            Request::RestartAll | Request::ShutDown if self.is_draining() => return Err(Refusal::Draining),
-            Request::RestartAll | Request::ShutDown | Request::KillAll => return Ok(None),
+            Request::RestartAll | Request::Reload | Request::ShutDown if self.is_draining() => {
+                return Err(Refusal::Draining);
+            }
+            Request::Reload if self.reloads.len() >= RELOADS_WAITING => return Err(Refusal::ManyReloads),
+            Request::RestartAll | Request::Reload | Request::ShutDown | Request::KillAll => return Ok(None),
         };
         let Some(id) = self.find(request) else {
             return Err(Refusal::UnknownTask { task: name.clone() });
@@ -66,17 +73,20 @@ impl Core {
             (Request::Stop(_) | Request::Kill(_) | Request::Restart(_), _) if is_essential => {
                 Err(Refusal::Essential { task: name.clone() })
             }
+            (Request::Start(_) | Request::Restart(_), Phase::Stopping { cause: StopCause::Leave, .. }) => {
+                Err(Refusal::Leaving { task: name.clone() })
+            }
             (Request::Start(_), Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. }) => already,
             (Request::Start(_), Phase::Stopping { cause: StopCause::Restart, .. }) => already,
             (Request::Start(_) | Request::Restart(_), Phase::Waiting { .. }) => already,
-            (Request::Stop(_), Phase::Stopping { cause: StopCause::Asked, .. }) => already,
+            (Request::Stop(_), Phase::Stopping { cause: StopCause::Asked | StopCause::Leave, .. }) => already,
             (Request::Stop(_), Phase::Stopped | Phase::Done | Phase::Failed(_)) => not_running,
             (
                 Request::Kill(_),
                 Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_),
             ) => not_running,
             (Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_), _) => Ok(Some(id)),
-            (Request::RestartAll | Request::ShutDown | Request::KillAll, _) => Ok(None),
+            (Request::RestartAll | Request::Reload | Request::ShutDown | Request::KillAll, _) => Ok(None),
         }
     }
 
@@ -93,11 +103,12 @@ impl Core {
             (Request::ShutDown, _) => self.begin_drain(Cause::Graceful { origin: origin.clone() }, now),
             (Request::KillAll, _) => self.force_drain(origin, now),
             (Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_), None) => {}
+            (Request::Reload, _) => {}
         }
     }
 
     /// Gives the budget back, drops any countdown, and starts a new run once the old one is gone.
-    fn restart(&mut self, id: TaskId, now: Instant) {
+    pub(super) fn restart(&mut self, id: TaskId, now: Instant) {
         let task = self.task_mut(id);
         task.budget.refund();
         let grace = task.plan.stop_timeout;
@@ -137,6 +148,16 @@ impl Core {
 
     fn takes_part_in_restart_all(&self, id: TaskId) -> bool {
         let task = self.task(id);
-        task.plan.kind != TaskKind::Surface && !matches!(task.phase, Phase::Stopped | Phase::Done)
+        let stays_down = match task.phase {
+            Phase::Stopped | Phase::Done | Phase::Stopping { cause: StopCause::Leave, .. } => true,
+            Phase::Waiting { .. }
+            | Phase::Starting { .. }
+            | Phase::Running { .. }
+            | Phase::Ready { .. }
+            | Phase::Stopping { .. }
+            | Phase::Backoff { .. }
+            | Phase::Failed(_) => false,
+        };
+        task.plan.kind != TaskKind::Surface && !stays_down
     }
 }

@@ -36,7 +36,7 @@ use crate::surfaces::SharedConfig;
 pub(in crate::surfaces) struct Api {
     pub(super) kernel: KernelHandle,
     pub(super) requester: Requester,
-    config: SharedConfig,
+    pub(super) config: SharedConfig,
     /// Permits for live streams.
     pub(super) streams: Arc<Semaphore>,
     /// Cancelled when the run ends; streams end with it.
@@ -89,7 +89,7 @@ impl Api {
     fn version(&self) -> Version {
         Version {
             version: env!("CARGO_PKG_VERSION"),
-            project: self.config.project().into_owned(),
+            project: self.config.current().project().into_owned(),
             pid: std::process::id(),
             started_at: self.kernel.started_at(),
         }
@@ -158,7 +158,7 @@ async fn channels(State(api): State<Api>) -> Response {
 }
 
 async fn config(State(api): State<Api>) -> Response {
-    fresh(masked::config(&api.config))
+    fresh(masked::config(&api.config.current()))
 }
 
 async fn task(api: State<Api>, name: Name) -> Result<Response, Problem> {

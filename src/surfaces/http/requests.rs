@@ -4,17 +4,20 @@ use std::fmt;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
 use super::api::{self, Api, Name, TaskBoard, text};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
-use crate::supervisor::core::{PhaseSnapshot, Refusal, Request, Snapshot, TaskKind, TaskSnapshot};
+use crate::config::{BadConfig, Changes};
+use crate::supervisor::core::{Answer, PhaseSnapshot, Refusal, Request, Snapshot, TaskKind, TaskSnapshot};
 
 /// For each verb: its two paths, and what it does.
 const VERBS: [(Verb, [&str; 2], &str); 4] = [
@@ -27,6 +30,14 @@ const VERBS: [(Verb, [&str; 2], &str); 4] = [
     (Verb::Restart, ["/api/v1/tasks/{name}/restart", "/api/v1/tasks/restart"], "Restart, with the whole retry budget."),
     (Verb::Kill, ["/api/v1/tasks/{name}/kill", "/api/v1/tasks/kill"], "Stop without a grace period."),
 ];
+
+/// Whether it is only said what would be done.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dry {
+    #[serde(default)]
+    dry_run: bool,
+}
 
 pub(super) fn routes(mut routes: Routes) -> Routes {
     for (verb, [of_one, of_many], about) in VERBS {
@@ -41,6 +52,10 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
             .route(several, move |api, body| many(verb, api, body))
             .route(look, move |api| api::task_named(api, verb.to_string()));
     }
+    let reload = Operation::post("/api/v1/reload", "Read the configuration anew, and touch only what has changed.")
+        .query("dry_run", "^(true|false)$", "true: only say what would change.")
+        .answers::<Changes>(StatusCode::OK);
+    let routes = routes.route(reload, self::reload);
     let shutdown = Operation::post("/api/v1/shutdown", "Stop everything in good order, and end.");
     routes.route(shutdown.answers::<Accepted>(StatusCode::ACCEPTED), shut_down)
 }
@@ -116,6 +131,30 @@ async fn one(verb: Verb, State(api): State<Api>, name: Name) -> Result<Response,
     ask(&api, verb.of(text(name)?)).await
 }
 
+async fn reload(State(api): State<Api>, asked: Result<Query<Dry>, QueryRejection>) -> Result<Response, Problem> {
+    let Query(Dry { dry_run }) = asked.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let answer = if dry_run { would_change(&api).await } else { api.requester.request(Request::Reload).await };
+    match answer {
+        Ok(Answer::Reloaded(changes)) => Ok(Json(changes).into_response()),
+        // It is not taken before it is done.
+        Ok(Answer::Taken) => Err(Refusal::Unavailable.into()),
+        Err(Refusal::BadConfig(bad)) => {
+            // Only whoever may reload sees it: it quotes the file.
+            let report = bad.report.clone();
+            Err(Problem::from(Refusal::BadConfig(bad)).with("report", report))
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// What a reload would answer. Nothing comes of it.
+async fn would_change(api: &Api) -> Result<Answer, Refusal> {
+    let config = api.config.clone();
+    let compared = spawn_blocking(move || Ok(Changes::between(&config.current(), &config.read()?))).await;
+    let compared: Result<Changes, BadConfig> = compared.map_err(|_| Refusal::Unavailable)?;
+    compared.map(Answer::Reloaded).map_err(Refusal::BadConfig)
+}
+
 async fn shut_down(State(api): State<Api>) -> Result<Response, Problem> {
     ask(&api, Request::ShutDown).await
 }
@@ -123,7 +162,7 @@ async fn shut_down(State(api): State<Api>) -> Result<Response, Problem> {
 async fn ask(api: &Api, request: Request) -> Result<Response, Problem> {
     let accepted = request.to_string();
     match api.requester.request(request).await {
-        Ok(()) => Ok((StatusCode::ACCEPTED, Json(Accepted { accepted })).into_response()),
+        Ok(_) => Ok((StatusCode::ACCEPTED, Json(Accepted { accepted })).into_response()),
         Err(Refusal::UnknownTask { task }) => Err(Problem::unknown_task(&task, &api.kernel.snapshot())),
         Err(refusal) => Err(refusal.into()),
     }
@@ -168,7 +207,7 @@ async fn many(verb: Verb, State(api): State<Api>, body: Bytes) -> Result<Respons
     for request in requests {
         let text = request.to_string();
         match api.requester.request(request).await {
-            Ok(()) => taken.accepted.push(text),
+            Ok(_) => taken.accepted.push(text),
             Err(refusal) => taken.refused.push(Refused { request: text, detail: refusal.to_string(), refusal }),
         }
     }

@@ -87,8 +87,7 @@ impl Dashboard {
     /// When changes of the terminal's size can't be watched.
     pub(super) fn new(seat: Seat, screen: Screen, keys: Keys) -> io::Result<Self> {
         let kernel = &seat.context.kernel;
-        let root = &seat.context.config.root;
-        let project = root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let project = seat.context.config.current().project().into_owned();
         Ok(Self {
             model: Model::new(seat.theme),
             resized: signal(SignalKind::window_change())?,
@@ -208,7 +207,7 @@ impl Dashboard {
 
     /// Lends the terminal to an editor with a task's log, until that ends or this dashboard must.
     async fn open(&mut self, task: &str, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        let file = self.seat.context.config.logs.dir.join(format!("{task}.log"));
+        let file = self.seat.context.config.current().logs.dir.join(format!("{task}.log"));
         if !file.exists() {
             self.model.tell(format!("{task} has no log file"));
             return Ok(());

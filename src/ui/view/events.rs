@@ -86,6 +86,8 @@ fn style(scene: &Scene<'_>, kind: &NoticeKind) -> Style {
         | NoticeKind::Done
         | NoticeKind::Stopping { .. }
         | NoticeKind::Stopped
+        | NoticeKind::Reloaded { .. }
+        | NoticeKind::Removed
         | NoticeKind::Requested { .. } => Style::new(),
     }
 }
