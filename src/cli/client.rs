@@ -142,10 +142,8 @@ async fn accepted(response: Response<Body>) -> Result<Response<Body>, ClientErro
     }
     let body = read(response).await?;
     let problem = serde_json::from_slice(&body);
-    let Problem { detail, report } = problem.unwrap_or_else(|_| Problem {
-        detail: format!("refused with status {status}"),
-        report: String::new(),
-    });
+    let Problem { detail, report } =
+        problem.unwrap_or_else(|_| Problem { detail: format!("refused with status {status}"), report: String::new() });
     Err(ClientError::Refused { status, detail, report })
 }
 

@@ -78,7 +78,6 @@ pub struct TaskSupervisor {
 
 type OnStop = Box<dyn FnOnce(&ShutdownOutcome) + Send>;
 
-
 impl fmt::Debug for TaskSupervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.tracked.iter().map(|tracked| tracked.plan.name.as_str());

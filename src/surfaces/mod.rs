@@ -15,9 +15,9 @@ use std::path::PathBuf;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::config::SharedConfig;
 use crate::gateway::Channel;
 use crate::kernel::KernelHandle;
-pub use crate::config::SharedConfig;
 pub use control::Control;
 pub(crate) use control::connect;
 pub(crate) use host::run_surface;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stead::config::RestartConfig;
 use stead::kernel::KernelHandle;
-use stead::supervisor::core::{Origin, PhaseSnapshot, Refusal, Request};
+use stead::supervisor::core::{Answer, Origin, PhaseSnapshot, Refusal, Request};
 use stead::supervisor::{Cause, ShutdownOutcome, TaskSupervisor};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -151,13 +151,13 @@ async fn requests_are_answered_and_acted_on_during_a_countdown() {
     let (outcome, ()) = tokio::join!(run(supervisor), async {
         let ask = |request| kernel.request(request, Origin("test".to_owned()));
         until(&kernel, "flaky", "backoff").await;
-        assert_eq!(ask(Request::Restart("flaky".to_owned())).await, Ok(()));
+        assert_eq!(ask(Request::Restart("flaky".to_owned())).await, Ok(Answer::Taken));
         until(&kernel, "flaky", "ready").await;
         let unknown = Refusal::UnknownTask { task: "flakey".to_owned() };
         assert_eq!(ask(Request::Stop("flakey".to_owned())).await, Err(unknown));
-        assert_eq!(ask(Request::Stop("flaky".to_owned())).await, Ok(()));
+        assert_eq!(ask(Request::Stop("flaky".to_owned())).await, Ok(Answer::Taken));
         until(&kernel, "flaky", "stopped").await;
-        assert_eq!(ask(Request::ShutDown).await, Ok(()));
+        assert_eq!(ask(Request::ShutDown).await, Ok(Answer::Taken));
     });
     assert_eq!(starts.load(Ordering::Relaxed), 2);
     assert_eq!(outcome.cause.to_string(), "asked by test");

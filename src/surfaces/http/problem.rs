@@ -67,9 +67,11 @@ impl From<Refusal> for Problem {
         let status = match &refusal {
             Refusal::UnknownTask { .. } => StatusCode::NOT_FOUND,
             Refusal::BadConfig(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Refusal::Leaving { .. } | Refusal::Essential { .. } | Refusal::Already { .. } | Refusal::NotRunning { .. } | Refusal::Draining => {
-                StatusCode::CONFLICT
-            }
+            Refusal::Leaving { .. }
+            | Refusal::Essential { .. }
+            | Refusal::Already { .. }
+            | Refusal::NotRunning { .. }
+            | Refusal::Draining => StatusCode::CONFLICT,
             Refusal::ManyReloads | Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut problem = Self::new(status, refusal.to_string());

@@ -18,11 +18,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::{Config, DrainConfig, LogsConfig};
+use crate::config::{BadConfig, Config, DrainConfig, LogsConfig};
 use crate::gateway::Gateway;
 use crate::kernel::sample::{process, ready, snapshot};
 use crate::kernel::{Backend, Journal, KernelHandle, LogHub, Lookers, kernel};
-use crate::supervisor::core::{Origin, Refusal, Request, Snapshot};
+use crate::supervisor::core::{self, Origin, Refusal, Request, Snapshot};
+use crate::surfaces::SharedConfig;
 
 /// What a test waits for comes long before this, or never.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -68,7 +69,7 @@ fn context(kernel: KernelHandle, web: &WebConfig) -> SurfaceContext {
     SurfaceContext {
         kernel,
         config_path: config.path.clone(),
-        config: Arc::new(config),
+        config: SharedConfig::new(config, || Err(BadConfig::new("nothing to read"))),
         web_dist: ActiveWebDist::default(),
         shutdown: CancellationToken::new(),
     }
@@ -112,7 +113,7 @@ impl Site {
                 if let Some(hesitation) = hesitation {
                     hesitation.cancelled().await;
                 }
-                asked.answer.send(refusal.map_or(Ok(()), Err)).unwrap();
+                asked.answer.send(refusal.map_or(Ok(core::Answer::Taken), Err)).unwrap();
             }
         });
         Self { address, token, snapshots, journal, lookers, dist, shutdown, tasks: run.tasks, supervisor }
