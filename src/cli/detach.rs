@@ -11,14 +11,15 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 
+use super::client::{Client, ClientError};
 use super::wait::{self, WaitArgs};
-use super::{EXIT_REFUSED, FileArgs, print};
+use super::{EXIT_REFUSED, FileArgs, print, quote};
 use crate::kernel::KernelHandle;
 use crate::process::this_program;
 use crate::supervisor::core::{PhaseSnapshot, Snapshot};
@@ -61,9 +62,24 @@ pub(super) fn detach(file: &FileArgs, tasks: &[String], wait: Option<Duration>) 
         child.id()
     ))?;
     match wait {
-        Some(timeout) => wait::run(file, &WaitArgs::until_all_are_ready(timeout)),
+        Some(timeout) => until_ready(file, timeout, child),
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+fn until_ready(file: &FileArgs, timeout: Duration, mut child: Child) -> anyhow::Result<ExitCode> {
+    let reached = wait::run(file, &WaitArgs::until_all_are_ready(timeout));
+    let is_gone =
+        |error: &anyhow::Error| matches!(error.downcast_ref(), Some(ClientError::NoServer(_) | ClientError::Broken(_)));
+    let ended = match &reached {
+        Err(error) if is_gone(error) => Some(child.wait().context("cannot wait for the supervisor")?),
+        Ok(_) | Err(_) => child.try_wait().context("cannot look after the supervisor")?,
+    };
+    let Some(status) = ended else { return reached };
+    if let Some(words) = Client::of(file)?.paths.outcome() {
+        quote(words.trim_end());
+    }
+    Ok(code_of(status))
 }
 
 fn code_of(status: ExitStatus) -> ExitCode {

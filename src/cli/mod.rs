@@ -208,10 +208,10 @@ fn tell(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(error.downcast_ref().map_or(EXIT_USAGE, ClientError::exit_code))
 }
 
-/// Shows on standard error what belongs to an error that is told next.
+/// Shows on standard error what was said elsewhere.
 fn quote(text: &str) {
     // As in `tell`.
-    let _ = writeln!(io::stderr(), "{text}\n");
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Says on standard error what did not go as it should.

@@ -39,7 +39,7 @@ pub(super) fn run(file: &FileArgs, args: &PlanArgs) -> anyhow::Result<ExitCode> 
     }
     print(&table(&layers))?;
     match changes {
-        Some(changes) => print(&format!("\na reload would tell:\n{}", told(&changes)))?,
+        Some(changes) => print(&format!("\na reload would say:\n{}", told(&changes)))?,
         None => print("\nno supervisor runs here; `stead up` starts this")?,
     }
     Ok(ExitCode::SUCCESS)

@@ -40,7 +40,7 @@ pub(super) fn show_report(error: &ClientError) {
     if let ClientError::Refused { report, .. } = error
         && !report.is_empty()
     {
-        quote(report);
+        quote(&format!("{report}\n"));
     }
 }
 

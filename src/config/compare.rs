@@ -114,3 +114,74 @@ impl PartialEq for Check {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const TASK: &str = "command = './api'\nready.log = 'up'\n";
+
+    fn changes(old: &str, new: &str) -> Changes {
+        let config = |text: &str| Config::parse(text, Path::new("/srv/shop/stead.toml")).unwrap();
+        Changes::between(&config(old), &config(new))
+    }
+
+    /// What becomes of one task when this line is added to it.
+    fn with(line: &str) -> String {
+        let old = format!("[tasks.db]\ncommand = 'db'\n[tasks.api]\n{TASK}");
+        changes(&old, &format!("{old}{line}")).to_string()
+    }
+
+    #[test]
+    fn what_a_run_is_made_of_restarts_it() {
+        for line in [
+            "dir = 'api'",
+            "env = { A = 'b' }",
+            "stop.signal = 'SIGINT'",
+            "limits.core = 0",
+            "max_memory = '1 GiB'",
+            "nice = 1",
+            "user = 'www'",
+            "group = 'www'",
+            "umask = '027'",
+            "tty = true",
+            "ready.interval = '1s'",
+        ] {
+            assert_eq!(with(line), "restarted api; 1 unchanged", "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_of_an_exit_does_not() {
+        for line in [
+            "max_retries = 1",
+            "initial_backoff = '1s'",
+            "start_timeout = '1s'",
+            "critical = true",
+            "restart = 'always'",
+            "on_exhausted = 'fatal'",
+            "success_exit_codes = [0, 3]",
+            "after = { db = 'ready' }",
+        ] {
+            assert_eq!(with(line), "adjusted without a restart api; 1 unchanged", "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_otherwise_and_means_the_same_is_no_change() {
+        for line in ["", "# a comment", "restart = 'on-failure'", "stop.timeout = '10000ms'", "env = {}"] {
+            assert_eq!(with(line), "2 unchanged", "{line}");
+        }
+        let changes = changes("tasks.a.command = 'a'", "[tasks]\na.command = 'a'");
+        assert!(changes.is_empty() && changes.unchanged == 1);
+    }
+
+    #[test]
+    fn a_default_that_tasks_inherit_is_theirs_and_steads_own() {
+        let old = format!("[tasks.api]\n{TASK}[tasks.own]\ncommand = 'own'\nmax_retries = 3\n");
+        let told = changes(&old, &format!("[supervisor]\nmax_retries = 9\n{old}")).to_string();
+        assert_eq!(told, "adjusted without a restart api; now in force: [supervisor] restart keys; 1 unchanged");
+    }
+}

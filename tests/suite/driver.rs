@@ -164,6 +164,26 @@ async fn requests_are_answered_and_acted_on_during_a_countdown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reload_without_a_configuration_is_refused_and_changes_nothing() {
+    let (mut supervisor, root) = supervisor();
+    supervisor.track_restartable("ticker", |stop| async move {
+        stop.cancelled().await;
+        Ok(())
+    });
+    let kernel = supervisor.kernel();
+    let (outcome, ()) = tokio::join!(run(supervisor), async {
+        until(&kernel, "ticker", "ready").await;
+        for _ in 0..2 {
+            let refused = kernel.request(Request::Reload, Origin("test".to_owned())).await.expect_err("a refusal");
+            assert_eq!(refused.to_string(), "there is no configuration to read; all goes on as it was");
+        }
+        assert_eq!(kernel.snapshot().task("ticker").map(|ticker| ticker.run), Some(1));
+        root.cancel();
+    });
+    assert_eq!(outcome.exit_code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_snapshot_never_shows_two_generations_alike() {
     let (mut supervisor, root) = supervisor();
     supervisor.track_restartable("ticker", |_| async { anyhow::bail!("again") });

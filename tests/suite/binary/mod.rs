@@ -1,11 +1,13 @@
 //! The real binary, with real processes, from outside.
 
 mod control;
+mod detach;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod limits;
 mod logs;
 mod plain;
+mod reload;
 mod shutdown;
 mod state_dir;
 mod terminal;

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::{BadConfig, Config, DrainConfig, LogsConfig};
+use crate::config::{BadConfig, Changes, Config, DrainConfig, LogsConfig};
 use crate::gateway::Gateway;
 use crate::kernel::sample::{process, ready, snapshot};
 use crate::kernel::{Backend, Journal, KernelHandle, LogHub, Lookers, kernel};
@@ -105,6 +105,10 @@ impl Site {
         let answering = Arc::clone(&supervisor);
         tokio::spawn(async move {
             while let Some(asked) = requests.recv().await {
+                let answer = match asked.request {
+                    Request::Reload => core::Answer::Reloaded(Changes::default()),
+                    _ => core::Answer::Taken,
+                };
                 let (refusal, hesitation) = {
                     let mut supervisor = answering.lock().unwrap();
                     supervisor.asked.push((asked.request, asked.origin));
@@ -113,7 +117,7 @@ impl Site {
                 if let Some(hesitation) = hesitation {
                     hesitation.cancelled().await;
                 }
-                asked.answer.send(refusal.map_or(Ok(core::Answer::Taken), Err)).unwrap();
+                asked.answer.send(refusal.map_or(Ok(answer), Err)).unwrap();
             }
         });
         Self { address, token, snapshots, journal, lookers, dist, shutdown, tasks: run.tasks, supervisor }
