@@ -56,7 +56,7 @@ export function next(task, now) {
       return { text: `retry ${task.attempt} in ${left(task.retry_at - now)}`, tone: "warn", share };
     }
     case "stopping": {
-      const then = { stay: "", restart: ", then restarts", retry: ", then retries" }[task.then];
+      const then = { stay: "", restart: ", then restarts", retry: ", then retries", leave: ", then leaves" }[task.then];
       const what = task.left.map((process) => `${process.name} (${process.pid})`).join(", ");
       const end = task.killed ? "killed, not gone yet" : `killed in ${left(task.kill_at - now)}`;
       return { text: end + then + (what && `: ${what}`) };

@@ -20,10 +20,9 @@ use super::core::{
     ShutdownOutcome, TaskId, Usage,
 };
 use super::in_process::exit_reason;
-use super::processes::{Fresh, Loaded, Processes};
+use super::reading::{Read, Reading};
 use super::run::{EVENTS_QUEUED, RunContext};
 use super::signals::{Received, Signals, has_terminal};
-use crate::config::BadConfig;
 use crate::kernel::{Asked, Backend};
 
 /// While events keep coming, a snapshot is published at least this often.
@@ -37,12 +36,7 @@ pub(super) struct Driver {
     core: Core,
     started: Instant,
     runners: BTreeMap<TaskId, Runner>,
-    /// What reads the configuration anew, while it is not being read.
-    processes: Option<Processes>,
-    /// At most one reading at a time.
-    loading: JoinSet<(Option<Processes>, Result<Loaded, BadConfig>)>,
-    /// What takes effect with the plan that is being handed to the core.
-    fresh: Option<Fresh>,
+    reading: Reading,
     /// What SIGHUP asks for.
     on_hangup: Request,
     /// Every run that has not reported its end; each returns how it ended.
@@ -74,7 +68,7 @@ enum Woken {
     Asked(Asked),
     Event(Event),
     Ended(Result<(Id, ExitReason), JoinError>),
-    Loaded(Result<(Option<Processes>, Result<Loaded, BadConfig>), JoinError>),
+    Read(Box<Read>),
     ChannelsChanged,
     UsageChanged,
     Deadline,
@@ -85,7 +79,7 @@ impl Driver {
     pub(super) fn new(
         plan: Plan,
         runners: Vec<Option<Runner>>,
-        processes: Option<Processes>,
+        reading: Reading,
         started: Instant,
         root: CancellationToken,
         kernel: Backend,
@@ -93,15 +87,13 @@ impl Driver {
     ) -> Self {
         let signals = Signals::listen().inspect_err(|error| warn!(%error, "signals can't be listened to")).ok();
         // A terminal that is closed drains. Whoever has none can only mean a reload, if there is anything to read.
-        let on_hangup = if processes.is_some() && !has_terminal() { Request::Reload } else { Request::ShutDown };
+        let on_hangup = if reading.is_possible() && !has_terminal() { Request::Reload } else { Request::ShutDown };
         let runners = runners.into_iter().enumerate().filter_map(|(id, runner)| Some((TaskId(id), runner?)));
         Self {
             core: Core::new(plan, started),
             started,
             runners: runners.collect(),
-            processes,
-            loading: JoinSet::new(),
-            fresh: None,
+            reading,
             on_hangup,
             lives: JoinSet::new(),
             runs: HashMap::new(),
@@ -140,7 +132,7 @@ impl Driver {
                 signal = next_signal(&mut self.signals) => Woken::Signal(signal),
                 Some(asked) = self.kernel.requests.recv() => Woken::Asked(asked),
                 woken = next_of_runs(&mut self.events.1, &mut self.lives) => woken,
-                Some(loaded) = self.loading.join_next() => Woken::Loaded(loaded),
+                read = self.reading.next() => Woken::Read(Box::new(read)),
                 () = sleep_until(deadline) => Woken::Deadline,
                 Ok(()) = self.kernel.channels.changed() => Woken::ChannelsChanged,
                 Ok(()) = self.usage.changed() => Woken::UsageChanged,
@@ -163,7 +155,7 @@ impl Driver {
             Woken::Asked(Asked { request, origin, answer }) => Some(self.request(request, &origin.0, Some(answer))),
             Woken::Event(event) => Some(event),
             Woken::Ended(ended) => self.on_ended(ended),
-            Woken::Loaded(loaded) => Some(self.on_loaded(loaded)),
+            Woken::Read(read) => Some(self.reading.event(*read)),
             Woken::Deadline => Some(Event::Tick),
             Woken::ChannelsChanged | Woken::UsageChanged => {
                 self.stale = true;
@@ -231,48 +223,10 @@ impl Driver {
         Some(Event::Exited { run, reason })
     }
 
-    fn on_loaded(&mut self, loaded: Result<(Option<Processes>, Result<Loaded, BadConfig>), JoinError>) -> Event {
-        let result = match loaded {
-            Ok((processes, result)) => {
-                self.processes = processes;
-                result
-            }
-            Err(error) => Err(BadConfig::new(format!("cannot read the configuration: {error}"))),
-        };
-        Event::Loaded(result.map(|Loaded { replan, fresh }| {
-            self.fresh = Some(fresh);
-            replan
-        }))
-    }
-
-    /// Reads the configuration anew, away from the loop: a disk may hang.
-    fn load(&mut self) {
-        match self.processes.take() {
-            Some(mut processes) => {
-                self.loading.spawn_blocking(move || {
-                    let loaded = processes.load();
-                    (Some(processes), loaded)
-                });
-            }
-            None => {
-                let none = BadConfig::new("there is no configuration to read");
-                self.loading.spawn(std::future::ready((None, Err(none))));
-            }
-        }
-    }
-
-    fn adopt(&mut self, ids: Vec<TaskId>) {
-        let Some(fresh) = self.fresh.take() else { return };
-        fresh.take_effect();
-        let before = &mut self.runners;
-        let runners = ids.into_iter().zip(fresh.runners);
-        self.runners = runners.filter_map(|(id, runner)| Some((id, runner.or_else(|| before.remove(&id))?))).collect();
-    }
-
     fn apply(&mut self, effect: Effect, now: Instant) {
         match effect {
-            Effect::Load => self.load(),
-            Effect::Adopt(ids) => self.adopt(ids),
+            Effect::Load => self.reading.begin(),
+            Effect::Adopt(ids) => self.reading.adopt(ids, &mut self.runners),
             Effect::Spawn(run) => self.spawn(run),
             Effect::Stop(run) => {
                 if let Some(control) = self.controls.get(&run) {

@@ -24,6 +24,7 @@ mod driver;
 mod in_process;
 mod post_mortems;
 mod processes;
+mod reading;
 mod run;
 mod sampling;
 mod signals;
@@ -55,6 +56,7 @@ use crate::process::{Keeper, Warden};
 use crate::surfaces::{Surface, SurfaceContext, run_surface};
 use driver::{Driver, Runner};
 use processes::{Planned, Processes, by_place};
+use reading::Reading;
 
 /// How long an in-process task may take to follow its cancellation before it is aborted.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -171,7 +173,7 @@ impl TaskSupervisor {
         let (sampled, usage) = watch::channel(BTreeMap::new());
         let sampler = tokio::spawn(sampling::sample(backend.lookers.clone(), backend.snapshot.subscribe(), sampled));
         let examiner = post_mortems::Examiner::start(kernel, usage.clone());
-        let outcome = Driver::new(plan, runners, processes, started, root, backend, usage).run().await;
+        let outcome = Driver::new(plan, runners, Reading::new(processes), started, root, backend, usage).run().await;
         sampler.abort();
         examiner.finish().await;
         for f in on_stop {

@@ -41,7 +41,10 @@ impl Sources {
 
     /// Watches this log, and the screen of this task if it has one.
     pub(super) fn follow(&mut self, kernel: &KernelHandle, log_of: LogOf, selected: Option<&str>) {
-        let is_same_screen = self.screen.as_ref().map(|screen| screen.task.as_str()) == selected;
+        // A reload may have taken the terminal away.
+        let has_screen = selected.is_some_and(|task| kernel.screens().get(task).is_some());
+        let watched = self.screen.as_ref().map(|screen| screen.task.as_str());
+        let is_same_screen = watched == selected.filter(|_| has_screen);
         if self.log_of == log_of && is_same_screen {
             return;
         }
