@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::client::{Client, block_on};
-use super::{EXIT_REFUSED, FileArgs, complain, print};
+use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 
 /// Which tasks are meant.
 #[derive(Debug, Clone, Args)]
@@ -15,6 +16,7 @@ use super::{EXIT_REFUSED, FileArgs, complain, print};
 pub(super) struct AskArgs {
     /// The tasks
     #[arg(value_name = "TASK", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(add = ArgValueCandidates::new(completions::tasks))]
     tasks: Vec<String>,
     /// All processes; what is done stays done
     #[arg(long)]

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::config::{Condition, Pretty};
+use crate::kernel::Promise;
 use crate::supervisor::core::{AfterStop, Straggler};
 
 /// `/api/v1/snapshot`. Times are milliseconds on the supervisor's clock.
@@ -16,6 +17,8 @@ pub(super) struct Board {
     pub(super) pid: u32,
     pub(super) now: u64,
     pub(super) stage: Stage,
+    #[serde(default, deserialize_with = "known")]
+    pub(super) promise: Option<Promise>,
     pub(super) tasks: Vec<Task>,
 }
 
@@ -30,6 +33,9 @@ pub(super) enum Stage {
 pub(super) struct Task {
     pub(super) name: String,
     pub(super) kind: String,
+    /// Whether it has a terminal.
+    #[serde(default)]
+    pub(super) tty: bool,
     #[serde(flatten)]
     pub(super) phase: Phase,
     pub(super) run: u64,
@@ -176,6 +182,11 @@ impl Task {
     }
 }
 
+/// None for a promise that is not known here.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Promise>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).ok())
+}
+
 /// A stretch of time in whole seconds.
 pub(super) fn span(millis: u64) -> String {
     match millis / 1_000 {
@@ -204,7 +215,7 @@ mod tests {
 
     #[test]
     fn every_state_says_what_comes_next() {
-        let blocker = core::Blocker { task: "db".into(), condition: Condition::Ready, state: "starting" };
+        let blocker = core::Blocker { task: "db".into(), condition: Condition::Ready, state: "starting".into() };
         assert_eq!(next(PhaseSnapshot::Waiting { blockers: vec![blocker] }), "for db to be ready");
         assert_eq!(next(PhaseSnapshot::Starting { since: at(0), deadline: at(31_000) }), "start fails in 30s");
         assert_eq!(next(PhaseSnapshot::Running { since: at(0), pid: None }), "not ready yet");

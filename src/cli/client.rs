@@ -13,13 +13,17 @@ use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::net::UnixStream;
 use tokio::time::timeout;
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite};
 
 use super::state_dir::StatePaths;
 use super::{EXIT_NO_SERVER, EXIT_REFUSED, FileArgs};
 use crate::config::{Config, Pretty};
 use crate::surfaces::connect;
 
+/// What the timeline calls whoever asks by the command line: `control/cli`.
+const AGENT: &str = concat!("cli/", env!("CARGO_PKG_VERSION"));
 /// How long an answer may take. Longer than the supervisor's own limit, so that its reason is heard.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
 /// How long an event stream may be silent. It says every few seconds that it is alive.
@@ -86,7 +90,26 @@ impl Client {
 
     /// Asks for something; the answer as it came.
     pub(super) async fn post(&self, path: &str, body: Option<&Value>) -> Result<Bytes, ClientError> {
+        let body = body.map(|body| ("application/json", Body::from(body.to_string())));
         self.exchange(Method::POST, path, body).await
+    }
+
+    /// Asks for something that bytes say.
+    pub(super) async fn post_bytes(&self, path: &str, body: Vec<u8>) -> Result<Bytes, ClientError> {
+        self.exchange(Method::POST, path, Some(("application/octet-stream", body.into()))).await
+    }
+
+    /// Opens a WebSocket.
+    pub(super) async fn socket(&self, path: &str) -> Result<Socket, ClientError> {
+        let shaken = client_async(format!("ws://stead{path}"), self.connect().await?);
+        match timeout(ANSWER_TIME, shaken).await.map_err(|_| ClientError::Silent(ANSWER_TIME))? {
+            Ok((socket, _)) => Ok(socket),
+            Err(tungstenite::Error::Http(response)) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                Err(refusal(response.status(), body))
+            }
+            Err(error) => Err(ClientError::broken(error)),
+        }
     }
 
     /// Follows the event stream; a snapshot comes first. `query` begins with `?` or is empty.
@@ -96,35 +119,45 @@ impl Client {
         Ok(Events { chunks, unread: Vec::new() })
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Bytes, ClientError> {
+    async fn exchange(&self, method: Method, path: &str, body: Option<Typed>) -> Result<Bytes, ClientError> {
         let answer = async { read(accepted(self.send(method, path, body).await?).await?).await };
         timeout(ANSWER_TIME, answer).await.map_err(|_| ClientError::Silent(ANSWER_TIME))?
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response<Body>, ClientError> {
+    async fn connect(&self) -> Result<UnixStream, ClientError> {
         let socket = &self.paths.socket;
         let connected = timeout(ANSWER_TIME, connect(socket)).await.map_err(|_| ClientError::Silent(ANSWER_TIME))?;
-        let stream = connected.map_err(|source| match source.kind() {
+        connected.map_err(|source| match source.kind() {
             ErrorKind::NotFound | ErrorKind::ConnectionRefused => ClientError::NoServer(self.root.clone()),
             _ => ClientError::Unreachable { path: socket.clone(), source },
-        })?;
-        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        })
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<Typed>) -> Result<Response<Body>, ClientError> {
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(self.connect().await?)).await;
         let (mut sender, connection) = handshake.map_err(ClientError::broken)?;
         tokio::spawn(async move {
             // What breaks off is told to whoever waits for the answer.
             let _ = connection.await;
         });
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "stead");
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
+        let mut request =
+            Request::builder().method(method).uri(path).header(header::HOST, "stead").header(header::USER_AGENT, AGENT);
+        let (media, body) = body.unzip();
+        if let Some(media) = media {
+            request = request.header(header::CONTENT_TYPE, media);
         }
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let request = request.body(body).expect("paths are made here, of what is allowed in them");
+        let request = request.body(body.unwrap_or_default()).expect("paths are made here, of what is allowed in them");
         let response = timeout(ANSWER_TIME, sender.send_request(request)).await;
         let response = response.map_err(|_| ClientError::Silent(ANSWER_TIME))?.map_err(ClientError::broken)?;
         Ok(response.map(Body::new))
     }
 }
+
+/// A body with its media type.
+type Typed = (&'static str, Body);
+
+/// A WebSocket to the supervisor.
+pub(super) type Socket = WebSocketStream<UnixStream>;
 
 /// A refusal as the API words it.
 #[derive(Deserialize)]
@@ -140,11 +173,18 @@ async fn accepted(response: Response<Body>) -> Result<Response<Body>, ClientErro
     if status.is_success() {
         return Ok(response);
     }
-    let body = read(response).await?;
-    let problem = serde_json::from_slice(&body);
-    let Problem { detail, report } =
-        problem.unwrap_or_else(|_| Problem { detail: format!("refused with status {status}"), report: String::new() });
-    Err(ClientError::Refused { status, detail, report })
+    Err(refusal(status, &read(response).await?))
+}
+
+fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
+    let untold = || Problem { detail: format!("refused with status {status}"), report: String::new() };
+    let Problem { detail, report } = serde_json::from_slice(body).unwrap_or_else(|_| untold());
+    ClientError::Refused { status, detail, report }
+}
+
+/// A name as a part of a path.
+pub(super) fn segment(name: &str) -> String {
+    form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 async fn read(response: Response<Body>) -> Result<Bytes, ClientError> {

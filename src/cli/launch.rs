@@ -8,12 +8,13 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use super::detach::announce;
 use super::state_dir::{StateDir, StatePaths};
 use crate::config::{BadConfig, Config, Pretty, SharedConfig};
+use crate::kernel::Promise;
 use crate::process::{Keeper, Warden};
 use crate::supervisor::core::Straggler;
 use crate::supervisor::{ShutdownOutcome, TaskSupervisor};
@@ -23,6 +24,8 @@ use crate::surfaces::{Control, Plain, SurfaceContext, Terminal, Web};
 const LOG_LEVEL: &str = "STEAD_LOG";
 /// The file below `.stead/` they go to.
 const LOG_FILE: &str = "stead.log";
+/// Lines of them that may wait for the disk; what comes on top is dropped.
+const LOG_LINES_QUEUED: usize = 4_096;
 /// How long the last words may take to reach the terminal.
 const REPORT_MAY_TAKE: Duration = Duration::from_millis(500);
 /// Threads of the runtime. Two at least, so that one that is stuck does not hold the rest.
@@ -57,6 +60,7 @@ pub(super) fn launch(
     let warden = Warden::start().context("cannot start the warden, which is to start the tasks")?;
     raise_open_files();
     let _diagnostics = diagnostics(&state)?;
+    tell_promise(warden.1.promise());
     let threads = std::thread::available_parallelism().map_or(LEAST_THREADS, |cores| cores.get().max(LEAST_THREADS));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
@@ -64,20 +68,27 @@ pub(super) fn launch(
         .build()
         .context("cannot start the runtime")?;
     let config = SharedConfig::new(config, read);
-    let outcome = runtime.block_on(async {
-        let supervisor = supervisor(config, face, &state.paths, warden)?;
-        if face == Face::Detached {
-            tokio::spawn(announce(supervisor.kernel(), state.path().join(LOG_FILE)));
-        }
-        anyhow::Ok(supervisor.run().await)
-    });
+    let supervisor = supervisor(config, face, &state.paths, warden)?;
+    if face == Face::Detached {
+        runtime.spawn(announce(supervisor.kernel(), state.path().join(LOG_FILE)));
+    }
+    // On a thread of the runtime, among those it talks to: this one would have to be woken for every event.
+    let outcome = runtime.block_on(runtime.spawn(supervisor.run()));
     // Not dropped: that would wait for a thread that is stuck.
     runtime.shutdown_background();
-    let outcome = outcome?;
+    let outcome = outcome.context("the supervisor broke off")?;
     let words = last_words(&outcome);
     state.keep_outcome(&words);
     report(words);
     Ok(ExitCode::from(outcome.exit_code()))
+}
+
+/// Says at once if less is promised than this system could have.
+fn tell_promise(promise: Promise) {
+    tracing::info!(%promise, "what tasks leave behind");
+    if cfg!(target_os = "linux") && promise == Promise::ProcessGroup {
+        eprintln!("stead: there is no /proc: {promise}");
+    }
 }
 
 /// Lets the supervisor open as many files as it may: every task takes a few. The tasks keep the limit that stead was
@@ -133,7 +144,8 @@ fn diagnostics(state: &StateDir) -> anyhow::Result<WorkerGuard> {
         .or_else(|error| if std::env::var_os(LOG_LEVEL).is_none() { Ok(EnvFilter::new("info")) } else { Err(error) });
     let filter =
         filter.with_context(|| format!("{LOG_LEVEL} is not a filter; write it like \"info\" or \"stead=debug\""))?;
-    let (writer, guard) = tracing_appender::non_blocking(tracing_appender::rolling::never(state.path(), LOG_FILE));
+    let file = tracing_appender::rolling::never(state.path(), LOG_FILE);
+    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LOG_LINES_QUEUED).finish(file);
     // Only a second call in one process could fail, and it would keep the first.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false).try_init();
     Ok(guard)

@@ -7,12 +7,13 @@ use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::{FileArgs, shows_colour};
+use super::{FileArgs, completions, shows_colour};
 use crate::config::{Config, UnknownTask, parse_duration};
 use crate::kernel::Stream;
 use crate::kernel::logs::{Lines, Pattern, Query, Reader, RunChoice, StoredLine};
@@ -30,6 +31,7 @@ const COLOURS: [u8; 6] = [36, 33, 32, 35, 34, 31];
 pub(super) struct LogsArgs {
     /// Only these tasks [default: all that have written]
     #[arg(value_name = "TASK")]
+    #[arg(add = ArgValueCandidates::new(completions::tasks))]
     tasks: Vec<String>,
     /// Go on with what is written, as it is
     #[arg(short = 'f', long)]

@@ -4,9 +4,11 @@
 //! is its own file's matter.
 
 mod ask;
+mod attach;
 mod board;
 mod check;
 mod client;
+mod completions;
 mod demo;
 mod detach;
 mod down;
@@ -14,9 +16,12 @@ mod events;
 mod init;
 mod launch;
 mod logs;
+mod man;
 mod plan;
 mod reload;
 mod schema;
+mod send;
+mod signal;
 mod state_dir;
 mod status;
 mod up;
@@ -51,6 +56,8 @@ Examples:
   stead status              how everything stands, asked from another terminal
   stead restart api && stead wait api --timeout 1m
   stead logs -f api         what api writes, as it does
+  stead why api             why it is as it is, and how it failed last
+  stead attach shell        the terminal of shell, until ctrl-]
   stead logs --grep 'err|warn' --since 10m
   stead init && stead check write a first stead.toml, and see whether it is right
 
@@ -90,6 +97,12 @@ enum Command {
     Restart(ask::AskArgs),
     /// Stop tasks without a grace period
     Kill(ask::AskArgs),
+    /// Send a signal to a task
+    Signal(signal::SignalArgs),
+    /// Type into a task's terminal
+    Send(send::SendArgs),
+    /// Use a task's terminal, until ctrl-] is pressed; the task goes on
+    Attach(attach::AttachArgs),
     /// Wait until tasks are ready, or have started, exited or succeeded
     Wait(wait::WaitArgs),
     /// Print what has happened, and what happens
@@ -102,7 +115,7 @@ enum Command {
     Down,
     /// Print what the tasks wrote, now or earlier, merged in the order of time
     Logs(logs::LogsArgs),
-    /// Say why a task failed last
+    /// Say why a task is as it is, and how it failed last
     Why(why::WhyArgs),
     /// Say whether the configuration is right, and start nothing
     Check,
@@ -110,6 +123,10 @@ enum Command {
     Schema,
     /// Write a first stead.toml, from a Procfile or package.json when there is one
     Init,
+    /// Print what a shell needs to complete `stead`, names of tasks included
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages
+    Man(man::ManArgs),
 }
 
 /// Which configuration file is meant; every subcommand understands it.
@@ -151,6 +168,7 @@ impl Cli {
 /// A subcommand that fails has started nothing; one that has started something says by its exit code how
 /// that ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    completions::answer_if_asked();
     let cli = match Cli::try_parse_from(arguments).and_then(Cli::checked) {
         Ok(cli) => cli,
         Err(error) => return told_by_clap(&error),
@@ -164,6 +182,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Stop(args)) => ask::run(&cli.file, "stop", &args),
         Some(Command::Restart(args)) => ask::run(&cli.file, "restart", &args),
         Some(Command::Kill(args)) => ask::run(&cli.file, "kill", &args),
+        Some(Command::Signal(args)) => signal::run(&cli.file, &args),
+        Some(Command::Send(args)) => send::run(&cli.file, &args),
+        Some(Command::Attach(args)) => attach::run(&cli.file, &args),
         Some(Command::Wait(args)) => wait::run(&cli.file, &args),
         Some(Command::Events(args)) => events::run(&args),
         Some(Command::Reload(args)) => reload::run(&cli.file, &args),
@@ -174,6 +195,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Check) => check::run(&cli.file),
         Some(Command::Schema) => schema::run(),
         Some(Command::Init) => init::run(&cli.file),
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Man(args)) => man::run(&args),
     };
     result.unwrap_or_else(|error| tell(&error))
 }
@@ -224,6 +247,17 @@ fn complain(text: &str) {
 fn shows_colour(output: &impl IsTerminal) -> bool {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     output.is_terminal() && set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Says what the supervisor has taken.
+fn show_accepted(answer: &[u8], json: bool) -> anyhow::Result<ExitCode> {
+    #[derive(serde::Deserialize)]
+    struct Taken {
+        accepted: String,
+    }
+    let Taken { accepted } = serde_json::from_slice(answer)?;
+    print(&if json { String::from_utf8_lossy(answer).into_owned() } else { format!("{accepted}: taken") })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a command's result to standard output. A reader that has gone away has seen what it wanted.

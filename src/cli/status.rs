@@ -102,6 +102,9 @@ fn page(board: &Board, client: &Client) -> String {
     let mut page = heading(board);
     page += "\n\n";
     page += &table(board, shows_colour(&io::stdout()));
+    if let Some(promise) = board.promise {
+        let _ = write!(page, "\n\npromise: {promise}");
+    }
     for surface in board.tasks.iter().filter(|task| task.is_surface()) {
         if let (Some(address), Ok(token)) = (&surface.address, Token::read(&client.paths.token)) {
             let _ = write!(page, "\n\npage: {address}/#token={}", token.secret());

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
-use super::FileArgs;
 use super::detach::{self, detach};
 use super::launch::{Face, launch};
+use super::{FileArgs, completions};
 use crate::config::{Config, parse_duration};
 
 /// What `stead up` is told.
@@ -20,7 +21,8 @@ pub(super) struct UpArgs {
     detach: DetachArgs,
     /// Run only these tasks and all they depend on
     #[arg(value_name = "TASK")]
-    pub(super) tasks: Vec<String>,
+    #[arg(add = ArgValueCandidates::new(completions::tasks))]
+    tasks: Vec<String>,
 }
 
 /// How a run is shown.

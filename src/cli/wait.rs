@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 use tokio::time::timeout;
 
 use super::board::{Board, Phase, Stage, Task};
 use super::client::{Client, ClientError, block_on};
-use super::{EXIT_REFUSED, FileArgs, complain, print};
+use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 use crate::config::{Pretty, nearest, parse_duration};
 use crate::ui::ansi;
 
@@ -19,6 +20,7 @@ use crate::ui::ansi;
 pub(super) struct WaitArgs {
     /// The tasks
     #[arg(value_name = "TASK", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(add = ArgValueCandidates::new(completions::tasks))]
     tasks: Vec<String>,
     /// All processes
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! `stead why`: how a task failed last, with or without a supervisor that runs.
+//! `stead why`: why a task is as it is, if a supervisor runs to be asked, and how it failed last.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
+use super::client::{Client, ClientError, block_on, segment};
 use super::state_dir::StatePaths;
-use super::{FileArgs, print};
+use super::{FileArgs, completions, print};
 use crate::config::{Pretty, UnknownTask};
 use crate::kernel::{PostMortem, PostMortems};
 use crate::ui::ansi;
@@ -18,38 +22,80 @@ use crate::ui::ansi;
 /// What `stead why` is told.
 #[derive(Debug, Clone, Args)]
 pub(super) struct WhyArgs {
-    /// The task that failed
-    #[arg(value_name = "TASK")]
+    /// The task
+    #[arg(value_name = "TASK", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(add = ArgValueCandidates::new(completions::tasks))]
     task: String,
-    /// Print all that is kept of its failed runs as JSON, oldest first, one a line
+    /// Print it as JSON: {"task", "causes": [{"depth", "task", "sentences"}…], "post_mortems": [newest first…]};
+    /// without a supervisor the causes are null
     #[arg(long)]
     json: bool,
+}
+
+/// What is known of a task: `/api/v1/tasks/NAME/why`, or what is on disk.
+#[derive(Debug, Serialize, Deserialize)]
+struct Why {
+    task: String,
+    /// None without a supervisor.
+    causes: Option<Vec<Cause>>,
+    post_mortems: Vec<PostMortem>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Cause {
+    depth: usize,
+    task: String,
+    sentences: Vec<String>,
 }
 
 /// Says it in words.
 ///
 /// # Errors
 ///
-/// The configuration is wrong or has no such task, or what is kept can't be read.
+/// The supervisor refused. Without one: the configuration is wrong or has no such task, or what is kept can't be read.
 pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
-    let config = file.load()?;
-    let task = &args.task;
-    let kept = PostMortems::new(&StatePaths::of(&config.root).post_mortems)
-        .of(task)
-        .with_context(|| format!("cannot read what is kept of the runs of {task}"))?;
-    if kept.is_empty() && !config.tasks.iter().any(|known| known.name == *task) {
-        return Err(UnknownTask::among(task, config.tasks.into_iter().map(|task| task.name)).into());
-    }
+    let client = Client::of(file)?;
+    let path = format!("/api/v1/tasks/{}/why", segment(&args.task));
+    let why = match block_on(async { Ok(client.get(&path).await) })? {
+        Err(ClientError::NoServer(_)) => on_disk(file, &args.task)?,
+        answer => serde_json::from_slice(&answer?).context("the answer can't be read")?,
+    };
     if args.json {
-        for post_mortem in &kept {
-            print(&serde_json::to_string(post_mortem)?)?;
+        print(&serde_json::to_string(&why)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for cause in why.causes.iter().flatten() {
+        print(&chained(cause))?;
+    }
+    let gap = if why.causes.is_some() { "\n" } else { "" };
+    match why.post_mortems.first() {
+        Some(last) => {
+            print(&format!("{gap}{}", told(last, why.post_mortems.len(), Timestamp::now(), &TimeZone::system())))?;
         }
-    } else if let Some(last) = kept.last() {
-        print(&told(last, kept.len(), Timestamp::now(), &TimeZone::system()))?;
-    } else {
-        print(&format!("{task} has not failed, as far as is known"))?;
+        None if why.causes.is_none() => print(&format!("{} has not failed, as far as is known", why.task))?,
+        None => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn on_disk(file: &FileArgs, task: &str) -> anyhow::Result<Why> {
+    let config = file.load()?;
+    let mut post_mortems = PostMortems::new(&StatePaths::of(&config.root).post_mortems)
+        .of(task)
+        .with_context(|| format!("cannot read what is kept of the runs of {task}"))?;
+    if post_mortems.is_empty() && !config.tasks.iter().any(|known| known.name == *task) {
+        return Err(UnknownTask::among(task, config.tasks.into_iter().map(|task| task.name)).into());
+    }
+    post_mortems.reverse();
+    Ok(Why { task: task.to_owned(), causes: None, post_mortems })
+}
+
+/// One link of the chain of causes.
+fn chained(Cause { depth, task, sentences }: &Cause) -> String {
+    let indent = depth * 3;
+    let head = if *depth > 0 { "└─ " } else { "" };
+    let sentences: Vec<_> = sentences.iter().map(|sentence| ansi::plain_text(sentence.as_bytes())).collect();
+    format!("{head:>indent$}{task} {}.", sentences.join("; "))
 }
 
 /// A failed run in words; `kept` is the number of those that are known.

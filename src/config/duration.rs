@@ -3,8 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serializer;
-
 /// Parses a duration such as `1m 30s`, `500ms` or `0s`.
 ///
 /// # Errors
@@ -18,9 +16,19 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(signed).map_err(|_| format!("`{text}` is negative; a duration starts at \"0s\""))
 }
 
-/// Serializes a duration as whole milliseconds; fields that use it end in `_ms`.
-pub(crate) fn serialize_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+/// A duration as whole milliseconds, for `#[serde(with)]`; fields that use it end in `_ms`.
+pub(crate) mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
 }
 
 /// Shows a duration in at most two units, for reading at a glance: `500ms`, `1.5s`, `12m 5s`, `2h 14m`, `3d 4h`.

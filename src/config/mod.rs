@@ -23,7 +23,7 @@ mod types;
 
 pub use compare::Changes;
 pub use document::schema;
-pub(crate) use duration::serialize_millis;
+pub(crate) use duration::millis;
 pub use duration::{Pretty, parse_duration};
 pub use load::FILE_NAME;
 pub(crate) use nearest::nearest;

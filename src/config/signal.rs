@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
 
 /// A Unix signal, shown and written by its name (`SIGTERM`).
@@ -18,6 +18,11 @@ impl Signal {
     pub const CONT: Self = Self(nix::sys::signal::SIGCONT as i32);
     /// The end that can't be refused.
     pub const KILL: Self = Self(nix::sys::signal::SIGKILL as i32);
+
+    /// Every signal that has a name.
+    pub fn all() -> impl Iterator<Item = Self> {
+        nix::sys::signal::Signal::iterator().map(|signal| Self(signal as i32))
+    }
 
     /// The signal of a raw number as the kernel reports it.
     #[must_use]
@@ -57,6 +62,15 @@ impl fmt::Display for Signal {
 impl Serialize for Signal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Signal {
+    /// Takes what is shown of a signal, also one without a name.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let nameless = text.strip_prefix("signal ").and_then(|number| number.parse().ok()).map(Self);
+        nameless.map_or_else(|| text.parse(), Ok).map_err(de::Error::custom)
     }
 }
 

@@ -184,7 +184,7 @@ impl fmt::Display for Command {
 }
 
 /// What an exit means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// Fatal, whatever the code: everything drains.
@@ -198,7 +198,7 @@ pub enum Policy {
 }
 
 /// What a spent retry budget means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnExhausted {
     /// The supervisor ends with this task as its cause.

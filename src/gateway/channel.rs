@@ -25,6 +25,8 @@ pub struct Channel {
 #[derive(Debug)]
 pub(super) struct Ask {
     pub(super) request: Request,
+    /// Who of those behind the channel asks, if it tells them apart.
+    pub(super) client: Option<Arc<str>>,
     pub(super) answer: oneshot::Sender<Result<Answer, Refusal>>,
 }
 
@@ -35,7 +37,7 @@ impl Channel {
         let (events_tx, events) = mpsc::channel(CHANNEL_EVENTS);
         let (requests, requests_rx) = mpsc::channel(CHANNEL_REQUESTS);
         let channel = Self { name: Origin(name.into()), events: events_tx, requests: requests_rx };
-        (channel, ChannelClient { events, requester: Requester { requests } })
+        (channel, ChannelClient { events, requester: Requester { requests, client: None } })
     }
 }
 
@@ -52,9 +54,16 @@ pub struct ChannelClient {
 #[derive(Debug, Clone)]
 pub struct Requester {
     requests: mpsc::Sender<Ask>,
+    client: Option<Arc<str>>,
 }
 
 impl Requester {
+    /// The same for one of several behind the channel: its requests carry `CHANNEL/CLIENT` as their origin.
+    #[must_use]
+    pub fn of_client(&self, client: &str) -> Self {
+        Self { requests: self.requests.clone(), client: Some(client.into()) }
+    }
+
     /// Asks for something, and waits until the supervisor has taken or refused it.
     ///
     /// # Errors
@@ -63,7 +72,8 @@ impl Requester {
     /// (any more) or has too many requests waiting.
     pub async fn request(&self, request: Request) -> Result<Answer, Refusal> {
         let (answer, answered) = oneshot::channel();
-        self.requests.try_send(Ask { request, answer }).map_err(|_| Refusal::Unavailable)?;
+        let client = self.client.clone();
+        self.requests.try_send(Ask { request, client, answer }).map_err(|_| Refusal::Unavailable)?;
         answered.await.unwrap_or(Err(Refusal::Unavailable))
     }
 }

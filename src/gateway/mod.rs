@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub use channel::{CHANNEL_EVENTS, CHANNEL_REQUESTS, Channel, ChannelClient, Requester};
 
 use crate::kernel::{EventRecord, KernelHandle};
-use crate::supervisor::core::{ChannelSnapshot, Uptime};
+use crate::supervisor::core::{ChannelSnapshot, Origin, Uptime};
 use channel::Ask;
 
 /// Registrations that may wait for the gateway.
@@ -172,9 +172,11 @@ impl Hub {
 
     /// Stamps a request and passes it on. The answer is waited for outside the hub; how many wait is
     /// bounded by the kernel's own queue.
-    fn forward(&self, id: ChannelId, Ask { request, answer }: Ask) {
+    fn forward(&self, id: ChannelId, Ask { request, client, answer }: Ask) {
         let Some(channel) = self.channels.get(&id) else { return };
-        let (kernel, origin) = (self.kernel.clone(), channel.about.name.clone());
+        let name = &channel.about.name;
+        let origin = client.map_or_else(|| name.clone(), |client| Origin(format!("{name}/{client}")));
+        let kernel = self.kernel.clone();
         tokio::spawn(async move {
             // Whoever asked may have gone away meanwhile.
             let _ = answer.send(kernel.request(request, origin).await);

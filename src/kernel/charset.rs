@@ -61,6 +61,13 @@ impl Charsets {
         Cow::Owned(translated)
     }
 
+    /// What brings a terminal to the sets that are in use here.
+    pub(super) fn selection(&self) -> String {
+        let name = |set: usize| if self.graphics[set] { '0' } else { 'B' };
+        let shift = if self.active == 0 { SHIFT_IN } else { SHIFT_OUT };
+        format!("\x1b({}\x1b){}{}", name(0), name(1), char::from(shift))
+    }
+
     fn after(&mut self, byte: u8) -> State {
         match (self.state, byte) {
             (_, ESCAPE) => State::Escape,

@@ -68,6 +68,15 @@ impl Emulator {
         }
     }
 
+    /// What draws the screen as it is now on somebody's terminal, whatever that shows.
+    pub(super) fn redraw(&self) -> Vec<u8> {
+        let screen = self.parser.screen();
+        // What panics here has drawn nothing; what comes next is drawn all the same.
+        let state = catch_unwind(AssertUnwindSafe(|| screen.state_formatted())).unwrap_or_default();
+        let alternate = if screen.alternate_screen() { "\x1b[?1049h" } else { "\x1b[?1049l" };
+        format!("{alternate}\x1b[r\x1b(B\x0f{state}{}", self.charsets.selection()).into_bytes()
+    }
+
     /// Begins with an empty screen again if the emulator panics.
     fn contained(&mut self, work: impl FnOnce(&mut Parser<Answers>)) {
         let parser = &mut self.parser;

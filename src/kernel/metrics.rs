@@ -69,7 +69,9 @@ impl Measured {
         let uptime = tasks.iter().map(|task| (name(task), self.uptime(task)));
         gauges(page, "stead_task_uptime", "How long the current run has lasted.", Some(Unit::Seconds), uptime)?;
         let exits = tasks.iter().flat_map(|task| {
-            task.exits.iter().map(|(reason, count)| ([("task", task.name.as_str()), ("reason", *reason)], *count))
+            task.exits
+                .iter()
+                .map(|(reason, count)| ([("task", task.name.as_str()), ("reason", reason.as_ref())], *count))
         });
         counters(page, "stead_task_exits", "Exits by class of reason.", exits)
     }
@@ -179,7 +181,7 @@ mod tests {
         let retry = PhaseSnapshot::Backoff { attempt: 2, since: at(9_000), retry_at: at(12_500) };
         let mut api = process("api", retry);
         (api.retries, api.restarts) = (2, 7);
-        api.exits = BTreeMap::from([("code", 6), ("signal", 1)]);
+        api.exits = BTreeMap::from([("code".into(), 6), ("signal".into(), 1)]);
         let mut snapshot = snapshot(1, vec![process("db", ready(1_000)), api]);
         snapshot.channels = vec![ChannelSnapshot { name: Origin("web".into()), since: at(0), dropped: 3 }];
 

@@ -4,17 +4,22 @@
 //! driver holds the other end, `Backend`. Nothing here decides anything.
 
 mod charset;
+pub(crate) mod clock;
 mod emulator;
 mod journal;
 pub mod logs;
 mod merged;
 pub(crate) mod metrics;
+mod passage;
 mod picture;
 pub mod post_mortem;
+mod promise;
 #[cfg(test)]
 pub(crate) mod sample;
 mod screens;
 mod usage;
+mod viewer;
+pub(crate) mod why;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,8 +32,10 @@ pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LI
 pub use merged::{MERGED_LINES, MergedTail};
 pub use picture::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize};
 pub use post_mortem::{PostMortem, PostMortems};
+pub use promise::Promise;
 pub use screens::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};
 pub use usage::{Look, Lookers};
+pub use viewer::{Sight, Viewer};
 
 use crate::supervisor::core::{Answer, ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
 
@@ -46,6 +53,7 @@ pub struct KernelHandle {
     journal: Journal,
     logs: LogHub,
     post_mortems: Option<PostMortems>,
+    promise: Option<Promise>,
     screens: ScreenHub,
     lookers: Lookers,
 }
@@ -96,6 +104,17 @@ impl KernelHandle {
     /// Says where failed runs are kept; before anybody is given a handle.
     pub(crate) fn set_post_mortems(&mut self, post_mortems: PostMortems) {
         self.post_mortems = Some(post_mortems);
+    }
+
+    /// What is promised of the processes that tasks leave behind; none if this supervisor makes no processes.
+    #[must_use]
+    pub fn promise(&self) -> Option<Promise> {
+        self.promise
+    }
+
+    /// Says what is promised; before anybody is given a handle.
+    pub(crate) fn set_promise(&mut self, promise: Promise) {
+        self.promise = Some(promise);
     }
 
     /// The terminals of the tasks that have one: what they show, and a way to type into them.
@@ -163,6 +182,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         journal: journal.clone(),
         logs,
         post_mortems: None,
+        promise: None,
         screens: ScreenHub::default(),
         lookers: lookers.clone(),
     };

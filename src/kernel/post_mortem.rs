@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Failed runs that are kept per task.
 pub const POST_MORTEMS_KEPT: usize = 10;
@@ -17,13 +18,14 @@ pub const LAST_LINES: usize = 20;
 pub const LAST_LINE_CHARS: usize = 500;
 
 /// One failed run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PostMortem {
     /// Whose run it was.
     pub task: String,
     /// The number of the run under its supervisor.
     pub run: u64,
     /// When it ended.
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// How it ended: `code 7`, `SIGKILL`, `panic: …`.
     pub reason: String,
@@ -46,9 +48,10 @@ pub struct PostMortem {
 }
 
 /// A line that a failed run wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LastLine {
     /// When its first byte was read.
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// Whether it was written to standard error.
     pub is_stderr: bool,

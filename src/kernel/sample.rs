@@ -23,6 +23,7 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         about: format!("./{name}"),
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
+        tty: false,
         phase,
         run: 1,
         retries: 0,

@@ -7,10 +7,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use super::emulator::Emulator;
+use super::passage::Passage;
 use super::picture::{Picture, ScreenSize};
+use super::viewer::{Change, OUTPUT_QUEUED, Viewer};
 
 /// Bytes of output that may wait to be shown; of more, the oldest are skipped.
 const BACKLOG_BYTES: usize = 256 * 1024;
@@ -46,11 +48,22 @@ impl ScreenHub {
 /// The terminal of one task, over all its runs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct TaskScreen {
-    emulator: Arc<Mutex<Emulator>>,
+    display: Arc<Mutex<Display>>,
     traffic: Arc<Mutex<Traffic>>,
     /// Wakes the run that has the terminal.
     stirred: Arc<Notify>,
     changed: watch::Sender<u64>,
+    /// For those who look from elsewhere.
+    changes: broadcast::Sender<Change>,
+}
+
+/// What has been shown so far. Changes are told while it is locked, so that nobody misses one or gets it twice.
+#[derive(Debug)]
+struct Display {
+    emulator: Emulator,
+    passage: Passage,
+    /// Whether a run has it, or the rest of what one wrote is still to be shown.
+    is_live: bool,
 }
 
 /// What waits to go either way.
@@ -61,6 +74,8 @@ struct Traffic {
     output: VecDeque<Vec<u8>>,
     output_bytes: usize,
     skipped_bytes: u64,
+    /// Whether some was skipped since a piece was shown.
+    has_skipped: bool,
     input: VecDeque<u8>,
     refused_bytes: u64,
 }
@@ -79,11 +94,18 @@ pub enum InputRefusal {
 impl Default for TaskScreen {
     fn default() -> Self {
         Self {
-            emulator: Arc::new(Mutex::new(Emulator::new(ScreenSize::default()))),
+            display: Arc::new(Mutex::new(Display::new(ScreenSize::default(), false))),
             traffic: Arc::default(),
             stirred: Arc::default(),
             changed: watch::channel(0).0,
+            changes: broadcast::channel(OUTPUT_QUEUED).0,
         }
+    }
+}
+
+impl Display {
+    fn new(size: ScreenSize, is_live: bool) -> Self {
+        Self { emulator: Emulator::new(size), passage: Passage::default(), is_live }
     }
 }
 
@@ -91,7 +113,7 @@ impl TaskScreen {
     /// What it shows now. After a run's end, its last screen until the next run begins.
     #[must_use]
     pub fn picture(&self) -> Picture {
-        let picture = locked(&self.emulator).picture();
+        let picture = locked(&self.display).emulator.picture();
         let traffic = self.traffic();
         Picture { is_live: traffic.is_live, skipped_bytes: traffic.skipped_bytes, ..picture }
     }
@@ -100,6 +122,18 @@ impl TaskScreen {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    /// A look at it from a terminal elsewhere.
+    #[must_use]
+    pub fn viewer(&self) -> Viewer {
+        Viewer::new(self.clone(), self.changes.subscribe())
+    }
+
+    /// What draws it as it is, what comes behind that, and whether a run has it.
+    pub(super) fn redraw(&self) -> (Vec<u8>, broadcast::Receiver<Change>, bool) {
+        let display = locked(&self.display);
+        (display.emulator.redraw(), self.changes.subscribe(), display.is_live)
     }
 
     /// How large it is.
@@ -111,7 +145,10 @@ impl TaskScreen {
     /// Makes it as large as the pane that shows it. Where several look, the one that spoke last decides.
     pub fn resize(&self, size: ScreenSize) {
         if std::mem::replace(&mut self.traffic().size, size) != size {
-            locked(&self.emulator).resize(size);
+            let mut display = locked(&self.display);
+            display.emulator.resize(size);
+            self.change(Change::Anew);
+            drop(display);
             self.stirred.notify_one();
             self.tell();
         }
@@ -151,7 +188,11 @@ impl TaskScreen {
         let Traffic { size, refused_bytes, .. } = *traffic;
         *traffic = Traffic { size, refused_bytes, is_live: true, ..Traffic::default() };
         drop(traffic);
-        *locked(&self.emulator) = Emulator::new(size);
+        let mut display = locked(&self.display);
+        *display = Display::new(size, true);
+        self.change(Change::Anew);
+        self.change(Change::Live(true));
+        drop(display);
         self.tell();
     }
 
@@ -159,6 +200,7 @@ impl TaskScreen {
     pub(crate) fn end(&self) {
         self.traffic().is_live = false;
         self.stirred.notify_one();
+        self.settle();
         self.tell();
     }
 
@@ -173,6 +215,7 @@ impl TaskScreen {
             let Some(oldest) = traffic.output.pop_front() else { break };
             traffic.output_bytes -= oldest.len();
             traffic.skipped_bytes += oldest.len() as u64;
+            traffic.has_skipped = true;
         }
         drop(traffic);
         self.stirred.notify_one();
@@ -183,14 +226,47 @@ impl TaskScreen {
         let mut traffic = self.traffic();
         let Some(piece) = traffic.output.pop_front() else { return false };
         traffic.output_bytes -= piece.len();
+        let has_skipped = std::mem::take(&mut traffic.has_skipped);
         drop(traffic);
-        let answers = locked(&self.emulator).feed(&piece);
+        let answers = self.feed(&piece, has_skipped);
         if !answers.is_empty() {
             // A task that asks and does not read goes without an answer.
             let _ = self.type_in(&answers);
         }
+        self.settle();
         self.tell();
         true
+    }
+
+    fn feed(&self, piece: &[u8], has_skipped: bool) -> Vec<u8> {
+        let mut display = locked(&self.display);
+        if has_skipped {
+            display.passage = Passage::default();
+        }
+        let passed = display.passage.pass(piece);
+        let answers = display.emulator.feed(piece);
+        if has_skipped {
+            self.change(Change::Anew);
+        } else if !passed.is_empty() {
+            self.change(Change::Output(passed.into()));
+        }
+        answers
+    }
+
+    /// Tells of the end of a run once all that it wrote has been shown.
+    fn settle(&self) {
+        let traffic = self.traffic();
+        let is_over = !traffic.is_live && traffic.output.is_empty();
+        drop(traffic);
+        let mut display = locked(&self.display);
+        if is_over && std::mem::take(&mut display.is_live) {
+            self.change(Change::Live(false));
+        }
+    }
+
+    fn change(&self, change: Change) {
+        // Often nobody looks.
+        let _ = self.changes.send(change);
     }
 
     /// Passes what was typed to `write`, which returns how much of it was taken.

@@ -28,6 +28,6 @@ impl ProcessTask {
             // A driver that is gone needs no events.
             let _ = context.events.send(Event::Exceeded { run: context.run, used, limit }).await;
         };
-        until_ending(watching, context, over).await;
+        until_ending(Box::pin(watching), context, over).await;
     }
 }

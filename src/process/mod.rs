@@ -29,7 +29,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -37,8 +36,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::{Check, Command, Signal, TaskConfig};
 use crate::kernel::logs::Store;
 use crate::kernel::{LogTail, TaskScreen};
-use crate::supervisor::RunContext;
 use crate::supervisor::core::{Event, ExitReason};
+use crate::supervisor::{RunContext, Sent};
 use identity::RunsAs;
 use output::Output;
 use pty::Pty;
@@ -105,16 +104,14 @@ impl ProcessTask {
         }
     }
 
-    async fn start(self: &Arc<Self>, context: &RunContext) -> Result<Started, String> {
+    async fn start(&self, context: &RunContext) -> Result<Started, String> {
         if context.stop.is_cancelled() || context.kill.is_cancelled() {
             return Err("stopped before it was started".to_owned());
         }
         let run = context.run.number;
         let starting = async {
             let spawned = spawn::spawn(self, run).await?;
-            let task = Arc::clone(self);
-            let read = spawn_blocking(move || task.start_reading(spawned, run)).await;
-            read.map_err(|error| format!("cannot start: {error}"))?
+            self.start_reading(spawned, run)
         };
         let given_up = async {
             context.kill.cancelled().await;
@@ -145,16 +142,18 @@ impl ProcessTask {
         Ok(Started { child, output, pty, ready_line })
     }
 
+    /// What few runs need is boxed where it is needed: it would make the futures of all of them twice as large.
     async fn live(&self, Started { child, output, pty, ready_line }: Started, context: &RunContext) -> ExitReason {
         let over = CancellationToken::new();
         let captured = async {
             output.capture(over.clone()).await;
             self.screen.iter().for_each(TaskScreen::end);
         };
-        let (reason, (), (), (), (), (), (), ()) = tokio::join!(
+        let (reason, (), (), (), (), (), (), (), ()) = tokio::join!(
             until_gone(&child, context, &over),
             self.ask_to_stop(&child, context, &over),
             kill_when_told(&child, context, &over),
+            pass_signals(&child, context, &over),
             tell_what_is_left(&child, context, &over),
             captured,
             shown(pty),
@@ -174,7 +173,7 @@ impl ProcessTask {
         // What is stopped can't act on a signal before it continues.
         match &stop.command {
             Some(command) => {
-                let command = self.run_stop_command(command, context.run.number);
+                let command = Box::pin(self.run_stop_command(command, context.run.number));
                 context.kill.run_until_cancelled(command).await;
                 child.signal(&[Signal::CONT], whom).await;
             }
@@ -208,7 +207,7 @@ impl ProcessTask {
                 None => ready::probe(self, ready, context).await,
             }
         };
-        until_ending(probing, context, over).await;
+        until_ending(Box::pin(probing), context, over).await;
     }
 }
 
@@ -269,6 +268,18 @@ async fn kill_when_told(child: &Child, context: &RunContext, over: &Cancellation
     if over.run_until_cancelled(context.kill.cancelled()).await.is_some() {
         child.kill().await;
     }
+}
+
+/// Passes on what the run is sent beside its stop ladder.
+async fn pass_signals(child: &Child, context: &RunContext, over: &CancellationToken) {
+    let passing = async {
+        loop {
+            for Sent { signal, tree } in context.signals.take().await {
+                child.signal(&[signal], if tree { Whom::Tree } else { Whom::Main }).await;
+            }
+        }
+    };
+    over.run_until_cancelled(passing).await;
 }
 
 /// Names what holds up a stop.

@@ -133,6 +133,10 @@ impl Output {
     pub(super) async fn capture(mut self, over: CancellationToken) {
         while !self.sources.is_empty() {
             let last = over.run_until_cancelled(self.readable()).await.is_none();
+            self.sources.retain(|source| !source.is_over());
+            if self.sources.is_empty() {
+                break;
+            }
             let permit = if self.is_flooded() && !last { Some(Floods::turn().await) } else { None };
             let over = over.clone();
             let turn = spawn_blocking(move || {
@@ -148,7 +152,13 @@ impl Output {
             let Ok(output) = turn.await else { return };
             self = output;
         }
-        self.sink.finish();
+        let Self { mut sink, .. } = self;
+        if sink.tail.is_in_memory() {
+            sink.finish();
+        } else {
+            // Only the end of the runtime takes this away.
+            let _ = spawn_blocking(move || sink.finish()).await;
+        }
     }
 
     async fn readable(&self) {
@@ -254,6 +264,12 @@ impl Source {
             ReadingEnd::Watched(_) => false,
             ReadingEnd::Flooding(_) => true,
         }
+    }
+
+    /// Whether nobody has the other end open and nothing is left to read: no thread is needed to see that.
+    fn is_over(&self) -> bool {
+        let mut end = [PollFd::from_borrowed_fd(self.fd(), PollFlags::IN)];
+        poll(&mut end, Some(&Timespec::default())).is_ok() && end[0].revents() == PollFlags::HUP
     }
 
     fn flooding(self) -> Self {

@@ -107,6 +107,12 @@ pub(super) fn variable(pid: u32, name: &str) -> Option<String> {
     String::from_utf8(value.to_owned()).ok()
 }
 
+/// The cgroup (of version 2) that a process is in, as a path from the root of this process's view of them.
+pub(super) fn cgroup(pid: u32) -> Option<String> {
+    let lines = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    lines.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+}
+
 /// The names in a directory that are numbers.
 fn numbered(dir: &str) -> impl Iterator<Item = u32> {
     fs::read_dir(dir).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -29,6 +30,10 @@ const FDS_LOOKED_AT: RawFd = 4_096;
 const CODE_OF_PANIC: i32 = 70;
 /// What `ru_maxrss` counts in.
 const PEAK_UNIT: u64 = if cfg!(target_os = "macos") { 1 } else { 1_024 };
+
+/// As in `linux/sched.h`; libc gives it a type that it does not fit.
+#[cfg(target_os = "linux")]
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
 /// Where the end of a child is announced; negative as long as nobody asks.
 static CHILD_ENDED: AtomicI32 = AtomicI32::new(-1);
@@ -56,23 +61,64 @@ pub(super) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
 }
 
-/// Forks. The child does what `child` says, and ends with the code that it returns. Only for a process without other
-/// threads: a lock that one of them holds would never be released in the child.
+/// Forks, `into` a cgroup if that can be done. The child does what `child` says, and ends with the code that it
+/// returns. Only for a process without other threads: a lock that one of them holds would never be released in the
+/// child.
 ///
 /// # Errors
 ///
 /// Those of fork(2).
-pub(super) fn fork(child: impl FnOnce() -> i32) -> io::Result<Pid> {
-    // SAFETY: there is no other thread, so the child may do whatever its parent may.
-    match unsafe { nix::unistd::fork() }? {
+pub(super) fn fork(into: Option<&OwnedFd>, child: impl FnOnce() -> i32) -> io::Result<Pid> {
+    let born = into.and_then(|cgroup| fork_into(cgroup).ok());
+    let forked = match born {
+        Some(forked) => forked,
+        // SAFETY: there is no other thread, so the child may do whatever its parent may.
+        None => unsafe { nix::unistd::fork() }?,
+    };
+    match forked {
         ForkResult::Parent { child } => Ok(child),
         ForkResult::Child => {
             // Unwinding further would run the rest of the parent's program.
             let code = catch_unwind(AssertUnwindSafe(child)).unwrap_or(CODE_OF_PANIC);
-            // SAFETY: ends the process at once; nothing of it is used after.
-            unsafe { libc::_exit(code) }
+            end_at_once(code)
         }
     }
+}
+
+/// Whether a child can be born in this cgroup: makes one, which ends at once, and waits for it.
+pub(super) fn can_fork_into(cgroup: &OwnedFd) -> bool {
+    match fork_into(cgroup) {
+        Ok(ForkResult::Parent { child }) => waitpid(child, None).is_ok(),
+        Ok(ForkResult::Child) => end_at_once(0),
+        Err(_) => false,
+    }
+}
+
+/// As fork(2) of a process without other threads, but the child is born in a cgroup: to move it there later takes the
+/// kernel several times as long.
+#[cfg(target_os = "linux")]
+fn fork_into(cgroup: &OwnedFd) -> io::Result<ForkResult> {
+    // SAFETY: all zeroes are valid, and mean the defaults.
+    let mut how: libc::clone_args = unsafe { std::mem::zeroed() };
+    how.flags = CLONE_INTO_CGROUP;
+    how.exit_signal = Signal::SIGCHLD as u64;
+    how.cgroup = u64::from(cgroup.as_raw_fd().unsigned_abs());
+    // SAFETY: without a stack and without shared memory the child goes on from here on a copy of all there is.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const how, size_of_val(&how)) };
+    match i32::try_from(Errno::result(pid)?).map_err(io::Error::other)? {
+        0 => Ok(ForkResult::Child),
+        pid => Ok(ForkResult::Parent { child: Pid::from_raw(pid) }),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn fork_into(_cgroup: &OwnedFd) -> io::Result<ForkResult> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+fn end_at_once(code: i32) -> ! {
+    // SAFETY: nothing of the process is used after.
+    unsafe { libc::_exit(code) }
 }
 
 /// What [`reap`] finds.

@@ -4,7 +4,6 @@
 //! their run, so nothing is ever awaited inside it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,11 +20,11 @@ use super::core::{
 };
 use super::in_process::exit_reason;
 use super::reading::{Read, Reading};
-use super::run::{EVENTS_QUEUED, RunContext};
+use super::run::{self, EVENTS_QUEUED, RunContext, Sent};
 use super::signals::{Received, Signals, has_terminal};
 use crate::kernel::{Asked, Backend};
 
-/// While events keep coming, a snapshot is published at least this often.
+/// After a quiet time a snapshot is published at once; while events keep coming, this often.
 const PUBLISH_WITHIN: Duration = Duration::from_millis(20);
 
 /// Brings one run to life and returns how it ended.
@@ -55,10 +54,11 @@ pub(super) struct Driver {
     published: Instant,
 }
 
-/// The two ways a run is told to end.
+/// The two ways a run is told to end, and what else it is sent.
 struct Control {
     stop: CancellationToken,
     kill: CancellationToken,
+    signals: run::Signals,
 }
 
 /// What woke the loop.
@@ -72,7 +72,7 @@ enum Woken {
     ChannelsChanged,
     UsageChanged,
     Deadline,
-    Idle,
+    PublishDue,
 }
 
 impl Driver {
@@ -127,6 +127,7 @@ impl Driver {
     async fn next(&mut self) -> Woken {
         let now = now();
         let deadline = self.core.next_deadline().map(|at| tokio::time::Instant::from_std(at.max(now)));
+        let publish_at = tokio::time::Instant::from_std(self.published + PUBLISH_WITHIN);
         let something = async {
             tokio::select! {
                 signal = next_signal(&mut self.signals) => Woken::Signal(signal),
@@ -143,7 +144,7 @@ impl Driver {
             // First, once: a critical task that ends because it follows the root token is no fatal end.
             () = self.root.cancelled(), if !self.core.is_draining() => Woken::RootCancelled,
             woken = something => woken,
-            () = ready(()), if self.stale => Woken::Idle,
+            () = sleep_until(Some(publish_at)), if self.stale => Woken::PublishDue,
         }
     }
 
@@ -161,11 +162,10 @@ impl Driver {
                 self.stale = true;
                 None
             }
-            Woken::Idle => None,
+            Woken::PublishDue => None,
         };
-        let idle = event.is_none();
+        self.stale |= event.is_some();
         let effects = event.map(|event| self.core.handle(event, now)).unwrap_or_default();
-        self.stale |= !idle;
         let mut finished = false;
         let mut answers = Vec::new();
         for effect in effects {
@@ -176,7 +176,7 @@ impl Driver {
             }
         }
         let due = now.saturating_duration_since(self.published) >= PUBLISH_WITHIN;
-        if self.stale && (idle || finished || due || !answers.is_empty()) {
+        if self.stale && (finished || due || !answers.is_empty()) {
             self.publish(now);
         }
         // Last: whoever has an answer finds a snapshot that shows what was asked for.
@@ -238,6 +238,11 @@ impl Driver {
                     control.kill.cancel();
                 }
             }
+            Effect::Signal { run, signal, tree } => {
+                if let Some(control) = self.controls.get(&run) {
+                    control.signals.send(Sent { signal, tree });
+                }
+            }
             Effect::Answer(id, answer) => self.answer(id, answer),
             Effect::Notice(notice) => self.record(notice, now),
             Effect::Finish => {}
@@ -252,9 +257,9 @@ impl Driver {
     }
 
     fn spawn(&mut self, run: RunId) {
-        let control = Control { stop: CancellationToken::new(), kill: CancellationToken::new() };
-        let context =
-            RunContext { run, stop: control.stop.clone(), kill: control.kill.clone(), events: self.events.0.clone() };
+        let (stop, kill, signals) = (CancellationToken::new(), CancellationToken::new(), run::Signals::default());
+        let control = Control { stop: stop.clone(), kill: kill.clone(), signals: signals.clone() };
+        let context = RunContext { run, stop, kill, signals, events: self.events.0.clone() };
         let runner = self.runners.get_mut(&run.task).expect("every task of the plan has a runner");
         let life = runner(context);
         let id = self.lives.spawn(life).id();

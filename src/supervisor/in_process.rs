@@ -25,7 +25,7 @@ pub(super) async fn watch(
     token: CancellationToken,
     context: RunContext,
 ) -> ExitReason {
-    let RunContext { run, stop, kill, events } = context;
+    let RunContext { run, stop, kill, events, .. } = context;
     // A full queue only delays the news; a closed one means that the supervisor is gone.
     let _ = events.send(Event::Started { run, pid: None, address: None }).await;
     tokio::select! {

@@ -46,7 +46,7 @@ pub use in_process::TaskResult;
 pub(crate) use in_process::exit_reason;
 #[cfg(test)]
 pub(crate) use run::EVENTS_QUEUED;
-pub(crate) use run::RunContext;
+pub(crate) use run::{RunContext, Sent};
 
 use self::core::{Plan, TaskKind, TaskPlan};
 use crate::config::{BadConfig, DrainConfig, OnExhausted, Policy, RestartConfig, SharedConfig};
@@ -184,7 +184,9 @@ impl TaskSupervisor {
 
     /// Tracks the warden, a critical task.
     pub(crate) fn track_warden(&mut self, keeper: Keeper) {
-        let about = keeper.about().to_owned();
+        let promise = keeper.promise();
+        self.kernel.set_promise(promise);
+        let about = format!("spawns the tasks; {promise}");
         let plan = self.plan("warden".to_owned(), TaskKind::Surface, Policy::Critical, about);
         let mut keeper = Some(keeper);
         self.track(plan, move |context| {
@@ -266,6 +268,7 @@ impl TaskSupervisor {
             after: Vec::new(),
             probed: false,
             failure_threshold: None,
+            tty: false,
             stop_timeout: CANCEL_TIMEOUT,
             success_exit_codes: Vec::new(),
         }

@@ -123,6 +123,7 @@ impl Processes {
             after: Vec::new(),
             probed: config.ready.is_some(),
             failure_threshold: config.ready.as_ref().and_then(|ready| ready.failure_threshold),
+            tty: config.tty,
             stop_timeout: config.stop.timeout,
             success_exit_codes: config.success_exit_codes.clone(),
         };

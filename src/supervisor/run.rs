@@ -1,9 +1,12 @@
 //! What every run is given, whether it is a process or lives in this one.
 
-use tokio::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Event, RunId};
+use crate::config::Signal;
 
 /// Events of runs that may wait for the driver. A run that finds the queue full waits its turn.
 pub(crate) const EVENTS_QUEUED: usize = 1_024;
@@ -17,6 +20,41 @@ pub(crate) struct RunContext {
     pub(crate) stop: CancellationToken,
     /// Cancelled when it must end now, with all that belongs to it.
     pub(crate) kill: CancellationToken,
+    /// What it is sent beside that.
+    pub(crate) signals: Signals,
     /// Takes `Started` and `Probed`; the exit is what the run's future returns.
     pub(crate) events: mpsc::Sender<Event>,
+}
+
+/// Signals on their way to a run. One that waits already is not sent twice, as in the kernel: there are never more of
+/// them than there are kinds of signals. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Signals {
+    waiting: Arc<Mutex<Vec<Sent>>>,
+    sent: Arc<Notify>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) signal: Signal,
+    /// Whether all of the run's processes get it, or the main one alone.
+    pub(crate) tree: bool,
+}
+
+impl Signals {
+    /// Sends one.
+    pub(crate) fn send(&self, sent: Sent) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waiting.contains(&sent) {
+            waiting.push(sent);
+        }
+        self.sent.notify_one();
+    }
+
+    /// Takes those that have been sent, once there are some.
+    pub(crate) async fn take(&self) -> Vec<Sent> {
+        self.sent.notified().await;
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }

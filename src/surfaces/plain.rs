@@ -18,6 +18,9 @@ use crate::kernel::{EventRecord, LogHub, LogTail};
 use crate::supervisor::core::NoticeKind;
 use crate::ui::ansi;
 
+/// Text that may wait to be written with what comes after it.
+const TEXT_BYTES: usize = 64 * 1024;
+
 /// Writes what happens to standard output.
 #[derive(Debug)]
 pub struct Plain {
@@ -55,8 +58,8 @@ impl Surface for Plain {
         let names = config.tasks.iter().map(|task| task.name.as_str());
         let width = names.clone().map(str::len).chain(["gateway".len()]).max().unwrap_or(0);
         let logs = self.lines.then(|| kernel.logs().clone());
-        let (tails, changes) = (BTreeMap::new(), StreamMap::new());
-        let mut writer = Writer { out: stdout(), width, logs, tails, changes, zone: TimeZone::system() };
+        let (text, tails, changes) = (String::new(), BTreeMap::new(), StreamMap::new());
+        let mut writer = Writer { out: stdout(), text, width, logs, tails, changes, zone: TimeZone::system() };
         names.for_each(|name| writer.follow(name));
         let task = tokio::spawn(writer.run(past, events, shutdown));
         Ok(SurfaceHandle { channel: None, address: None, tasks: vec![task] })
@@ -73,6 +76,8 @@ struct Seen {
 #[derive(Debug)]
 struct Writer {
     out: Stdout,
+    /// What is to be written next.
+    text: String,
     /// The width of the longest name at the start.
     width: usize,
     /// Where the tasks' own lines are, if they are written.
@@ -90,27 +95,33 @@ impl Writer {
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         for record in &past {
-            self.write_event(record).await?;
+            self.add_event(record);
         }
+        self.write().await?;
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Ok(record) => self.write_event(&record).await?,
-                    Err(RecvError::Lagged(missed)) => self.write("stead", &format!("{missed} events left out")).await?,
+                    Ok(record) => self.add_event(&record),
+                    Err(RecvError::Lagged(missed)) => self.add("stead", &format!("{missed} events left out")),
                     Err(RecvError::Closed) => return Ok(()),
                 },
-                Some((name, _)) = self.changes.next(), if !self.changes.is_empty() => self.write_lines(&name).await?,
+                Some((name, _)) = self.changes.next(), if !self.changes.is_empty() => self.add_lines(&name),
                 () = shutdown.cancelled() => break,
+            }
+            // Events that come at once are written at once.
+            if events.is_empty() || self.text.len() >= TEXT_BYTES {
+                self.write().await?;
             }
         }
         for name in self.tails.keys().cloned().collect::<Vec<_>>() {
-            self.write_lines(&name).await?;
+            self.add_lines(&name);
+            self.write().await?;
         }
         loop {
             match events.try_recv() {
-                Ok(record) => self.write_event(&record).await?,
+                Ok(record) => self.add_event(&record),
                 Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return self.write().await,
             }
         }
     }
@@ -125,41 +136,40 @@ impl Writer {
         self.tails.insert(name.to_owned(), Seen { tail, last });
     }
 
-    async fn write_event(&mut self, record: &EventRecord) -> anyhow::Result<()> {
-        let task = record.notice.task.as_deref().unwrap_or("stead").to_owned();
+    fn add_event(&mut self, record: &EventRecord) {
+        let task = record.notice.task.as_deref().unwrap_or("stead");
         // What a task wrote before it exited stands before the line that says so.
-        self.write_lines(&task).await?;
+        self.add_lines(task);
         if let NoticeKind::Reloaded { changes } = &record.notice.kind {
             changes.added.iter().for_each(|name| self.follow(name));
         }
-        let time = record.at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string();
-        self.write(&task, &format!("{time} {}", record.text)).await
+        let time = record.at.to_zoned(self.zone.clone()).strftime("%H:%M:%S");
+        self.add(task, &format!("{time} {}", record.text));
     }
 
-    async fn write(&mut self, name: &str, text: &str) -> anyhow::Result<()> {
-        let line = format!("{name:width$} * {text}\n", width = self.width);
-        self.out.write_all(line.as_bytes()).await?;
-        Ok(self.out.flush().await?)
+    fn add(&mut self, name: &str, text: &str) {
+        let _ = writeln!(self.text, "{name:width$} * {text}", width = self.width);
     }
 
-    async fn write_lines(&mut self, name: &str) -> anyhow::Result<()> {
-        let Some(seen) = self.tails.get_mut(name) else { return Ok(()) };
+    fn add_lines(&mut self, name: &str) {
+        let Some(seen) = self.tails.get_mut(name) else { return };
         let lines = seen.tail.finished_after(seen.last);
-        let Some(last) = lines.last() else { return Ok(()) };
-        let mut text = String::new();
+        let Some(last) = lines.last() else { return };
+        let (text, width) = (&mut self.text, self.width);
         let missed = lines[0].number - seen.last - 1;
         if missed > 0 {
-            let _ = writeln!(
-                text,
-                "{name:width$} * {missed} lines left out here; the log file has them",
-                width = self.width
-            );
+            let _ = writeln!(text, "{name:width$} * {missed} lines left out here; the log file has them");
         }
         seen.last = last.number;
         for line in &lines {
-            let _ = writeln!(text, "{name:width$} | {}", ansi::plain_text(&line.bytes), width = self.width);
+            let _ = writeln!(text, "{name:width$} | {}", ansi::plain_text(&line.bytes));
         }
-        self.out.write_all(text.as_bytes()).await?;
+    }
+
+    async fn write(&mut self) -> anyhow::Result<()> {
+        self.out.write_all(self.text.as_bytes()).await?;
+        self.text.clear();
+        self.text.shrink_to(TEXT_BYTES);
         Ok(self.out.flush().await?)
     }
 }

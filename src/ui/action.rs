@@ -35,6 +35,8 @@ pub enum Effect {
     Copy(String),
     /// Leave the terminal to an editor with the log file of this task, and come back.
     Open(String),
+    /// End this dashboard alone.
+    Leave,
     /// Leave the terminal and stop this process until it is continued.
     Suspend,
     /// Draw every cell anew, whatever the terminal may show now.

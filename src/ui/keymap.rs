@@ -66,8 +66,8 @@ pub(super) struct Binding {
     /// Where they work.
     pub(super) contexts: &'static [Context],
     pub(super) topic: Topic,
-    /// What the help says; neighbours that say the same share a line.
-    pub(super) help: &'static str,
+    /// What [`Binding::help`] says unless it knows better; neighbours that say the same share a line.
+    help: &'static str,
     /// The rank in the footer, if it stands there: the lowest stays longest when there is little room.
     pub(super) rank: Option<u8>,
 }
@@ -177,6 +177,17 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[ctrl('z')], Action::Suspend, EVERYWHERE, Topic::Leave, "suspend; fg comes back", None),
 ];
 
+impl Binding {
+    /// What the help says in this dashboard: a guest leaves, where others quit.
+    pub(super) fn help(&self, is_guest: bool) -> &'static str {
+        match self.action {
+            Action::Quit | Action::Drain if is_guest => "leave; everything runs on",
+            Action::QuitNow if is_guest => "shut down: stop all in good order (asks)",
+            _ => self.help,
+        }
+    }
+}
+
 impl Context {
     /// Where the keys of now go.
     pub(super) fn of(model: &Model) -> Self {
@@ -275,7 +286,8 @@ pub(super) fn offer(action: Action, model: &Model, shown: &Shown<'_>) -> Option<
             None if !model.marked.is_empty() => "clear marks",
             None => return None,
         },
-        Action::Drain if draining => "kill now",
+        Action::Quit if shown.is_guest => "leave",
+        Action::Drain if draining && !shown.is_guest => "kill now",
         Action::Quit if !draining => "quit",
         _ => return None,
     };

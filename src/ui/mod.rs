@@ -13,7 +13,6 @@
 mod action;
 pub(crate) mod ansi;
 mod attach;
-mod clock;
 mod encode;
 mod format;
 mod keymap;
@@ -30,7 +29,6 @@ mod selection;
 mod theme;
 mod update;
 mod view;
-mod why;
 
 use std::fmt;
 use std::sync::Arc;
@@ -60,6 +58,8 @@ pub enum LogOf {
 pub struct Shown<'a> {
     /// The project's name, for the header.
     pub project: &'a str,
+    /// Whether the supervisor is another process': who leaves then leaves it running.
+    pub is_guest: bool,
     /// The tasks.
     pub snapshot: &'a Snapshot,
     /// The timeline, oldest first.

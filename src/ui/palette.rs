@@ -96,7 +96,7 @@ fn all(shown: &Shown<'_>) -> Vec<Entry> {
     let bindings = KEYS.iter().filter(|binding| binding.contexts.contains(&Context::Main));
     let commands = bindings.filter(|binding| !matches!(binding.action, Action::Palette | Action::Close));
     let command = |binding: &super::keymap::Binding| Entry {
-        title: binding.help.to_owned(),
+        title: binding.help(shown.is_guest).to_owned(),
         keys: binding.keys.iter().copied().map(Chord::name).collect::<Vec<_>>().join(" "),
         what: What::Do(binding.action),
     };

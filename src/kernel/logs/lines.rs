@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::index::Piece;
+use super::mark::LineMark;
 use super::reader::Filter;
 use super::view::View;
 use super::{RunKey, Stream, lossy};
@@ -30,6 +31,17 @@ pub struct StoredLine {
     pub cut: bool,
     /// Whether it has ended; the last line of a run that is under way may not have.
     pub is_finished: bool,
+    /// Where it begins in its segment.
+    #[serde(skip)]
+    pub offset: u64,
+}
+
+impl StoredLine {
+    /// What names it.
+    #[must_use]
+    pub fn mark(&self) -> LineMark {
+        LineMark { task: self.task.to_string(), at: self.at, offset: self.offset }
+    }
 }
 
 /// Where a line begins.
@@ -37,6 +49,12 @@ pub struct StoredLine {
 pub(super) struct Place {
     pub(super) segment: usize,
     pub(super) offset: u64,
+}
+
+impl Place {
+    fn behind(self) -> Self {
+        Self { offset: self.offset + 1, ..self }
+    }
 }
 
 /// A line of one log.
@@ -101,6 +119,15 @@ impl Lines {
         self.tasks.iter_mut().try_for_each(TaskLines::refresh)
     }
 
+    /// How many bytes there are between here and the end, as far as that has been seen. Forwards.
+    ///
+    /// # Errors
+    ///
+    /// An index can't be read.
+    pub fn bytes_ahead(&mut self) -> io::Result<u64> {
+        self.tasks.iter_mut().map(|task| task.view.bytes_from(task.place)).sum()
+    }
+
     /// Which task has the next line.
     fn next_task(&mut self) -> io::Result<Option<usize>> {
         let mut next: Option<(Timestamp, usize)> = None;
@@ -134,11 +161,20 @@ impl TaskLines {
     /// # Errors
     ///
     /// The log can't be read.
-    pub(super) fn new(task: &str, mut view: View, filter: Filter, direction: Direction) -> io::Result<Self> {
+    pub(super) fn new(
+        task: &str,
+        mut view: View,
+        filter: Filter,
+        direction: Direction,
+        beyond: Option<&LineMark>,
+    ) -> io::Result<Self> {
         let end = view.end()?;
-        let place = match direction {
-            Direction::Forwards => view.start(),
-            Direction::Backwards => end,
+        let place = match (direction, beyond) {
+            (Direction::Forwards, None) => view.start(),
+            (Direction::Backwards, None) => end,
+            // Within the line: the next one is the first that begins behind it.
+            (Direction::Forwards, Some(mark)) => view.find(mark)?.map_or(view.start(), Place::behind),
+            (Direction::Backwards, Some(mark)) => view.find(mark)?.unwrap_or(view.start()),
         };
         let waits = filter.waits;
         let (ready, unfinished) = (VecDeque::new(), Vec::new());
@@ -205,8 +241,9 @@ impl TaskLines {
     }
 
     fn take(&mut self) -> Option<StoredLine> {
-        let Found { piece, bytes, cut, is_finished, .. } = self.ready.pop_front()?;
+        let Found { place, piece, bytes, cut, is_finished } = self.ready.pop_front()?;
         let task = Arc::clone(&self.task);
-        Some(StoredLine { task, at: piece.at, run: piece.run, stream: piece.stream, bytes, cut, is_finished })
+        let (at, run, stream, offset) = (piece.at, piece.run, piece.stream, place.offset);
+        Some(StoredLine { task, at, run, stream, bytes, cut, is_finished, offset })
     }
 }

@@ -15,6 +15,7 @@ mod cutter;
 mod index;
 mod line;
 mod lines;
+mod mark;
 mod reader;
 mod segments;
 mod tail;
@@ -26,10 +27,12 @@ mod writer;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 pub(crate) use cutter::Cutter;
 pub use index::RunKey;
 pub use lines::{Lines, StoredLine};
+pub use mark::LineMark;
 pub use reader::{Pattern, Query, Reader, RunChoice, StoredRun};
 pub use segments::Store;
 pub use tail::{LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
@@ -40,7 +43,7 @@ pub(crate) use writer::{Loss, Writer, Written};
 pub const LINE_BYTES: usize = 4 * 1024;
 
 /// Which of its two outputs a task wrote to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
     /// Standard output.

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use memchr::{memchr, memchr2, memrchr};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::index::Piece;
 use super::lines::{Direction, Lines, TaskLines};
+use super::mark::LineMark;
 use super::text::without_escapes;
 use super::view::View;
 use super::{RunKey, Stream};
@@ -39,6 +40,8 @@ pub struct Query {
     pub until: Option<Timestamp>,
     /// Only those in which something matches.
     pub pattern: Option<Pattern>,
+    /// Only those that come after this line (forwards) or before it (backwards), of all tasks that are asked for.
+    pub beyond: Option<LineMark>,
     /// Whether lines that have not ended wait until they have: for those who follow a log.
     pub waits_for_ends: bool,
     /// Once this is true there are no more lines. It is looked at between windows of the log.
@@ -131,7 +134,8 @@ impl Reader {
 
     fn lines<T: AsRef<str>>(&self, tasks: &[T], query: &Query, direction: Direction) -> io::Result<Lines> {
         let mut lines = Vec::new();
-        for task in tasks {
+        let marked = query.beyond.as_ref().map(|mark| (mark, tasks.iter().position(|task| task.as_ref() == mark.task)));
+        for (number, task) in tasks.iter().enumerate() {
             let mut view = View::open(&self.dir, task.as_ref(), query.waits_for_ends)?;
             let run = match query.run {
                 None => None,
@@ -140,7 +144,7 @@ impl Reader {
                     None => continue,
                 },
             };
-            let filter = Filter {
+            let mut filter = Filter {
                 run,
                 stream: query.stream,
                 since: query.since,
@@ -149,7 +153,15 @@ impl Reader {
                 waits: query.waits_for_ends,
                 cancelled: Arc::clone(&query.cancelled),
             };
-            lines.push(TaskLines::new(task.as_ref(), view, filter, direction)?);
+            let beyond = match marked {
+                Some((mark, Some(own))) if own == number => Some(mark),
+                Some((mark, own)) => {
+                    filter.go_beyond(mark.at, own.is_some_and(|own| number > own), direction);
+                    None
+                }
+                None => None,
+            };
+            lines.push(TaskLines::new(task.as_ref(), view, filter, direction, beyond)?);
         }
         Ok(Lines::new(direction, lines))
     }
@@ -227,6 +239,22 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// Leaves out what stands before (forwards) or after (backwards) a line of another task: among lines of the same
+    /// instant the order is that of the tasks.
+    fn go_beyond(&mut self, at: Timestamp, is_after_its_task: bool, direction: Direction) {
+        let instant = SignedDuration::from_micros(1);
+        match direction {
+            Direction::Forwards => {
+                let first = if is_after_its_task { at } else { at.saturating_add(instant).unwrap_or(at) };
+                self.since = self.since.max(Some(first));
+            }
+            Direction::Backwards => {
+                let last = if is_after_its_task { at.saturating_sub(instant).unwrap_or(at) } else { at };
+                self.until = Some(self.until.map_or(last, |until| until.min(last)));
+            }
+        }
+    }
+
     /// Whether lines that begin in this piece are asked for.
     pub(super) fn passes(&self, piece: &Piece) -> bool {
         self.run.is_none_or(|run| run == piece.run)

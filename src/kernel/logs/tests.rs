@@ -292,6 +292,35 @@ fn tasks_are_merged_in_the_order_of_time() {
 }
 
 #[test]
+fn reading_goes_on_from_any_line_in_either_direction() {
+    let logs = Logs::new(200, 8);
+    let other = Store::new(&LogsConfig { dir: logs.path().to_owned(), max_size: 200, keep: 8 }, "other");
+    for number in 0..40 {
+        let text = format!("line {number}\nand {number}\n");
+        logs.run(number, &[(if number % 3 == 0 { Err } else { Out }, &text)]);
+        Writer::new(other.clone(), number).write(Out, format!("other {number}\n").as_bytes()).unwrap();
+    }
+    logs.compressed();
+    let tasks = ["it", "other"];
+    let reader = Reader::new(logs.path());
+    let all: Vec<_> = reader.forwards(&tasks, &Query::default()).unwrap().map(Result::unwrap).collect();
+    assert!(all.len() > 60, "{}", all.len());
+    for (number, line) in all.iter().enumerate() {
+        let query = Query { beyond: Some(line.mark()), ..Query::default() };
+        let after: Vec<_> = reader.forwards(&tasks, &query).unwrap().map(Result::unwrap).collect();
+        assert_eq!(after, all[number + 1..], "after {number}");
+        let mut before: Vec<_> = reader.backwards(&tasks, &query).unwrap().map(Result::unwrap).collect();
+        before.reverse();
+        assert_eq!(before, all[..number], "before {number}");
+    }
+    // A line that is not kept any more stood before all that is.
+    let gone = LineMark { at: Timestamp::from_second(1).unwrap(), ..all[0].mark() };
+    let query = Query { beyond: Some(gone), ..Query::default() };
+    assert_eq!(reader.forwards(&tasks, &query).unwrap().count(), all.len());
+    assert_eq!(reader.backwards(&tasks, &query).unwrap().count(), 0);
+}
+
+#[test]
 fn a_follower_sees_whole_lines_across_segments() {
     let logs = Logs::new(20, 9);
     let mut writer = Writer::new(logs.store.clone(), 1);

@@ -19,7 +19,7 @@ use super::{RunKey, Stream};
 pub(crate) struct Writer {
     store: Store,
     run: RunKey,
-    /// None as long as it could not be opened.
+    /// None before the first bytes, and as long as it can't be opened.
     segment: Option<Segment>,
     /// Whether a stream is in the middle of a line.
     within_line: [bool; 2],
@@ -52,14 +52,10 @@ pub(crate) struct Written {
 }
 
 impl Writer {
-    /// Opens the log and makes its directory, if that can be done now.
+    /// Opens nothing yet: that may block, and a run that never writes needs no files.
     pub(crate) fn new(store: Store, run: u64) -> Self {
         let run = RunKey { supervised_since: store.supervised_since(), number: u32::try_from(run).unwrap_or(u32::MAX) };
-        let mut writer = Self { store, run, segment: None, within_line: [false; 2] };
-        if let Err(error) = writer.opened() {
-            tracing::warn!(path = %writer.store.path().display(), %error, "a log can't be opened");
-        }
-        writer
+        Self { store, run, segment: None, within_line: [false; 2] }
     }
 
     /// Looks whether the file is still the one that was opened, and as long as it was. Before every batch of writes.

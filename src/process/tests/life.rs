@@ -45,16 +45,29 @@ async fn what_left_its_group_and_its_parents_is_killed_all_the_same() {
     assert!(!alive(&ended.lines[0]) && !alive(&ended.lines[1]));
 }
 
+/// Forks twice, makes a session of its own and empties its environment before anybody has looked.
+const HIDDEN: &str = "(env -i setsid sh -c 'echo $$; exec sleep 60' &); sleep 0.1; echo hi";
+
 #[tokio::test]
 async fn who_hides_holds_the_pipe_but_delays_nothing_and_ends_with_the_warden() {
     let began = Instant::now();
-    let hidden = "(env -i setsid sh -c 'echo $$; exec sleep 60' &)";
-    let ended = run(&format!("{hidden}; sleep 0.1; echo hi")).await;
+    let ended = run(HIDDEN).await;
     assert!(began.elapsed() < SOON);
     assert_eq!(ended.lines[1], "hi");
     assert!(alive(&ended.lines[0]));
     ended.end_of_warden.cancel();
     gone(&ended.lines[0]).await;
+}
+
+#[tokio::test]
+async fn in_a_cgroup_nobody_can_hide() {
+    let Some(claim) = Claim::here() else {
+        eprintln!("skipped: no cgroup can be made here");
+        return;
+    };
+    let ended = task(HIDDEN).in_cgroup(claim).start().ended().await;
+    assert_eq!((ended.reason.as_str(), ended.lines[1].as_str()), ("code 0", "hi"));
+    assert!(!alive(&ended.lines[0]));
 }
 
 #[tokio::test]

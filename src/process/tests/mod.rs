@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::warden::Claim;
 use super::{ProcessTask, Warden, warden};
 use crate::config::{
     Command, Limits, LogsConfig, OnExhausted, Policy, ReadyConfig, RestartConfig, StopConfig, TaskConfig,
@@ -48,8 +49,8 @@ pub(super) fn warden_command() -> std::process::Command {
 }
 
 /// A warden of this test's own, which ends with the test, or when the token is cancelled.
-fn start_warden() -> (Warden, CancellationToken) {
-    let (warden, keeper) = Warden::start_with(warden_command(), false).expect("a warden");
+fn start_warden(claim: Option<Claim>) -> (Warden, CancellationToken) {
+    let (warden, keeper) = Warden::start_with(warden_command(), false, claim).expect("a warden");
     let (context, _) = context();
     let end = context.stop.clone();
     tokio::spawn(keeper.run(context));
@@ -62,6 +63,7 @@ fn context() -> (RunContext, mpsc::Receiver<Event>) {
         run: RunId { task: TaskId(0), number: 1 },
         stop: CancellationToken::new(),
         kill: CancellationToken::new(),
+        signals: Default::default(),
         events: sender,
     };
     (context, events)
@@ -71,6 +73,8 @@ fn context() -> (RunContext, mpsc::Receiver<Event>) {
 struct Task {
     config: TaskConfig,
     scratch: TempDir,
+    /// The cgroup of its warden, if that is to have one.
+    claim: Option<Claim>,
 }
 
 /// The run of a [`Task`].
@@ -120,7 +124,7 @@ fn task(line: &str) -> Task {
         tty: false,
         success_exit_codes: vec![0],
     };
-    Task { config, scratch }
+    Task { config, scratch, claim: None }
 }
 
 /// Runs `line` as a task until it ends.
@@ -144,6 +148,11 @@ impl Task {
         self
     }
 
+    fn in_cgroup(mut self, claim: Claim) -> Self {
+        self.claim = Some(claim);
+        self
+    }
+
     fn stop_command(mut self, line: &str) -> Self {
         self.config.stop.command = Some(Command::Shell(line.to_owned()));
         self
@@ -163,7 +172,7 @@ impl Task {
         let (context, events) = context();
         let (stop, kill) = (context.stop.clone(), context.kill.clone());
         let (tail, log) = (LogTail::default(), log_dir.join("it.log"));
-        let (warden, end_of_warden) = start_warden();
+        let (warden, end_of_warden) = start_warden(self.claim);
         let store = Store::new(&LogsConfig { dir: log_dir, max_size: 0, keep: 0 }, "it");
         let screen = self.config.tty.then(TaskScreen::default);
         let task = Arc::new(ProcessTask::new(self.config, store, tail.clone(), screen.clone(), warden).unwrap());

@@ -10,14 +10,18 @@
 //!
 //! - The supervisor dies: its end of the socket closes, and the warden kills everything below itself.
 //! - The warden dies: its tasks die with it (`PR_SET_PDEATHSIG`), their descendants become the supervisor's, which kills
-//!   them, and ends: [`client`].
+//!   them, and ends: [`keeper`].
 //! - Neither is hit by what is sent to the other's process group: each has a session of its own.
+//! - Both die at once: what is left is in [`cgroup`]s, where there are any, and ends when the next supervisor starts.
 //!
 //! Where the kernel can't give orphans to whom they belong (anything but Linux), a tree is a process group, and the
-//! second promise is not given: [`Promise`] says so.
+//! second promise is not given: [`Promise`](crate::kernel::Promise) says so.
 
+mod cgroup;
 mod child;
 mod client;
+mod keeper;
+mod orphans;
 mod protocol;
 mod serve;
 #[cfg(test)]
@@ -27,8 +31,12 @@ mod trees;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
+#[cfg(test)]
+pub(super) use cgroup::Claim;
+pub(crate) use client::Warden;
+pub(crate) use client::this_program;
 pub(super) use client::{Child, NoChild};
-pub(crate) use client::{Keeper, Warden, this_program};
+pub(crate) use keeper::Keeper;
 pub(super) use protocol::{Exit, Fault, How, Identity, Spawn, Step, Whom};
 pub(super) use serve::serve;
 

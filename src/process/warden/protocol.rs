@@ -18,11 +18,12 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::cgroup::Cgroup;
 use crate::config::Limits;
 use crate::supervisor::core::Straggler;
 
 /// Grows with every change of what follows.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Version and length.
 const HEADER_BYTES: usize = 8;
 /// The longest body: more than a config file and its environment files can make of one command.
@@ -41,6 +42,8 @@ pub(super) type Id = u64;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) enum Order {
+    /// From now on every process with its descendants is to have a cgroup of its own below this one.
+    Contain(Cgroup),
     /// Bring a process to life; three descriptors come with it.
     Spawn(Id, Box<Spawn>),
     /// Send these signals, one after the other.

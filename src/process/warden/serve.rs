@@ -16,7 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::child::become_task;
 use super::protocol::{Exit, Fault, How, Id, Inbox, Order, Report, STDIO, Spawn, Step, Whom, frame};
-use super::trees::{MARK, Promise, Trees, Was};
+use super::trees::{MARK, Trees, Was};
 use crate::process::sys::{self, Reaped};
 
 /// More than a fault takes on the wire.
@@ -118,6 +118,7 @@ impl Warden {
             }
             let childless = self.reap();
             if self.ending && (childless || !self.trees.kill_all()) {
+                self.trees.remove_all_cgroups();
                 return result;
             }
         }
@@ -146,7 +147,7 @@ impl Warden {
 
     /// None while everything that can happen announces itself.
     fn timeout(&self) -> Option<Duration> {
-        let blind = self.trees.promise() == Promise::Groups && self.lives.values().any(|life| life.over);
+        let blind = self.trees.by_group() && self.lives.values().any(|life| life.over);
         match (self.ending, blind) {
             (true, _) => Some(LAST_PATIENCE),
             (false, true) => Some(LOOK_AGAIN),
@@ -166,6 +167,7 @@ impl Warden {
 
     fn obey(&mut self, order: Order) -> io::Result<()> {
         match order {
+            Order::Contain(cgroup) => self.trees.contain(cgroup),
             Order::Spawn(id, spawn) => {
                 let stdio = self.inbox.take_stdio()?;
                 if self.lives.contains_key(&id) {
@@ -173,6 +175,7 @@ impl Warden {
                 }
                 if let Err(error) = self.spawn(id, &spawn, stdio) {
                     let errno = error.raw_os_error().unwrap_or_default();
+                    self.trees.remove(id);
                     self.report(&Report::Failed(id, Fault { step: Step::Prepare, errno }));
                 }
             }
@@ -192,7 +195,7 @@ impl Warden {
                 }
                 self.trees.sort_orphans();
                 self.report_left(id);
-                self.trees.signal(id, &[Signal::SIGKILL]);
+                self.trees.kill(id);
             }
         }
         Ok(())
@@ -203,7 +206,8 @@ impl Warden {
         let (starting, fault) = io::pipe()?;
         let mark = (MARK, self.trees.mark(id));
         let warden = rustix::process::getpid();
-        let child = sys::fork(|| become_task(spawn, mark, stdio, warden, fault))?;
+        let ground = self.trees.prepare(id);
+        let child = sys::fork(ground.as_ref(), || become_task(spawn, mark, stdio, warden, fault))?;
         let pid = child.as_raw().unsigned_abs();
         self.trees.plant(id, pid);
         self.lives.insert(id, Life { pid, starting: Some(starting), over: false, killing: false });
@@ -245,6 +249,7 @@ impl Warden {
             }
         };
         self.look_after_the_ended(&ended);
+        self.trees.remove_cgroups();
         childless
     }
 
@@ -269,7 +274,7 @@ impl Warden {
                 self.forget(id);
                 self.report(&Report::Gone(id));
             } else if self.lives.get(&id).is_some_and(|life| life.killing) {
-                self.trees.signal(id, &[Signal::SIGKILL]);
+                self.trees.kill(id);
             } else if just_ended.contains(&id) {
                 self.report_left(id);
             }

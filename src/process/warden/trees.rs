@@ -1,18 +1,21 @@
 //! Who belongs to which run: the processes below the warden, sorted into trees.
 //!
 //! Every descendant of a task stays a descendant of the warden, whatever it does: the warden is whom the kernel gives
-//! orphans to. An orphan is known by its session, which is that of its main process unless it made one of its own;
-//! then by having been seen as a descendant before; then by the variable that its main process was started with. Only
-//! one that was never seen and threw its environment away is nobody's, and ends when the warden does.
+//! orphans to. An orphan is known by its cgroup, where runs have one; then by its session, which is that of its main
+//! process unless it made one of its own; then by having been seen as a descendant before; then by the variable that
+//! its main process was started with. Without cgroups one that was never seen and threw its environment away is
+//! nobody's, and ends when the warden does.
 //!
 //! Where there is no `/proc`, a tree is what stayed in the process group of its main process.
 
 use std::collections::{BTreeMap, HashMap};
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::cgroup::Cgroup;
 use super::protocol::{Id, NAMED};
 use crate::process::proc::{self, Process, Stat};
 use crate::supervisor::core::Straggler;
@@ -20,26 +23,15 @@ use crate::supervisor::core::Straggler;
 /// The variable that every task is started with. Its value is the warden's pid and the number of the tree.
 pub(super) const MARK: &str = "STEAD_TREE";
 
-/// What can be promised of descendants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Promise {
-    /// Every one is found.
-    Trees,
-    /// Only those that stay in their process group: there is no `/proc` to find the others by.
-    Groups,
-}
-
-impl Promise {
-    /// What holds here.
-    pub(super) fn here() -> Self {
-        if proc::is_there() { Self::Trees } else { Self::Groups }
-    }
-}
-
 /// Everything below the warden.
 #[derive(Debug)]
 pub(super) struct Trees {
-    promise: Promise,
+    /// Whether there is no `/proc`, and a tree is no more than a process group.
+    by_group: bool,
+    /// Where each tree has a cgroup of its own.
+    cgroup: Option<Cgroup>,
+    /// The trees that are gone, as far as their cgroups are not.
+    emptied: Vec<Id>,
     warden: u32,
     /// One, but for a warden that is under test.
     threads: u64,
@@ -78,11 +70,12 @@ pub(super) enum Was {
 
 impl Trees {
     pub(super) fn new() -> Self {
-        let promise = Promise::here();
         let warden = std::process::id();
         let threads = Stat::read(warden).map_or(1, |stat| stat.threads);
         Self {
-            promise,
+            by_group: !proc::is_there(),
+            cgroup: None,
+            emptied: Vec::new(),
             warden,
             threads,
             trees: BTreeMap::new(),
@@ -92,8 +85,20 @@ impl Trees {
         }
     }
 
-    pub(super) fn promise(&self) -> Promise {
-        self.promise
+    pub(super) fn by_group(&self) -> bool {
+        self.by_group
+    }
+
+    /// From now on each tree has a cgroup below this one.
+    pub(super) fn contain(&mut self, cgroup: Cgroup) {
+        self.cgroup = Some(cgroup);
+    }
+
+    /// The cgroup for a tree to be born in. One that can't be made must not keep a task from being started: the
+    /// tree is then known by all else.
+    pub(super) fn prepare(&self, id: Id) -> Option<OwnedFd> {
+        let cgroup = self.cgroup.as_ref()?.of(id);
+        cgroup.make().and_then(|()| cgroup.open()).ok()
     }
 
     /// The value of [`MARK`] for a tree.
@@ -112,6 +117,23 @@ impl Trees {
             && !tree.main_reaped
         {
             self.mains.remove(&tree.main);
+        }
+        if self.cgroup.is_some() {
+            self.emptied.push(id);
+        }
+    }
+
+    /// Removes the cgroups of trees that are gone. One that can't be removed yet is tried again the next time.
+    pub(super) fn remove_cgroups(&mut self) {
+        if let Some(cgroup) = &self.cgroup {
+            self.emptied.retain(|&id| !cgroup.of(id).remove());
+        }
+    }
+
+    /// Removes the cgroups of all trees, as nobody is left in them.
+    pub(super) fn remove_all_cgroups(&self) {
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.remove();
         }
     }
 
@@ -134,7 +156,7 @@ impl Trees {
 
     /// Looks whose the warden's new children are. What belongs to a tree that is gone is killed.
     pub(super) fn sort_orphans(&mut self) {
-        if self.promise == Promise::Groups || self.sorted {
+        if self.by_group || self.sorted {
             return;
         }
         self.sorted = true;
@@ -154,6 +176,9 @@ impl Trees {
     }
 
     fn owner(&self, orphan: u32) -> Owner {
+        if let Some(id) = self.cgroup.as_ref().and_then(|cgroup| cgroup.owner(orphan)) {
+            return if self.trees.contains_key(&id) { Owner::Tree(id) } else { Owner::Gone };
+        }
         let Some(stat) = Stat::read(orphan) else { return Owner::Nobody };
         if let Some(&id) = self.mains.get(&stat.session) {
             return Owner::Tree(id);
@@ -181,15 +206,15 @@ impl Trees {
     pub(super) fn is_empty(&self, id: Id) -> bool {
         let Some(tree) = self.trees.get(&id) else { return true };
         tree.main_reaped
-            && match self.promise {
-                Promise::Trees => !self.orphans.values().any(|&owner| owner == Owner::Tree(id)),
-                Promise::Groups => killpg(pid(tree.main), None) == Err(Errno::ESRCH),
+            && match self.by_group {
+                false => !self.orphans.values().any(|&owner| owner == Owner::Tree(id)),
+                true => killpg(pid(tree.main), None) == Err(Errno::ESRCH),
             }
     }
 
     /// The living of a tree, who are remembered as such.
     fn members(&mut self, id: Id) -> Vec<Process> {
-        let Some(tree) = self.trees.get_mut(&id).filter(|_| self.promise == Promise::Trees) else { return Vec::new() };
+        let Some(tree) = self.trees.get_mut(&id).filter(|_| !self.by_group) else { return Vec::new() };
         let main = (!tree.main_reaped).then_some(tree.main);
         let orphans = self.orphans.iter().filter(|(_, owner)| **owner == Owner::Tree(id)).map(|(&pid, _)| pid);
         let members = proc::family(main.into_iter().chain(orphans));
@@ -215,7 +240,7 @@ impl Trees {
         let Some(tree) = self.trees.get(&id) else { return };
         // While the main process is not waited for, its number means no other group; and nobody can leave a group
         // between being found in it and being signalled. Without a list of the others, the group must do.
-        let by_group = !tree.main_reaped || self.promise == Promise::Groups;
+        let by_group = !tree.main_reaped || self.by_group;
         for &signal in signals {
             if by_group {
                 // Nobody is left, or they may not be signalled: both show in what is left.
@@ -225,6 +250,14 @@ impl Trees {
                 let _ = signal_process(member, signal);
             }
         }
+    }
+
+    /// Kills a whole tree.
+    pub(super) fn kill(&mut self, id: Id) {
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.of(id).kill();
+        }
+        self.signal(id, &[Signal::SIGKILL]);
     }
 
     /// Sends signals to a main process alone.
@@ -237,18 +270,13 @@ impl Trees {
 
     /// Kills everything below the warden. False if there are living and it may kill none of them.
     pub(super) fn kill_all(&mut self) -> bool {
-        match self.promise {
-            Promise::Trees => {
-                let family = proc::family(proc::children(self.warden, self.threads));
-                let killed =
-                    family.iter().filter(|process| signal_process(process, Signal::SIGKILL) != Err(Errno::EPERM));
-                killed.count() > 0 || family.is_empty()
-            }
-            Promise::Groups => {
-                let killed = self.trees.values().filter(|tree| killpg(pid(tree.main), Signal::SIGKILL).is_ok());
-                killed.count() > 0
-            }
+        let in_cgroups = self.cgroup.as_ref().is_some_and(Cgroup::kill);
+        if self.by_group {
+            return self.trees.values().filter(|tree| killpg(pid(tree.main), Signal::SIGKILL).is_ok()).count() > 0;
         }
+        let family = proc::family(proc::children(self.warden, self.threads));
+        let killed = family.iter().filter(|process| signal_process(process, Signal::SIGKILL) != Err(Errno::EPERM));
+        killed.count() > 0 || in_cgroups || family.is_empty()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What goes into the core (events, requests) and what comes out of it (effects, answers, notices).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::exit::ExitReason;
 use super::plan::Plan;
-use crate::config::{BadConfig, Changes, Condition, Pretty, serialize_millis};
+use crate::config::{BadConfig, Changes, Condition, Pretty, Signal, millis};
 
 /// Reloads that may wait for the configuration to be read; more are refused.
 pub const RELOADS_WAITING: usize = 16;
@@ -142,6 +143,19 @@ pub enum Request {
     Restart(String),
     /// As `Stop`, without a grace period.
     Kill(String),
+    /// Send it a signal. An end that follows is the task's own: its policy decides what comes then.
+    Signal {
+        /// Which task.
+        task: String,
+        /// What it is sent.
+        signal: Signal,
+        /// Whether all of its processes get it, or the main one alone.
+        tree: bool,
+    },
+    /// Type into its terminal. What is typed goes there directly; this says who did, and whether it can be.
+    Input(String),
+    /// Look at its terminal and type into it, for as long as one likes; as `Input`, but it need not run.
+    Attach(String),
     /// Restart every process that is not stopped or done.
     RestartAll,
     /// Read the configuration anew, and go on with what it says.
@@ -159,6 +173,10 @@ impl fmt::Display for Request {
             Self::Stop(task) => write!(f, "stop {task}"),
             Self::Restart(task) => write!(f, "restart {task}"),
             Self::Kill(task) => write!(f, "kill {task}"),
+            Self::Signal { task, signal, tree: false } => write!(f, "signal {task} {signal}"),
+            Self::Signal { task, signal, tree: true } => write!(f, "signal {task} {signal}, its whole tree"),
+            Self::Input(task) => write!(f, "input to {task}"),
+            Self::Attach(task) => write!(f, "attach to {task}"),
             Self::RestartAll => f.write_str("restart all"),
             Self::Reload => f.write_str("reload"),
             Self::ShutDown => f.write_str("shut down"),
@@ -177,7 +195,7 @@ pub enum Answer {
 }
 
 /// Who asked: the name of a channel (`terminal`, `web`), or a signal (`SIGTERM`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Origin(pub String);
 
@@ -188,7 +206,7 @@ impl fmt::Display for Origin {
 }
 
 /// Why a request was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum Refusal {
     /// There is no such task.
@@ -203,7 +221,7 @@ pub enum Refusal {
         /// Which task.
         task: String,
         /// The state it is in.
-        state: &'static str,
+        state: Cow<'static, str>,
     },
     /// There is nothing to stop.
     #[error("{task} is not running, it is {state}")]
@@ -211,7 +229,19 @@ pub enum Refusal {
         /// Which task.
         task: String,
         /// The state it is in.
-        state: &'static str,
+        state: Cow<'static, str>,
+    },
+    /// It has no process that a signal could be sent to.
+    #[error("{task} is a part of stead, not a process of its own")]
+    NoProcess {
+        /// Which task.
+        task: String,
+    },
+    /// It has no terminal to type into.
+    #[error("{task} has no terminal; `tty = true` gives it one")]
+    NoTerminal {
+        /// Which task.
+        task: String,
     },
     /// Nothing goes on without it.
     #[error("{task} can't be stopped alone: nothing goes on without it; shut down instead")]
@@ -252,6 +282,15 @@ pub enum Effect {
     Load,
     /// The plan of the last `Loaded` is in force: its tasks go by these ids, in its order.
     Adopt(Vec<TaskId>),
+    /// Send a signal to a run's main process, or to its whole tree.
+    Signal {
+        /// Which run.
+        run: RunId,
+        /// What it is sent.
+        signal: Signal,
+        /// Whether all of its processes get it.
+        tree: bool,
+    },
     /// Tell whoever asked how their request was taken.
     Answer(RequestId, Result<Answer, Refusal>),
     /// Something for the timeline.
@@ -261,7 +300,7 @@ pub enum Effect {
 }
 
 /// One entry of the timeline, before it is stamped with a number and the time of day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Notice {
     /// The task it is about; none for the supervisor as a whole.
     pub task: Option<String>,
@@ -271,7 +310,7 @@ pub struct Notice {
 }
 
 /// What happened. Its `Display` is the line of the timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum NoticeKind {
     /// It waits for other tasks.
@@ -295,7 +334,7 @@ pub enum NoticeKind {
         /// Its number.
         run: u64,
         /// The time since it started.
-        #[serde(rename = "after_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "after_ms", with = "millis")]
         #[schema(value_type = u64)]
         after: Duration,
     },
@@ -313,7 +352,7 @@ pub enum NoticeKind {
         /// How it ended.
         reason: ExitReason,
         /// How long it had lasted.
-        #[serde(rename = "after_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "after_ms", with = "millis")]
         #[schema(value_type = u64)]
         after: Duration,
     },
@@ -324,7 +363,7 @@ pub enum NoticeKind {
         /// The budget.
         max_retries: u32,
         /// The wait.
-        #[serde(rename = "wait_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "wait_ms", with = "millis")]
         #[schema(value_type = u64)]
         wait: Duration,
     },
@@ -345,7 +384,7 @@ pub enum NoticeKind {
         /// Its number.
         run: u64,
         /// How long until it is killed.
-        #[serde(rename = "grace_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "grace_ms", with = "millis")]
         #[schema(value_type = u64)]
         grace: Duration,
     },
@@ -354,7 +393,7 @@ pub enum NoticeKind {
         /// Its number.
         run: u64,
         /// How long it had held up the stop.
-        #[serde(rename = "held_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "held_ms", with = "millis")]
         #[schema(value_type = u64)]
         held: Duration,
     },
@@ -395,7 +434,7 @@ pub enum NoticeKind {
         /// Why: `asked by terminal`, `db: SIGKILL`.
         cause: String,
         /// How long it may take.
-        #[serde(rename = "within_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "within_ms", with = "millis")]
         #[schema(value_type = u64)]
         within: Duration,
     },

@@ -4,13 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::config::{Pretty, Signal, serialize_millis};
+use crate::config::{Pretty, Signal, millis};
 
 /// Why a run is over. Its `Display` is what every face shows: `code 7`, `SIGKILL`, `panic: …`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ExitReason {
     /// The process ended with this code.
@@ -47,7 +47,7 @@ pub enum ExitReason {
     /// Its start took longer than `start_timeout`.
     StartTimeout {
         /// The limit that was passed.
-        #[serde(rename = "limit_ms", serialize_with = "serialize_millis")]
+        #[serde(rename = "limit_ms", with = "millis")]
         #[schema(value_type = u64)]
         limit: Duration,
     },

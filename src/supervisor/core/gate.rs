@@ -32,9 +32,11 @@ impl Core {
             let task = self.task(dependency);
             match met(task, condition) {
                 Met::Yes => {}
-                Met::NotYet => {
-                    blockers.push(Blocker { task: task.plan.name.clone(), condition, state: self.state(dependency) })
-                }
+                Met::NotYet => blockers.push(Blocker {
+                    task: task.plan.name.clone(),
+                    condition,
+                    state: self.state(dependency).into(),
+                }),
                 Met::Never => return Gate::Never(dependency),
             }
         }

@@ -183,7 +183,7 @@ impl Core {
         let at = self.uptime(now);
         let task = self.task_mut(run.task);
         let expected = asked || task.is_success(reason);
-        *task.exits.entry(reason.class()).or_default() += 1;
+        *task.exits.entry(reason.class().into()).or_default() += 1;
         task.address = None;
         let peak_memory = task.peak_memory.take();
         task.last_exit = Some(LastExit { run: run.number, reason: reason.clone(), expected, at, ran_for, peak_memory });

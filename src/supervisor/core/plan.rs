@@ -40,6 +40,8 @@ pub struct TaskPlan {
     pub probed: bool,
     /// So many failed probes in a row end the run.
     pub failure_threshold: Option<u32>,
+    /// Whether it has a terminal.
+    pub tty: bool,
     /// How long it may take to stop before it is killed.
     pub stop_timeout: Duration,
     /// Exit codes that count as success.

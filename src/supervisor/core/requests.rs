@@ -1,5 +1,6 @@
 //! What people and programs ask for, and how it is taken.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::Core;
@@ -37,44 +38,54 @@ impl Core {
 
     /// The task a request names, if it names one that exists.
     fn find(&self, request: &Request) -> Option<TaskId> {
-        let (Request::Start(name) | Request::Stop(name) | Request::Restart(name) | Request::Kill(name)) = request
-        else {
-            return None;
-        };
-        self.ids().find(|&id| &self.task(id).plan.name == name)
+        let name = named(request)?;
+        self.ids().find(|&id| self.task(id).plan.name == name)
     }
 
     /// Whether the request makes sense now; the task that it names.
     fn allow(&self, request: &Request) -> Result<Option<TaskId>, Refusal> {
-        let name = match request {
-            Request::Start(name) | Request::Stop(name) | Request::Restart(name) | Request::Kill(name) => name,
-            Request::RestartAll | Request::Reload | Request::ShutDown if self.is_draining() => {
-                return Err(Refusal::Draining);
-            }
-            Request::Reload if self.reloads.len() >= RELOADS_WAITING => return Err(Refusal::ManyReloads),
-            Request::RestartAll | Request::Reload | Request::ShutDown | Request::KillAll => return Ok(None),
+        let Some(name) = named(request) else {
+            let ends = matches!(request, Request::KillAll);
+            let is_one_too_many = *request == Request::Reload && self.reloads.len() >= RELOADS_WAITING;
+            return match (self.is_draining() && !ends, is_one_too_many) {
+                (true, _) => Err(Refusal::Draining),
+                (false, true) => Err(Refusal::ManyReloads),
+                (false, false) => Ok(None),
+            };
         };
+        let name = || name.to_owned();
         let Some(id) = self.find(request) else {
-            return Err(Refusal::UnknownTask { task: name.clone() });
+            return Err(Refusal::UnknownTask { task: name() });
         };
-        let state = self.state(id);
-        let already = Err(Refusal::Already { task: name.clone(), state });
-        let not_running = Err(Refusal::NotRunning { task: name.clone(), state });
+        let state = Cow::from(self.state(id));
+        let already = Err(Refusal::Already { task: name(), state: state.clone() });
+        let not_running = Err(Refusal::NotRunning { task: name(), state });
         let (plan, phase) = (&self.task(id).plan, &self.task(id).phase);
         // The one request that helps a drain along.
         if let (Request::Kill(_), Phase::Stopping { killed, .. }) = (request, phase) {
             return if *killed { already } else { Ok(Some(id)) };
         }
-        if self.is_draining() {
-            return Err(Refusal::Draining);
+        match request {
+            Request::Signal { .. } if plan.kind != TaskKind::Process => {
+                return Err(Refusal::NoProcess { task: name() });
+            }
+            Request::Input(_) | Request::Attach(_) if !plan.tty => return Err(Refusal::NoTerminal { task: name() }),
+            Request::Signal { .. } | Request::Input(_) if !phase.has_process() => return not_running,
+            // A drain goes on all the same.
+            Request::Signal { .. } | Request::Input(_) | Request::Attach(_) => return Ok(Some(id)),
+            Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_) if self.is_draining() => {
+                return Err(Refusal::Draining);
+            }
+            Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_) => {}
+            Request::RestartAll | Request::Reload | Request::ShutDown | Request::KillAll => {}
         }
         let is_essential = plan.kind == TaskKind::Surface && plan.policy == Policy::Critical;
         match (request, phase) {
             (Request::Stop(_) | Request::Kill(_) | Request::Restart(_), _) if is_essential => {
-                Err(Refusal::Essential { task: name.clone() })
+                Err(Refusal::Essential { task: name() })
             }
             (Request::Start(_) | Request::Restart(_), Phase::Stopping { cause: StopCause::Leave, .. }) => {
-                Err(Refusal::Leaving { task: name.clone() })
+                Err(Refusal::Leaving { task: name() })
             }
             (Request::Start(_), Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. }) => already,
             (Request::Start(_), Phase::Stopping { cause: StopCause::Restart, .. }) => already,
@@ -85,8 +96,20 @@ impl Core {
                 Request::Kill(_),
                 Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_),
             ) => not_running,
-            (Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_), _) => Ok(Some(id)),
-            (Request::RestartAll | Request::Reload | Request::ShutDown | Request::KillAll, _) => Ok(None),
+            (
+                Request::Start(_)
+                | Request::Stop(_)
+                | Request::Restart(_)
+                | Request::Kill(_)
+                | Request::Signal { .. }
+                | Request::Input(_)
+                | Request::Attach(_)
+                | Request::RestartAll
+                | Request::Reload
+                | Request::ShutDown
+                | Request::KillAll,
+                _,
+            ) => Ok(Some(id)),
         }
     }
 
@@ -95,6 +118,10 @@ impl Core {
             (Request::Start(_) | Request::Restart(_), Some(id)) => self.restart(id, now),
             (Request::Stop(_), Some(id)) => self.stop_as_asked(id, now),
             (Request::Kill(_), Some(id)) => self.kill_as_asked(id, now),
+            (&Request::Signal { signal, tree, .. }, Some(id)) => {
+                let run = self.task(id).live_run(id);
+                self.effects.extend(run.map(|run| Effect::Signal { run, signal, tree }));
+            }
             (Request::RestartAll, _) => {
                 for id in self.ids().filter(|&id| self.takes_part_in_restart_all(id)).collect::<Vec<_>>() {
                     self.restart(id, now);
@@ -102,8 +129,11 @@ impl Core {
             }
             (Request::ShutDown, _) => self.begin_drain(Cause::Graceful { origin: origin.clone() }, now),
             (Request::KillAll, _) => self.force_drain(origin, now),
-            (Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_), None) => {}
-            (Request::Reload, _) => {}
+            (Request::Input(_) | Request::Attach(_) | Request::Reload, _) => {}
+            (
+                Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_) | Request::Signal { .. },
+                None,
+            ) => {}
         }
     }
 
@@ -159,5 +189,19 @@ impl Core {
             | Phase::Failed(_) => false,
         };
         task.plan.kind != TaskKind::Surface && !stays_down
+    }
+}
+
+/// The name of the task that a request is about.
+fn named(request: &Request) -> Option<&str> {
+    match request {
+        Request::Start(task)
+        | Request::Stop(task)
+        | Request::Restart(task)
+        | Request::Kill(task)
+        | Request::Signal { task, .. }
+        | Request::Input(task)
+        | Request::Attach(task) => Some(task),
+        Request::RestartAll | Request::Reload | Request::ShutDown | Request::KillAll => None,
     }
 }

@@ -3,6 +3,7 @@
 //! All times are on the supervisor's own clock ([`Uptime`]), so that a snapshot can travel to a browser or
 //! to another process and a countdown still means the same.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,12 +12,13 @@ use utoipa::ToSchema;
 
 use super::event::{Origin, Straggler};
 use super::exit::ExitReason;
-use crate::config::{Condition, OnExhausted, Policy, serialize_millis};
+use crate::config::{Condition, OnExhausted, Policy, millis};
 
 /// A point on the supervisor's monotonic clock: the time since it started. Serialized as milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
 #[schema(value_type = u64)]
-pub struct Uptime(pub Duration);
+pub struct Uptime(#[serde(with = "millis")] pub Duration);
 
 impl Uptime {
     /// The time from `earlier` to here; zero if `earlier` is later.
@@ -32,14 +34,8 @@ impl Uptime {
     }
 }
 
-impl Serialize for Uptime {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_millis(&self.0, serializer)
-    }
-}
-
 /// The whole supervisor at one instant.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
     /// Grows with every change.
     pub generation: u64,
@@ -62,7 +58,7 @@ impl Snapshot {
 }
 
 /// Where the supervisor is in its own life.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum Stage {
     /// Tasks are supervised.
@@ -79,7 +75,7 @@ pub enum Stage {
 }
 
 /// One task.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TaskSnapshot {
     /// Its unique name.
     pub name: String,
@@ -91,6 +87,8 @@ pub struct TaskSnapshot {
     pub policy: Policy,
     /// What a spent budget means.
     pub on_exhausted: OnExhausted,
+    /// Whether it has a terminal to attach to and type into.
+    pub tty: bool,
     /// The state with its data.
     #[serde(flatten)]
     pub phase: PhaseSnapshot,
@@ -101,11 +99,11 @@ pub struct TaskSnapshot {
     /// The budget.
     pub max_retries: u32,
     /// The first wait of the backoff, in milliseconds.
-    #[serde(rename = "initial_backoff_ms", serialize_with = "serialize_millis")]
+    #[serde(rename = "initial_backoff_ms", with = "millis")]
     #[schema(value_type = u64)]
     pub initial_backoff: Duration,
     /// The longest wait of the backoff, in milliseconds.
-    #[serde(rename = "max_backoff_ms", serialize_with = "serialize_millis")]
+    #[serde(rename = "max_backoff_ms", with = "millis")]
     #[schema(value_type = u64)]
     pub max_backoff: Duration,
     /// When the current run becomes stable and the budget comes back; only while some of it is used.
@@ -117,7 +115,7 @@ pub struct TaskSnapshot {
     /// How the last finished run ended.
     pub last_exit: Option<LastExit>,
     /// Exits by class of reason; see [`ExitReason::class`].
-    pub exits: BTreeMap<&'static str, u64>,
+    pub exits: BTreeMap<Cow<'static, str>, u64>,
     /// The last try of the readiness probe in this run.
     pub probe: Option<ProbeSnapshot>,
     /// What the process tree uses. The core leaves it empty; the driver adds it while somebody looks.
@@ -154,7 +152,7 @@ impl TaskSnapshot {
 pub const UNSTABLE_RESTARTS: u32 = 6;
 
 /// What a task is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskKind {
     /// A child process from the config.
@@ -166,7 +164,7 @@ pub enum TaskKind {
 }
 
 /// The state of a task, with what belongs to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PhaseSnapshot {
     /// It starts as soon as its dependencies allow.
@@ -265,18 +263,18 @@ pub enum AfterStop {
 }
 
 /// A dependency that does not hold yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Blocker {
     /// The task that is waited for.
     pub task: String,
     /// What must be true of it.
     pub condition: Condition,
     /// The state it is in.
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LastExit {
     /// The number of the run.
     pub run: u64,
@@ -289,7 +287,7 @@ pub struct LastExit {
     /// When.
     pub at: Uptime,
     /// How long it had lasted, in milliseconds.
-    #[serde(rename = "ran_for_ms", serialize_with = "serialize_millis")]
+    #[serde(rename = "ran_for_ms", with = "millis")]
     #[schema(value_type = u64)]
     pub ran_for: Duration,
     /// The most memory that a process of it had resident at once, in bytes; none if it was no process.
@@ -311,7 +309,7 @@ fn with_text<S: Serializer>(reason: &ExitReason, serializer: S) -> Result<S::Ok,
 }
 
 /// The last try of a readiness probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProbeSnapshot {
     /// Whether it passed.
     pub passed: bool,
@@ -324,7 +322,7 @@ pub struct ProbeSnapshot {
 }
 
 /// What a task's process tree uses.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// Processes in the tree.
     pub processes: u32,
@@ -335,7 +333,7 @@ pub struct Usage {
 }
 
 /// One conversation with the supervisor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChannelSnapshot {
     /// Who it is; its requests carry this as their origin.
     pub name: Origin,

@@ -1,5 +1,6 @@
 //! One task's state.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -22,7 +23,7 @@ pub(super) struct Task {
     /// Restarts by policy.
     pub(super) restarts: u64,
     pub(super) last_exit: Option<LastExit>,
-    pub(super) exits: BTreeMap<&'static str, u64>,
+    pub(super) exits: BTreeMap<Cow<'static, str>, u64>,
     /// Where the current run can be reached, if it said so.
     pub(super) address: Option<String>,
     /// The last try of this run's probe.
@@ -82,6 +83,21 @@ pub(super) enum Failure {
     Own(String),
     /// This dependency can no longer be met.
     Dependency(TaskId),
+}
+
+impl Phase {
+    /// Whether there is a process, or was until a moment ago.
+    pub(super) fn has_process(&self) -> bool {
+        match self {
+            Self::Running { .. } | Self::Ready { .. } | Self::Stopping { .. } => true,
+            Self::Waiting { .. }
+            | Self::Starting { .. }
+            | Self::Backoff { .. }
+            | Self::Stopped
+            | Self::Done
+            | Self::Failed(_) => false,
+        }
+    }
 }
 
 impl Task {

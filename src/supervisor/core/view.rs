@@ -43,6 +43,7 @@ impl Core {
             about: task.plan.about.clone(),
             policy: task.plan.policy,
             on_exhausted: task.plan.on_exhausted,
+            tty: task.plan.tty,
             phase: self.phase_snapshot(id, self.blockers(id)),
             run: task.run,
             retries: task.budget.retries,

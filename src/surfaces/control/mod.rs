@@ -9,16 +9,17 @@ use std::io;
 use std::path::PathBuf;
 
 use axum::Router;
+use axum::middleware::map_request;
 use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::http::{Api, Listen, discard, serve};
+use super::http::{Api, Listen, discard, serve, trust_name};
 use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::gateway::Channel;
 
 pub(crate) use socket::connect;
 
-/// Its name as a task, and as the origin of its requests.
+/// Its name as a task, and as the origin of its requests, with the client's behind it: `control/curl`.
 const NAME: &str = "control";
 
 /// The control surface.
@@ -48,7 +49,8 @@ impl Surface for Control {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
         let (listener, file) = socket::listen(&self.path)?;
         let (channel, client) = Channel::new(NAME);
-        let router = Api::new(kernel, client.requester, config, shutdown.clone()).router(Router::new());
+        let api = Api::new(kernel, client.requester, config, shutdown.clone());
+        let router = || api.router(Router::new()).layer(map_request(async |request| trust_name(request)));
         let serving = {
             let shutdown = shutdown.clone();
             async move {

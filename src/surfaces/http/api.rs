@@ -16,18 +16,19 @@ use axum::{Json, Router};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
-use super::limits::{ANSWER_TIME, BODY_BYTES, BODY_TIME, DISCARD_BYTES, STREAMS};
+use super::limits::{ANSWER_TIME, ATTACHED, BODY_BYTES, BODY_TIME, DISCARD_BYTES, READS, STREAMS};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
-use super::{live, masked, readiness, requests};
+use super::{attach, live, logs, masked, readiness, requests, runs, why};
 use crate::config::Pretty;
 use crate::gateway::Requester;
-use crate::kernel::{KernelHandle, metrics};
+use crate::kernel::logs::Reader;
+use crate::kernel::{KernelHandle, Promise, metrics};
 use crate::supervisor::core::{ChannelSnapshot, Snapshot, TaskSnapshot, Uptime};
 use crate::surfaces::SharedConfig;
 
@@ -38,7 +39,11 @@ pub(in crate::surfaces) struct Api {
     pub(super) requester: Requester,
     pub(super) config: SharedConfig,
     /// Permits for live streams.
-    pub(super) streams: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    /// Permits for attached terminals.
+    pub(super) attached: Arc<Semaphore>,
+    /// Turns to read logs.
+    pub(super) reads: Arc<Semaphore>,
     /// Cancelled when the run ends; streams end with it.
     pub(super) shutdown: CancellationToken,
 }
@@ -54,6 +59,8 @@ struct Version {
     /// When it started: the zero of its clock. Another value means another supervisor.
     #[schema(value_type = String, format = DateTime)]
     started_at: Timestamp,
+    /// What is promised of the processes that tasks leave behind.
+    promise: Option<Promise>,
 }
 
 /// A snapshot with what a client needs to make sense of it.
@@ -83,7 +90,20 @@ impl Api {
         config: SharedConfig,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { kernel, requester, config, streams: Arc::new(Semaphore::new(STREAMS)), shutdown }
+        let [streams, attached, reads] = [STREAMS, ATTACHED, READS].map(|most| Arc::new(Semaphore::new(most)));
+        Self { kernel, requester, config, streams, attached, reads, shutdown }
+    }
+
+    /// A place for a live stream.
+    pub(super) fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{STREAMS} live streams are open already"))
+        })
+    }
+
+    /// What the tasks wrote.
+    pub(super) fn logs(&self) -> Reader {
+        Reader::new(&self.config.current().logs.dir)
     }
 
     fn version(&self) -> Version {
@@ -92,6 +112,7 @@ impl Api {
             project: self.config.current().project().into_owned(),
             pid: std::process::id(),
             started_at: self.kernel.started_at(),
+            promise: self.kernel.promise(),
         }
     }
 
@@ -101,7 +122,8 @@ impl Api {
 
     /// Every route, and `beside` them those that only one listener has.
     pub(in crate::surfaces) fn router(self, beside: Router<Self>) -> Router {
-        let routes = requests::routes(live::routes(routes()));
+        let looks = why::routes(runs::routes(logs::routes(live::routes(routes()))));
+        let routes = attach::routes(requests::routes(looks));
         beside
             .merge(routes.finish())
             .route("/api/{*path}", any(unknown))
@@ -141,7 +163,7 @@ pub(super) fn text(path: Name) -> Result<String, Problem> {
 }
 
 /// State that is already old when it arrives: nothing may keep it.
-fn fresh(body: impl Serialize) -> Response {
+pub(super) fn fresh(body: impl Serialize) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 

@@ -31,6 +31,38 @@ pub(in crate::surfaces) const SNAPSHOT_INTERVAL: Duration = Duration::from_milli
 pub(in crate::surfaces) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The wait a browser is told to keep before it connects again.
 pub(in crate::surfaces) const RECONNECT: Duration = Duration::from_secs(1);
+/// The time a client may leave a write waiting: one that reads nothing for longer is let go of.
+pub(in crate::surfaces) const WRITE_STALL: Duration = Duration::from_secs(30);
+/// A WebSocket that has been silent for this long, though it is asked now and then, is let go of.
+pub(in crate::surfaces) const SILENCE: Duration = Duration::from_secs(60);
+/// Terminals that are attached to at once; one more is refused.
+pub(in crate::surfaces) const ATTACHED: usize = 32;
+/// Bytes of one message that is typed into a terminal.
+pub(in crate::surfaces) const KEYS_BYTES: usize = 16 * 1024;
+/// Reads of the logs at once; more wait their turn.
+pub(in crate::surfaces) const READS: usize = 4;
+/// The time a read for one answer may take, its turn included. Below [`ANSWER_TIME`], so that the reason is told.
+pub(in crate::surfaces) const READ_TIME: Duration = Duration::from_secs(8);
+/// Lines of one page, if nothing is said.
+pub(in crate::surfaces) const LINES_DEFAULT: usize = 500;
+/// The most lines of one page.
+pub(in crate::surfaces) const LINES_MOST: usize = 5_000;
+/// A page has no further line once it has so many bytes.
+pub(in crate::surfaces) const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a regular expression that is looked for.
+pub(in crate::surfaces) const PATTERN_BYTES: usize = 4 * 1024;
+/// Runs that are listed of one task.
+pub(in crate::surfaces) const RUNS_LISTED: usize = 1_000;
+/// Lines that a follower is read at once.
+pub(in crate::surfaces) const FOLLOW_BATCH_LINES: usize = 256;
+/// And no further line once it has so many bytes.
+pub(in crate::surfaces) const FOLLOW_BATCH_BYTES: usize = 256 * 1024;
+/// The least time between two reads for a follower that is at the end.
+pub(in crate::surfaces) const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
+/// A follower that is further behind than this leaves lines out.
+pub(in crate::surfaces) const FOLLOW_BEHIND_BYTES: u64 = 4 * 1024 * 1024;
+/// How long lines are left out before the client is told how many it were so far.
+pub(in crate::surfaces) const FOLLOW_SKIP_TIME: Duration = Duration::from_millis(200);
 /// Entries of a bundle's directory, files and directories together.
 pub(in crate::surfaces) const BUNDLE_ENTRIES: usize = 4_096;
 /// Bytes of a bundle, all files together: they are held in memory.

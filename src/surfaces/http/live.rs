@@ -22,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::api::Api;
-use super::limits::{HEARTBEAT, RECONNECT, SNAPSHOT_INTERVAL, STREAMS};
+use super::limits::{HEARTBEAT, RECONNECT, SNAPSHOT_INTERVAL};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use crate::kernel::{EventRecord, Look};
@@ -66,9 +66,7 @@ async fn timeline(State(api): State<Api>, asked: Asked) -> Result<Response, Prob
 /// everything.
 async fn events(State(api): State<Api>, asked: Asked, headers: HeaderMap) -> Result<Response, Problem> {
     let after = after(&api, asked, &headers)?;
-    let permit = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{STREAMS} live streams are open already"))
-    })?;
+    let permit = api.stream()?;
     let feed = Feed::new(api, permit, after);
     let stream = unfold(feed, |mut feed| async {
         let event = feed.next().await?;
@@ -83,9 +81,8 @@ fn after(api: &Api, asked: Asked, headers: &HeaderMap) -> Result<u64, Problem> {
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     let Query(Since { after }) = asked.map_err(|error| bad(error.body_text()))?;
     // A browser that comes back repeats the query, too: what it has seen since is in the header.
-    let again = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let Some(id) = again.or(after) else { return Ok(0) };
-    let bad_id = || bad(format!("`{id}` is no id of an event"));
+    let Some(id) = last_event_id(headers).or(after) else { return Ok(0) };
+    let bad_id = || Problem::bad_event_id(&id);
     let number = |text: &str| text.parse::<u64>().map_err(|_| bad_id());
     match id.split_once('-') {
         None => number(&id),
@@ -94,6 +91,11 @@ fn after(api: &Api, asked: Asked, headers: &HeaderMap) -> Result<u64, Problem> {
             Ok(if epoch == self::epoch(api) { number } else { 0 })
         }
     }
+}
+
+/// What a client that comes again has seen last.
+pub(super) fn last_event_id(headers: &HeaderMap) -> Option<String> {
+    headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned)
 }
 
 /// Tells this supervisor's entries from those of another.
@@ -177,6 +179,7 @@ async fn due(snapshots: &mut watch::Receiver<Arc<Snapshot>>, shown: Instant) {
     }
 }
 
-fn json(name: &str, data: &impl Serialize) -> Event {
+/// A message of a stream.
+pub(super) fn json(name: &str, data: &impl Serialize) -> Event {
     Event::default().event(name).json_data(data).expect("the data is plain and has string keys")
 }

@@ -8,7 +8,11 @@
 //! | `server` | connections: accept, bound, end in good order |
 //! | `api` | the routes |
 //! | `requests` | what changes something |
+//! | `attach` | a task's terminal: input, and a WebSocket to it |
 //! | `live` | the event stream |
+//! | `logs`, `log_query`, `follow` | what the tasks wrote: pages, what is asked of them, live |
+//! | `runs`, `why` | a task's past; why it is as it is |
+//! | `reading` | turns to read what is on disk |
 //! | `readiness` | what keeps the whole from being ready |
 //! | `masked` | the configuration without its secrets |
 //! | `openapi` | what is said of the routes |
@@ -16,14 +20,22 @@
 //! | `limits` | every bound there is |
 
 mod api;
+mod asker;
+mod attach;
+mod follow;
 pub(super) mod limits;
 mod live;
+mod log_query;
+mod logs;
 mod masked;
 mod openapi;
 mod problem;
 mod readiness;
+mod reading;
 mod requests;
+mod runs;
 mod server;
+mod why;
 
 use std::sync::Arc;
 
@@ -33,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 use crate::kernel::EventRecord;
 
 pub(super) use api::Api;
+pub(super) use asker::trust_name;
 pub(super) use problem::Problem;
 pub(super) use server::{Listen, serve};
 

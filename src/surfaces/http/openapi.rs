@@ -100,17 +100,44 @@ impl Operation {
     }
 
     /// A part of the query that can be left out; what it is like is said by a regular expression.
-    pub(super) fn query(mut self, name: &str, pattern: &str, about: &str) -> Self {
-        let schema = json!({ "type": "string", "pattern": pattern });
+    pub(super) fn query(self, name: &str, pattern: &str, about: &str) -> Self {
+        self.query_as(name, json!({ "type": "string", "pattern": pattern }), about)
+    }
+
+    /// A part of the query that can be left out, of this schema.
+    pub(super) fn query_as(mut self, name: &str, schema: Value, about: &str) -> Self {
         self.parameter("query", name, about, schema);
         self
     }
 
     /// A body that can be left out.
+    pub(super) fn may_take<T: ToSchema>(mut self) -> Self {
+        let schema = self.reference::<T>();
+        self.takes_as(false, JSON, schema)
+    }
+
+    /// A body.
     pub(super) fn takes<T: ToSchema>(mut self) -> Self {
         let schema = self.reference::<T>();
-        self.about["requestBody"] = json!({ "required": false, "content": { JSON: { "schema": schema } } });
+        self.takes_as(true, JSON, schema)
+    }
+
+    /// A body of any bytes.
+    pub(super) fn takes_bytes(self) -> Self {
+        self.takes_as(true, "application/octet-stream", json!({ "type": "string", "format": "binary" }))
+    }
+
+    fn takes_as(mut self, required: bool, media: &str, schema: Value) -> Self {
+        self.about["requestBody"] = json!({ "required": required, "content": { media: { "schema": schema } } });
         self
+    }
+
+    /// A change that is asked for with GET: a WebSocket.
+    pub(super) fn socket(path: &'static str, about: &str) -> Self {
+        let mut operation = Self::get(path, about);
+        operation.about["security"] = json!([{ "token": [] }, {}]);
+        operation.about["responses"]["101"] = json!({ "description": "A WebSocket from here on." });
+        operation
     }
 
     /// Is answered with this type, as JSON.

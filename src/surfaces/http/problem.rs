@@ -33,6 +33,11 @@ impl Problem {
         problem.with("near", near)
     }
 
+    /// What a client says it has seen last was never sent.
+    pub(super) fn bad_event_id(id: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, format!("`{id}` is no id of an event"))
+    }
+
     /// Somebody who may look wants to change something.
     pub(in crate::surfaces) fn token_needed() -> Self {
         let detail = "to change anything, open the link that `stead status` prints, or send the token in \
@@ -71,6 +76,8 @@ impl From<Refusal> for Problem {
             | Refusal::Essential { .. }
             | Refusal::Already { .. }
             | Refusal::NotRunning { .. }
+            | Refusal::NoProcess { .. }
+            | Refusal::NoTerminal { .. }
             | Refusal::Draining => StatusCode::CONFLICT,
             Refusal::ManyReloads | Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };

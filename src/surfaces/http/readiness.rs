@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_is_not_ready_says_why() {
-        let blockers = vec![Blocker { task: "db".into(), condition: Condition::Ready, state: "starting" }];
+        let blockers = vec![Blocker { task: "db".into(), condition: Condition::Ready, state: "starting".into() }];
         let tasks = vec![
             process("api", PhaseSnapshot::Backoff { attempt: 3, since: at(0), retry_at: at(3_000) }),
             process("worker", PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into(), dependency: None }),

@@ -8,12 +8,14 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
 use super::api::{self, Api, Name, TaskBoard, text};
+use super::asker::Asker;
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use crate::config::{BadConfig, Changes};
@@ -43,21 +45,25 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
     for (verb, [of_one, of_many], about) in VERBS {
         let one_task = Operation::post(of_one, about).answers::<Accepted>(StatusCode::ACCEPTED);
         let several = format!("{about} Several tasks; without a body all processes.");
-        let several = Operation::post(of_many, &several).takes::<Chosen>().answers::<Taken>(StatusCode::ACCEPTED);
+        let several = Operation::post(of_many, &several).may_take::<Chosen>().answers::<Taken>(StatusCode::ACCEPTED);
         // A task may be called like a verb.
         let look = format!("The task that is called `{verb}`, as it stands.");
         let look = Operation::get(of_many, &look).answers::<TaskBoard>(StatusCode::OK);
         routes = routes
-            .route(one_task, move |api, name| one(verb, api, name))
-            .route(several, move |api, body| many(verb, api, body))
+            .route(one_task, move |api, asker, name| one(verb, api, asker, name))
+            .route(several, move |api, asker, body| many(verb, api, asker, body))
             .route(look, move |api| api::task_named(api, verb.to_string()));
     }
     let reload = Operation::post("/api/v1/reload", "Read the configuration anew, and touch only what has changed.")
         .query("dry_run", "^(true|false)$", "true: only say what would change.")
         .answers::<Changes>(StatusCode::OK);
     let routes = routes.route(reload, self::reload);
+    let signal = "Send a signal to its main process, or to all of them. What comes of that is its policy's matter.";
+    let signal = Operation::post("/api/v1/tasks/{name}/signal", signal).takes::<ToSend>();
     let shutdown = Operation::post("/api/v1/shutdown", "Stop everything in good order, and end.");
-    routes.route(shutdown.answers::<Accepted>(StatusCode::ACCEPTED), shut_down)
+    routes
+        .route(signal.answers::<Accepted>(StatusCode::ACCEPTED), send_signal)
+        .route(shutdown.answers::<Accepted>(StatusCode::ACCEPTED), shut_down)
 }
 
 /// What can be asked of a task.
@@ -123,17 +129,21 @@ impl Verb {
 
 /// A request that the supervisor has taken; the next snapshot shows what has come of it so far.
 #[derive(Debug, Serialize, ToSchema)]
-struct Accepted {
+pub(super) struct Accepted {
     accepted: String,
 }
 
-async fn one(verb: Verb, State(api): State<Api>, name: Name) -> Result<Response, Problem> {
-    ask(&api, verb.of(text(name)?)).await
+async fn one(verb: Verb, State(api): State<Api>, asker: Asker, name: Name) -> Result<Response, Problem> {
+    ask(&api, &asker, verb.of(text(name)?)).await
 }
 
-async fn reload(State(api): State<Api>, asked: Result<Query<Dry>, QueryRejection>) -> Result<Response, Problem> {
+async fn reload(
+    State(api): State<Api>,
+    Asker(requester): Asker,
+    asked: Result<Query<Dry>, QueryRejection>,
+) -> Result<Response, Problem> {
     let Query(Dry { dry_run }) = asked.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
-    let answer = if dry_run { would_change(&api).await } else { api.requester.request(Request::Reload).await };
+    let answer = if dry_run { would_change(&api).await } else { requester.request(Request::Reload).await };
     match answer {
         Ok(Answer::Reloaded(changes)) => Ok(Json(changes).into_response()),
         // It is not taken before it is done.
@@ -155,14 +165,39 @@ async fn would_change(api: &Api) -> Result<Answer, Refusal> {
     compared.map(Answer::Reloaded).map_err(Refusal::BadConfig)
 }
 
-async fn shut_down(State(api): State<Api>) -> Result<Response, Problem> {
-    ask(&api, Request::ShutDown).await
+/// A signal.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ToSend {
+    /// Its name: `SIGHUP`.
+    #[schema(pattern = "^SIG[A-Z0-9]+$")]
+    signal: String,
+    /// Whether all of the task's processes get it; else the main one alone.
+    #[serde(default)]
+    tree: bool,
 }
 
-async fn ask(api: &Api, request: Request) -> Result<Response, Problem> {
+async fn send_signal(State(api): State<Api>, asker: Asker, name: Name, body: Bytes) -> Result<Response, Problem> {
+    let task = text(name)?;
+    let ToSend { signal, tree } = object(&body, "{\"signal\": \"SIGHUP\"}")?;
+    let signal = signal.parse().map_err(|error: String| Problem::new(StatusCode::BAD_REQUEST, error))?;
+    ask(&api, &asker, Request::Signal { task, signal, tree }).await
+}
+
+async fn shut_down(State(api): State<Api>, asker: Asker) -> Result<Response, Problem> {
+    ask(&api, &asker, Request::ShutDown).await
+}
+
+async fn ask(api: &Api, asker: &Asker, request: Request) -> Result<Response, Problem> {
+    let accepted = accepted(api, asker, request).await?;
+    Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
+}
+
+/// Asks the supervisor; its refusal is a problem.
+pub(super) async fn accepted(api: &Api, Asker(requester): &Asker, request: Request) -> Result<Accepted, Problem> {
     let accepted = request.to_string();
-    match api.requester.request(request).await {
-        Ok(_) => Ok((StatusCode::ACCEPTED, Json(Accepted { accepted })).into_response()),
+    match requester.request(request).await {
+        Ok(_) => Ok(Accepted { accepted }),
         Err(Refusal::UnknownTask { task }) => Err(Problem::unknown_task(&task, &api.kernel.snapshot())),
         Err(refusal) => Err(refusal.into()),
     }
@@ -192,7 +227,7 @@ struct Refused {
 }
 
 /// Asks for several tasks, one after the other. A name that is unknown refuses the whole, before anything is done.
-async fn many(verb: Verb, State(api): State<Api>, body: Bytes) -> Result<Response, Problem> {
+async fn many(verb: Verb, State(api): State<Api>, Asker(requester): Asker, body: Bytes) -> Result<Response, Problem> {
     let snapshot = api.kernel.snapshot();
     let requests = match chosen(&body)? {
         None => verb.of_all(&snapshot),
@@ -206,7 +241,7 @@ async fn many(verb: Verb, State(api): State<Api>, body: Bytes) -> Result<Respons
     let mut taken = Taken::default();
     for request in requests {
         let text = request.to_string();
-        match api.requester.request(request).await {
+        match requester.request(request).await {
             Ok(_) => taken.accepted.push(text),
             Err(refusal) => taken.refused.push(Refused { request: text, detail: refusal.to_string(), refusal }),
         }
@@ -222,13 +257,15 @@ fn chosen(body: &[u8]) -> Result<Option<Vec<String>>, Problem> {
     if body.is_empty() {
         return Ok(None);
     }
-    // An object: what is derived would take `[["api"]]`, too.
+    let Chosen { tasks } = object(body, "{\"tasks\": [\"api\"]}")?;
+    Ok(Some(tasks))
+}
+
+/// A body that is like `example`.
+fn object<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Problem> {
+    // An object: what is derived would take an array, too.
     let object: Result<Map<String, Value>, _> = serde_json::from_slice(body);
-    match object.and_then(|object| serde_json::from_value(object.into())) {
-        Ok(Chosen { tasks }) => Ok(Some(tasks)),
-        Err(error) => {
-            let detail = format!("the body is not like {{\"tasks\": [\"api\"]}}: {error}");
-            Err(Problem::new(StatusCode::BAD_REQUEST, detail))
-        }
-    }
+    object
+        .and_then(|object| serde_json::from_value(object.into()))
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not like {example}: {error}")))
 }

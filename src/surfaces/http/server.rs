@@ -3,6 +3,7 @@
 //! hyper is driven directly because a client that never finishes its request head must be let go of, and a run that
 //! ends must neither wait for an idle client nor cut off a request that is being answered.
 
+use std::cell::LazyCell;
 use std::io;
 use std::pin::pin;
 
@@ -15,10 +16,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use super::limits::{ACCEPT_PAUSE, CONNECTIONS, HEAD_BYTES, HEAD_TIME, HEADERS, LINGER};
+use super::limits::{ACCEPT_PAUSE, CONNECTIONS, HEAD_BYTES, HEAD_TIME, HEADERS, LINGER, WRITE_STALL};
 
 /// Where connections come from.
 pub(in crate::surfaces) trait Listen: Send + 'static {
@@ -32,12 +34,15 @@ pub(in crate::surfaces) trait Listen: Send + 'static {
 }
 
 /// Serves until `shutdown`, then lets requests in flight finish, for [`LINGER`] at most. Dropped, it drops every
-/// connection with it.
+/// connection with it. The router is made for the first connection: many a supervisor is never asked anything.
 pub(in crate::surfaces) async fn serve<L: Listen>(
     listener: L,
-    router: Router,
+    router: impl FnOnce() -> Router + Send,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    let router = LazyCell::new(router);
+    // What a connection has become, a WebSocket, is no part of it any more.
+    let _over = shutdown.clone().drop_guard();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -49,7 +54,7 @@ pub(in crate::surfaces) async fn serve<L: Listen>(
             }
             accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
                 Ok(Some((stream, peer))) => {
-                    connections.spawn(converse(stream, peer, router.clone(), shutdown.clone()));
+                    connections.spawn(converse(stream, peer, Router::clone(&router), shutdown.clone()));
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -77,7 +82,9 @@ where
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_headers(HEADERS).max_buf_size(HEAD_BYTES);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut stream = Box::pin(TimeoutWriter::new(stream));
+    stream.as_mut().set_timeout_pinned(Some(WRITE_STALL));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = shutdown.cancelled() => {

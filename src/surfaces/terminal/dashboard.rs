@@ -32,6 +32,8 @@ pub(super) struct Seat {
     pub(super) context: SurfaceContext,
     pub(super) client: ChannelClient,
     pub(super) theme: Theme,
+    /// Whether the supervisor is another process'.
+    pub(super) is_guest: bool,
 }
 
 /// The dashboard with its screen.
@@ -52,6 +54,7 @@ pub(super) struct Dashboard {
     to_open: Option<String>,
     zone: TimeZone,
     project: String,
+    has_left: bool,
     asked: JoinSet<Option<Refusal>>,
     pace: Pace,
     _look: Look,
@@ -99,6 +102,7 @@ impl Dashboard {
             to_open: None,
             zone: TimeZone::system(),
             project,
+            has_left: false,
             asked: JoinSet::new(),
             pace: Pace { is_stale: true, not_before: Instant::now(), tick: None },
             _look: kernel.look(),
@@ -124,6 +128,9 @@ impl Dashboard {
                 }
                 Happened::Key(Some(Ok(event))) => {
                     self.on_event(event)?;
+                    if self.has_left {
+                        return Ok(());
+                    }
                     if let Some(task) = self.to_open.take() {
                         self.open(&task, &shutdown).await?;
                     }
@@ -187,6 +194,7 @@ impl Dashboard {
                 Effect::Type { task, bytes } => self.type_in(&task, &bytes),
                 Effect::Copy(text) => self.screen.copy(&text)?,
                 Effect::Open(task) => self.to_open = Some(task),
+                Effect::Leave => self.has_left = true,
                 Effect::Redraw => self.screen.terminal.clear()?,
                 Effect::Suspend => {
                     self.screen.suspend()?;
@@ -289,6 +297,7 @@ impl Dashboard {
         let logs = kernel.logs();
         let shown = Shown {
             project: &self.project,
+            is_guest: self.seat.is_guest,
             snapshot: &snapshot,
             events: &self.events,
             log_of: self.sources.log_of(),

@@ -35,6 +35,7 @@ const LAST_FRAME_MAY_TAKE: Duration = Duration::from_secs(1);
 pub struct Terminal {
     mouse: bool,
     theme: Theme,
+    is_guest: bool,
 }
 
 impl Terminal {
@@ -42,7 +43,13 @@ impl Terminal {
     #[must_use]
     pub fn new(mouse: bool) -> Self {
         let color = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { mouse, theme: Theme { color } }
+        Self { mouse, theme: Theme { color }, is_guest: false }
+    }
+
+    /// The same for the supervisor of another process: who leaves it leaves that running.
+    #[must_use]
+    pub fn as_guest(self) -> Self {
+        Self { is_guest: true, ..self }
     }
 }
 
@@ -63,7 +70,7 @@ impl Surface for Terminal {
         let shutdown = context.shutdown.child_token();
         let watch = Watch { _cancel: shutdown.clone().drop_guard(), is_over: false };
         let told = shutdown.clone();
-        let seat = Seat { context, client, theme: self.theme };
+        let seat = Seat { context, client, theme: self.theme, is_guest: self.is_guest };
         let (ready, is_ready) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let mouse = self.mouse;

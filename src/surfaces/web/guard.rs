@@ -16,6 +16,8 @@ use axum::response::{IntoResponse, Response};
 use super::token::Token;
 use crate::surfaces::http::Problem;
 
+/// How a WebSocket of a page shows its token, as a page can't set headers: among the protocols that it speaks.
+const PROTOCOL: &[u8] = b"token.";
 /// How a request shows its token: `Authorization: Bearer TOKEN`.
 const SCHEME: &[u8] = b"Bearer ";
 
@@ -68,13 +70,23 @@ fn admit(guard: &Guard, request: &Request) -> Result<(), Problem> {
         let detail = format!("this server is not `{host}`; ask for it by localhost or by its address");
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
     }
-    if request.method().is_safe() {
+    let headers = request.headers();
+    // What is asked for with GET may be typed into.
+    let is_socket = headers.contains_key(header::UPGRADE);
+    if request.method().is_safe() && !is_socket {
         return Ok(());
     }
-    if !is_same_origin(request.headers(), &host) {
+    if !is_same_origin(headers, &host) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "a page of another origin may not change anything here"));
     }
-    if has_token(request.headers(), &guard.token) { Ok(()) } else { Err(Problem::token_needed()) }
+    let admitted = has_token(headers, &guard.token) || (is_socket && speaks_token(headers, &guard.token));
+    if admitted { Ok(()) } else { Err(Problem::token_needed()) }
+}
+
+fn speaks_token(headers: &HeaderMap, token: &Token) -> bool {
+    let protocols = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut each = protocols.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    each.any(|protocol| protocol.strip_prefix(PROTOCOL).is_some_and(|shown| token.is(shown)))
 }
 
 fn has_token(headers: &HeaderMap, token: &Token) -> bool {
@@ -179,6 +191,27 @@ mod tests {
         assert_eq!(admitted("POST", &twice), Err(StatusCode::UNAUTHORIZED));
         assert_eq!(admitted("POST", &[host]), Err(StatusCode::UNAUTHORIZED));
         assert_eq!(admitted("GET", &[host]), Ok(()));
+    }
+
+    #[test]
+    fn a_socket_needs_the_token_and_may_show_it_among_its_protocols() {
+        let socket = [("host", "localhost:7070"), ("upgrade", "websocket")];
+        let shown = |protocols: &str| admitted("GET", &[socket[0], socket[1], ("sec-websocket-protocol", protocols)]);
+        let token = Token::sample();
+        assert_eq!(shown(&format!("stead.v1, token.{}", token.secret())), Ok(()));
+        for other in ["stead.v1", "token.", "token.nope", token.secret()] {
+            assert_eq!(shown(other), Err(StatusCode::UNAUTHORIZED), "{other}");
+        }
+        let bearer = format!("Bearer {}", token.secret());
+        assert_eq!(admitted("GET", &[socket[0], socket[1], ("authorization", &bearer)]), Ok(()));
+        let foreign = ("origin", "http://evil.example");
+        assert_eq!(
+            admitted("GET", &[socket[0], socket[1], ("authorization", &bearer), foreign]),
+            Err(StatusCode::FORBIDDEN)
+        );
+        let protocol = format!("token.{}", token.secret());
+        let post = [socket[0], ("sec-websocket-protocol", protocol.as_str())];
+        assert_eq!(admitted("POST", &post), Err(StatusCode::UNAUTHORIZED));
     }
 
     #[test]

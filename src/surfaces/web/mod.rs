@@ -84,7 +84,8 @@ impl Surface for Web {
         let (channel, client) = Channel::new(NAME);
         let api = Api::new(kernel, client.requester, config, shutdown.clone());
         let guard = Guard::new(address.ip(), token);
-        let router = api.router(page::routes(web_dist.clone())).layer(from_fn_with_state(guard, guard::guard));
+        let pages = web_dist.clone();
+        let router = || api.router(page::routes(pages)).layer(from_fn_with_state(guard, guard::guard));
         let mut tasks = vec![
             tokio::spawn(serve(listener, router, shutdown.clone())),
             tokio::spawn(discard(client.events, shutdown.clone())),

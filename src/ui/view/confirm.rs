@@ -41,7 +41,10 @@ fn words(scene: &Scene<'_>, question: &Question) -> (&'static str, String) {
             let tasks = &scene.shown.snapshot.tasks;
             let live = tasks.iter().filter(|task| task.kind != TaskKind::Surface && task.is_live()).count();
             let tasks = if live == 1 { "1 task is".to_owned() } else { format!("{live} tasks are") };
-            ("quit", format!("{tasks} running. Stop everything in good order and quit?"))
+            match scene.shown.is_guest {
+                true => ("shut down", format!("{tasks} running. Stop everything in good order, for everybody?")),
+                false => ("quit", format!("{tasks} running. Stop everything in good order and quit?")),
+            }
         }
         Question::Stop(names) => {
             ("stop", format!("Stop {}? This is a part of stead: what it shows or serves goes away.", names.join(", ")))

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use super::super::keymap::{Chord, Context, KEYS, Topic};
+use super::super::keymap::{Binding, Chord, Context, KEYS, Topic};
 use super::Scene;
 
 /// From this width on the help has two columns.
@@ -30,11 +30,12 @@ fn of_topic(scene: &Scene<'_>, topic: Topic) -> Vec<Line<'static>> {
     let is_shown = |context: &Context| matches!(context, Context::Main | Context::Zoom);
     let bindings = KEYS.iter().filter(|binding| binding.topic == topic && binding.contexts.iter().any(is_shown));
     let bindings: Vec<_> = bindings.collect();
-    let lines = bindings.chunk_by(|one, next| one.help == next.help).map(|same| {
+    let help = |binding: &Binding| binding.help(scene.shown.is_guest);
+    let lines = bindings.chunk_by(|one, next| help(one) == help(next)).map(|same| {
         let keys = same.iter().flat_map(|binding| binding.keys);
         let names = keys.map(|key: &Chord| key.name()).collect::<Vec<_>>().join(" ");
         let gap = " ".repeat(KEYS_WIDTH.saturating_sub(names.width()));
-        Line::from(vec![Span::styled(names, scene.theme.accent()), Span::raw(gap), Span::raw(same[0].help)])
+        Line::from(vec![Span::styled(names, scene.theme.accent()), Span::raw(gap), Span::raw(help(same[0]))])
     });
     std::iter::once(heading).chain(lines).collect()
 }

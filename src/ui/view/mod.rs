@@ -22,10 +22,10 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
-use super::clock::Clock;
 use super::layout::{self, Layout};
 use super::model::{Model, Overlay};
 use super::{Shown, Theme};
+use crate::kernel::clock::Clock;
 
 /// Draws everything, and says after how long something of it will read differently by itself: a countdown, an
 /// age. None if nothing will.

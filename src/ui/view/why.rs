@@ -3,9 +3,10 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::super::ansi::plain;
 use super::super::format::wrap;
-use super::super::why::why;
 use super::Scene;
+use crate::kernel::why::why;
 
 /// Columns of text; more would be hard to read.
 const MOST_COLUMNS: u16 = 90;
@@ -16,10 +17,11 @@ pub(super) fn lines(scene: &Scene<'_>, area: Rect) -> Vec<Line<'static>> {
     };
     let width = usize::from(area.width.saturating_sub(4).min(MOST_COLUMNS));
     let mut lines = Vec::new();
-    for cause in why(task, scene.shown, scene.clock) {
+    let shown = scene.shown;
+    for cause in why(task, shown.snapshot, shown.last_line, scene.clock) {
         let indent = (cause.depth * 3).min(width / 2);
         let head = if cause.depth > 0 { "└─ " } else { "" };
-        let text = format!("{} {}.", cause.task, cause.sentences.join("; "));
+        let text = plain(&format!("{} {}.", cause.task, cause.sentences.join("; ")));
         for (nth, piece) in wrap(&text, width - indent).into_iter().enumerate() {
             let margin = match (nth, cause.depth) {
                 (0, 1..) => format!("{:>indent$}", head),

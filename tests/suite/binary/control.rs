@@ -56,12 +56,12 @@ fn a_restart_by_the_command_line_is_done_and_its_origin_is_in_the_timeline() {
     stead.wait_for_start("api");
     let told = project.client(&["restart", "api"]);
     assert_eq!((told.code, told.out.as_str(), told.err.as_str()), (Some(0), "restart api: taken\n", ""));
-    stead.wait_for("restart api, asked by control");
+    stead.wait_for("restart api, asked by control/cli");
     stead.wait_for("run 2 started");
     let told = project.client(&["wait", "api", "--timeout", "30s"]);
     assert_eq!((told.code, told.out.as_str()), (Some(0), "api: ready\n"));
     let events = project.client(&["events"]).out;
-    assert!(events.lines().any(|line| line.ends_with(" api  restart api, asked by control")), "{events}");
+    assert!(events.lines().any(|line| line.ends_with(" api  restart api, asked by control/cli")), "{events}");
     let of_json: Vec<Value> = project
         .client(&["events", "--json", "--after", "2"])
         .out
@@ -138,7 +138,7 @@ fn down_waits_for_the_end_and_says_how_it_came() {
     stead.wait_for("| up");
     let told = project.client(&["down"]);
     assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{told:?}");
-    assert!(told.out.starts_with("stead: graceful, asked by control, drained in "), "{told:?}");
+    assert!(told.out.starts_with("stead: graceful, asked by control/cli, drained in "), "{told:?}");
     let end = stead.end();
     assert_eq!((end.code(), end.last()), (Some(0), told.out.trim_end()));
     assert!(!project.path().join(".stead/control.sock").exists());

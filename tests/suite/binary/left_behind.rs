@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -110,6 +111,105 @@ fn when_the_wardens_process_group_is_killed() {
     assert_eq!((end.code(), end.last()), (Some(1), "stead: fatal: warden: SIGKILL"));
 }
 
+/// The promise that `stead status` tells.
+fn promise(project: &Project) -> String {
+    let told = project.client(&["status", "--json"]);
+    let snapshot: serde_json::Value = serde_json::from_str(&told.out).expect("JSON");
+    snapshot["promise"].as_str().expect("a promise").to_owned()
+}
+
+/// Whether runs have cgroups here; without them a test is skipped, and says so.
+fn has_cgroups(project: &Project) -> bool {
+    let has = promise(project) == "cgroup";
+    if !has {
+        eprintln!("skipped: no cgroup can be made here");
+    }
+    has
+}
+
+/// The cgroup that a supervisor made for itself, seen from a task's main process.
+fn cgroup_of(task: Pid) -> PathBuf {
+    let lines = fs::read_to_string(format!("/proc/{task}/cgroup")).expect("a process");
+    let path = lines.lines().find_map(|line| line.strip_prefix("0::/")).expect("a cgroup");
+    let mounts = fs::read_to_string("/proc/mounts").expect("mounts");
+    let mount = mounts.lines().find_map(|line| line.strip_suffix(line.split_once(" cgroup2 ")?.1)?.split(' ').nth(1));
+    Path::new(mount.expect("a mount")).join(path).parent().expect("the supervisor's").to_owned()
+}
+
+#[test]
+fn the_promise_is_told() {
+    let project = Project::new("[tasks.a]\ncommand = ['sleep', '600']");
+    let mut stead = project.up();
+    stead.wait_for_start("a");
+    stead.wait_for("control");
+    let words = match promise(&project).as_str() {
+        "cgroup" => "promise: no process outlives its run (cgroup + subreaper)",
+        "subreaper" => "promise: no process outlives stead (subreaper)",
+        other => panic!("{other}"),
+    };
+    assert!(project.client(&["status"]).out.contains(words));
+}
+
+#[test]
+fn who_hides_is_ended_with_its_run_where_there_are_cgroups() {
+    let hidden =
+        "(env -i setsid sh -c 'echo $$ > hidden; exec sleep 600' &); until test -s hidden; do sleep 0.01; done";
+    let project = Project::new(&format!("[tasks.a]\nrestart = 'never'\ncommand = \"{hidden}; echo hi\""));
+    let mut stead = project.up();
+    stead.wait_for("run 1 exited, code 0");
+    let hidden = fs::read_to_string(project.path().join("hidden")).expect("a pid");
+    let hidden = Pid::from_raw(hidden.trim().parse().expect("a number"));
+    stead.wait_for("control");
+    assert_eq!(is_alive(hidden), !has_cgroups(&project));
+    let held = hold([hidden]);
+    let pid = stead.pid();
+    stead.signal(Signal::SIGTERM);
+    assert_eq!(stead.end().code(), Some(0));
+    all_end(held, &project, pid);
+}
+
+#[test]
+fn no_cgroup_is_left_by_a_supervisor_that_ends_or_is_killed() {
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        let project = Project::new(TREE);
+        let (stead, warden) = grown(&project);
+        if !has_cgroups(&project) {
+            return;
+        }
+        let sleeper = *tree(&project, stead.pid()).keys().next().expect("a process");
+        let cgroup = cgroup_of(sleeper);
+        assert!(cgroup.ends_with(format!("stead-{}", stead.pid())), "{cgroup:?}");
+        let (held, pid) = (hold(tree(&project, stead.pid()).into_keys().chain([warden])), stead.pid());
+        stead.signal(signal);
+        stead.end();
+        all_end(held, &project, pid);
+        assert!(!cgroup.exists(), "{signal}");
+    }
+}
+
+#[test]
+fn what_is_left_when_supervisor_and_warden_are_killed_at_once_ends_when_the_next_one_starts() {
+    let project = Project::new(TREE);
+    let (stead, warden) = grown(&project);
+    if !has_cgroups(&project) {
+        return;
+    }
+    let family = tree(&project, stead.pid());
+    let cgroup = cgroup_of(*family.keys().next().expect("a process"));
+    let (held, pid) = (hold(family.into_keys()), stead.pid());
+    // Suspended, it can do nothing between the two.
+    kill(warden, Signal::SIGSTOP).expect("a process");
+    stead.signal(Signal::SIGKILL);
+    stead.end();
+    kill(warden, Signal::SIGKILL).expect("a process");
+    // Should another test start a supervisor first, that one has done it.
+    let another = Project::new("[tasks.a]\ncommand = ['sleep', '600']");
+    let mut next = another.up();
+    next.wait_for_start("a");
+    all_end(held, &project, pid);
+    assert!(!cgroup.exists());
+}
+
 #[test]
 fn when_all_are_asked_to_stop() {
     let end = nobody_is_left_after(|stead, _| stead.signal(Signal::SIGTERM));
@@ -157,19 +257,39 @@ fn what_is_suspended_is_stopped_in_time() {
     assert_eq!((end.code(), end.report.len()), (Some(0), 1), "{:?}", end.report);
 }
 
+/// Open descriptors, and resident memory in KiB.
+fn footprint(pid: Pid) -> (usize, u64) {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).expect("a process").count();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
+    (descriptors, memory.expect("a number"))
+}
+
+/// What a supervisor may grow by over hundreds of runs whose output and events are kept, in KiB: its bounded buffers.
+const GROWTH: u64 = 8 << 10;
+
 #[test]
-fn a_thousand_runs_are_counted_and_leave_no_zombie() {
+fn a_thousand_runs_are_counted_and_leave_no_zombie_no_descriptor_and_no_memory() {
     let project = Project::new(
-        "[tasks.a]\ncommand = ['true']\nrestart = 'always'\nmax_retries = 999\ninitial_backoff = '0s'\nmax_backoff = '0s'",
+        "[tasks.a]\ncommand = ['true']\nrestart = 'always'\nmax_retries = 999\ninitial_backoff = '0s'\nmax_backoff = '0s'\n\
+         [tasks.b]\ncommand = ['sleep', '600']",
     );
     let mut stead = project.up();
     let warden = stead.wait_for_start("warden");
-    for hundred in 1..=10 {
+    stead.wait_for_start("b");
+    stead.wait_for("run 300 exited, code 0");
+    let before = [stead.pid(), warden].map(footprint);
+    for hundred in 4..=10 {
         stead.wait_for(&format!("run {hundred}00 exited, code 0"));
     }
     stead.wait_for("gave up after 999 retries");
+    let after = [stead.pid(), warden].map(footprint);
+    for (before, after) in before.into_iter().zip(after) {
+        // While a run lives, it has some: its pipes, its log.
+        assert!(after.0 <= before.0 && after.1 <= before.1 + GROWTH, "{before:?}, then {after:?}");
+    }
     let children = fs::read_to_string(format!("/proc/{warden}/task/{warden}/children")).expect("a list");
-    assert_eq!(children, "");
+    assert_eq!(children.split_whitespace().count(), 1, "b alone: {children}");
     stead.signal(Signal::SIGTERM);
     let end = stead.end();
     let exits = end.lines.iter().filter(|line| line.starts_with("a ") && line.contains("exited, code 0"));
@@ -188,7 +308,7 @@ fn no_descriptor_of_anybody_else_is_inherited() {
 }
 
 /// Whether namespaces can be made here; without them a test is skipped, and says so. In CI nothing is skipped.
-fn can_unshare() -> bool {
+pub(super) fn can_unshare() -> bool {
     let tried = Command::new("unshare").args(["-Urpfm", "true"]).stderr(Stdio::null()).status();
     let can = tried.is_ok_and(|status| status.success());
     assert!(can || std::env::var_os("CI").is_none(), "namespaces can't be made here");
@@ -198,7 +318,7 @@ fn can_unshare() -> bool {
     can
 }
 
-fn unshared(project: &Project, flags: &[&str], line: &str) -> Stead {
+pub(super) fn unshared(project: &Project, flags: &[&str], line: &str) -> Stead {
     let mut command = Command::new("unshare");
     command.current_dir(project.path()).args(flags).args(["sh", "-c"]);
     command.arg(format!("{line}; exec {} up --plain", env!("CARGO_BIN_EXE_stead")));
@@ -240,6 +360,5 @@ fn without_proc_it_says_so_and_stops_process_groups() {
     let end = stead.end();
     assert_eq!(end.code(), Some(0), "{:?}", end.report);
     all_end(held, &project, pid);
-    let said = fs::read_to_string(project.path().join(".stead/stead.log")).expect("a log");
-    assert!(said.contains("there is no /proc"), "{said}");
+    assert!(end.report[0].starts_with("stead: there is no /proc: "), "{:?}", end.report);
 }

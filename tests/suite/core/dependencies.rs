@@ -101,6 +101,6 @@ fn a_task_that_comes_back_waits_for_its_dependency_again() {
 fn the_screen_names_what_is_waited_for() {
     let sim = Sim::new("db probed; cache probed; api after db ready after cache ready");
     let PhaseSnapshot::Waiting { blockers } = sim.snapshot().tasks[2].phase.clone() else { panic!("not waiting") };
-    let named: Vec<_> = blockers.iter().map(|blocker| (blocker.task.as_str(), blocker.state)).collect();
+    let named: Vec<_> = blockers.iter().map(|blocker| (blocker.task.as_str(), blocker.state.as_ref())).collect();
     assert_eq!(named, [("db", "starting"), ("cache", "starting")]);
 }

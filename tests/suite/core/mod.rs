@@ -13,6 +13,7 @@ mod requests;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use serde::{Serialize, de::DeserializeOwned};
 use stead::config::{
     BadConfig, Changes, Condition, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig, Signal, parse_duration,
 };
@@ -50,6 +51,7 @@ pub(crate) fn plan(text: &str) -> Plan {
             after: Vec::new(),
             probed: false,
             failure_threshold: None,
+            tty: false,
             stop_timeout: Duration::from_secs(10),
             success_exit_codes: vec![0],
         };
@@ -62,6 +64,7 @@ pub(crate) fn plan(text: &str) -> Plan {
                 "never" => plan.policy = Policy::Never,
                 "fatal" => plan.on_exhausted = OnExhausted::Fatal,
                 "surface" => plan.kind = TaskKind::Surface,
+                "tty" => plan.tty = true,
                 "probed" => plan.probed = true,
                 "threshold" => plan.failure_threshold = words.pop_front().and_then(|n| n.parse().ok()),
                 "retries" => plan.restart.max_retries = words.pop_front().expect("a number").parse().expect("a number"),
@@ -87,6 +90,13 @@ pub(crate) fn plan(text: &str) -> Plan {
         plan
     });
     Plan { tasks: tasks.collect(), drain: DrainConfig::default(), seed: 1 }
+}
+
+/// What another process is sent means there what it means here.
+pub(crate) fn check_journey<T: Serialize + DeserializeOwned>(sent: &T) {
+    let json = serde_json::to_value(sent).expect("it can be written");
+    let arrived: T = serde_json::from_value(json.clone()).expect("it can be read");
+    assert_eq!(serde_json::to_value(arrived).expect("it can be written again"), json);
 }
 
 /// A core with its clock.
@@ -177,6 +187,13 @@ impl Sim {
             ["restart", name] => Request::Restart(name.to_owned()),
             ["kill", name] => Request::Kill(name.to_owned()),
             ["reload"] => Request::Reload,
+            ["signal", name, signal, ref tree @ ..] => Request::Signal {
+                task: name.to_owned(),
+                signal: signal.parse().expect("a signal"),
+                tree: tree == ["tree"],
+            },
+            ["input", name] => Request::Input(name.to_owned()),
+            ["attach", name] => Request::Attach(name.to_owned()),
             ["restart-all"] => Request::RestartAll,
             ["shut-down"] => Request::ShutDown,
             ["kill-all"] => Request::KillAll,
@@ -267,6 +284,9 @@ impl Sim {
             Effect::Spawn(run) => format!("spawn {}", self.name(*run)),
             Effect::Stop(run) => format!("stop {}", self.name(*run)),
             Effect::Kill(run) => format!("kill {}", self.name(*run)),
+            Effect::Signal { run, signal, tree } => {
+                format!("signal {} {signal}{}", self.name(*run), if *tree { " tree" } else { "" })
+            }
             Effect::Answer(_, Ok(_)) | Effect::Adopt(_) => return None,
             Effect::Load => "load".to_owned(),
             Effect::Answer(_, Err(refusal)) => format!("refused: {refusal}"),
@@ -275,6 +295,7 @@ impl Sim {
                 format!("finish {}: {outcome}", outcome.exit_code())
             }
             Effect::Notice(notice) => {
+                check_journey(notice);
                 let task = notice.task.as_deref().unwrap_or("stead");
                 match &notice.kind {
                     NoticeKind::Backoff { attempt, max_retries, wait } => {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use stead::supervisor::core::{AfterStop, Effect, Event, PhaseSnapshot, RunId, Snapshot, Stage, TaskId};
 
-use super::{Sim, plan};
+use super::{Sim, check_journey, plan};
 use stead::config::Policy;
 
 /// A plan with every policy, dependencies, probes and surfaces.
@@ -128,6 +128,7 @@ proptest! {
         for step in &steps {
             watch.step(step);
         }
+        check_journey(&watch.sim.snapshot());
     }
 
     #[test]

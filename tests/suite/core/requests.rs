@@ -136,3 +136,44 @@ fn refusals_say_why() {
         ],
     );
 }
+
+#[test]
+fn a_signal_goes_to_the_run_that_is_there_and_decides_nothing() {
+    check(
+        "started web; ask signal web HUP; ask signal web USR1 tree; signal web HUP",
+        &["spawn web#1", "signal web#1 SIGHUP", "signal web#1 SIGUSR1 tree", "backoff web 1/5 500ms"],
+    );
+    check(
+        "ask signal web HUP; started web; ask stop web; ask signal web QUIT; exit web 0; ask signal web HUP",
+        &[
+            "spawn web#1",
+            "refused: web is not running, it is starting",
+            "stop web#1",
+            "signal web#1 SIGQUIT",
+            "stopped web",
+            "refused: web is not running, it is stopped",
+        ],
+    );
+    check_plan(
+        "page surface",
+        "started page; ask signal page HUP",
+        &["spawn page#1", "refused: page is a part of stead, not a process of its own"],
+    );
+}
+
+#[test]
+fn what_has_no_terminal_takes_no_input() {
+    check(
+        "started web; ask input web; ask attach web",
+        &[
+            "spawn web#1",
+            "refused: web has no terminal; `tty = true` gives it one",
+            "refused: web has no terminal; `tty = true` gives it one",
+        ],
+    );
+    check_plan(
+        "shell tty",
+        "ask attach shell; ask input shell; started shell; ask input shell",
+        &["spawn shell#1", "refused: shell is not running, it is starting"],
+    );
+}

@@ -33,6 +33,7 @@ pub(crate) struct Dashboard {
     /// The screens of tasks that have a terminal.
     pub(crate) pictures: BTreeMap<String, Picture>,
     pub(crate) now: Uptime,
+    pub(crate) is_guest: bool,
     size: (u16, u16),
 }
 
@@ -46,6 +47,7 @@ impl Dashboard {
             logs: logs(),
             pictures: BTreeMap::new(),
             now: NOW,
+            is_guest: false,
             size: (width, height),
         };
         dashboard.input(Input::Resize(width, height));
@@ -139,6 +141,7 @@ impl Dashboard {
         };
         let shown = Shown {
             project: "shop",
+            is_guest: self.is_guest,
             snapshot: &self.snapshot,
             events: &self.events,
             log_of: &log_of,
@@ -221,6 +224,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         about: about.to_owned(),
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
+        tty: false,
         phase,
         run: 1,
         retries: 0,
@@ -249,7 +253,7 @@ fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
 }
 
 fn snapshot() -> Snapshot {
-    let blocker = Blocker { task: "assets".to_owned(), condition: Condition::Success, state: "running" };
+    let blocker = Blocker { task: "assets".to_owned(), condition: Condition::Success, state: "running".into() };
     let segv = ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
     let port = ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
     let tasks = vec![

@@ -92,6 +92,18 @@ fn quitting_asks_only_while_a_task_runs() {
 }
 
 #[test]
+fn a_guest_leaves_and_may_shut_down_when_sure() {
+    let mut dashboard = Dashboard::new(120, 30);
+    dashboard.is_guest = true;
+    assert_eq!(dashboard.press("q"), [Effect::Leave]);
+    assert_eq!(dashboard.control('c'), [Effect::Leave]);
+    assert_eq!(dashboard.press("Q"), []);
+    assert!(dashboard.text().contains("everybody?"));
+    assert_eq!(dashboard.press("y"), [Effect::Ask(Request::ShutDown)]);
+    assert_eq!(dashboard.draining().control('c'), [Effect::Leave]);
+}
+
+#[test]
 fn ctrl_c_drains_and_the_next_one_kills_whatever_is_open() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("/abc");

@@ -124,8 +124,8 @@ async fn a_refusal_is_a_problem_with_its_reason() {
     let task = || "api".to_owned();
     for (refusal, status, word) in [
         (Refusal::UnknownTask { task: task() }, 404, "unknown_task"),
-        (Refusal::Already { task: task(), state: "ready" }, 409, "already"),
-        (Refusal::NotRunning { task: task(), state: "done" }, 409, "not_running"),
+        (Refusal::Already { task: task(), state: "ready".into() }, 409, "already"),
+        (Refusal::NotRunning { task: task(), state: "done".into() }, 409, "not_running"),
         (Refusal::Draining, 409, "draining"),
         (Refusal::Unavailable, 503, "unavailable"),
     ] {

@@ -17,23 +17,23 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// `now`, and the time until something that was shown of it changes.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     now: Uptime,
     next: Cell<Option<Duration>>,
 }
 
 impl Clock {
-    pub(super) fn new(now: Uptime) -> Self {
+    pub(crate) fn new(now: Uptime) -> Self {
         Self { now, next: Cell::new(None) }
     }
 
     /// The time until the first of the texts made so far changes; none if no text does.
-    pub(super) fn next_tick(&self) -> Option<Duration> {
+    pub(crate) fn next_tick(&self) -> Option<Duration> {
         self.next.get()
     }
 
     /// How long ago `at` was, in one unit: `40s ago`, `2m ago`, `3d ago`.
-    pub(super) fn age(&self, at: Uptime) -> String {
+    pub(crate) fn age(&self, at: Uptime) -> String {
         let seconds = self.seconds_since(at);
         let (unit, name) = match seconds {
             0..60 => (1, 's'),
@@ -46,7 +46,7 @@ impl Clock {
     }
 
     /// How long it has been since `since`, in up to two units: `1m 48s`, `2h 14m`.
-    pub(super) fn span(&self, since: Uptime) -> String {
+    pub(crate) fn span(&self, since: Uptime) -> String {
         let seconds = self.seconds_since(since);
         let unit = match seconds {
             0..3600 => 1,
@@ -58,12 +58,12 @@ impl Clock {
     }
 
     /// The same in prose: `48 s`, `1m 48s`.
-    pub(super) fn span_in_prose(&self, since: Uptime) -> String {
+    pub(crate) fn span_in_prose(&self, since: Uptime) -> String {
         spaced(self.span(since))
     }
 
     /// How long it is until `at`: `0.8s`, `14s`, `3m 12s`. Never shows less than is left.
-    pub(super) fn left(&self, at: Uptime) -> String {
+    pub(crate) fn left(&self, at: Uptime) -> String {
         let left = self.now.until(at);
         if left.is_zero() {
             return "0.0s".to_owned();
@@ -79,19 +79,19 @@ impl Clock {
     }
 
     /// The same in prose: `0.8 s`, `14 s`, `3m 12s`.
-    pub(super) fn left_in_prose(&self, at: Uptime) -> String {
+    pub(crate) fn left_in_prose(&self, at: Uptime) -> String {
         spaced(self.left(at))
     }
 
     /// The age in prose: `3 s ago`, `2 m ago`.
-    pub(super) fn age_in_prose(&self, at: Uptime) -> String {
+    pub(crate) fn age_in_prose(&self, at: Uptime) -> String {
         let age = self.age(at);
         let unit = age.find(|c: char| !c.is_ascii_digit()).expect("an age has a unit after its number");
         format!("{} {}", &age[..unit], &age[unit..])
     }
 
     /// How much of the stretch from `since` to `until` is over, in `steps` steps.
-    pub(super) fn progress(&self, since: Uptime, until: Uptime, steps: u32) -> u32 {
+    pub(crate) fn progress(&self, since: Uptime, until: Uptime, steps: u32) -> u32 {
         let whole = until.since(since).as_secs_f64();
         if whole <= 0.0 {
             return steps;
@@ -104,7 +104,7 @@ impl Clock {
     }
 
     /// Whether `at` is still to come.
-    pub(super) fn is_before(&self, at: Uptime) -> bool {
+    pub(crate) fn is_before(&self, at: Uptime) -> bool {
         self.now < at
     }
 

@@ -1,34 +1,45 @@
 //! Why a task is not running: the chain of causes in words, followed through what it waits for.
+//!
+//! Words that come from elsewhere (a reason, a last line) are passed on as they are: whoever shows them makes them safe.
 
-use super::Shown;
-use super::ansi::{self, plain};
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::clock::Clock;
+use super::logs::{LogLine, without_escapes};
 use crate::supervisor::core::{
-    AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Stage, Straggler, TaskSnapshot,
+    AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Snapshot, Stage, Straggler, TaskSnapshot,
 };
 
 /// Characters of a log line that are quoted.
 const QUOTED_CHARS: usize = 200;
 
 /// What keeps one task, in sentences.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cause {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Cause {
     /// How far down the chain it is; the task that was asked about is 0.
-    pub(super) depth: usize,
-    pub(super) task: String,
-    /// Follows the task's name.
-    pub(super) sentences: Vec<String>,
+    pub(crate) depth: usize,
+    /// Which task.
+    pub(crate) task: String,
+    /// What there is to say of it; each follows its name.
+    pub(crate) sentences: Vec<String>,
 }
 
+/// The newest line of a task.
+pub(crate) type LastLine<'a> = dyn Fn(&str) -> Option<Arc<LogLine>> + 'a;
+
 /// The chain from `task` down to what it all hangs on.
-pub(super) fn why(task: &TaskSnapshot, shown: &Shown<'_>, clock: &Clock) -> Vec<Cause> {
-    let mut chain = Chain { shown, clock, causes: Vec::new() };
+pub(crate) fn why(task: &TaskSnapshot, snapshot: &Snapshot, last_line: &LastLine<'_>, clock: &Clock) -> Vec<Cause> {
+    let mut chain = Chain { snapshot, newest_line: last_line, clock, causes: Vec::new() };
     chain.follow(task, 0);
     chain.causes
 }
 
 struct Chain<'a> {
-    shown: &'a Shown<'a>,
+    snapshot: &'a Snapshot,
+    newest_line: &'a LastLine<'a>,
     clock: &'a Clock,
     causes: Vec<Cause>,
 }
@@ -45,7 +56,7 @@ impl Chain<'_> {
             PhaseSnapshot::Failed { dependency, .. } => dependency.iter().map(String::as_str).collect(),
             _ => Vec::new(),
         };
-        for task in hangs_on.into_iter().filter_map(|name| self.shown.snapshot.task(name)) {
+        for task in hangs_on.into_iter().filter_map(|name| self.snapshot.task(name)) {
             self.follow(task, depth + 1);
         }
     }
@@ -69,8 +80,8 @@ impl Chain<'_> {
             sentences
                 .push(format!("{} of {} retries are used; they are back in {left}", task.retries, task.max_retries));
         }
-        if let Stage::Draining { cause, .. } = &self.shown.snapshot.stage {
-            sentences.push(format!("stead is shutting down: {}", plain(cause)));
+        if let Stage::Draining { cause, .. } = &self.snapshot.stage {
+            sentences.push(format!("stead is shutting down: {cause}"));
         }
         sentences
     }
@@ -87,7 +98,7 @@ impl Chain<'_> {
                 let probe = match &task.probe {
                     Some(probe) if !probe.passed => {
                         let seen = self.clock.age_in_prose(probe.at);
-                        format!("its probe says {}, {seen}, {} in a row", plain(&probe.detail), tries(probe.failures))
+                        format!("its probe says {}, {seen}, {} in a row", probe.detail, tries(probe.failures))
                     }
                     _ => "its probe has no result yet".to_owned(),
                 };
@@ -114,9 +125,9 @@ impl Chain<'_> {
                 let left = self.clock.left_in_prose(*retry_at);
                 format!("is in backoff: retry {attempt} of {} in {left}", task.max_retries)
             }
-            PhaseSnapshot::Stopped => "was stopped, and stays so until s starts it".to_owned(),
+            PhaseSnapshot::Stopped => "was stopped, and stays so until somebody starts it".to_owned(),
             PhaseSnapshot::Done => "is done: its policy does not start it again".to_owned(),
-            PhaseSnapshot::Failed { reason, .. } => format!("has failed: {}; r tries again", plain(reason)),
+            PhaseSnapshot::Failed { reason, .. } => format!("has failed: {}; a restart tries again", reason),
         }
     }
 
@@ -125,21 +136,22 @@ impl Chain<'_> {
             ExitReason::Code { code } => format!("exited with code {code}"),
             ExitReason::Signal { .. } => format!("was ended by {}", last.reason),
             ExitReason::Finished => "finished".to_owned(),
-            ExitReason::Panic { .. } => plain(&last.reason.to_string()).replacen("panic:", "panicked:", 1),
-            ExitReason::Error { .. } => format!("failed: {}", plain(&last.reason.to_string())),
+            ExitReason::Panic { .. } => last.reason.to_string().replacen("panic:", "panicked:", 1),
+            ExitReason::Error { .. } => format!("failed: {}", last.reason.to_string()),
             ExitReason::Aborted => "was aborted".to_owned(),
-            ExitReason::StartFailed { .. } => format!("could not start: {}", plain(&last.reason.to_string())),
+            ExitReason::StartFailed { .. } => format!("could not start: {}", last.reason.to_string()),
             ExitReason::StartTimeout { .. } => format!("could not start: {}", last.reason),
             ExitReason::OverMemory { .. } => format!("was ended: it {}", last.reason),
-            ExitReason::NotReady { .. } => format!("was given up, {}", plain(&last.reason.to_string())),
+            ExitReason::NotReady { .. } => format!("was given up, {}", last.reason.to_string()),
         };
         format!("its last run {how}, {}", self.clock.age_in_prose(last.at))
     }
 
     /// What a run wrote last, unless a newer one has written since.
     fn last_line(&self, task: &TaskSnapshot, run: u64) -> Option<String> {
-        let line = (self.shown.last_line)(&task.name).filter(|line| line.run == run)?;
-        let text = plain(&ansi::parse(&line.bytes).text);
+        let line = (self.newest_line)(&task.name).filter(|line| line.run == run)?;
+        let text = without_escapes(&line.bytes);
+        let text = text.trim();
         let quoted: String = text.chars().take(QUOTED_CHARS).collect();
         let ellipsis = if quoted.len() < text.len() { "…" } else { "" };
         (!quoted.is_empty()).then(|| format!("its last line was “{quoted}{ellipsis}”"))

@@ -1,0 +1,227 @@
+//! `/api/v1/logs/follow`: lines as they are written, as server-sent events.
+//!
+//! The logs on disk are the queue: a stream is pulled by its client's socket and reads on from where it was. A client
+//! that falls far behind is told how many lines were left out, and goes on near the end.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io;
+use std::time::Instant as StdInstant;
+
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use futures_util::stream::unfold;
+use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep_until};
+use tokio_stream::StreamMap;
+use tokio_stream::wrappers::WatchStream;
+
+use super::api::Api;
+use super::limits::{
+    FOLLOW_BATCH_BYTES, FOLLOW_BATCH_LINES, FOLLOW_BEHIND_BYTES, FOLLOW_INTERVAL, FOLLOW_SKIP_TIME, HEARTBEAT,
+    PAGE_BYTES, RECONNECT,
+};
+use super::live::{json, last_event_id};
+use super::log_query::Asked;
+use super::logs::{Line, known};
+use super::problem::Problem;
+use super::reading::{Interest, in_turn, read, unreadable};
+use crate::kernel::logs::{Lines, Reader, StoredLine};
+use crate::supervisor::core::{Snapshot, TaskKind};
+
+/// Lines that were left out.
+#[derive(Debug, Serialize)]
+struct Gap {
+    skipped: u64,
+}
+
+/// What was read in one go.
+#[derive(Debug, Default)]
+struct Batch {
+    skipped: u64,
+    lines: Vec<StoredLine>,
+}
+
+pub(super) async fn follow(
+    State(api): State<Api>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut asked = Asked::follow(query.as_deref())?;
+    if let Some(id) = last_event_id(&headers) {
+        asked.query.beyond = Some(id.parse().map_err(|_| Problem::bad_event_id(&id))?);
+    }
+    let permit = api.stream()?;
+    let feed = Feed::open(api, asked, permit).await?;
+    let stream = unfold(feed, |mut feed| async {
+        let event = feed.next().await?;
+        Some((Ok::<_, Infallible>(event), feed))
+    });
+    let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
+    Ok(Sse::new(stream).keep_alive(heartbeat).into_response())
+}
+
+/// One client's way through the logs.
+struct Feed {
+    api: Api,
+    /// Not there while it is being read.
+    lines: Option<Lines>,
+    ready: VecDeque<StoredLine>,
+    /// Tells by task when something was written.
+    written: StreamMap<usize, WatchStream<u64>>,
+    /// Those that are followed because they are all there are.
+    all: Option<Vec<String>>,
+    /// Whether the client was told how to come back.
+    greeted: bool,
+    read_at: Instant,
+    _interest: Interest,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Feed {
+    async fn open(api: Api, mut asked: Asked, permit: OwnedSemaphorePermit) -> Result<Self, Problem> {
+        let interest = Interest::default();
+        asked.query.cancelled = interest.lost();
+        asked.query.waits_for_ends = true;
+        let (snapshot, reader) = (api.kernel.snapshot(), api.logs());
+        let all = (!asked.names_tasks()).then(|| processes(&snapshot));
+        let tasks = read(&api, move |_| {
+            let tasks = asked.tasks_among(known(&reader, &snapshot)?, &snapshot)?;
+            Ok((asked, reader, tasks))
+        });
+        let (asked, reader, tasks) = tasks.await?;
+        // Before anything is read, so that nothing is missed in between.
+        let tails = tasks.iter().map(|task| WatchStream::from_changes(api.kernel.logs().tail(task).watch()));
+        let written = tails.enumerate().collect();
+        let opened = read(&api, move |_| first_lines(&reader, &tasks, &asked).map_err(|error| unreadable(&error)));
+        let (lines, ready) = opened.await?;
+        Ok(Self {
+            api,
+            lines: Some(lines),
+            ready,
+            written,
+            all,
+            greeted: false,
+            read_at: Instant::now(),
+            _interest: interest,
+            _permit: permit,
+        })
+    }
+
+    async fn next(&mut self) -> Option<Event> {
+        if !std::mem::replace(&mut self.greeted, true) {
+            return Some(Event::default().retry(RECONNECT).comment("following"));
+        }
+        loop {
+            if let Some(line) = self.ready.pop_front() {
+                let line = Line::from(line);
+                return Some(json("line", &line).id(line.cursor.clone()));
+            }
+            let Batch { skipped, lines } = self.read().await?;
+            let nothing = skipped == 0 && lines.is_empty();
+            self.ready.extend(lines);
+            if skipped > 0 {
+                return Some(json("gap", &Gap { skipped }));
+            }
+            if nothing {
+                self.more().await?;
+            }
+        }
+    }
+
+    /// Reads on. None when it can't be read any more: the client may come again.
+    async fn read(&mut self) -> Option<Batch> {
+        let mut lines = self.lines.take()?;
+        self.read_at = Instant::now();
+        let done = in_turn(&self.api, move || {
+            let batch = read_on(&mut lines);
+            (lines, batch)
+        });
+        let shutdown = self.api.shutdown.clone();
+        let (lines, batch) = shutdown.run_until_cancelled(done).await?.ok()?;
+        self.lines = Some(lines);
+        batch.inspect_err(|error| tracing::warn!(%error, "a log can't be followed")).ok()
+    }
+
+    /// Waits until something is written. None at the end of the run, and when other tasks are there than were.
+    async fn more(&mut self) -> Option<()> {
+        let mut snapshots = self.api.kernel.watch();
+        let wait = async {
+            sleep_until(self.read_at + FOLLOW_INTERVAL).await;
+            loop {
+                let others = self.all.as_ref().is_some_and(|all| *all != processes(&snapshots.borrow_and_update()));
+                if others {
+                    return None;
+                }
+                tokio::select! {
+                    Some(_) = self.written.next() => return Some(()),
+                    Ok(()) = snapshots.changed() => {}
+                    else => return None,
+                }
+            }
+        };
+        self.api.shutdown.run_until_cancelled(wait).await?
+    }
+}
+
+fn processes(snapshot: &Snapshot) -> Vec<String> {
+    let processes = snapshot.tasks.iter().filter(|task| task.kind == TaskKind::Process);
+    processes.map(|task| task.name.clone()).collect()
+}
+
+/// The lines that come first, and the way on from there.
+fn first_lines(reader: &Reader, tasks: &[String], asked: &Asked) -> io::Result<(Lines, VecDeque<StoredLine>)> {
+    if asked.query.beyond.is_some() {
+        return Ok((reader.forwards(tasks, &asked.query)?, VecDeque::new()));
+    }
+    let mut lines = reader.backwards(tasks, &asked.query)?;
+    // One at least is looked for: a line that has only begun is noticed by that.
+    let (mut last, mut bytes) = (VecDeque::new(), 0);
+    for line in lines.by_ref().take(asked.limit.max(1)) {
+        let line = line?;
+        bytes += line.bytes.len();
+        last.push_front(line);
+        if bytes > PAGE_BYTES {
+            break;
+        }
+    }
+    if asked.limit == 0 {
+        last.clear();
+    }
+    lines.turn_to_the_end();
+    Ok((lines, last))
+}
+
+/// What has been written since, as far as it goes into one batch.
+fn read_on(lines: &mut Lines) -> io::Result<Batch> {
+    lines.refresh()?;
+    let mut batch = Batch::default();
+    if lines.bytes_ahead()? > FOLLOW_BEHIND_BYTES {
+        let begin = StdInstant::now();
+        while begin.elapsed() < FOLLOW_SKIP_TIME && lines.bytes_ahead()? > FOLLOW_BEHIND_BYTES / 2 {
+            let some = lines.by_ref().take(FOLLOW_BATCH_LINES);
+            let skipped = some.map(|line| line.map(drop)).collect::<io::Result<Vec<()>>>()?.len();
+            batch.skipped += skipped as u64;
+            if skipped == 0 {
+                break;
+            }
+        }
+        if batch.skipped > 0 {
+            return Ok(batch);
+        }
+    }
+    let mut bytes = 0;
+    for line in lines.take(FOLLOW_BATCH_LINES) {
+        let line = line?;
+        bytes += line.bytes.len();
+        batch.lines.push(line);
+        if bytes > FOLLOW_BATCH_BYTES {
+            break;
+        }
+    }
+    Ok(batch)
+}

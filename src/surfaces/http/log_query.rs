@@ -1,0 +1,206 @@
+//! What is asked of the logs, read from a query. A parameter that is misspelt, repeated or means nothing is refused.
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+
+use super::limits::{LINES_DEFAULT, LINES_MOST, PATTERN_BYTES};
+use super::problem::Problem;
+use crate::config::{nearest, parse_duration};
+use crate::kernel::Stream;
+use crate::kernel::logs::{Pattern, Query, RunChoice, RunKey};
+use crate::supervisor::core::Snapshot;
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// None named: all.
+    tasks: Vec<String>,
+    pub(super) query: Query,
+    pub(super) direction: Direction,
+    pub(super) limit: usize,
+}
+
+/// From where lines are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// The first ones behind a line.
+    Forwards,
+    /// The last ones, or the last ones before a line.
+    Backwards,
+}
+
+const OF_ALL: [&str; 4] = ["task", "stream", "grep", "limit"];
+const OF_PAGES: [&str; 5] = ["run", "since", "until", "after", "before"];
+
+impl Asked {
+    /// What `GET /logs` is asked.
+    ///
+    /// # Errors
+    ///
+    /// Says which parameter is wrong, and what would be right.
+    pub(super) fn page(query: Option<&str>) -> Result<Self, Problem> {
+        let asked = Self::of(query, &[OF_ALL.as_slice(), &OF_PAGES].concat(), LINES_DEFAULT)?;
+        if asked.limit == 0 {
+            return Err(bad("limit", "at least one line"));
+        }
+        if asked.query.run.is_some() && asked.tasks.len() != 1 {
+            return Err(bad("run", "one `task` beside it: every task has its own runs"));
+        }
+        Ok(asked)
+    }
+
+    /// What `GET /logs/follow` is asked.
+    ///
+    /// # Errors
+    ///
+    /// As of [`page`](Self::page).
+    pub(super) fn follow(query: Option<&str>) -> Result<Self, Problem> {
+        Self::of(query, &OF_ALL, 0)
+    }
+
+    fn of(query: Option<&str>, known: &[&str], limit: usize) -> Result<Self, Problem> {
+        let mut asked = Self { tasks: Vec::new(), query: Query::default(), direction: Direction::Backwards, limit };
+        let mut seen = Vec::new();
+        for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            if !known.contains(&&*key) {
+                let near = nearest(&key, known.iter().copied());
+                let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                return Err(Problem::new(StatusCode::BAD_REQUEST, format!("there is no parameter `{key}`{near}")));
+            }
+            if key != "task" && seen.contains(&key) {
+                return Err(bad(&key, "it once"));
+            }
+            asked.take(&key, &value)?;
+            seen.push(key);
+        }
+        if seen.iter().any(|key| key == "after") && seen.iter().any(|key| key == "before") {
+            return Err(bad("after", "either it or `before`"));
+        }
+        Ok(asked)
+    }
+
+    fn take(&mut self, key: &str, value: &str) -> Result<(), Problem> {
+        match key {
+            "task" if self.tasks.iter().any(|task| task == value) => {}
+            "task" => self.tasks.push(value.to_owned()),
+            "stream" => self.query.stream = Some(stream(value)?),
+            "grep" => self.query.pattern = Some(pattern(value)?),
+            "limit" => self.limit = limit(value)?,
+            "run" => self.query.run = Some(run(value)?),
+            "since" => self.query.since = Some(moment(key, value)?),
+            "until" => self.query.until = Some(moment(key, value)?),
+            _ => {
+                self.direction = if key == "after" { Direction::Forwards } else { Direction::Backwards };
+                self.query.beyond = Some(value.parse().map_err(|error: String| bad(key, &error))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether tasks are named.
+    pub(super) fn names_tasks(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
+    /// The tasks that are meant.
+    ///
+    /// # Errors
+    ///
+    /// One that is named has never written and is not there, or the line to go on from is of none of them.
+    pub(super) fn tasks_among(&self, known: Vec<String>, snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
+        if let Some(unknown) = self.tasks.iter().find(|task| !known.contains(task)) {
+            return Err(Problem::unknown_task(unknown, snapshot));
+        }
+        let tasks = if self.tasks.is_empty() { known } else { self.tasks.clone() };
+        match &self.query.beyond {
+            Some(mark) if !tasks.contains(&mark.task) => Err(bad("after", "a line of the tasks that are asked for")),
+            Some(_) | None => Ok(tasks),
+        }
+    }
+}
+
+fn bad(key: &str, expected: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, format!("`{key}`: expected {expected}"))
+}
+
+fn stream(text: &str) -> Result<Stream, Problem> {
+    match text {
+        "stdout" => Ok(Stream::Stdout),
+        "stderr" => Ok(Stream::Stderr),
+        _ => Err(bad("stream", "`stdout` or `stderr`")),
+    }
+}
+
+fn pattern(text: &str) -> Result<Pattern, Problem> {
+    if text.len() > PATTERN_BYTES {
+        return Err(bad("grep", &format!("{PATTERN_BYTES} bytes at most")));
+    }
+    Pattern::new(text).map_err(|error| bad("grep", &format!("a regular expression: {error}")))
+}
+
+fn limit(text: &str) -> Result<usize, Problem> {
+    let limit = text.parse().ok().filter(|limit| *limit <= LINES_MOST);
+    limit.ok_or_else(|| bad("limit", &format!("a number up to {LINES_MOST}")))
+}
+
+/// `3`, or with the supervisor that ran it `1764000000-3`.
+fn run(text: &str) -> Result<RunChoice, Problem> {
+    let choice = match text.split_once('-') {
+        None => text.parse().ok().map(RunChoice::Number),
+        Some((since, number)) => match (since.parse(), number.parse()) {
+            (Ok(supervised_since), Ok(number)) => Some(RunChoice::Key(RunKey { supervised_since, number })),
+            _ => None,
+        },
+    };
+    choice.ok_or_else(|| bad("run", "the number of a run, or its id"))
+}
+
+/// A time of day with its date and zone, or how long ago.
+fn moment(key: &str, text: &str) -> Result<Timestamp, Problem> {
+    let ago = parse_duration(text).ok().and_then(|ago| Timestamp::now().checked_sub(ago).ok());
+    let at = ago.or_else(|| text.parse().ok());
+    at.ok_or_else(|| bad(key, "a time like `2026-01-31T14:30:00Z`, or how long ago, like `10m`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_is_read_whole() {
+        let asked =
+            Asked::page(Some("task=api&task=db&task=api&stream=stderr&limit=7&after=7.9.db&grep=a%2Bb")).unwrap();
+        assert_eq!((asked.tasks.as_slice(), asked.limit), (["api".to_owned(), "db".to_owned()].as_slice(), 7));
+        assert_eq!((asked.query.stream, asked.direction), (Some(Stream::Stderr), Direction::Forwards));
+        assert_eq!(asked.query.beyond.map(|mark| mark.offset), Some(9));
+        let run = Asked::page(Some("task=api&run=1764000000-3")).unwrap().query.run;
+        assert_eq!(run, Some(RunChoice::Key(RunKey { supervised_since: 1_764_000_000, number: 3 })));
+        let asked = Asked::page(None).unwrap();
+        assert_eq!((asked.limit, asked.direction), (LINES_DEFAULT, Direction::Backwards));
+        assert_eq!(Asked::follow(Some("limit=0")).unwrap().limit, 0);
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        for query in [
+            "limt=3",
+            "limit=0",
+            "limit=5001",
+            "limit=-1",
+            "limit=x",
+            "limit=1&limit=2",
+            "stream=both",
+            "grep=(",
+            "run=1",
+            "task=a&task=b&run=1",
+            "task=a&run=x",
+            "since=yesterday",
+            "after=x",
+            "before=1.2",
+            "after=1.2.a&before=1.2.a",
+        ] {
+            assert!(Asked::page(Some(query)).is_err(), "{query}");
+        }
+        assert!(Asked::follow(Some("since=10m")).is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! `/api/v1/logs`: what the tasks wrote, a page at a time, in either direction, over all that is kept.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::api::{Api, fresh};
+use super::follow;
+use super::limits::{LINES_DEFAULT, LINES_MOST, PAGE_BYTES};
+use super::log_query::{Asked, Direction};
+use super::openapi::{Operation, Routes};
+use super::problem::Problem;
+use super::reading::{read, unreadable};
+use crate::kernel::Stream;
+use crate::kernel::logs::{Reader, StoredLine};
+use crate::supervisor::core::{Snapshot, TaskKind};
+
+/// A line as it is kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Line {
+    /// Names the line: for `after` and `before`.
+    pub(super) cursor: String,
+    /// Who wrote it.
+    task: String,
+    /// The number of the run that wrote it; 0 if that is not known.
+    run: u32,
+    /// When its first byte was read.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// Where it was written to.
+    stream: Stream,
+    /// What was written, with its escape sequences; what is not UTF-8 is replaced.
+    text: String,
+    /// Whether the line was longer than what was read of it.
+    cut: bool,
+}
+
+/// Some lines in the order of time.
+#[derive(Debug, Default, Serialize, ToSchema)]
+struct Page {
+    /// Oldest first.
+    lines: Vec<Line>,
+    /// Whether there are more of them before the first.
+    more_before: bool,
+    /// Whether there are more of them after the last.
+    more_after: bool,
+}
+
+impl From<StoredLine> for Line {
+    fn from(line: StoredLine) -> Self {
+        let cursor = line.mark().to_string();
+        let StoredLine { task, at, run, stream, bytes, cut, .. } = line;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Self { cursor, task: task.to_string(), run: run.number, at, stream, text, cut }
+    }
+}
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    let page = Operation::get("/api/v1/logs", "What tasks wrote: the last lines, or those after or before a line.");
+    let page = filtered(page)
+        .query_as("run", json!({ "type": "string" }), "Only this run: its number, or its id. Of one task only.")
+        .query_as("since", json!({ "type": "string" }), "Only what was written since: a time, or a span like `10m`.")
+        .query_as("until", json!({ "type": "string" }), "Only what was written until: a time, or a span like `10m`.")
+        .query_as("after", json!({ "type": "string" }), "The lines after the one of this cursor.")
+        .query_as("before", json!({ "type": "string" }), "The lines before the one of this cursor.")
+        .query_as("limit", limit(1, LINES_DEFAULT), "How many lines at most.");
+    let follow = Operation::get("/api/v1/logs/follow", "What tasks write: messages `line` and `gap`.");
+    let follow = filtered(follow).query_as("limit", limit(0, 0), "How many of the last lines come first.");
+    routes
+        .route(page.answers::<Page>(StatusCode::OK), self::page)
+        .route(follow.answers_text("text/event-stream"), follow::follow)
+}
+
+fn filtered(operation: Operation) -> Operation {
+    let names = json!({ "type": "array", "items": { "type": "string" } });
+    operation
+        .query_as("task", names, "Only these tasks; all without it.")
+        .query_as("stream", json!({ "type": "string", "enum": ["stdout", "stderr"] }), "Only what was written there.")
+        .query_as("grep", json!({ "type": "string", "format": "regex" }), "Only lines in which this matches.")
+}
+
+fn limit(least: usize, default: usize) -> serde_json::Value {
+    json!({ "type": "integer", "minimum": least, "maximum": LINES_MOST, "default": default })
+}
+
+async fn page(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let asked = Asked::page(query.as_deref())?;
+    let (snapshot, reader) = (api.kernel.snapshot(), api.logs());
+    let page = read(&api, move |lost| asked.page_of(&reader, &snapshot, lost)).await?;
+    Ok(fresh(page))
+}
+
+impl Asked {
+    /// Reads the page.
+    fn page_of(mut self, reader: &Reader, snapshot: &Snapshot, lost: Arc<AtomicBool>) -> Result<Page, Problem> {
+        let tasks = self.tasks_among(known(reader, snapshot)?, snapshot)?;
+        self.query.cancelled = lost;
+        let lines = match self.direction {
+            Direction::Forwards => reader.forwards(&tasks, &self.query),
+            Direction::Backwards => reader.backwards(&tasks, &self.query),
+        };
+        let (mut page, mut bytes, mut more) = (Page::default(), 0, false);
+        for line in lines.map_err(|error| unreadable(&error))? {
+            more = page.lines.len() == self.limit || bytes > PAGE_BYTES;
+            if more {
+                break;
+            }
+            let line = line.map_err(|error| unreadable(&error))?;
+            bytes += line.bytes.len();
+            page.lines.push(line.into());
+        }
+        let beyond = self.query.beyond.is_some();
+        (page.more_before, page.more_after) = match self.direction {
+            Direction::Forwards => (beyond, more),
+            Direction::Backwards => (more, beyond),
+        };
+        if self.direction == Direction::Backwards {
+            page.lines.reverse();
+        }
+        Ok(page)
+    }
+}
+
+/// Every task that may have written: those that there are, then those that have left a log.
+///
+/// # Errors
+///
+/// The directory can't be read.
+pub(super) fn known(reader: &Reader, snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
+    let processes = snapshot.tasks.iter().filter(|task| task.kind == TaskKind::Process);
+    let mut known: Vec<_> = processes.map(|task| task.name.clone()).collect();
+    let stored = reader.tasks().map_err(|error| unreadable(&error))?;
+    // A file that somebody has put there may be called anything.
+    let is_name = |name: &String| !name.contains(char::is_control);
+    known.extend(stored.into_iter().filter(|name| is_name(name) && snapshot.task(name).is_none()));
+    Ok(known)
+}

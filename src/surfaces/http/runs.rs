@@ -1,0 +1,197 @@
+//! `/api/v1/tasks/NAME/runs`: the runs that something is known of. The supervisor knows its own, the logs and the
+//! post-mortems those of supervisors before it, too.
+
+use axum::extract::State;
+use axum::response::Response;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::api::{Api, Name, fresh, text};
+use super::limits::RUNS_LISTED;
+use super::openapi::{Operation, Routes};
+use super::problem::Problem;
+use super::reading::{read, unreadable};
+use super::why::post_mortems;
+use crate::kernel::logs::StoredRun;
+use crate::kernel::{EventRecord, PostMortem};
+use crate::supervisor::core::{NoticeKind, TaskSnapshot};
+
+/// One run of a task.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+struct Run {
+    /// Its number under its supervisor.
+    run: u64,
+    /// Names it among those of all supervisors: for `run` of `/logs`. None if it has left no lines.
+    id: Option<String>,
+    /// When it started, as near as that is known.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    /// When it ended, or wrote last, if only that is known; none while it goes on.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Timestamp>,
+    /// How it ended, if that is known.
+    exit: Option<String>,
+    /// Whether something that it wrote is kept.
+    lines_kept: bool,
+}
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    let operation = Operation::get("/api/v1/tasks/{name}/runs", "The runs of a task, newest first.");
+    routes.route(operation.answers_list_of::<Run>(), self::get)
+}
+
+async fn get(State(api): State<Api>, name: Name) -> Result<Response, Problem> {
+    let name = text(name)?;
+    let snapshot = api.kernel.snapshot();
+    let state = snapshot.task(&name).ok_or_else(|| Problem::unknown_task(&name, &snapshot))?;
+    let post_mortems = post_mortems(&api, &name).await?;
+    let (reader, task) = (api.logs(), name.clone());
+    let stored = read(&api, move |_| reader.runs(&task).map_err(|error| unreadable(&error))).await?;
+    let events = api.kernel.journal().recent();
+    let events = events.iter().map(AsRef::as_ref).filter(|event| event.notice.task.as_ref() == Some(&name));
+    let mut past = Past::of(&stored, api.kernel.started_at());
+    events.for_each(|event| past.hear(event));
+    past.settle(state);
+    post_mortems.iter().for_each(|post_mortem| past.examine(post_mortem));
+    Ok(fresh(past.newest_first()))
+}
+
+/// The runs of one task, put together from what knows of them.
+struct Past {
+    /// When the supervisor that answers has started.
+    begin: Timestamp,
+    runs: Vec<Run>,
+}
+
+impl Past {
+    fn of(stored: &[StoredRun], begin: Timestamp) -> Self {
+        let run = |stored: &StoredRun| Run {
+            run: stored.key.number.into(),
+            id: Some(format!("{}-{}", stored.key.supervised_since, stored.key.number)),
+            started_at: Some(stored.first),
+            ended_at: Some(stored.last),
+            exit: None,
+            lines_kept: true,
+        };
+        Self { begin, runs: stored.iter().map(run).collect() }
+    }
+
+    /// A run of the supervisor that answers.
+    fn own(&mut self, number: u64) -> &mut Run {
+        let own = |run: &Run| run.run == number && run.started_at >= Some(self.begin);
+        let at = self.runs.iter().rposition(own).unwrap_or_else(|| {
+            self.runs.push(Run {
+                run: number,
+                id: None,
+                started_at: None,
+                ended_at: None,
+                exit: None,
+                lines_kept: false,
+            });
+            self.runs.len() - 1
+        });
+        &mut self.runs[at]
+    }
+
+    fn hear(&mut self, event: &EventRecord) {
+        match &event.notice.kind {
+            NoticeKind::Started { run, .. } => self.own(*run).started_at = Some(event.at),
+            NoticeKind::Exited { run, reason, after } => {
+                let run = self.own(*run);
+                let lasted = SignedDuration::try_from(*after).unwrap_or_default();
+                run.started_at = run.started_at.or_else(|| event.at.checked_sub(lasted).ok());
+                run.ended_at = Some(event.at);
+                run.exit = Some(reason.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// The run that goes on has no end yet.
+    fn settle(&mut self, task: &TaskSnapshot) {
+        if task.is_live() && task.run > 0 {
+            let run = self.own(task.run);
+            (run.ended_at, run.exit) = (None, None);
+        }
+    }
+
+    fn examine(&mut self, failed: &PostMortem) {
+        let lasted = SignedDuration::from_millis(failed.ran_for_ms.try_into().unwrap_or(i64::MAX));
+        let same = |run: &&mut Run| run.run == failed.run && run.started_at <= Some(failed.at);
+        let newest = self.runs.iter_mut().filter(same).max_by_key(|run| run.started_at);
+        match newest {
+            Some(run) if run.exit.is_none() => {
+                (run.ended_at, run.exit) = (Some(failed.at), Some(failed.reason.clone()));
+            }
+            Some(_) => {}
+            None => self.runs.push(Run {
+                run: failed.run,
+                id: None,
+                started_at: failed.at.checked_sub(lasted).ok(),
+                ended_at: Some(failed.at),
+                exit: Some(failed.reason.clone()),
+                lines_kept: false,
+            }),
+        }
+    }
+
+    fn newest_first(mut self) -> Vec<Run> {
+        self.runs.sort_by_key(|run| std::cmp::Reverse(run.started_at));
+        self.runs.truncate(RUNS_LISTED);
+        self.runs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::logs::RunKey;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn stored(since: u32, number: u32, first: i64, last: i64) -> StoredRun {
+        StoredRun { key: RunKey { supervised_since: since, number }, first: at(first), last: at(last), bytes: 1 }
+    }
+
+    fn failed(run: u64, second: i64) -> PostMortem {
+        PostMortem {
+            task: "api".to_owned(),
+            run,
+            at: at(second),
+            reason: "code 7".to_owned(),
+            class: "failure".to_owned(),
+            signal: None,
+            ran_for_ms: 5_000,
+            retries: 0,
+            max_retries: 5,
+            then: "backoff".to_owned(),
+            peak_memory_bytes: None,
+            lines: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn runs_of_the_same_number_are_told_apart_by_their_supervisors() {
+        let mut past = Past::of(&[stored(10, 1, 11, 19), stored(10, 2, 21, 29), stored(100, 1, 101, 109)], at(100));
+        [failed(2, 30), failed(1, 20), failed(9, 50)].iter().for_each(|post_mortem| past.examine(post_mortem));
+        let mut task = crate::kernel::sample::process("api", crate::kernel::sample::ready(1_000));
+        task.run = 1;
+        past.settle(&task);
+        let runs = past.newest_first();
+        let told: Vec<_> = runs
+            .iter()
+            .map(|run| (run.id.as_deref(), run.ended_at.map(Timestamp::as_second), run.exit.is_some()))
+            .collect();
+        let expected = [
+            (Some("100-1"), None, false),
+            (None, Some(50), true),
+            (Some("10-2"), Some(30), true),
+            (Some("10-1"), Some(20), true),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(runs[1].started_at, Some(at(45)));
+    }
+}
