@@ -1,143 +1,136 @@
 // The page: draws the latest snapshot, ticks what counts down, and passes requests on. It holds no task state.
 
-import { ask, follow } from "./connection.js";
-import { Row, write } from "./row.js";
-import { STATES, duration, isLive, left } from "./format.js";
+import { Stream, get, post } from "./connection.js";
+import { Detail } from "./detail.js";
+import { confirm, help } from "./dialog.js";
+import { button, element, make } from "./dom.js";
+import { canStop, isLive, isSurface } from "./format.js";
+import { banner, headline, meta, tab } from "./headline.js";
+import { History } from "./history.js";
+import { KEYS, keyName, lookup } from "./keys.js";
+import { LogPane } from "./log_pane.js";
+import { Table } from "./table.js";
+import { TaskTerminal } from "./terminal.js";
+import { Timeline } from "./timeline.js";
+import { hasToken } from "./token.js";
+import { why } from "./why.js";
 
-const EVENTS_SHOWN = 200;
 const TOAST_MS = 6000;
 const TICK_MS = 100;
+/** How often a page that nobody looks at asks, so that the title and icon of its tab stay true. */
+const PEEK_MS = 10_000;
 
-const element = (id) => document.getElementById(id);
-const rows = new Map();
 let snapshot = null;
 let received = 0;
-let connected = false;
-let lastEvent = 0;
+let lost = null;
 let toastTimer = 0;
+
+const history = new History();
+const timeline = new Timeline();
+const table = new Table({ selected, pointed, act: (verb, name) => ask(verb, [name]) });
+const detail = new Detail(perform);
+const log = new LogPane({ act: perform, tell });
+const terminal = new TaskTerminal({ tell, closed: () => log.newest() });
 
 /** The supervisor's clock, carried on from the last snapshot. */
 const now = () => snapshot.now + (performance.now() - received);
+const isDraining = () => snapshot?.stage.stage === "draining";
 
-follow({
-  snapshot(latest) {
-    if (snapshot?.started_at !== latest.started_at) forget();
-    snapshot = latest;
-    received = performance.now();
-    connected = true;
-    draw();
+const stream = new Stream(
+  "api/v1/events",
+  {
+    opened: () => (lost = null),
+    messages: (messages) => messages.forEach(take),
+    lost(retryAt, why) {
+      lost = { retryAt, why };
+      draw();
+    },
   },
-  event(record) {
-    // After a reconnect the stream begins again with what is kept.
-    if (record.number <= lastEvent) return;
-    lastEvent = record.number;
-    addEvent(clock(record.at), record.task ?? "stead", record.text);
-  },
-  dropped({ count }) {
-    addEvent("", "stead", `${count} events were too fast for this page`);
-  },
-  lost() {
-    connected = false;
-    drawBanner();
-  },
-});
+  { resumes: true },
+);
 
-setInterval(() => snapshot && connected && tick(), TICK_MS);
-
-/** Another supervisor: nothing that was seen of the last one counts. */
-function forget() {
-  lastEvent = 0;
-  element("events").replaceChildren();
+function take({ event, data }) {
+  const said = JSON.parse(data);
+  if (event === "event") timeline.add(said);
+  if (event === "dropped") timeline.missed(said.count);
+  if (event === "snapshot") show(said);
 }
 
+function show(said) {
+  if (snapshot?.started_at !== said.started_at) begin();
+  snapshot = said;
+  received = performance.now();
+  draw();
+}
+
+/** Streams rest while the page is hidden; this does not hold a connection. */
+async function peek() {
+  if (!document.hidden) return;
+  try {
+    const said = await get("api/v1/snapshot");
+    lost = null;
+    show(said);
+  } catch (error) {
+    lost = { retryAt: performance.now() + PEEK_MS, why: error.message };
+    draw();
+  }
+}
+
+setInterval(peek, PEEK_MS);
+
+/** Another supervisor, or the first: nothing that was seen of the last one counts. */
+function begin() {
+  timeline.clear();
+  history.clear();
+}
+
+// Drawing
+
 function draw() {
-  document.title = `${snapshot.project || "stead"} · stead`;
-  element("project").textContent = snapshot.project;
-  drawSummary();
-  drawRows();
-  drawBanner();
+  if (snapshot) {
+    headline(snapshot);
+    table.show(snapshot.tasks, isDraining());
+    selected();
+  }
+  tab(snapshot, lost);
   tick();
 }
 
-function drawSummary() {
-  const count = (state) => snapshot.tasks.filter((task) => task.state === state).length;
-  const counts = Object.keys(STATES).map((state) => [state, count(state)]);
-  const items = counts.filter(([, count]) => count > 0).map(([state, count]) => {
-    const item = document.createElement("li");
-    item.className = STATES[state].tone;
-    item.textContent = `${STATES[state].glyph} ${count} ${state}`;
-    return item;
-  });
-  element("summary").replaceChildren(...items);
+/** What the selection has to do with. */
+function selected() {
+  const { task, marked } = table;
+  detail.show(task, isDraining());
+  if (task) drawHistory(task);
+  timeline.select(task?.name ?? null);
+  log.select(task, marked);
+  if (terminal.isOpen && terminal.task !== task?.name) terminal.close();
 }
 
-/** Rows keep their element, so that focus and selection survive; they stand in the order of the plan. */
-function drawRows() {
-  const names = new Set(snapshot.tasks.map((task) => task.name));
-  for (const [name, row] of rows) {
-    if (!names.has(name)) {
-      row.element.remove();
-      rows.delete(name);
-    }
-  }
-  const groups = [body("theirs"), body("own")];
-  const places = [0, 0];
-  for (const task of snapshot.tasks) {
-    if (!rows.has(task.name)) rows.set(task.name, new Row(task.name, request));
-    const row = rows.get(task.name);
-    row.show(task, snapshot.stage.stage === "draining");
-    const group = task.kind === "surface" ? 1 : 0;
-    const at = groups[group].children[places[group]++];
-    if (at !== row.element) groups[group].insertBefore(row.element, at ?? null);
-  }
+/** In a narrow window what was pointed at is told below the table. */
+function pointed() {
+  if (matchMedia("(max-width: 56rem)").matches) element("detail").scrollIntoView({ block: "nearest" });
 }
 
-function body(name) {
-  const table = element("tasks");
-  const found = table.querySelector(`tbody.${name}`);
-  if (found) return found;
-  const made = document.createElement("tbody");
-  made.className = name;
-  table.append(made);
-  return made;
-}
-
-function drawBanner() {
-  const draining = snapshot?.stage.stage === "draining" ? snapshot.stage : null;
-  const banner = element("banner");
-  document.body.classList.toggle("lost", !connected);
-  banner.hidden = connected && !draining;
-  banner.className = draining?.fatal || (!connected && !draining) ? "bad" : "";
-  if (!connected) {
-    const cause = draining ? `stead has shut down (${draining.cause})` : "stead can't be reached, this is what was last seen";
-    write(banner, `${cause}; trying again`);
-  } else if (draining) {
-    const live = snapshot.tasks.filter(isLive);
-    const rest = `${left(draining.deadline - now())} until the rest is killed`;
-    write(banner, `draining (${draining.cause}) · ${live.length} of ${snapshot.tasks.length} left · ${rest}`);
-  }
+function drawHistory(task) {
+  detail.history(task, { of: history.of(task.name), span: history.span });
 }
 
 /** What changes by time alone. */
 function tick() {
-  const time = now();
-  for (const row of rows.values()) row.tick(time);
-  const restarts = snapshot.tasks.reduce((sum, task) => sum + task.restarts, 0);
-  const up = duration(Math.floor(time / 1000) * 1000);
-  write(element("meta"), `up ${up} · restarts ${restarts} · stead ${snapshot.version}`);
-  if (snapshot.stage.stage === "draining") drawBanner();
+  const time = snapshot && !lost ? now() : null;
+  banner(snapshot, time, lost);
+  if (time === null) return;
+  table.tick(time);
+  if (table.task) detail.tick(table.task, time);
+  meta(snapshot, time);
+  if (!history.sample(snapshot.tasks, time)) return;
+  table.history(history);
+  if (table.task) drawHistory(table.task);
 }
 
-async function request(task, action) {
-  try {
-    await ask(task, action);
-    toast(`${action} ${task}: taken`);
-  } catch (error) {
-    toast(`${action} ${task}: ${error.message}`);
-  }
-}
+setInterval(tick, TICK_MS);
 
-function toast(text) {
+function tell(text) {
   const box = element("toast");
   box.textContent = text;
   box.hidden = false;
@@ -145,18 +138,117 @@ function toast(text) {
   toastTimer = setTimeout(() => (box.hidden = true), TOAST_MS);
 }
 
-function addEvent(time, task, text) {
-  const item = document.createElement("li");
-  for (const [tag, content] of [["time", time], ["b", task], ["span", text]]) {
-    const part = document.createElement(tag);
-    part.textContent = content;
-    item.append(part);
-  }
-  const list = element("events");
-  list.prepend(item);
-  while (list.children.length > EVENTS_SHOWN) list.lastChild.remove();
+// Acting
+
+const ACTIONS = {
+  selectNext: () => table.move(1),
+  selectPrevious: () => table.move(-1),
+  selectFirst: () => table.move(-Infinity),
+  selectLast: () => table.move(Infinity),
+  mark: () => table.mark(),
+  restart: () => ask("restart", names(table.targets)),
+  stopOrStart,
+  kill: async () => {
+    const targets = names(table.targets);
+    const question = `Kill ${targets.join(", ")} now, with everything that belongs to it and no time to clean up?`;
+    if (targets.length && (await confirm("Kill", question))) ask("kill", targets);
+  },
+  restartAll: async () => {
+    const question = "Stop every task that is not stopped or done, and start it again?";
+    if (await confirm("Restart all", question)) request("restart all", "api/v1/tasks/restart");
+  },
+  shutDown: async () => {
+    const live = snapshot.tasks.filter((task) => !isSurface(task) && isLive(task)).length;
+    const running = live === 1 ? "1 task is" : `${live} tasks are`;
+    const question = `${running} running. Stop everything in good order and end stead? This page goes away with it.`;
+    if (await confirm("Shut down", question)) request("shut down", "api/v1/shutdown");
+  },
+  zoom: () => {
+    document.body.classList.toggle("zoomed");
+    selected();
+  },
+  events: () => timeline.toggle(),
+  why: () => table.task && why(table.task.name).catch((error) => tell(error.message)),
+  attach: () => {
+    if (!table.task?.tty) return tell("it has no terminal: `tty = true` in its config gives it one");
+    if (!hasToken()) return tell("to attach, open the link that `stead status` prints: it has the token for this");
+    terminal.open(table.task.name);
+  },
+  help,
+  search: () => log.type("search"),
+  filter: () => log.type("filter"),
+  nextHit: () => log.hit(true),
+  previousHit: () => log.hit(false),
+  follow: () => log.follow(),
+  merge: () => log.merge(),
+  previousRun: () => log.step(-1),
+  nextRun: () => log.step(1),
+  copy: () => log.copy(),
+  times: () => log.times(),
+  wrap: () => log.wrap(),
+  left: () => log.aside(-1),
+  right: () => log.aside(1),
+  lineDown: () => log.lines(1),
+  lineUp: () => log.lines(-1),
+  pageDown: () => log.pages(1),
+  pageUp: () => log.pages(-1),
+  oldest: () => log.oldest(),
+  newest: () => log.newest(),
+  close: () => {
+    if (log.clear()) return;
+    if (table.marked.size) table.unmark();
+    else document.body.classList.remove("zoomed");
+  },
+};
+
+function perform(action) {
+  if (snapshot) ACTIONS[action]();
 }
 
-function clock(timestamp) {
-  return new Date(timestamp).toLocaleTimeString([], { hour12: false });
+const names = (tasks) => tasks.map((task) => task.name);
+
+async function stopOrStart() {
+  const { targets } = table;
+  if (!targets.some(canStop)) return ask("start", names(targets));
+  const stopped = targets.filter(canStop);
+  const parts = names(stopped.filter(isSurface));
+  // A stopped surface may take this very page away, and everybody else's.
+  const question = `Stop ${parts.join(", ")}? This is a part of stead: what it shows or serves goes away.`;
+  if (parts.length === 0 || (await confirm("Stop", question))) ask("stop", names(stopped));
 }
+
+function ask(verb, tasks) {
+  if (tasks.length === 0) return;
+  const path = tasks.length === 1 ? `api/v1/tasks/${encodeURIComponent(tasks[0])}/${verb}` : `api/v1/tasks/${verb}`;
+  request(`${verb} ${tasks.join(", ")}`, path, tasks.length === 1 ? undefined : { tasks });
+}
+
+async function request(what, path, body) {
+  try {
+    const { refused = [] } = await post(path, body);
+    tell(refused.length ? refused.map(({ detail }) => detail).join("; ") : `${what}: taken`);
+  } catch (error) {
+    tell(`${what}: ${error.message}`);
+  }
+}
+
+document.addEventListener("keydown", (event) => {
+  if (terminal.isOpen) return;
+  const action = lookup(event, document.body.classList.contains("zoomed"));
+  if (!action) return;
+  event.preventDefault();
+  perform(action);
+});
+
+element("restart-all").onclick = () => perform("restartAll");
+element("shut-down").onclick = () => perform("shutDown");
+element("help").onclick = help;
+element("retry").onclick = () => stream.retry();
+element("hints").append(
+  ...KEYS.filter(({ hint }) => hint).map(({ keys, action, hint }) => {
+    const made = button("", () => perform(action));
+    made.append(make("kbd", "", keyName(keys[0])), ` ${hint}`);
+    return made;
+  }),
+);
+element("token-note").hidden = hasToken();

@@ -1,45 +1,46 @@
-// One row of the task table. Everything is inserted as text.
+// One row of the task table.
 
-import { STATES, actions, age, next, pips, uptime, usage } from "./format.js";
-import { hasToken } from "./token.js";
+import { bytes, age, canStop, isEssential, isSurface, isUnstable, look, next, percent, pips, uptime } from "./format.js";
+import { button, make, mark, write } from "./dom.js";
+import { Spark } from "./spark.js";
 
-const UNSTABLE_RESTARTS = 6;
+const CELLS = ["task", "state", "retries", "next", "uptime", "cpu", "memory", "exit", "actions"];
+/** What fills a drawing of cpu, in percent, if nothing uses more. */
+const CPU_LEAST = 10;
+const MEMORY_LEAST = 2 ** 20;
 
 export class Row {
-  #name;
   #cells = {};
-  #about;
-  #next;
-  #bar;
-  #uptime;
-  #usage;
-  #buttons = {};
+  #name;
+  #next = make("span");
+  #bar = make("progress");
+  #values = { cpu: make("span"), memory: make("span") };
+  #sparks = { cpu: new Spark("cpu"), memory: new Spark("memory") };
+  #buttons;
   #task = null;
   #draining = false;
-  #asking = false;
 
-  /** `request(name, action)` asks the supervisor; its promise settles when that was answered. */
-  constructor(name, request) {
-    this.#name = name;
-    this.element = document.createElement("tr");
-    for (const cell of ["task", "state", "retries", "next", "uptime", "exit", "actions"]) {
+  /** `on` says what to do: `select(name, event)`, `act(verb, name)`. */
+  constructor(name, on) {
+    this.element = make("tr");
+    for (const cell of CELLS) {
       this.#cells[cell] = this.element.insertCell();
       this.#cells[cell].className = cell;
     }
-    part(this.#cells.task, "span", "name", name);
-    this.#about = part(this.#cells.task, "span", "about");
-    this.#next = part(this.#cells.next, "span");
-    this.#bar = part(this.#cells.next, "progress");
+    this.#name = button(name, (event) => on.select(name, event), "name");
+    this.#cells.task.append(this.#name);
     this.#bar.setAttribute("aria-label", "share of the wait that has passed");
-    this.#uptime = part(this.#cells.uptime, "span");
-    this.#usage = part(this.#cells.uptime, "span", "usage");
-    for (const action of ["start", "stop", "restart"]) {
-      const button = part(this.#cells.actions, "button", "", action);
-      button.setAttribute("aria-label", `${action} ${name}`);
-      if (!hasToken()) button.title = "needs the link that `stead status` prints";
-      button.onclick = () => this.#ask(action, request);
-      this.#buttons[action] = button;
-    }
+    this.#cells.next.append(this.#bar, this.#next);
+    for (const what of ["cpu", "memory"]) this.#cells[what].append(this.#values[what], this.#sparks[what].element);
+    this.#buttons = Object.fromEntries(
+      ["start", "stop", "restart"].map((verb) => {
+        const made = button(verb, () => on.act(verb, name));
+        made.setAttribute("aria-label", `${verb} ${name}`);
+        return [verb, made];
+      }),
+    );
+    this.#cells.actions.append(...Object.values(this.#buttons));
+    this.element.onclick = (event) => event.target.closest("button") || on.select(name, event);
   }
 
   /** Takes what a snapshot says of the task; `tick` draws the rest. */
@@ -47,76 +48,67 @@ export class Row {
     this.#task = task;
     this.#draining = draining;
     const { tone } = look(task);
-    this.element.className = tone === "bad" || tone === "warn" ? "trouble" : "";
-    write(this.#about, task.about);
-    this.#about.title = task.about;
+    this.element.classList.toggle("trouble", tone === "bad" || tone === "warn");
+    this.#name.title = task.about;
     this.#showState();
     const spent = task.retries >= task.max_retries;
     write(this.#cells.retries, task.retries ? `${pips(task)} ${task.retries}/${task.max_retries}`.trim() : "");
     this.#cells.retries.className = task.retries ? `retries ${spent ? "bad" : "warn"}` : "retries";
-    write(this.#usage, usage(task));
+    write(this.#values.cpu, task.usage ? percent(task.usage.cpu_percent) : "");
+    write(this.#values.memory, task.usage ? bytes(task.usage.memory_bytes) : "");
     this.#showButtons();
   }
 
   /** Draws what time alone changes. */
   tick(now) {
     const task = this.#task;
-    const { text, tone, share } = next(task, now);
+    const { text, tone, share } = next(task, now, this.#draining);
     write(this.#next, text);
-    this.#next.className = tone ?? "";
+    mark(this.#next, "class", tone || null);
     this.#bar.hidden = share === undefined;
     if (share !== undefined) this.#bar.value = share;
-    write(this.#uptime, uptime(task, now));
+    write(this.#cells.uptime, uptime(task, now));
     const exit = task.last_exit;
     write(this.#cells.exit, exit ? `${exit.reason.text} · ${age(now - exit.at)}` : "");
+    this.#cells.exit.title = this.#cells.exit.textContent;
     this.#cells.exit.classList.toggle("bad", exit !== null && !exit.expected);
+  }
+
+  /** Draws how its usage went. */
+  history({ cpu, memory }) {
+    this.#sparks.cpu.show(cpu, CPU_LEAST, `now ${this.#values.cpu.textContent || "unknown"}`);
+    this.#sparks.memory.show(memory, MEMORY_LEAST, `now ${this.#values.memory.textContent || "unknown"}`);
+  }
+
+  /** Whether it is the one that the log and the details are of, and whether it is marked. */
+  choose(selected, marked) {
+    mark(this.element, "aria-current", selected ? "true" : null);
+    this.element.classList.toggle("marked", marked);
+    mark(this.#name, "aria-description", marked ? "marked" : null);
+  }
+
+  focus() {
+    this.#name.focus({ preventScroll: true });
   }
 
   /** Drawn anew only when it says something else, so that a selection in it survives. */
   #showState() {
     const task = this.#task;
     const { glyph, tone } = look(task);
-    const tags = [];
-    if (task.policy === "critical") tags.push(["critical", "tag"]);
-    if (task.restarts_last_hour >= UNSTABLE_RESTARTS) tags.push(["unstable", "tag warn"]);
-    const parts = [[`${glyph} ${task.state}`, tone], ...tags];
+    const parts = [[`${glyph} ${task.state}`, tone]];
+    if (task.policy === "critical") parts.push(["critical", "tag"]);
+    if (isUnstable(task)) parts.push(["unstable", "tag warn"]);
     const cell = this.#cells.state;
     if (cell.textContent === parts.map(([text]) => text).join("")) return;
-    cell.replaceChildren();
-    for (const [text, className] of parts) part(cell, "span", className, text);
+    cell.replaceChildren(...parts.map(([text, className]) => make("span", className, text)));
   }
 
   #showButtons() {
-    const allowed = actions(this.#task);
-    for (const [action, button] of Object.entries(this.#buttons)) {
-      button.hidden = !allowed.includes(action);
-      button.disabled = this.#asking || (this.#draining && action !== "stop");
-    }
+    const task = this.#task;
+    const { start, stop, restart } = this.#buttons;
+    start.hidden = canStop(task);
+    stop.hidden = !canStop(task) || isSurface(task);
+    restart.hidden = !canStop(task) || task.state === "waiting" || isEssential(task);
+    start.disabled = restart.disabled = this.#draining;
   }
-
-  async #ask(action, request) {
-    this.#asking = true;
-    this.#showButtons();
-    await request(this.#name, action);
-    this.#asking = false;
-    this.#showButtons();
-  }
-}
-
-/** A state this page does not know is shown all the same. */
-function look(task) {
-  return STATES[task.state] ?? { glyph: "?", tone: "quiet" };
-}
-
-function part(parent, tag, className = "", text = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.textContent = text;
-  parent.append(made);
-  return made;
-}
-
-/** Sets a text only when it differs: nothing moves unless something happened. */
-export function write(target, text) {
-  if (target.textContent !== text) target.textContent = text;
 }

@@ -21,6 +21,11 @@ export function authorization() {
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
+/** The same for a WebSocket, which can't have headers. */
+export function protocols() {
+  return ["stead.v1", `token.${sessionStorage.getItem(KEY)}`];
+}
+
 /** Whether there is a token, right or not. */
 export function hasToken() {
   return sessionStorage.getItem(KEY) !== null;

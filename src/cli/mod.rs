@@ -17,6 +17,8 @@ mod init;
 mod launch;
 mod logs;
 mod man;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod plan;
 mod reload;
 mod schema;
@@ -26,6 +28,7 @@ mod state_dir;
 mod status;
 mod up;
 mod wait;
+mod web;
 mod why;
 
 use std::ffi::OsString;
@@ -117,6 +120,11 @@ enum Command {
     Logs(logs::LogsArgs),
     /// Say why a task is as it is, and how it failed last
     Why(why::WhyArgs),
+    /// Serve agents over standard input and output (Model Context Protocol)
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::McpArgs),
+    /// Choose which page the web surface serves
+    Web(web::WebArgs),
     /// Say whether the configuration is right, and start nothing
     Check,
     /// Print the JSON Schema of stead.toml, for editors
@@ -192,6 +200,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Down) => down::run(&cli.file),
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Why(args)) => why::run(&cli.file, &args),
+        #[cfg(feature = "mcp")]
+        Some(Command::Mcp(args)) => mcp::run(&cli.file, &args),
+        Some(Command::Web(args)) => web::run(&cli.file, &args),
         Some(Command::Check) => check::run(&cli.file),
         Some(Command::Schema) => schema::run(),
         Some(Command::Init) => init::run(&cli.file),

@@ -54,7 +54,7 @@ impl Changes {
 }
 
 fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
-    let Config { path: _, root: _, drain, logs, web, restart, tasks: _ } = old;
+    let Config { path: _, root: _, drain, logs, web, restart, ui, hooks, tasks: _ } = old;
     let LogsConfig { dir, max_size, keep } = logs;
     let WebConfig { enabled, listen, dist } = web;
     let differing = |pairs: &[(&str, bool)]| -> Vec<String> {
@@ -66,12 +66,14 @@ fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
         ("[supervisor] drain_fatal", drain.fatal != new.drain.fatal),
         ("[logs] max_size", *max_size != new.logs.max_size),
         ("[logs] keep", *keep != new.logs.keep),
+        ("[ui]", *ui != new.ui),
     ]);
     changes.needs_restart = differing(&[
         ("[logs] dir", *dir != new.logs.dir),
         ("[web] enabled", *enabled != new.web.enabled),
         ("[web] listen", *listen != new.web.listen),
         ("[web] dist", *dist != new.web.dist),
+        ("[hooks]", *hooks != new.hooks),
     ]);
 }
 

@@ -49,7 +49,7 @@ pub(crate) use run::EVENTS_QUEUED;
 pub(crate) use run::{RunContext, Sent};
 
 use self::core::{Plan, TaskKind, TaskPlan};
-use crate::config::{BadConfig, DrainConfig, OnExhausted, Policy, RestartConfig, SharedConfig};
+use crate::config::{BadConfig, Condition, Dependency, DrainConfig, OnExhausted, Policy, RestartConfig, SharedConfig};
 use crate::gateway::{Gateway, GatewayHandle};
 use crate::kernel::{Backend, KernelHandle, LogHub, PostMortems, kernel};
 use crate::process::{Keeper, Warden};
@@ -165,10 +165,11 @@ impl TaskSupervisor {
     /// request, or a fatal end. Returns at the drain's deadline plus half a second at the latest.
     pub async fn run(self) -> ShutdownOutcome {
         let Self { root, drain, tracked, mut processes, on_stop, started, kernel, backend, .. } = self;
-        let (tasks, runners) = by_place(tracked);
         if let Some(processes) = &mut processes {
-            processes.beside(tasks.iter().filter(|task| task.kind != TaskKind::Process).cloned().collect());
+            let others = tracked.iter().filter(|tracked| tracked.plan.kind != TaskKind::Process);
+            processes.beside(others.map(|tracked| (tracked.plan.clone(), tracked.after.clone())).collect());
         }
+        let (tasks, runners) = by_place(tracked);
         let plan = Plan { tasks, drain, seed: u64::from(std::process::id()) };
         let (sampled, usage) = watch::channel(BTreeMap::new());
         let sampler = tokio::spawn(sampling::sample(backend.lookers.clone(), backend.snapshot.subscribe(), sampled));
@@ -231,8 +232,11 @@ impl TaskSupervisor {
         context: impl Fn() -> SurfaceContext + Send + 'static,
     ) {
         let plan = self.plan(surface.name().to_owned(), TaskKind::Surface, Policy::Always, surface.about());
+        let after = surface.after().map(|task| Dependency { task: task.to_owned(), condition: Condition::Started });
         let surface = Arc::new(surface);
-        self.track(plan, move |run| run_surface(Arc::clone(&surface), context(), gateway.clone(), run));
+        self.track_after(plan, after.into_iter().collect(), move |run| {
+            run_surface(Arc::clone(&surface), context(), gateway.clone(), run)
+        });
     }
 
     fn track_future<F, T>(&mut self, plan: TaskPlan, mut restarter: F)
@@ -246,13 +250,21 @@ impl TaskSupervisor {
         });
     }
 
-    fn track<F, T>(&mut self, plan: TaskPlan, mut life: F)
+    fn track<F, T>(&mut self, plan: TaskPlan, life: F)
+    where
+        F: FnMut(RunContext) -> T + Send + 'static,
+        T: Future<Output = ExitReason> + Send + 'static,
+    {
+        self.track_after(plan, Vec::new(), life);
+    }
+
+    fn track_after<F, T>(&mut self, plan: TaskPlan, after: Vec<Dependency>, mut life: F)
     where
         F: FnMut(RunContext) -> T + Send + 'static,
         T: Future<Output = ExitReason> + Send + 'static,
     {
         let runner: Runner = Box::new(move |context| Box::pin(life(context)));
-        self.tracked.push(Planned { plan, after: Vec::new(), runner: Some(runner) });
+        self.tracked.push(Planned { plan, after, runner: Some(runner) });
     }
 
     /// The plan of an in-process task; a spent budget of one is fatal.

@@ -22,7 +22,7 @@ pub(super) struct Processes {
     /// How often the settings of each task have changed.
     revisions: BTreeMap<String, u64>,
     /// The tasks that are not in the configuration: stead's own.
-    others: Vec<TaskPlan>,
+    others: Vec<(TaskPlan, Vec<Dependency>)>,
 }
 
 /// A task with how its runs are made; without that, as before.
@@ -69,7 +69,7 @@ impl Processes {
     }
 
     /// Says what there is beside the processes; before the first reload.
-    pub(super) fn beside(&mut self, others: Vec<TaskPlan>) {
+    pub(super) fn beside(&mut self, others: Vec<(TaskPlan, Vec<Dependency>)>) {
         self.others = others;
     }
 
@@ -84,6 +84,7 @@ impl Processes {
         let changes = Changes::between(&old, &config);
         // These take a restart of stead.
         config.web.clone_from(&old.web);
+        config.hooks.clone_from(&old.hooks);
         config.logs.dir.clone_from(&old.logs.dir);
 
         let is_new = |task: &&TaskConfig| changes.added.contains(&task.name) || changes.changed.contains(&task.name);
@@ -98,9 +99,9 @@ impl Processes {
             *self.revisions.entry(name.clone()).or_default() += 1;
         }
         let processes = config.tasks.iter().map(|task| self.planned(task, runners.remove(&task.name)));
-        let others = self.others.iter().map(|plan| Planned {
+        let others = self.others.iter().map(|(plan, after)| Planned {
             plan: TaskPlan { restart: config.restart, ..plan.clone() },
-            after: Vec::new(),
+            after: after.clone(),
             runner: None,
         });
         let (tasks, runners) = by_place(processes.chain(others).collect());

@@ -165,7 +165,11 @@ impl Core {
             Cause::Graceful { .. } => self.plan_drain.graceful,
             Cause::Fatal { .. } => self.plan_drain.fatal,
         };
-        self.notice_all(NoticeKind::Draining { cause: cause.to_string(), within });
+        let culprit = match &cause {
+            Cause::Graceful { .. } => None,
+            Cause::Fatal { name, .. } => Some(name.clone()),
+        };
+        self.notice_all(NoticeKind::Draining { cause: cause.to_string(), culprit, within });
         let deadline = later(now, within);
         self.drain = Some(Drain {
             cause,
@@ -186,7 +190,7 @@ impl Core {
         self.stop_layer(0, now);
     }
 
-    /// The order of the drain: tasks nobody depends on first, then what they depended on, and so on; surfaces last, so
+    /// The order of the drain: tasks nobody depends on first, then what they depended on, and so on; surfaces last, in the same order, so
     /// that every face shows the drain to its end.
     fn drain_layers(&self) -> Vec<Vec<TaskId>> {
         let mut height = vec![0usize; self.tasks.len()];
@@ -206,9 +210,12 @@ impl Core {
         }
         let tallest = height.iter().copied().max().unwrap_or(0);
         let is_surface = |id: &TaskId| self.task(*id).plan.kind == TaskKind::Surface;
-        let of_height = |wanted| self.ids().filter(|id| !is_surface(id) && height[id.0] == wanted).collect();
-        let mut layers: Vec<Vec<_>> = (0..=tallest).rev().map(of_height).collect();
-        layers.push(self.ids().filter(is_surface).collect());
+        let members = |surface, wanted| {
+            self.ids().filter(|id| is_surface(id) == surface && height[id.0] == wanted).collect::<Vec<_>>()
+        };
+        let by_height = |surface| (0..=tallest).rev().map(move |wanted| (surface, wanted));
+        let mut layers: Vec<_> =
+            by_height(false).chain(by_height(true)).map(|(surface, wanted)| members(surface, wanted)).collect();
         layers.retain(|layer| !layer.is_empty());
         layers
     }

@@ -3,12 +3,12 @@
 //! Whoever can open the file may do everything, so only the supervisor's own user and root can: the file has mode
 //! 0600 from the moment it answers, and the system is asked who is at the other end of each connection.
 
+mod publish;
 mod socket;
 
 use std::io;
 use std::path::PathBuf;
 
-use axum::Router;
 use axum::middleware::map_request;
 use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
@@ -46,11 +46,12 @@ impl Surface for Control {
     }
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
-        let SurfaceContext { kernel, config, shutdown, .. } = context;
+        let SurfaceContext { kernel, config, web_dist, shutdown, .. } = context;
         let (listener, file) = socket::listen(&self.path)?;
         let (channel, client) = Channel::new(NAME);
         let api = Api::new(kernel, client.requester, config, shutdown.clone());
-        let router = || api.router(Router::new()).layer(map_request(async |request| trust_name(request)));
+        let publish = publish::routes(web_dist);
+        let router = || api.router(publish).layer(map_request(async |request| trust_name(request)));
         let serving = {
             let shutdown = shutdown.clone();
             async move {

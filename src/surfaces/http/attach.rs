@@ -1,15 +1,17 @@
 //! A task's terminal from elsewhere: input by a request, or a WebSocket for as long as one likes.
 //!
 //! Both begin with a request to the supervisor, which refuses them or has them in the timeline; what is typed then
-//! goes straight to the terminal. A client that does not keep up gets the screen anew instead of what it missed.
+//! goes straight to the terminal. A client that does not keep up gets the screen anew instead of what it missed; one
+//! without an emulator of its own may have the screen as cells.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
@@ -21,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::{Api, Name, text};
 use super::asker::Asker;
+use super::cells::CellsViewer;
 use super::limits::{ATTACHED, HEARTBEAT, KEYS_BYTES, SILENCE, WRITE_STALL};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
@@ -36,9 +39,48 @@ const WORDS_QUEUED: usize = 8;
 pub(super) fn routes(routes: Routes) -> Routes {
     let input = Operation::post("/api/v1/tasks/{name}/input", "Type bytes into its terminal.").takes_bytes();
     let attach = "A WebSocket to its terminal: binary messages are what it shows and what is typed.";
-    routes
-        .route(input.answers::<Accepted>(StatusCode::ACCEPTED), self::input)
-        .route(Operation::socket("/api/v1/tasks/{name}/attach", attach), self::attach)
+    let attach = Operation::socket("/api/v1/tasks/{name}/attach", attach);
+    let attach = attach.query("view", "^cells$", "`cells`: what it shows as rows of cells, as JSON, instead of bytes.");
+    routes.route(input.answers::<Accepted>(StatusCode::ACCEPTED), self::input).route(attach, self::attach)
+}
+
+/// What a client wants to be shown.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    view: Option<View>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum View {
+    Cells,
+}
+
+/// What leads to what a client is shown.
+enum Eye {
+    Bytes(Viewer),
+    Cells(CellsViewer),
+}
+
+impl Eye {
+    fn of(screen: &TaskScreen, view: Option<View>) -> Self {
+        match view {
+            None => Self::Bytes(screen.viewer()),
+            Some(View::Cells) => Self::Cells(CellsViewer::new(screen.clone())),
+        }
+    }
+
+    /// Waits for what comes next. Nothing is lost when this is dropped.
+    async fn next(&mut self) -> Message {
+        match self {
+            Self::Bytes(viewer) => match viewer.next().await {
+                Sight::Output(bytes) => Message::Binary(Bytes::copy_from_slice(&bytes)),
+                Sight::Live(is_live) => Said::Live(is_live).into(),
+            },
+            Self::Cells(viewer) => Message::text(viewer.next().await),
+        }
+    }
 }
 
 async fn input(State(api): State<Api>, asker: Asker, name: Name, body: Bytes) -> Result<Response, Problem> {
@@ -52,9 +94,12 @@ async fn attach(
     State(api): State<Api>,
     asker: Asker,
     name: Name,
+    wanted: Result<Query<Wanted>, QueryRejection>,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Response> {
     let task = text(name).map_err(IntoResponse::into_response)?;
+    let Query(Wanted { view }) =
+        wanted.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()).into_response())?;
     let socket = socket.map_err(|_| upgrade_needed())?;
     let attaching = async {
         let permit = Arc::clone(&api.attached).try_acquire_owned().map_err(|_| {
@@ -68,7 +113,7 @@ async fn attach(
     let socket = socket.protocols([PROTOCOL]).max_message_size(KEYS_BYTES).max_frame_size(KEYS_BYTES);
     Ok(socket.on_upgrade(async move |socket| {
         let _permit = permit;
-        converse(socket, screen, api.shutdown).await;
+        converse(socket, screen, view, api.shutdown).await;
     }))
 }
 
@@ -112,11 +157,11 @@ enum Heard {
 }
 
 /// Shows and types until the client leaves, or the run of the surface ends.
-async fn converse(socket: WebSocket, screen: TaskScreen, shutdown: CancellationToken) {
+async fn converse(socket: WebSocket, screen: TaskScreen, view: Option<View>, shutdown: CancellationToken) {
     let (out, keys) = socket.split();
     let (say, words) = mpsc::channel(WORDS_QUEUED);
     tokio::select! {
-        () = show(out, screen.viewer(), words, shutdown) => {}
+        () = show(out, Eye::of(&screen, view), words, shutdown) => {}
         () = listen(keys, &screen, &say) => {}
     }
 }
@@ -124,7 +169,7 @@ async fn converse(socket: WebSocket, screen: TaskScreen, shutdown: CancellationT
 /// Until the client takes no more.
 async fn show(
     mut out: SplitSink<WebSocket, Message>,
-    mut viewer: Viewer,
+    mut eye: Eye,
     mut words: mpsc::Receiver<Said>,
     shutdown: CancellationToken,
 ) {
@@ -133,10 +178,7 @@ async fn show(
     loop {
         let message = tokio::select! {
             () = shutdown.cancelled() => break,
-            sight = viewer.next() => match sight {
-                Sight::Output(bytes) => Message::Binary(Bytes::copy_from_slice(&bytes)),
-                Sight::Live(is_live) => Said::Live(is_live).into(),
-            },
+            shown = eye.next() => shown,
             Some(said) = words.recv() => said.into(),
             _ = pulse.tick() => Message::Ping(Bytes::new()),
         };

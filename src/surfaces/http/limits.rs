@@ -37,6 +37,8 @@ pub(in crate::surfaces) const WRITE_STALL: Duration = Duration::from_secs(30);
 pub(in crate::surfaces) const SILENCE: Duration = Duration::from_secs(60);
 /// Terminals that are attached to at once; one more is refused.
 pub(in crate::surfaces) const ATTACHED: usize = 32;
+/// The least time between two pictures of a terminal on one WebSocket.
+pub(in crate::surfaces) const CELLS_INTERVAL: Duration = Duration::from_millis(33);
 /// Bytes of one message that is typed into a terminal.
 pub(in crate::surfaces) const KEYS_BYTES: usize = 16 * 1024;
 /// Reads of the logs at once; more wait their turn.

@@ -29,6 +29,9 @@ pub(super) enum Direction {
     Backwards,
 }
 
+/// Stands for a line before all others.
+const START: &str = "start";
+
 const OF_ALL: [&str; 4] = ["task", "stream", "grep", "limit"];
 const OF_PAGES: [&str; 5] = ["run", "since", "until", "after", "before"];
 
@@ -89,6 +92,7 @@ impl Asked {
             "run" => self.query.run = Some(run(value)?),
             "since" => self.query.since = Some(moment(key, value)?),
             "until" => self.query.until = Some(moment(key, value)?),
+            "after" if value == START => self.direction = Direction::Forwards,
             _ => {
                 self.direction = if key == "after" { Direction::Forwards } else { Direction::Backwards };
                 self.query.beyond = Some(value.parse().map_err(|error: String| bad(key, &error))?);
@@ -178,6 +182,8 @@ mod tests {
         let asked = Asked::page(None).unwrap();
         assert_eq!((asked.limit, asked.direction), (LINES_DEFAULT, Direction::Backwards));
         assert_eq!(Asked::follow(Some("limit=0")).unwrap().limit, 0);
+        let first = Asked::page(Some("after=start")).unwrap();
+        assert_eq!((first.direction, first.query.beyond), (Direction::Forwards, None));
     }
 
     #[test]

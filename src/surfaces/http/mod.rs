@@ -22,6 +22,7 @@
 mod api;
 mod asker;
 mod attach;
+mod cells;
 mod follow;
 pub(super) mod limits;
 mod live;

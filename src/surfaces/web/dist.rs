@@ -4,22 +4,29 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockWriteGuard};
 
 use axum::body::Bytes;
 use regex::Regex;
 use rust_embed::RustEmbed;
-use tokio::sync::watch;
 
 /// The bundle that is served, and the place to swap it while it is. Cheap to clone; every clone sees the same.
 ///
-/// The default is the bundle that is compiled in.
+/// The default is the bundle that is compiled in. A published one takes precedence over it, and over one that the
+/// config names, until that is taken back.
 #[derive(Debug, Clone)]
-pub struct ActiveWebDist(watch::Sender<Arc<WebDist>>);
+pub struct ActiveWebDist(Arc<RwLock<Dists>>);
+
+#[derive(Debug)]
+struct Dists {
+    /// Compiled in, or from the directory in the config.
+    standing: Arc<WebDist>,
+    published: Option<Arc<WebDist>>,
+}
 
 impl Default for ActiveWebDist {
     fn default() -> Self {
-        Self(watch::Sender::new(Arc::new(WebDist::embedded())))
+        Self(Arc::new(RwLock::new(Dists { standing: Arc::new(WebDist::embedded()), published: None })))
     }
 }
 
@@ -27,18 +34,27 @@ impl ActiveWebDist {
     /// The bundle that is served now. Whoever holds it keeps it whole, whatever is activated meanwhile.
     #[must_use]
     pub fn current(&self) -> Arc<WebDist> {
-        Arc::clone(&self.0.borrow())
+        let dists = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(dists.published.as_ref().unwrap_or(&dists.standing))
     }
 
-    /// Serves `dist` from the next request on. False if it is what is served already.
+    /// Serves `dist` from the next request on, unless another is published. False if it is what it was already.
     pub fn activate(&self, dist: WebDist) -> bool {
-        self.0.send_if_modified(|current| {
-            let differs = **current != dist;
-            if differs {
-                *current = Arc::new(dist);
-            }
-            differs
-        })
+        let mut dists = self.write();
+        let differs = *dists.standing != dist;
+        if differs {
+            dists.standing = Arc::new(dist);
+        }
+        differs
+    }
+
+    /// Serves `dist` from the next request on, or without one what was served before any was published.
+    pub fn publish(&self, dist: Option<WebDist>) {
+        self.write().published = dist.map(Arc::new);
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Dists> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -76,6 +92,12 @@ impl WebDist {
             (path, asset)
         });
         Self { files: files.collect() }
+    }
+
+    /// How many files it has.
+    #[must_use]
+    pub fn file_count(&self) -> usize {
+        self.files.len()
     }
 
     pub(super) fn asset(&self, path: &str) -> Option<&Asset> {
@@ -145,6 +167,18 @@ mod tests {
     }
 
     #[test]
+    fn index_html_names_every_module_of_the_embedded_bundle() {
+        let bundle = WebDist::embedded();
+        let html = String::from_utf8_lossy(&bundle.asset("index.html").unwrap().bytes).into_owned();
+        for module in bundle.files.keys().filter(|path| path.ends_with(".js")) {
+            assert!(
+                html.contains(&format!("\"{module}\"")),
+                "{module} is loaded late, and nobody misses it in a bundle"
+            );
+        }
+    }
+
+    #[test]
     fn an_index_names_what_it_needs() {
         let html = r##"
             <!-- <script src="old.js"></script> -->
@@ -165,6 +199,16 @@ mod tests {
         assert!(active.clone().activate(dist(&[("index.html", "new")])));
         assert_eq!(held.asset("index.html").unwrap().bytes, "old");
         assert_eq!(active.current().asset("index.html").unwrap().bytes, "new");
+    }
+
+    #[test]
+    fn a_published_bundle_takes_precedence_until_it_is_taken_back() {
+        let active = ActiveWebDist::default();
+        active.publish(Some(dist(&[("index.html", "published")])));
+        active.activate(dist(&[("index.html", "standing")]));
+        assert_eq!(active.current().asset("index.html").unwrap().bytes, "published");
+        active.publish(None);
+        assert_eq!(active.current().asset("index.html").unwrap().bytes, "standing");
     }
 
     #[test]

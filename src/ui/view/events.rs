@@ -74,7 +74,9 @@ fn style(scene: &Scene<'_>, kind: &NoticeKind) -> Style {
         | NoticeKind::Killed { .. }
         | NoticeKind::Left { .. }
         | NoticeKind::Forced { .. }
-        | NoticeKind::Abandoned => theme.bad(),
+        | NoticeKind::Abandoned
+        | NoticeKind::Hooked { failure: Some(_), .. }
+        | NoticeKind::HookDropped { .. } => theme.bad(),
         NoticeKind::Unready { .. }
         | NoticeKind::Backoff { .. }
         | NoticeKind::Refused { .. }
@@ -88,6 +90,8 @@ fn style(scene: &Scene<'_>, kind: &NoticeKind) -> Style {
         | NoticeKind::Stopped
         | NoticeKind::Reloaded { .. }
         | NoticeKind::Removed
+        | NoticeKind::Recovered { .. }
+        | NoticeKind::Hooked { failure: None, .. }
         | NoticeKind::Requested { .. } => Style::new(),
     }
 }

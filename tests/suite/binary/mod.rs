@@ -1,11 +1,16 @@
 //! The real binary, with real processes, from outside.
 
+mod attach;
 mod control;
 mod detach;
+mod hooks;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod limits;
 mod logs;
+#[cfg(feature = "mcp")]
+mod mcp;
+mod metrics;
 mod plain;
 mod reload;
 mod shutdown;
@@ -27,6 +32,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+
+pub(super) use web::address;
 
 /// How long anything may take before a test has failed. Generous: machines are shared.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);

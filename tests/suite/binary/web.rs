@@ -1,5 +1,6 @@
 //! The web surface of the real binary: what a browser or a script gets from a supervisor that runs.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Instant;
@@ -11,17 +12,17 @@ use serde_json::Value;
 use super::{DEADLINE, Project, Stead};
 
 /// Where the web surface says that it listens.
-fn address(stead: &mut Stead) -> String {
+pub(crate) fn address(stead: &mut Stead) -> String {
     let line = stead.wait_for("http://");
     line.rsplit("http://").next().expect("an address").to_owned()
 }
 
 /// Sends a request without a body; the status and the body of the answer.
-fn exchange(address: &str, method: &str, path: &str) -> (u16, String) {
+pub(super) fn exchange(address: &str, method: &str, path: &str) -> (u16, String) {
     exchange_with(address, method, path, "")
 }
 
-fn exchange_with(address: &str, method: &str, path: &str, header: &str) -> (u16, String) {
+pub(super) fn exchange_with(address: &str, method: &str, path: &str, header: &str) -> (u16, String) {
     let mut stream = open(address, method, path, header);
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
@@ -39,7 +40,7 @@ fn open(address: &str, method: &str, path: &str, header: &str) -> TcpStream {
 }
 
 /// Follows the live stream to a snapshot in which this holds.
-fn watch_until(address: &str, holds: impl Fn(&Value) -> bool) -> Value {
+pub(super) fn watch_until(address: &str, holds: impl Fn(&Value) -> bool) -> Value {
     let begin = Instant::now();
     for line in BufReader::new(open(address, "GET", "/api/v1/events", "")).lines() {
         let line = line.expect("a line in time");
@@ -130,4 +131,33 @@ fn a_taken_port_is_named_retried_and_fatal_in_the_end() {
     assert_eq!(end.code(), Some(1), "{:?}", end.report);
     let cause = format!("stead: fatal: web: 2 retries spent: port {port} in use");
     assert!(end.last().starts_with(&cause), "{:?}", end.report);
+}
+
+#[test]
+fn a_page_of_ones_own_is_published_and_taken_back_without_a_restart() {
+    let project = Project::new("web.listen = \"127.0.0.1:0\"\ntasks.api.command = \"exec sleep 1000\"\n");
+    let mut stead = project.up();
+    let address = address(&mut stead);
+    let page = || exchange(&address, "GET", "/").1;
+    let own = page();
+    let dir = project.path().join("page");
+    fs::create_dir(&dir).expect("a directory");
+    fs::write(dir.join("index.html"), "<script src=\"mine.js\"></script>").expect("a file");
+
+    let refused = project.client(&["web", "publish", "page"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("asks for what is not there: mine.js; what was served stays"), "{}", refused.err);
+    assert_eq!(page(), own);
+
+    fs::write(dir.join("mine.js"), "1").expect("a file");
+    assert_eq!(project.client(&["web", "publish", "page"]).out, "published: 2 files\n");
+    assert_eq!((page().contains("mine.js"), exchange(&address, "GET", "/mine.js").1), (true, "1".to_owned()));
+    assert_eq!(project.client(&["restart", "web"]).code, Some(0), "it outlives a run of the web surface");
+    let address = self::address(&mut stead);
+    assert_eq!(exchange(&address, "GET", "/mine.js").1, "1");
+    let over_tcp = exchange(&address, "DELETE", "/api/v1/web-dist");
+    assert_ne!(over_tcp.0, 200);
+    assert_eq!(project.client(&["web", "publish", "--reset"]).code, Some(0));
+    assert_eq!(exchange(&address, "GET", "/").1, own);
+    assert_eq!(project.client(&["web", "publish"]).code, Some(2));
 }

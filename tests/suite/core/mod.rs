@@ -302,6 +302,7 @@ impl Sim {
                         format!("backoff {task} {attempt}/{max_retries} {}ms", wait.as_millis())
                     }
                     NoticeKind::Failed { reason } => format!("failed {task}: {reason}"),
+                    NoticeKind::Recovered { run } => format!("recovered {task}#{run}"),
                     NoticeKind::Done => format!("done {task}"),
                     NoticeKind::Stopped => format!("stopped {task}"),
                     NoticeKind::Reloaded { .. } => "reloaded".to_owned(),
@@ -321,7 +322,9 @@ impl Sim {
                     | NoticeKind::Killed { .. }
                     | NoticeKind::Requested { .. }
                     | NoticeKind::Refused { .. }
-                    | NoticeKind::Forced { .. } => return None,
+                    | NoticeKind::Forced { .. }
+                    | NoticeKind::Hooked { .. }
+                    | NoticeKind::HookDropped { .. } => return None,
                 }
             }
         })

@@ -1,0 +1,86 @@
+// What has happened: a bounded list of events, the newest on top, of all tasks or of the selected one.
+
+import { element, make, write } from "./dom.js";
+import { clock } from "./format.js";
+
+/** Events that are held. */
+const HELD = 1000;
+/** Events that are drawn at once. */
+const DRAWN = 200;
+
+const TONES = {
+  exhausted: "bad", failed: "bad", killed: "bad", left: "bad", forced: "bad", abandoned: "bad",
+  backoff: "warn", unready: "warn", refused: "warn",
+};
+
+export class Timeline {
+  #records = [];
+  #last = 0;
+  #task = null;
+  #all = true;
+  #list = element("events");
+
+  constructor() {
+    element("events-of").onclick = () => this.toggle();
+  }
+
+  /** Takes an event, unless it is here already: a stream that comes back may begin again. */
+  add(record) {
+    if (record.number <= this.#last) return;
+    this.#last = record.number;
+    this.#hold(record);
+  }
+
+  /** Says that there were events which nobody can tell any more. */
+  missed(count) {
+    this.#hold({ at: null, text: `${count} events were too many to be kept or sent` });
+  }
+
+  /** Another supervisor: nothing that was seen of the last one counts. */
+  clear() {
+    this.#records = [];
+    this.#last = 0;
+    this.#draw();
+  }
+
+  /** Which task is selected. */
+  select(name) {
+    if (this.#task === name) return;
+    this.#task = name;
+    this.#draw();
+  }
+
+  /** Between all tasks and the selected one. */
+  toggle() {
+    this.#all = !this.#all;
+    this.#draw();
+  }
+
+  #hold(record) {
+    this.#records.push(record);
+    if (this.#records.length > HELD) this.#records.shift();
+    if (!this.#shows(record)) return;
+    this.#list.querySelector(".none")?.remove();
+    this.#list.prepend(entry(record));
+    if (this.#list.children.length > DRAWN) this.#list.lastChild.remove();
+  }
+
+  /** The filter is for tasks: what stead itself says is for all of them. */
+  #shows(record) {
+    return this.#all || record.task === this.#task || !record.task;
+  }
+
+  #draw() {
+    const shown = this.#records.filter((record) => this.#shows(record)).slice(-DRAWN);
+    const entries = shown.reverse().map(entry);
+    this.#list.replaceChildren(...(entries.length ? entries : [make("li", "none quiet", "nothing has happened yet")]));
+    write(element("events-of"), this.#all ? "all tasks" : (this.#task ?? "all tasks"));
+    element("events-of").setAttribute("aria-pressed", String(!this.#all));
+  }
+}
+
+function entry(record) {
+  const time = make("time", "", record.at ? clock(record.at) : "");
+  if (record.at) time.dateTime = time.title = record.at;
+  return make("li", "", time, make("b", "", record.task ?? "stead"), make("span", TONES[record.event] ?? "", record.text));
+}
