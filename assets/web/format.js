@@ -77,7 +77,7 @@ export function next(task, now, draining) {
       return { text: `${left(task.retry_at - now)} of ${duration(wait)}`, tone: "warn", share };
     }
     case "stopping": {
-      const then = { stay: "", restart: ", restarts", retry: ", retries" }[task.then];
+      const then = { stay: "", restart: ", restarts", retry: ", retries", leave: ", leaves" }[task.then];
       const what = task.left.map((process) => `${process.name} (${process.pid})`).join(", ");
       const end = task.killed ? "killed, not gone yet" : `killed in ${left(task.kill_at - now)}${then}`;
       return { text: end + (what && `: ${what}`), tone: task.killed ? "bad" : "" };

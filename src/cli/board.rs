@@ -155,6 +155,7 @@ impl Task {
                     AfterStop::Stay => "",
                     AfterStop::Restart => ", then restarts",
                     AfterStop::Retry => ", then retries",
+                    AfterStop::Leave => ", then leaves",
                 };
                 let gap = if stragglers.is_empty() { "" } else { ": " };
                 format!("{end}{then}{gap}{}", Straggler::list(stragglers))

@@ -42,7 +42,7 @@ pub(super) enum ClientError {
     Unreachable { path: PathBuf, source: std::io::Error },
     /// It said no.
     #[error("{detail}")]
-    Refused { status: StatusCode, detail: String },
+    Refused { status: StatusCode, detail: String, report: String },
     /// It said nothing.
     #[error("the supervisor did not answer within {}", Pretty(*.0))]
     Silent(Duration),
@@ -178,6 +178,9 @@ pub(super) type Socket = WebSocketStream<UnixStream>;
 #[derive(Deserialize)]
 struct Problem {
     detail: String,
+    /// The mistakes of a configuration, each with its place.
+    #[serde(default)]
+    report: String,
 }
 
 async fn accepted(response: Response<Body>) -> Result<Response<Body>, ClientError> {
@@ -189,11 +192,9 @@ async fn accepted(response: Response<Body>) -> Result<Response<Body>, ClientErro
 }
 
 fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
-    let detail = match serde_json::from_slice(body) {
-        Ok(Problem { detail }) => detail,
-        Err(_) => format!("refused with status {status}"),
-    };
-    ClientError::Refused { status, detail }
+    let untold = || Problem { detail: format!("refused with status {status}"), report: String::new() };
+    let Problem { detail, report } = serde_json::from_slice(body).unwrap_or_else(|_| untold());
+    ClientError::Refused { status, detail, report }
 }
 
 /// A name as a part of a path.

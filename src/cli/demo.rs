@@ -29,5 +29,6 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     // The project is called by its directory's name.
     let root = dir.path().join("demo");
     std::fs::create_dir(&root).with_context(|| format!("cannot make {}", root.display()))?;
-    launch(Config::parse(CONFIG, &root.join("stead.toml"))?, &args.view)
+    let read = move || Config::parse(CONFIG, &root.join("stead.toml"));
+    launch(read()?, move || Ok(read()?), args.view.face())
 }

@@ -1,8 +1,7 @@
 //! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -12,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
+use super::detach::announce;
 use super::state_dir::{StateDir, StatePaths};
-use super::up::ViewArgs;
-use crate::config::{Config, Pretty};
+use crate::config::{BadConfig, Config, Pretty, SharedConfig};
 use crate::kernel::Promise;
 use crate::process::{Keeper, Warden};
 use crate::supervisor::core::Straggler;
@@ -32,12 +31,30 @@ const REPORT_MAY_TAKE: Duration = Duration::from_millis(500);
 /// Threads of the runtime. Two at least, so that one that is stuck does not hold the rest.
 const LEAST_THREADS: usize = 2;
 
-/// Supervises what `config` says until it is over, and says on standard error how that came.
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Face {
+    /// The dashboard, with the mouse or without.
+    Dashboard { mouse: bool },
+    /// Events and output as lines.
+    Plain,
+    /// Events as lines.
+    Headless,
+    /// Nothing: it runs in the background.
+    Detached,
+}
+
+/// Supervises what `config` says until it is over, and says on standard error how that came. A reload takes what `read`
+/// gives.
 ///
 /// # Errors
 ///
 /// When nothing could be started: another supervisor holds the directory, or it can't be written.
-pub(super) fn launch(config: Config, view: &ViewArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn launch(
+    config: Config,
+    read: impl Fn() -> Result<Config, BadConfig> + Send + Sync + 'static,
+    face: Face,
+) -> anyhow::Result<ExitCode> {
     let state = StateDir::claim(&config.root)?;
     // Before the first thread: a fork takes only one along.
     let warden = Warden::start().context("cannot start the warden, which is to start the tasks")?;
@@ -50,7 +67,11 @@ pub(super) fn launch(config: Config, view: &ViewArgs) -> anyhow::Result<ExitCode
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let supervisor = supervisor(config, view, &state.paths, warden)?;
+    let config = SharedConfig::new(config, read);
+    let supervisor = supervisor(config, face, &state.paths, warden)?;
+    if face == Face::Detached {
+        runtime.spawn(announce(supervisor.kernel(), state.path().join(LOG_FILE)));
+    }
     // On a thread of the runtime, among those it talks to: this one would have to be woken for every event.
     let outcome = runtime.block_on(runtime.spawn(supervisor.run()));
     // Not dropped: that would wait for a thread that is stuck.
@@ -80,55 +101,43 @@ fn raise_open_files() {
 }
 
 fn supervisor(
-    config: Config,
-    view: &ViewArgs,
+    shared: SharedConfig,
+    face: Face,
     paths: &StatePaths,
     (warden, keeper): (Warden, Keeper),
 ) -> anyhow::Result<TaskSupervisor> {
-    let config = Arc::new(config);
+    let config = shared.current();
+    let (web, config_path) = (config.web.clone(), config.path.clone());
     let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart)
         .with_drain(config.drain)
         .with_post_mortems(&paths.post_mortems);
-    for task in &config.tasks {
-        let tracked = supervisor.track_process(task.clone(), &config.logs, &warden);
-        tracked.map_err(|why| anyhow!("task {}: {why}; nothing was started", task.name))?;
-    }
+    supervisor.track_config(shared.clone(), &warden).map_err(|why| anyhow!("{why}; nothing was started"))?;
     supervisor.track_warden(keeper);
     let gateway = supervisor.track_gateway();
     let kernel = supervisor.kernel();
     let web_dist = Default::default();
-    let context = {
-        let config = Arc::clone(&config);
-        move || SurfaceContext {
-            kernel: kernel.clone(),
-            config: Arc::clone(&config),
-            config_path: config.path.clone(),
-            web_dist: Clone::clone(&web_dist),
-            shutdown: CancellationToken::new(),
-        }
+    let context = move || SurfaceContext {
+        kernel: kernel.clone(),
+        config: shared.clone(),
+        config_path: config_path.clone(),
+        web_dist: Clone::clone(&web_dist),
+        shutdown: CancellationToken::new(),
     };
     supervisor.track_surface(Control::new(&paths.socket), gateway.clone(), context.clone());
-    if config.web.enabled {
-        supervisor.track_surface(Web::new(config.web.clone(), &paths.token), gateway.clone(), context.clone());
+    if web.enabled {
+        supervisor.track_surface(Web::new(web, &paths.token), gateway.clone(), context.clone());
     }
     if !config.hooks.is_empty() {
         let hooks = Hooks::new(config.hooks.clone(), &config.root, warden);
         supervisor.track_surface(hooks, gateway.clone(), context.clone());
     }
-    if view.headless {
-        supervisor.track_surface(Plain::events_only(), gateway, context);
-    } else if view.plain || !can_draw() {
-        supervisor.track_surface(Plain::with_output(), gateway, context);
-    } else {
-        supervisor.track_surface(Terminal::new(!view.no_mouse), gateway, context);
+    match face {
+        Face::Detached => {}
+        Face::Headless => supervisor.track_surface(Plain::events_only(), gateway, context),
+        Face::Plain => supervisor.track_surface(Plain::with_output(), gateway, context),
+        Face::Dashboard { mouse } => supervisor.track_surface(Terminal::new(mouse), gateway, context),
     }
     Ok(supervisor)
-}
-
-/// Whether a dashboard can be drawn here and keys can be read.
-fn can_draw() -> bool {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    io::stdin().is_terminal() && io::stdout().is_terminal() && !dumb
 }
 
 /// Sends tracing's events to a file, on a thread of their own. They end when the result is dropped.

@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod completions;
 mod demo;
+mod detach;
 mod down;
 mod events;
 mod init;
@@ -18,6 +19,8 @@ mod logs;
 mod man;
 #[cfg(feature = "mcp")]
 mod mcp;
+mod plan;
+mod reload;
 mod schema;
 mod send;
 mod signal;
@@ -51,6 +54,8 @@ Examples:
   stead                     run everything in stead.toml, with the dashboard
   stead up api              run api and all it depends on
   stead up --plain | cat    one line per event and per line of output
+  stead up -d --wait        run everything in the background, and return once all is ready
+  stead reload              read stead.toml anew, and touch only what has changed
   stead status              how everything stands, asked from another terminal
   stead restart api && stead wait api --timeout 1m
   stead logs -f api         what api writes, as it does
@@ -105,6 +110,10 @@ enum Command {
     Wait(wait::WaitArgs),
     /// Print what has happened, and what happens
     Events(events::EventsArgs),
+    /// Read the configuration anew, and touch only what has changed
+    Reload(reload::ReloadArgs),
+    /// Say what would run in which order, and what a reload would change
+    Plan(plan::PlanArgs),
     /// Stop everything in good order, and wait for the end
     Down,
     /// Print what the tasks wrote, now or earlier, merged in the order of time
@@ -186,6 +195,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Attach(args)) => attach::run(&cli.file, &args),
         Some(Command::Wait(args)) => wait::run(&cli.file, &args),
         Some(Command::Events(args)) => events::run(&args),
+        Some(Command::Reload(args)) => reload::run(&cli.file, &args),
+        Some(Command::Plan(args)) => plan::run(&cli.file, &args),
         Some(Command::Down) => down::run(&cli.file),
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Why(args)) => why::run(&cli.file, &args),
@@ -229,6 +240,12 @@ fn tell(error: &anyhow::Error) -> ExitCode {
     // Nobody is left to tell when standard error is gone; the code still says it.
     let _ = writeln!(io::stderr(), "{text}");
     ExitCode::from(error.downcast_ref().map_or(EXIT_USAGE, ClientError::exit_code))
+}
+
+/// Shows on standard error what was said elsewhere.
+fn quote(text: &str) {
+    // As in `tell`.
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Says on standard error what did not go as it should.

@@ -56,6 +56,13 @@ enum Way {
     Never,
 }
 
+impl WaitArgs {
+    /// Every process is ready, or done.
+    pub(super) fn until_all_are_ready(timeout: Duration) -> Self {
+        Self { tasks: Vec::new(), all: true, until: Until::Ready, timeout }
+    }
+}
+
 /// Waits, and says why if it was in vain.
 ///
 /// # Errors

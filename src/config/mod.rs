@@ -4,6 +4,7 @@
 //! mistake at once ([`ConfigError`]). A `Config` can't hold an invalid plan: names are checked, dependencies
 //! exist and have no cycle, paths are absolute, defaults are filled in. Nothing is started here.
 
+mod compare;
 mod document;
 mod duration;
 mod env;
@@ -15,11 +16,13 @@ mod nearest;
 mod parsed;
 mod report;
 mod select;
+mod shared;
 mod signal;
 mod table;
 mod task;
 mod types;
 
+pub use compare::Changes;
 pub use document::schema;
 pub(crate) use duration::millis;
 pub use duration::{Pretty, parse_duration};
@@ -27,6 +30,7 @@ pub use load::FILE_NAME;
 pub(crate) use nearest::nearest;
 pub use report::{ConfigError, Report};
 pub use select::UnknownTask;
+pub use shared::{BadConfig, SharedConfig};
 pub use signal::Signal;
 pub use task::RESERVED_NAMES;
 pub use types::*;

@@ -63,6 +63,15 @@ impl ConfigError {
             Self::Invalid(report) => report.to_string(),
         }
     }
+
+    /// The whole in one line, with the first mistake.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        match self {
+            Self::Missing { .. } | Self::Unreadable { .. } => self.summary(),
+            Self::Invalid(report) => report.headline(),
+        }
+    }
 }
 
 /// Every mistake of one text. Its `Display` says how many there are.
@@ -143,6 +152,12 @@ impl Report {
             0 => 0,
             line => self.lines[line - 1],
         }
+    }
+
+    fn headline(&self) -> String {
+        let Some(first) = self.mistakes.first() else { return self.to_string() };
+        let line = self.lines.partition_point(|start| *start <= first.span.start) + 1;
+        format!("{self}: line {line}: {}", first.title)
     }
 
     fn render(&self, renderer: &Renderer) -> String {

@@ -193,7 +193,7 @@ pub enum HookCall {
 }
 
 /// `[tasks.NAME]`: one child process to supervise.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TaskConfig {
     /// Its unique name: 1 to 64 of letters, digits, `-`, `_` and `.`, not starting with a dot or dash.
     pub name: String,
@@ -311,7 +311,7 @@ impl fmt::Display for Condition {
 }
 
 /// `ready`: how a task is known to be ready.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReadyConfig {
     /// What is tried.
     pub check: Check,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::kernel::EventRecord;
-use crate::supervisor::core::{Origin, Refusal, Request};
+use crate::supervisor::core::{Answer, Origin, Refusal, Request};
 
 /// Events a channel may lag behind; what comes on top is dropped for it, and counted.
 pub const CHANNEL_EVENTS: usize = 256;
@@ -27,7 +27,7 @@ pub(super) struct Ask {
     pub(super) request: Request,
     /// Who of those behind the channel asks, if it tells them apart.
     pub(super) client: Option<Arc<str>>,
-    pub(super) answer: oneshot::Sender<Result<(), Refusal>>,
+    pub(super) answer: oneshot::Sender<Result<Answer, Refusal>>,
 }
 
 impl Channel {
@@ -70,7 +70,7 @@ impl Requester {
     ///
     /// The supervisor's [`Refusal`], or [`Refusal::Unavailable`] when the channel is not registered
     /// (any more) or has too many requests waiting.
-    pub async fn request(&self, request: Request) -> Result<(), Refusal> {
+    pub async fn request(&self, request: Request) -> Result<Answer, Refusal> {
         let (answer, answered) = oneshot::channel();
         let client = self.client.clone();
         self.requests.try_send(Ask { request, client, answer }).map_err(|_| Refusal::Unavailable)?;

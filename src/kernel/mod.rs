@@ -39,7 +39,7 @@ pub(crate) use usage::SAMPLE_INTERVAL;
 pub use usage::{Look, Lookers};
 pub use viewer::{Sight, Viewer};
 
-use crate::supervisor::core::{ChannelSnapshot, Notice, Origin, Refusal, Request, Snapshot, Stage, Uptime};
+use crate::supervisor::core::{Answer, ChannelSnapshot, Notice, Origin, Refusal, Request, Snapshot, Stage, Uptime};
 
 /// Requests that may wait for the driver; more are refused as [`Refusal::Unavailable`].
 const REQUESTS_QUEUED: usize = 256;
@@ -163,7 +163,7 @@ impl KernelHandle {
     /// # Errors
     ///
     /// The supervisor's [`Refusal`], or [`Refusal::Unavailable`] when it has ended or has too much to do.
-    pub async fn request(&self, request: Request, origin: Origin) -> Result<(), Refusal> {
+    pub async fn request(&self, request: Request, origin: Origin) -> Result<Answer, Refusal> {
         let (answer, answered) = oneshot::channel();
         self.requests.try_send(Asked { request, origin, answer }).map_err(|_| Refusal::Unavailable)?;
         answered.await.unwrap_or(Err(Refusal::Unavailable))
@@ -192,7 +192,7 @@ impl KernelHandle {
 pub(crate) struct Asked {
     pub(crate) request: Request,
     pub(crate) origin: Origin,
-    pub(crate) answer: oneshot::Sender<Result<(), Refusal>>,
+    pub(crate) answer: oneshot::Sender<Result<Answer, Refusal>>,
 }
 
 /// The driver's end of the kernel.

@@ -34,6 +34,11 @@ impl ScreenHub {
         locked(&self.screens).get(task).cloned()
     }
 
+    /// Takes the terminals of other tasks away; a run that has one keeps it to its end.
+    pub(crate) fn retain(&self, is_wanted: impl Fn(&str) -> bool) {
+        locked(&self.screens).retain(|task, _| is_wanted(task));
+    }
+
     /// Gives a task a terminal.
     pub(crate) fn add(&self, task: &str) -> TaskScreen {
         locked(&self.screens).entry(task.to_owned()).or_default().clone()

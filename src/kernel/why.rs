@@ -116,6 +116,7 @@ impl Chain<'_> {
                     AfterStop::Stay => "",
                     AfterStop::Restart => ", then a new run starts",
                     AfterStop::Retry => ", then its policy decides",
+                    AfterStop::Leave => ", then it leaves: it is not in the configuration any more",
                 };
                 let left = if left.is_empty() { String::new() } else { format!("; left is {}", Straggler::list(left)) };
                 format!("is stopping: {end}{then}{left}")

@@ -47,7 +47,7 @@ use spawn::Spawned;
 pub(crate) use usage::Sampler;
 pub use warden::serve_if_called;
 use warden::{Child, Exit, How, Whom};
-pub(crate) use warden::{Keeper, Warden};
+pub(crate) use warden::{Keeper, Warden, this_program};
 
 /// How long a kill waits for a start that hangs. A child that comes to life later is killed then.
 const START_PATIENCE: Duration = Duration::from_secs(1);

@@ -15,12 +15,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::core::{
-    Core, Effect, Event, ExitReason, Notice, NoticeKind, Origin, Plan, Refusal, Request, RequestId, RunId,
-    ShutdownOutcome, Usage,
+    Answer, Core, Effect, Event, ExitReason, Notice, NoticeKind, Origin, Plan, Refusal, Request, RequestId, RunId,
+    ShutdownOutcome, TaskId, Usage,
 };
 use super::in_process::exit_reason;
+use super::reading::{Read, Reading};
 use super::run::{self, EVENTS_QUEUED, RunContext, Sent};
-use super::signals::{Received, Signals};
+use super::signals::{Received, Signals, has_terminal};
 use crate::kernel::{Asked, Backend};
 
 /// After a quiet time a snapshot is published at once; while events keep coming, this often.
@@ -33,13 +34,16 @@ pub(super) type Runner = Box<dyn FnMut(RunContext) -> Pin<Box<dyn Future<Output 
 pub(super) struct Driver {
     core: Core,
     started: Instant,
-    runners: Vec<Runner>,
+    runners: BTreeMap<TaskId, Runner>,
+    reading: Reading,
+    /// What SIGHUP asks for.
+    on_hangup: Request,
     /// Every run that has not reported its end; each returns how it ended.
     lives: JoinSet<ExitReason>,
     runs: HashMap<Id, RunId>,
     controls: BTreeMap<RunId, Control>,
     events: (mpsc::Sender<Event>, mpsc::Receiver<Event>),
-    answers: BTreeMap<RequestId, oneshot::Sender<Result<(), Refusal>>>,
+    answers: BTreeMap<RequestId, oneshot::Sender<Result<Answer, Refusal>>>,
     next_request: u64,
     root: CancellationToken,
     signals: Option<Signals>,
@@ -65,6 +69,7 @@ enum Woken {
     Probed(oneshot::Sender<()>),
     Event(Event),
     Ended(Result<(Id, ExitReason), JoinError>),
+    Read(Box<Read>),
     ChannelsChanged,
     UsageChanged,
     Deadline,
@@ -74,17 +79,23 @@ enum Woken {
 impl Driver {
     pub(super) fn new(
         plan: Plan,
-        runners: Vec<Runner>,
+        runners: Vec<Option<Runner>>,
+        reading: Reading,
         started: Instant,
         root: CancellationToken,
         kernel: Backend,
         usage: watch::Receiver<BTreeMap<String, Usage>>,
     ) -> Self {
         let signals = Signals::listen().inspect_err(|error| warn!(%error, "signals can't be listened to")).ok();
+        // A terminal that is closed drains. Whoever has none can only mean a reload, if there is anything to read.
+        let on_hangup = if reading.is_possible() && !has_terminal() { Request::Reload } else { Request::ShutDown };
+        let runners = runners.into_iter().enumerate().filter_map(|(id, runner)| Some((TaskId(id), runner?)));
         Self {
             core: Core::new(plan, started),
             started,
-            runners,
+            runners: runners.collect(),
+            reading,
+            on_hangup,
             lives: JoinSet::new(),
             runs: HashMap::new(),
             controls: BTreeMap::new(),
@@ -126,6 +137,7 @@ impl Driver {
                 Some(asked) = self.kernel.requests.recv() => Woken::Asked(asked),
                 Some(probe) = self.kernel.probes.recv() => Woken::Probed(probe),
                 woken = next_of_runs(&mut self.events.1, &mut self.lives) => woken,
+                read = self.reading.next() => Woken::Read(Box::new(read)),
                 () = sleep_until(deadline) => Woken::Deadline,
                 Ok(()) = self.kernel.channels.changed() => Woken::ChannelsChanged,
                 Ok(()) = self.usage.changed() => Woken::UsageChanged,
@@ -154,6 +166,7 @@ impl Driver {
             }
             Woken::Event(event) => Some(event),
             Woken::Ended(ended) => self.on_ended(ended),
+            Woken::Read(read) => Some(self.reading.event(*read)),
             Woken::Deadline => Some(Event::Tick),
             Woken::ChannelsChanged | Woken::UsageChanged => {
                 self.stale = true;
@@ -183,7 +196,7 @@ impl Driver {
         if finished { self.core.outcome() } else { None }
     }
 
-    /// A first signal drains. During a drain a closed terminal changes nothing; any other cuts it short.
+    /// A first signal drains, unless SIGHUP means a reload. During a drain SIGHUP changes nothing; any other cuts it short.
     fn on_signal(&mut self, signal: Received) -> Option<Event> {
         info!(signal = signal.name(), "signal received");
         match signal {
@@ -191,9 +204,8 @@ impl Driver {
             Received::Interrupt | Received::Terminate if self.core.is_draining() => {
                 Some(self.request(Request::KillAll, signal.name(), None))
             }
-            Received::Interrupt | Received::Terminate | Received::Hangup => {
-                Some(self.request(Request::ShutDown, signal.name(), None))
-            }
+            Received::Hangup => Some(self.request(self.on_hangup.clone(), signal.name(), None)),
+            Received::Interrupt | Received::Terminate => Some(self.request(Request::ShutDown, signal.name(), None)),
         }
     }
 
@@ -201,7 +213,7 @@ impl Driver {
         &mut self,
         request: Request,
         origin: &str,
-        answer: Option<oneshot::Sender<Result<(), Refusal>>>,
+        answer: Option<oneshot::Sender<Result<Answer, Refusal>>>,
     ) -> Event {
         self.next_request += 1;
         let id = RequestId(self.next_request);
@@ -223,6 +235,8 @@ impl Driver {
 
     fn apply(&mut self, effect: Effect, now: Instant) {
         match effect {
+            Effect::Load => self.reading.begin(),
+            Effect::Adopt(ids) => self.reading.adopt(ids, &mut self.runners),
             Effect::Spawn(run) => self.spawn(run),
             Effect::Stop(run) => {
                 if let Some(control) = self.controls.get(&run) {
@@ -245,7 +259,7 @@ impl Driver {
         }
     }
 
-    fn answer(&mut self, id: RequestId, answer: Result<(), Refusal>) {
+    fn answer(&mut self, id: RequestId, answer: Result<Answer, Refusal>) {
         if let Some(asked) = self.answers.remove(&id) {
             // Whoever asked may have gone away meanwhile.
             let _ = asked.send(answer);
@@ -256,7 +270,8 @@ impl Driver {
         let (stop, kill, signals) = (CancellationToken::new(), CancellationToken::new(), run::Signals::default());
         let control = Control { stop: stop.clone(), kill: kill.clone(), signals: signals.clone() };
         let context = RunContext { run, stop, kill, signals, events: self.events.0.clone() };
-        let life = (self.runners[run.task.0])(context);
+        let runner = self.runners.get_mut(&run.task).expect("every task of the plan has a runner");
+        let life = runner(context);
         let id = self.lives.spawn(life).id();
         self.runs.insert(id, run);
         self.controls.insert(run, control);

@@ -23,6 +23,8 @@ pub mod core;
 mod driver;
 mod in_process;
 mod post_mortems;
+mod processes;
+mod reading;
 mod run;
 mod sampling;
 mod signals;
@@ -46,14 +48,15 @@ pub(crate) use in_process::exit_reason;
 pub(crate) use run::EVENTS_QUEUED;
 pub(crate) use run::{RunContext, Sent};
 
-use self::core::{Plan, TaskId, TaskKind, TaskPlan};
-use crate::config::{Condition, Dependency, DrainConfig, LogsConfig, OnExhausted, Policy, RestartConfig, TaskConfig};
+use self::core::{Plan, TaskKind, TaskPlan};
+use crate::config::{BadConfig, Condition, Dependency, DrainConfig, OnExhausted, Policy, RestartConfig, SharedConfig};
 use crate::gateway::{Gateway, GatewayHandle};
-use crate::kernel::logs::Store;
 use crate::kernel::{Backend, KernelHandle, LogHub, PostMortems, kernel};
-use crate::process::{Keeper, ProcessTask, Warden};
+use crate::process::{Keeper, Warden};
 use crate::surfaces::{Surface, SurfaceContext, run_surface};
 use driver::{Driver, Runner};
+use processes::{Planned, Processes, by_place};
+use reading::Reading;
 
 /// How long an in-process task may take to follow its cancellation before it is aborted.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -66,7 +69,9 @@ pub struct TaskSupervisor {
     root: CancellationToken,
     restart: RestartConfig,
     drain: DrainConfig,
-    tracked: Vec<Tracked>,
+    tracked: Vec<Planned>,
+    /// What makes the processes of a configuration, if there is one.
+    processes: Option<Processes>,
     on_stop: Vec<OnStop>,
     started: Instant,
     kernel: KernelHandle,
@@ -74,12 +79,6 @@ pub struct TaskSupervisor {
 }
 
 type OnStop = Box<dyn FnOnce(&ShutdownOutcome) + Send>;
-
-struct Tracked {
-    plan: TaskPlan,
-    after: Vec<Dependency>,
-    runner: Runner,
-}
 
 impl fmt::Debug for TaskSupervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,6 +99,7 @@ impl TaskSupervisor {
             restart,
             drain: DrainConfig::default(),
             tracked: Vec::new(),
+            processes: None,
             on_stop: Vec::new(),
             started,
             kernel,
@@ -133,7 +133,7 @@ impl TaskSupervisor {
         let root = self.root.clone();
         let mut handle = Some(handle);
         let plan = self.plan(name.into(), TaskKind::Future, Policy::Critical, "a task of this program".to_owned());
-        self.track(plan, Vec::new(), move |context| {
+        self.track(plan, move |context| {
             let (handle, root) = (handle.take(), root.clone());
             async move {
                 match handle {
@@ -164,21 +164,17 @@ impl TaskSupervisor {
     /// Supervises until it is over: after SIGINT, SIGTERM or SIGHUP, the cancellation of the root token, a
     /// request, or a fatal end. Returns at the drain's deadline plus half a second at the latest.
     pub async fn run(self) -> ShutdownOutcome {
-        let Self { root, drain, tracked, on_stop, started, kernel, backend, .. } = self;
-        let ids: BTreeMap<String, TaskId> =
-            tracked.iter().enumerate().map(|(id, tracked)| (tracked.plan.name.clone(), TaskId(id))).collect();
-        let mut plan = Plan { tasks: Vec::new(), drain, seed: u64::from(std::process::id()) };
-        let mut runners = Vec::new();
-        for Tracked { plan: mut task, after, runner } in tracked {
-            let known = after.iter().filter_map(|dependency| Some((*ids.get(&dependency.task)?, dependency.condition)));
-            task.after = known.collect();
-            plan.tasks.push(task);
-            runners.push(runner);
+        let Self { root, drain, tracked, mut processes, on_stop, started, kernel, backend, .. } = self;
+        if let Some(processes) = &mut processes {
+            let others = tracked.iter().filter(|tracked| tracked.plan.kind != TaskKind::Process);
+            processes.beside(others.map(|tracked| (tracked.plan.clone(), tracked.after.clone())).collect());
         }
+        let (tasks, runners) = by_place(tracked);
+        let plan = Plan { tasks, drain, seed: u64::from(std::process::id()) };
         let (sampled, usage) = watch::channel(BTreeMap::new());
         let sampler = tokio::spawn(sampling::sample(backend.lookers.clone(), backend.snapshot.subscribe(), sampled));
         let examiner = post_mortems::Examiner::start(kernel, usage.clone());
-        let outcome = Driver::new(plan, runners, started, root, backend, usage).run().await;
+        let outcome = Driver::new(plan, runners, Reading::new(processes), started, root, backend, usage).run().await;
         sampler.abort();
         examiner.finish().await;
         for f in on_stop {
@@ -194,7 +190,7 @@ impl TaskSupervisor {
         let about = format!("spawns the tasks; {promise}");
         let plan = self.plan("warden".to_owned(), TaskKind::Surface, Policy::Critical, about);
         let mut keeper = Some(keeper);
-        self.track(plan, Vec::new(), move |context| {
+        self.track(plan, move |context| {
             let keeper = keeper.take();
             async move {
                 match keeper {
@@ -207,37 +203,15 @@ impl TaskSupervisor {
         });
     }
 
-    /// Tracks a child process that `warden` makes; its output is kept as `logs` says.
+    /// Tracks the processes of a configuration, which `warden` makes, and goes on with another one at every reload.
     ///
     /// # Errors
     ///
-    /// Says for people: it can't run as the user that it names.
-    pub(crate) fn track_process(
-        &mut self,
-        config: TaskConfig,
-        logs: &LogsConfig,
-        warden: &Warden,
-    ) -> Result<(), String> {
-        let plan = TaskPlan {
-            name: config.name.clone(),
-            kind: TaskKind::Process,
-            about: config.command.to_string(),
-            policy: config.policy,
-            on_exhausted: config.on_exhausted,
-            restart: config.restart,
-            after: Vec::new(),
-            probed: config.ready.is_some(),
-            failure_threshold: config.ready.as_ref().and_then(|ready| ready.failure_threshold),
-            tty: config.tty,
-            stop_timeout: config.stop.timeout,
-            success_exit_codes: config.success_exit_codes.clone(),
-        };
-        let after = config.after.clone();
-        let tail = self.kernel.logs().tail(&config.name);
-        let log = Store::new(logs, &config.name);
-        let screen = config.tty.then(|| self.kernel.screens().add(&config.name));
-        let task = Arc::new(ProcessTask::new(config, log, tail, screen, warden.clone())?);
-        self.track(plan, after, move |context| Arc::clone(&task).run(context));
+    /// Says for people why one of them can't be run.
+    pub(crate) fn track_config(&mut self, config: SharedConfig, warden: &Warden) -> Result<(), BadConfig> {
+        let mut processes = Processes::new(config, self.kernel(), warden.clone());
+        self.tracked.extend(processes.all()?);
+        self.processes = Some(processes);
         Ok(())
     }
 
@@ -260,7 +234,7 @@ impl TaskSupervisor {
         let plan = self.plan(surface.name().to_owned(), TaskKind::Surface, Policy::Always, surface.about());
         let after = surface.after().map(|task| Dependency { task: task.to_owned(), condition: Condition::Started });
         let surface = Arc::new(surface);
-        self.track(plan, after.into_iter().collect(), move |run| {
+        self.track_after(plan, after.into_iter().collect(), move |run| {
             run_surface(Arc::clone(&surface), context(), gateway.clone(), run)
         });
     }
@@ -270,25 +244,34 @@ impl TaskSupervisor {
         F: FnMut(CancellationToken) -> T + Send + 'static,
         T: Future<Output = TaskResult> + Send + 'static,
     {
-        self.track(plan, Vec::new(), move |context| {
+        self.track(plan, move |context| {
             let token = CancellationToken::new();
             in_process::run_future(restarter(token.clone()), token, context)
         });
     }
 
-    fn track<F, T>(&mut self, plan: TaskPlan, after: Vec<Dependency>, mut life: F)
+    fn track<F, T>(&mut self, plan: TaskPlan, life: F)
+    where
+        F: FnMut(RunContext) -> T + Send + 'static,
+        T: Future<Output = ExitReason> + Send + 'static,
+    {
+        self.track_after(plan, Vec::new(), life);
+    }
+
+    fn track_after<F, T>(&mut self, plan: TaskPlan, after: Vec<Dependency>, mut life: F)
     where
         F: FnMut(RunContext) -> T + Send + 'static,
         T: Future<Output = ExitReason> + Send + 'static,
     {
         let runner: Runner = Box::new(move |context| Box::pin(life(context)));
-        self.tracked.push(Tracked { plan, after, runner });
+        self.tracked.push(Planned { plan, after, runner: Some(runner) });
     }
 
     /// The plan of an in-process task; a spent budget of one is fatal.
     fn plan(&self, name: String, kind: TaskKind, policy: Policy, about: String) -> TaskPlan {
         TaskPlan {
             name,
+            revision: 0,
             kind,
             about,
             policy,

@@ -107,12 +107,11 @@ impl Work {
         }
     }
 
-    /// The first snapshot that tells of the end of this run, or of a later one.
+    /// The first snapshot that tells of the end of this run, or of a later one, or that the task has left the board.
     async fn snapshot_after(&self, task: &str, run: u64) -> Option<Arc<Snapshot>> {
         let mut snapshots = self.kernel.watch();
         let tells = |snapshot: &Arc<Snapshot>| {
-            let last = snapshot.task(task).and_then(|task| task.last_exit.as_ref());
-            last.is_some_and(|last| last.run >= run)
+            snapshot.task(task).is_none_or(|task| task.last_exit.as_ref().is_some_and(|last| last.run >= run))
         };
         let told = timeout(SNAPSHOT_TIME, snapshots.wait_for(tells)).await;
         told.ok()?.ok().map(|snapshot| Arc::clone(&snapshot))

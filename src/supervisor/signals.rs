@@ -1,7 +1,8 @@
-//! The signals that end the supervisor.
+//! The signals that end the supervisor, or have it read its configuration anew.
 //!
 //! The streams are made once and kept: one that is made anew in a loop loses what arrives in between.
 
+use std::fs::File;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// moments. What comes so soon after another is that echo, and no second wish.
 const ECHO: Duration = Duration::from_millis(20);
 
-/// The streams of the three signals that ask for an end.
+/// Whether this process has a terminal that can be closed on it.
+pub(super) fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
+}
+
+/// The streams of the three signals that ask for something.
 #[derive(Debug)]
 pub(super) struct Signals {
     interrupt: Signal,
@@ -25,7 +31,7 @@ pub(super) struct Signals {
 pub(super) enum Received {
     Interrupt,
     Terminate,
-    /// The terminal was closed.
+    /// The terminal was closed; without one, somebody wants a reload.
     Hangup,
 }
 

@@ -12,12 +12,11 @@ mod terminal;
 pub mod web;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+pub use crate::config::SharedConfig;
 use crate::gateway::Channel;
 use crate::kernel::KernelHandle;
 pub use control::Control;
@@ -28,9 +27,6 @@ pub use plain::Plain;
 pub use terminal::Terminal;
 pub use web::Web;
 use web::{ActiveWebDist, WebDist};
-
-/// The configuration, shared.
-pub type SharedConfig = Arc<Config>;
 
 /// A face of the supervisor.
 pub trait Surface: Send + Sync + 'static {
@@ -54,7 +50,7 @@ pub trait Surface: Send + Sync + 'static {
 pub struct SurfaceContext {
     /// What it may see and ask.
     pub kernel: KernelHandle,
-    /// The configuration.
+    /// The configuration in force.
     pub config: SharedConfig,
     /// The file it was read from.
     pub config_path: PathBuf,

@@ -14,7 +14,8 @@ use tokio_stream::{StreamExt, StreamMap};
 use tokio_util::sync::CancellationToken;
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::kernel::{EventRecord, LogTail};
+use crate::kernel::{EventRecord, LogHub, LogTail};
+use crate::supervisor::core::NoticeKind;
 use crate::ui::ansi;
 
 /// Text that may wait to be written with what comes after it.
@@ -53,13 +54,13 @@ impl Surface for Plain {
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
         let (past, events) = kernel.journal().follow();
-        let names = config.tasks.iter().map(|task| task.name.clone());
-        let width = names.clone().map(|name| name.len()).chain(["gateway".len()]).max().unwrap_or(0);
-        let mut tails = BTreeMap::new();
-        if self.lines {
-            tails.extend(names.map(|name| (name.clone(), Seen { tail: kernel.logs().tail(&name), last: 0 })));
-        }
-        let writer = Writer { out: stdout(), text: String::new(), width, tails, zone: TimeZone::system() };
+        let config = config.current();
+        let names = config.tasks.iter().map(|task| task.name.as_str());
+        let width = names.clone().map(str::len).chain(["gateway".len()]).max().unwrap_or(0);
+        let logs = self.lines.then(|| kernel.logs().clone());
+        let (text, tails, changes) = (String::new(), BTreeMap::new(), StreamMap::new());
+        let mut writer = Writer { out: stdout(), text, width, logs, tails, changes, zone: TimeZone::system() };
+        names.for_each(|name| writer.follow(name));
         let task = tokio::spawn(writer.run(past, events, shutdown));
         Ok(SurfaceHandle { channel: None, address: None, tasks: vec![task] })
     }
@@ -77,9 +78,12 @@ struct Writer {
     out: Stdout,
     /// What is to be written next.
     text: String,
-    /// The width of the longest name.
+    /// The width of the longest name at the start.
     width: usize,
+    /// Where the tasks' own lines are, if they are written.
+    logs: Option<LogHub>,
     tails: BTreeMap<String, Seen>,
+    changes: StreamMap<String, WatchStream<u64>>,
     zone: TimeZone,
 }
 
@@ -90,10 +94,6 @@ impl Writer {
         mut events: Receiver<Arc<EventRecord>>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut changes: StreamMap<String, WatchStream<u64>> = StreamMap::new();
-        for (name, seen) in &self.tails {
-            changes.insert(name.clone(), WatchStream::new(seen.tail.watch()));
-        }
         for record in &past {
             self.add_event(record);
         }
@@ -105,7 +105,7 @@ impl Writer {
                     Err(RecvError::Lagged(missed)) => self.add("stead", &format!("{missed} events left out")),
                     Err(RecvError::Closed) => return Ok(()),
                 },
-                Some((name, _)) = changes.next(), if !changes.is_empty() => self.add_lines(&name),
+                Some((name, _)) = self.changes.next(), if !self.changes.is_empty() => self.add_lines(&name),
                 () = shutdown.cancelled() => break,
             }
             // Events that come at once are written at once.
@@ -126,10 +126,23 @@ impl Writer {
         }
     }
 
+    /// Writes what this task writes. One that was followed before goes on where it was.
+    fn follow(&mut self, name: &str) {
+        let Some(tail) = self.logs.as_ref().map(|logs| logs.tail(name)) else { return };
+        self.changes.insert(name.to_owned(), WatchStream::new(tail.watch()));
+        // A tail that was begun anew counts from the start.
+        let newest = tail.last().map_or(0, |line| line.number);
+        let last = self.tails.get(name).map_or(0, |seen| seen.last).min(newest);
+        self.tails.insert(name.to_owned(), Seen { tail, last });
+    }
+
     fn add_event(&mut self, record: &EventRecord) {
         let task = record.notice.task.as_deref().unwrap_or("stead");
         // What a task wrote before it exited stands before the line that says so.
         self.add_lines(task);
+        if let NoticeKind::Reloaded { changes } = &record.notice.kind {
+            changes.added.iter().for_each(|name| self.follow(name));
+        }
         let time = record.at.to_zoned(self.zone.clone()).strftime("%H:%M:%S");
         self.add(task, &format!("{time} {}", record.text));
     }

@@ -55,6 +55,7 @@ pub(super) enum Action {
     StopOrStart,
     Kill,
     RestartAll,
+    Reload,
     Zoom,
     Follow,
     LineUp,

@@ -131,6 +131,8 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('K')], Action::Kill, PANES, Topic::Act, "kill now, without a grace period (asks)", None),
     bind(&[key('R')], Action::RestartAll, PANES, Topic::Act, "restart all (asks)", None),
 
+    bind(&[ctrl('r')], Action::Reload, PANES, Topic::Act, "reload the configuration", None),
+
     bind(&[key('a')], Action::Attach, PANES, Topic::Log, "attach: keys go to its terminal", Some(3)),
     bind(&[ctrl(']')], Action::Leave, ATTACHED, Topic::Act, "leave the task's terminal", Some(0)),
 

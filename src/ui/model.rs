@@ -222,6 +222,12 @@ impl Model {
     pub(super) fn refresh(&mut self, shown: &Shown<'_>) {
         let rows = rows(shown.snapshot);
         let Some(selected) = position(&rows, self.selected.as_deref()) else { return };
+        // A reload may have removed what was selected.
+        if let Some(task) = rows[selected].task()
+            && self.selected.is_some()
+        {
+            self.select(&task.name);
+        }
         let visible =
             usize::from(self.layout(self.area, shown.snapshot).table.height.saturating_sub(layout::TABLE_FRAME));
         self.first_row = layout::first_visible(self.first_row, selected, rows.len(), visible);

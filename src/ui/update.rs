@@ -111,6 +111,7 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Effect> 
         Action::StopOrStart => return stop_or_start(model, shown),
         Action::Kill => confirm_kill(model, shown),
         Action::RestartAll => model.overlay = Some(Overlay::Confirm(Question::RestartAll)),
+        Action::Reload => return vec![Effect::Ask(Request::Reload)],
         Action::Zoom => model.zoomed = !model.zoomed,
         Action::Follow => follow(model, shown),
         Action::LineUp => scroll(model, -1, shown),

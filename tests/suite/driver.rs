@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stead::config::RestartConfig;
 use stead::kernel::KernelHandle;
-use stead::supervisor::core::{Origin, PhaseSnapshot, Refusal, Request};
+use stead::supervisor::core::{Answer, Origin, PhaseSnapshot, Refusal, Request};
 use stead::supervisor::{Cause, ShutdownOutcome, TaskSupervisor};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -151,16 +151,36 @@ async fn requests_are_answered_and_acted_on_during_a_countdown() {
     let (outcome, ()) = tokio::join!(run(supervisor), async {
         let ask = |request| kernel.request(request, Origin("test".to_owned()));
         until(&kernel, "flaky", "backoff").await;
-        assert_eq!(ask(Request::Restart("flaky".to_owned())).await, Ok(()));
+        assert_eq!(ask(Request::Restart("flaky".to_owned())).await, Ok(Answer::Taken));
         until(&kernel, "flaky", "ready").await;
         let unknown = Refusal::UnknownTask { task: "flakey".to_owned() };
         assert_eq!(ask(Request::Stop("flakey".to_owned())).await, Err(unknown));
-        assert_eq!(ask(Request::Stop("flaky".to_owned())).await, Ok(()));
+        assert_eq!(ask(Request::Stop("flaky".to_owned())).await, Ok(Answer::Taken));
         until(&kernel, "flaky", "stopped").await;
-        assert_eq!(ask(Request::ShutDown).await, Ok(()));
+        assert_eq!(ask(Request::ShutDown).await, Ok(Answer::Taken));
     });
     assert_eq!(starts.load(Ordering::Relaxed), 2);
     assert_eq!(outcome.cause.to_string(), "asked by test");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_without_a_configuration_is_refused_and_changes_nothing() {
+    let (mut supervisor, root) = supervisor();
+    supervisor.track_restartable("ticker", |stop| async move {
+        stop.cancelled().await;
+        Ok(())
+    });
+    let kernel = supervisor.kernel();
+    let (outcome, ()) = tokio::join!(run(supervisor), async {
+        until(&kernel, "ticker", "ready").await;
+        for _ in 0..2 {
+            let refused = kernel.request(Request::Reload, Origin("test".to_owned())).await.expect_err("a refusal");
+            assert_eq!(refused.to_string(), "there is no configuration to read; all goes on as it was");
+        }
+        assert_eq!(kernel.snapshot().task("ticker").map(|ticker| ticker.run), Some(1));
+        root.cancel();
+    });
+    assert_eq!(outcome.exit_code(), 0);
 }
 
 #[tokio::test(start_paused = true)]

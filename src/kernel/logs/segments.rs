@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use flate2::Compression;
@@ -33,8 +33,8 @@ pub struct Store(Arc<Place>);
 struct Place {
     dir: PathBuf,
     name: String,
-    max_size: u64,
-    keep: u32,
+    max_size: AtomicU64,
+    keep: AtomicU32,
     supervised_since: u32,
     /// Held while files are renamed.
     moving: Mutex<()>,
@@ -57,12 +57,18 @@ impl Store {
         Self(Arc::new(Place {
             dir: config.dir.clone(),
             name: name.to_owned(),
-            max_size: config.max_size,
-            keep: config.keep,
+            max_size: AtomicU64::new(config.max_size),
+            keep: AtomicU32::new(config.keep),
             supervised_since: since,
             moving: Mutex::default(),
             is_compressing: AtomicBool::new(false),
         }))
+    }
+
+    /// Keeps other amounts from now on; where it is kept stays as it is.
+    pub(crate) fn limit(&self, config: &LogsConfig) {
+        self.0.max_size.store(config.max_size, Ordering::Relaxed);
+        self.0.keep.store(config.keep, Ordering::Relaxed);
     }
 
     /// The file that is written.
@@ -81,7 +87,7 @@ impl Store {
 
     /// How many more bytes go into a segment of this size; none if there is no limit.
     pub(super) fn room(&self, log_len: u64, index_len: u64) -> Option<u64> {
-        let most = self.0.max_size;
+        let most = self.0.max_size.load(Ordering::Relaxed);
         let room = if index_len >= (most / INDEX_SHARE).max(INDEX_BYTES) { 0 } else { most.saturating_sub(log_len) };
         (most > 0).then_some(room)
     }
@@ -93,12 +99,13 @@ impl Store {
     /// The current segment can't be moved; it is still the current one then.
     pub(super) fn rotate(&self) -> io::Result<()> {
         let Place { dir, name, keep, .. } = &*self.0;
+        let keep = keep.load(Ordering::Relaxed);
         let moving = self.moving();
         // The oldest first. An index follows its log: a crash in between leaves a log without one, never a wrong one.
         for old in old_segments(dir, name)?.into_iter().rev() {
             let (log, index) = (old_log_path(dir, name, &old), old_index_path(dir, name, old.age));
             let older = Old { age: old.age.saturating_add(1), ..old };
-            if older.age > *keep {
+            if older.age > keep {
                 gone(fs::remove_file(log))?;
                 gone(fs::remove_file(index))?;
             } else {
@@ -106,7 +113,7 @@ impl Store {
                 gone(fs::rename(index, old_index_path(dir, name, older.age)))?;
             }
         }
-        if *keep == 0 {
+        if keep == 0 {
             gone(fs::remove_file(self.path()))?;
             gone(fs::remove_file(self.index_path()))?;
         } else {

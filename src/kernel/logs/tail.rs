@@ -40,6 +40,11 @@ impl LogHub {
         tails.entry(task.to_owned()).or_default().clone()
     }
 
+    /// Lets go of the tails of other tasks. What they wrote stays on disk.
+    pub(crate) fn retain(&self, is_wanted: impl Fn(&str) -> bool) {
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner).retain(|task, _| is_wanted(task));
+    }
+
     /// The tail of a task that has one.
     pub(crate) fn existing_tail(&self, task: &str) -> Option<LogTail> {
         self.tails.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned()

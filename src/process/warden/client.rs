@@ -162,7 +162,7 @@ impl Warden {
 }
 
 /// The file this process runs, even if that has been replaced or deleted since.
-fn this_program() -> io::Result<PathBuf> {
+pub(crate) fn this_program() -> io::Result<PathBuf> {
     #[cfg(target_os = "linux")]
     {
         let running = PathBuf::from("/proc/self/exe");

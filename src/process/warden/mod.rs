@@ -34,6 +34,7 @@ use std::process::ExitCode;
 #[cfg(test)]
 pub(super) use cgroup::Claim;
 pub(crate) use client::Warden;
+pub(crate) use client::this_program;
 pub(super) use client::{Child, NoChild};
 pub(crate) use keeper::Keeper;
 pub(super) use protocol::{Exit, Fault, How, Identity, Spawn, Step, Whom};

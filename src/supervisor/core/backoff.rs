@@ -56,6 +56,11 @@ impl Budget {
         self.recent.push_back(now);
     }
 
+    /// What is used is never more than there is, whatever a reload makes of that.
+    pub(super) fn cap(&mut self, max_retries: u32) {
+        self.retries = self.retries.min(max_retries);
+    }
+
     /// A person gives everything back.
     pub(super) fn refund(&mut self) {
         *self = Self::default();

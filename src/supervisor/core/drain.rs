@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::event::{Effect, NoticeKind, Origin, Straggler, TaskId};
+use super::snapshot::TaskKind;
 use super::task::{Phase, StopCause};
 use super::{Core, later};
 use crate::config::Pretty;
@@ -96,6 +97,8 @@ pub(super) struct Drain {
     cause: Cause,
     since: Instant,
     deadline: Instant,
+    /// The order of the stop.
+    layers: Vec<Vec<TaskId>>,
     /// Which layer is being stopped; past the last one, only the end is left.
     layer: usize,
     layer_ends: Instant,
@@ -172,6 +175,7 @@ impl Core {
             cause,
             since: now,
             deadline,
+            layers: self.drain_layers(),
             layer: 0,
             layer_ends: now,
             forced: false,
@@ -184,6 +188,36 @@ impl Core {
             }
         }
         self.stop_layer(0, now);
+    }
+
+    /// The order of the drain: tasks nobody depends on first, then what they depended on, and so on; surfaces last, in the same order, so
+    /// that every face shows the drain to its end.
+    fn drain_layers(&self) -> Vec<Vec<TaskId>> {
+        let mut height = vec![0usize; self.tasks.len()];
+        // A task stands above everything it depends on. There are no cycles, so this settles after as
+        // many rounds as the longest chain has links.
+        let mut settled = false;
+        while !settled {
+            settled = true;
+            for id in self.ids() {
+                let after = &self.task(id).plan.after;
+                let above = after.iter().map(|(dependency, _)| height[dependency.0] + 1).max().unwrap_or(0);
+                if above > height[id.0] {
+                    height[id.0] = above;
+                    settled = false;
+                }
+            }
+        }
+        let tallest = height.iter().copied().max().unwrap_or(0);
+        let is_surface = |id: &TaskId| self.task(*id).plan.kind == TaskKind::Surface;
+        let members = |surface, wanted| {
+            self.ids().filter(|id| is_surface(id) == surface && height[id.0] == wanted).collect::<Vec<_>>()
+        };
+        let by_height = |surface| (0..=tallest).rev().map(move |wanted| (surface, wanted));
+        let mut layers: Vec<_> =
+            by_height(false).chain(by_height(true)).map(|(surface, wanted)| members(surface, wanted)).collect();
+        layers.retain(|layer| !layer.is_empty());
+        layers
     }
 
     /// Kills everything that is left, now.
@@ -210,8 +244,8 @@ impl Core {
             if now >= deadline {
                 return self.kill_all(now);
             }
-            let down = self.layers[layer].iter().all(|&id| self.task(id).live_run(id).is_none());
-            let last = layer + 1 == self.layers.len();
+            let down = drain.layers[layer].iter().all(|&id| self.task(id).live_run(id).is_none());
+            let last = layer + 1 == drain.layers.len();
             if last || !(down || now >= layer_ends) {
                 return;
             }
@@ -221,10 +255,10 @@ impl Core {
 
     /// Asks a layer to stop. Every layer but the last may use half of what remains of the drain.
     fn stop_layer(&mut self, layer: usize, now: Instant) {
-        let Some(members) = self.layers.get(layer).cloned() else { return };
         let Some(drain) = &mut self.drain else { return };
+        let Some(members) = drain.layers.get(layer).cloned() else { return };
         let left = drain.deadline.saturating_duration_since(now);
-        let last = layer + 1 == self.layers.len();
+        let last = layer + 1 == drain.layers.len();
         drain.layer = layer;
         drain.layer_ends = if last { drain.deadline } else { later(now, left / 2) };
         let share = drain.layer_ends.saturating_duration_since(now);

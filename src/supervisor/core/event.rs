@@ -8,9 +8,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::exit::ExitReason;
-use crate::config::{Condition, HookEvent, Pretty, Signal, millis};
+use super::plan::Plan;
+use crate::config::{BadConfig, Changes, Condition, HookEvent, Pretty, Signal, millis};
 
-/// A task by its place in the plan.
+/// Reloads that may wait for the configuration to be read; more are refused.
+pub const RELOADS_WAITING: usize = 16;
+
+/// A task by its place in the first plan; tasks that reloads add count on from there. A name keeps its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub usize);
 
@@ -84,8 +88,19 @@ pub enum Event {
         /// Who asks.
         origin: Origin,
     },
+    /// The configuration was read anew, as [`Effect::Load`] asked, or can't be taken.
+    Loaded(Result<Box<Replan>, BadConfig>),
     /// Nothing but time has passed: deadlines may be due.
     Tick,
+}
+
+/// Another plan to go on with.
+#[derive(Debug, Clone)]
+pub struct Replan {
+    /// All that is supervised from now on, what has not changed included. Its seed does not count.
+    pub plan: Plan,
+    /// How it differs, for people.
+    pub changes: Changes,
 }
 
 /// A process that is still there.
@@ -143,6 +158,8 @@ pub enum Request {
     Attach(String),
     /// Restart every process that is not stopped or done.
     RestartAll,
+    /// Read the configuration anew, and go on with what it says.
+    Reload,
     /// Drain in good order and end.
     ShutDown,
     /// Kill everything that is left, now.
@@ -161,10 +178,20 @@ impl fmt::Display for Request {
             Self::Input(task) => write!(f, "input to {task}"),
             Self::Attach(task) => write!(f, "attach to {task}"),
             Self::RestartAll => f.write_str("restart all"),
+            Self::Reload => f.write_str("reload"),
             Self::ShutDown => f.write_str("shut down"),
             Self::KillAll => f.write_str("kill all"),
         }
     }
+}
+
+/// How a request was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is being done; the next snapshot shows what has come of it so far.
+    Taken,
+    /// The configuration was read anew, and this is what it changed.
+    Reloaded(Changes),
 }
 
 /// Who asked: the name of a channel (`terminal`, `web`), or a signal (`SIGTERM`).
@@ -222,6 +249,18 @@ pub enum Refusal {
         /// Which task.
         task: String,
     },
+    /// A reload took it out of the configuration, and it is being stopped.
+    #[error("{task} is not in the configuration any more; it is being stopped")]
+    Leaving {
+        /// Which task.
+        task: String,
+    },
+    /// The configuration that was read anew can't be taken.
+    #[error("{0}; all goes on as it was")]
+    BadConfig(BadConfig),
+    /// Too many reloads wait for the configuration to be read.
+    #[error("{RELOADS_WAITING} reloads wait already; ask again later")]
+    ManyReloads,
     /// The supervisor is draining: nothing starts any more.
     #[error("stead is shutting down; nothing starts any more")]
     Draining,
@@ -239,6 +278,10 @@ pub enum Effect {
     Stop(RunId),
     /// End a run now, with all that belongs to it. May come without a `Stop` before, and more than once.
     Kill(RunId),
+    /// Read the configuration anew, then report `Loaded`. Never comes twice before that.
+    Load,
+    /// The plan of the last `Loaded` is in force: its tasks go by these ids, in its order.
+    Adopt(Vec<TaskId>),
     /// Send a signal to a run's main process, or to its whole tree.
     Signal {
         /// Which run.
@@ -249,7 +292,7 @@ pub enum Effect {
         tree: bool,
     },
     /// Tell whoever asked how their request was taken.
-    Answer(RequestId, Result<(), Refusal>),
+    Answer(RequestId, Result<Answer, Refusal>),
     /// Something for the timeline.
     Notice(Notice),
     /// All is down, or time is up: `run()` returns.
@@ -386,6 +429,13 @@ pub enum NoticeKind {
         /// Why it was refused.
         refusal: Refusal,
     },
+    /// The configuration was read anew, and is in force.
+    Reloaded {
+        /// What it changed.
+        changes: Changes,
+    },
+    /// A reload took it out of the configuration, and it has ended.
+    Removed,
     /// The drain began.
     Draining {
         /// Why: `asked by terminal`, `db: SIGKILL`.
@@ -451,6 +501,8 @@ impl fmt::Display for NoticeKind {
             Self::Stopped => f.write_str("stopped"),
             Self::Requested { asked, origin } => write!(f, "{asked}, asked by {origin}"),
             Self::Refused { asked, origin, refusal } => write!(f, "{asked} by {origin} refused: {refusal}"),
+            Self::Reloaded { changes } => write!(f, "reloaded: {changes}"),
+            Self::Removed => f.write_str("removed: it is not in the configuration any more"),
             Self::Draining { cause, within, .. } => write!(f, "draining within {}: {cause}", Pretty(*within)),
             Self::Forced { origin } => write!(f, "killing all that is left, asked by {origin}"),
             Self::Abandoned => f.write_str("still there at the deadline"),

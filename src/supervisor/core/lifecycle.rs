@@ -163,7 +163,7 @@ impl Core {
         };
         let (reason, asked) = match &cause {
             Some(StopCause::GaveUp(why)) => (why.clone(), false),
-            Some(StopCause::Asked | StopCause::Restart) => (reason, true),
+            Some(StopCause::Asked | StopCause::Restart | StopCause::Leave) => (reason, true),
             None => (reason, false),
         };
         let ran_for = now.saturating_duration_since(started);
@@ -174,6 +174,7 @@ impl Core {
         }
         match cause {
             Some(StopCause::Asked) => self.stopped(run.task),
+            Some(StopCause::Leave) => self.leave(run.task),
             Some(StopCause::Restart) => self.task_mut(run.task).phase = Phase::Waiting { announced: false },
             Some(StopCause::GaveUp(_)) | None => self.apply_policy(run.task, &reason, ran_for, now),
         }

@@ -23,16 +23,21 @@ mod exit;
 mod gate;
 mod lifecycle;
 mod plan;
+mod reload;
 mod requests;
 mod snapshot;
 mod task;
 mod view;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use backoff::backoff;
 pub use drain::{Cause, Killed, ShutdownOutcome};
-pub use event::{Effect, Event, Notice, NoticeKind, Origin, Refusal, Request, RequestId, RunId, Straggler, TaskId};
+pub use event::{
+    Answer, Effect, Event, Notice, NoticeKind, Origin, RELOADS_WAITING, Refusal, Replan, Request, RequestId, RunId,
+    Straggler, TaskId,
+};
 pub use exit::ExitReason;
 pub use plan::{Plan, TaskPlan};
 pub use snapshot::{
@@ -48,9 +53,12 @@ use task::Task;
 #[derive(Debug)]
 pub struct Core {
     started: Instant,
+    /// Every task there ever was, by id: one that a reload removes and another brings back goes on counting its runs.
     tasks: Vec<Task>,
-    /// The order of the drain, known from the start.
-    layers: Vec<Vec<TaskId>>,
+    /// Those that are supervised, in the order in which they are shown.
+    board: Vec<TaskId>,
+    /// Who waits for the configuration to be read; the first of them is being served.
+    reloads: VecDeque<(RequestId, Origin)>,
     plan_drain: crate::config::DrainConfig,
     drain: Option<Drain>,
     jitter: Jitter,
@@ -64,7 +72,8 @@ impl Core {
     pub fn new(plan: Plan, now: Instant) -> Self {
         Self {
             started: now,
-            layers: plan.drain_layers(),
+            board: (0..plan.tasks.len()).map(TaskId).collect(),
+            reloads: VecDeque::new(),
             tasks: plan.tasks.into_iter().map(Task::new).collect(),
             plan_drain: plan.drain,
             drain: None,
@@ -83,6 +92,7 @@ impl Core {
             Event::Exceeded { run, used, limit } => self.on_exceeded(run, used, limit, now),
             Event::Measured { run, peak_memory } => self.on_measured(run, peak_memory),
             Event::Requested { id, request, origin } => self.on_requested(id, &request, &origin, now),
+            Event::Loaded(loaded) => self.on_loaded(loaded, now),
             Event::Tick => {}
         }
         self.expire(now);
@@ -98,7 +108,7 @@ impl Core {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let drain = self.drain.as_ref().and_then(Drain::deadline);
-        self.tasks.iter().filter_map(Task::deadline).chain(drain).min()
+        self.board.iter().filter_map(|&id| self.task(id).deadline()).chain(drain).min()
     }
 
     fn task(&self, id: TaskId) -> &Task {
@@ -109,8 +119,9 @@ impl Core {
         &mut self.tasks[id.0]
     }
 
+    /// The tasks on the board.
     fn ids(&self) -> impl Iterator<Item = TaskId> + use<> {
-        (0..self.tasks.len()).map(TaskId)
+        self.board.clone().into_iter()
     }
 
     fn notice(&mut self, id: TaskId, kind: NoticeKind) {

@@ -22,6 +22,8 @@ pub struct Plan {
 pub struct TaskPlan {
     /// Its unique name.
     pub name: String,
+    /// Tells what its runs are made of: after a reload, another number means that only a new run has what is planned.
+    pub revision: u64,
     /// What it is made of.
     pub kind: TaskKind,
     /// For people: the command line, or what the surface is.
@@ -44,39 +46,4 @@ pub struct TaskPlan {
     pub stop_timeout: Duration,
     /// Exit codes that count as success.
     pub success_exit_codes: Vec<i32>,
-}
-
-impl Plan {
-    /// The order of the drain: tasks nobody depends on first, then what they depended on, and so on;
-    /// surfaces last, in the same order, so that every face shows the drain to its end.
-    pub(super) fn drain_layers(&self) -> Vec<Vec<TaskId>> {
-        let mut height = vec![0usize; self.tasks.len()];
-        // A task stands above everything it depends on. There are no cycles, so this settles after as
-        // many rounds as the longest chain has links.
-        loop {
-            let mut settled = true;
-            for (place, task) in self.tasks.iter().enumerate() {
-                let above = task.after.iter().map(|(dependency, _)| height[dependency.0] + 1).max().unwrap_or(0);
-                if above > height[place] {
-                    height[place] = above;
-                    settled = false;
-                }
-            }
-            if settled {
-                break;
-            }
-        }
-        let tallest = height.iter().copied().max().unwrap_or(0);
-        let members = |surface: bool, wanted: usize| -> Vec<TaskId> {
-            let ids = 0..self.tasks.len();
-            ids.filter(|&id| (self.tasks[id].kind == TaskKind::Surface) == surface && height[id] == wanted)
-                .map(TaskId)
-                .collect()
-        };
-        let by_height = |surface| (0..=tallest).rev().map(move |wanted| (surface, wanted));
-        let mut layers: Vec<_> =
-            by_height(false).chain(by_height(true)).map(|(surface, wanted)| members(surface, wanted)).collect();
-        layers.retain(|layer| !layer.is_empty());
-        layers
-    }
 }

@@ -5,15 +5,19 @@ use std::time::{Duration, Instant};
 
 use super::Core;
 use super::drain::Cause;
-use super::event::{Effect, NoticeKind, Origin, Refusal, Request, RequestId, TaskId};
+use super::event::{Answer, Effect, NoticeKind, Origin, RELOADS_WAITING, Refusal, Request, RequestId, TaskId};
 use super::snapshot::TaskKind;
 use super::task::{Phase, StopCause};
 use crate::config::Policy;
 
 impl Core {
     pub(super) fn on_requested(&mut self, id: RequestId, request: &Request, origin: &Origin, now: Instant) {
-        let answer = self.ask(request, origin, now);
-        self.effects.push(Effect::Answer(id, answer));
+        match self.ask(request, origin, now) {
+            // It is answered once the configuration is read.
+            Ok(()) if *request == Request::Reload => self.await_load(id, origin),
+            Ok(()) => self.effects.push(Effect::Answer(id, Ok(Answer::Taken))),
+            Err(refusal) => self.effects.push(Effect::Answer(id, Err(refusal))),
+        }
     }
 
     fn ask(&mut self, request: &Request, origin: &Origin, now: Instant) -> Result<(), Refusal> {
@@ -35,14 +39,19 @@ impl Core {
     /// The task a request names, if it names one that exists.
     fn find(&self, request: &Request) -> Option<TaskId> {
         let name = named(request)?;
-        self.tasks.iter().position(|task| task.plan.name == name).map(TaskId)
+        self.ids().find(|&id| self.task(id).plan.name == name)
     }
 
     /// Whether the request makes sense now; the task that it names.
     fn allow(&self, request: &Request) -> Result<Option<TaskId>, Refusal> {
         let Some(name) = named(request) else {
             let ends = matches!(request, Request::KillAll);
-            return if self.is_draining() && !ends { Err(Refusal::Draining) } else { Ok(None) };
+            let is_one_too_many = *request == Request::Reload && self.reloads.len() >= RELOADS_WAITING;
+            return match (self.is_draining() && !ends, is_one_too_many) {
+                (true, _) => Err(Refusal::Draining),
+                (false, true) => Err(Refusal::ManyReloads),
+                (false, false) => Ok(None),
+            };
         };
         let name = || name.to_owned();
         let Some(id) = self.find(request) else {
@@ -68,17 +77,20 @@ impl Core {
                 return Err(Refusal::Draining);
             }
             Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_) => {}
-            Request::RestartAll | Request::ShutDown | Request::KillAll => {}
+            Request::RestartAll | Request::Reload | Request::ShutDown | Request::KillAll => {}
         }
         let is_essential = plan.kind == TaskKind::Surface && plan.policy == Policy::Critical;
         match (request, phase) {
             (Request::Stop(_) | Request::Kill(_) | Request::Restart(_), _) if is_essential => {
                 Err(Refusal::Essential { task: name() })
             }
+            (Request::Start(_) | Request::Restart(_), Phase::Stopping { cause: StopCause::Leave, .. }) => {
+                Err(Refusal::Leaving { task: name() })
+            }
             (Request::Start(_), Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. }) => already,
             (Request::Start(_), Phase::Stopping { cause: StopCause::Restart, .. }) => already,
             (Request::Start(_) | Request::Restart(_), Phase::Waiting { .. }) => already,
-            (Request::Stop(_), Phase::Stopping { cause: StopCause::Asked, .. }) => already,
+            (Request::Stop(_), Phase::Stopping { cause: StopCause::Asked | StopCause::Leave, .. }) => already,
             (Request::Stop(_), Phase::Stopped | Phase::Done | Phase::Failed(_)) => not_running,
             (
                 Request::Kill(_),
@@ -93,6 +105,7 @@ impl Core {
                 | Request::Input(_)
                 | Request::Attach(_)
                 | Request::RestartAll
+                | Request::Reload
                 | Request::ShutDown
                 | Request::KillAll,
                 _,
@@ -116,7 +129,7 @@ impl Core {
             }
             (Request::ShutDown, _) => self.begin_drain(Cause::Graceful { origin: origin.clone() }, now),
             (Request::KillAll, _) => self.force_drain(origin, now),
-            (Request::Input(_) | Request::Attach(_), _) => {}
+            (Request::Input(_) | Request::Attach(_) | Request::Reload, _) => {}
             (
                 Request::Start(_) | Request::Stop(_) | Request::Restart(_) | Request::Kill(_) | Request::Signal { .. },
                 None,
@@ -125,7 +138,7 @@ impl Core {
     }
 
     /// Gives the budget back, drops any countdown, and starts a new run once the old one is gone.
-    fn restart(&mut self, id: TaskId, now: Instant) {
+    pub(super) fn restart(&mut self, id: TaskId, now: Instant) {
         let task = self.task_mut(id);
         task.budget.refund();
         let grace = task.plan.stop_timeout;
@@ -165,7 +178,17 @@ impl Core {
 
     fn takes_part_in_restart_all(&self, id: TaskId) -> bool {
         let task = self.task(id);
-        task.plan.kind != TaskKind::Surface && !matches!(task.phase, Phase::Stopped | Phase::Done)
+        let stays_down = match task.phase {
+            Phase::Stopped | Phase::Done | Phase::Stopping { cause: StopCause::Leave, .. } => true,
+            Phase::Waiting { .. }
+            | Phase::Starting { .. }
+            | Phase::Running { .. }
+            | Phase::Ready { .. }
+            | Phase::Stopping { .. }
+            | Phase::Backoff { .. }
+            | Phase::Failed(_) => false,
+        };
+        task.plan.kind != TaskKind::Surface && !stays_down
     }
 }
 
@@ -179,6 +202,6 @@ fn named(request: &Request) -> Option<&str> {
         | Request::Signal { task, .. }
         | Request::Input(task)
         | Request::Attach(task) => Some(task),
-        Request::RestartAll | Request::ShutDown | Request::KillAll => None,
+        Request::RestartAll | Request::Reload | Request::ShutDown | Request::KillAll => None,
     }
 }

@@ -258,6 +258,8 @@ pub enum AfterStop {
     Restart,
     /// It counts as a failure: the policy decides.
     Retry,
+    /// It leaves the board: a reload took it out of the configuration.
+    Leave,
 }
 
 /// A dependency that does not hold yet.

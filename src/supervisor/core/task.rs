@@ -70,8 +70,10 @@ pub(super) enum Phase {
 pub(super) enum StopCause {
     /// A person or the drain: it stays down.
     Asked,
-    /// A person wants a new run.
+    /// A person wants a new run, or it has new settings.
     Restart,
+    /// A reload took it out of the configuration.
+    Leave,
     /// It did not start or become ready in time, or used too much: counts as an exit with this reason.
     GaveUp(ExitReason),
 }

@@ -90,6 +90,7 @@ impl Core {
                     StopCause::Asked => AfterStop::Stay,
                     StopCause::Restart => AfterStop::Restart,
                     StopCause::GaveUp(_) => AfterStop::Retry,
+                    StopCause::Leave => AfterStop::Leave,
                 },
                 pid,
             },

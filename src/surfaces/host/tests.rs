@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Config, RestartConfig};
+use crate::config::{BadConfig, Config, RestartConfig, SharedConfig};
 use crate::gateway::{Channel, Requester};
 use crate::kernel::KernelHandle;
-use crate::supervisor::core::{Refusal, Request};
+use crate::supervisor::core::{Answer, Refusal, Request};
 use crate::supervisor::{Cause, ShutdownOutcome, TaskSupervisor};
 
 /// How long any of these may take by the paused clock.
@@ -93,12 +93,14 @@ fn stage(lives: &[Life]) -> Stage {
         requester: Arc::clone(&requester),
         other_ended: other_ended.clone(),
     };
-    let config = Arc::new(Config::parse("tasks.a.command = 'true'", "stead.toml".as_ref()).unwrap());
+    let config = Config::parse("tasks.a.command = 'true'", "stead.toml".as_ref()).unwrap();
+    let config_path = config.path.clone();
+    let config = SharedConfig::new(config, || Err(BadConfig::new("nothing to read")));
     let handle = kernel.clone();
     supervisor.track_surface(actor, gateway, move || SurfaceContext {
         kernel: handle.clone(),
-        config: Arc::clone(&config),
-        config_path: config.path.clone(),
+        config: config.clone(),
+        config_path: config_path.clone(),
         web_dist: Default::default(),
         shutdown: CancellationToken::new(),
     });
@@ -134,7 +136,7 @@ async fn a_surface_that_fails_comes_back_and_its_channel_with_it() {
         let ask = requester.lock().unwrap().clone().expect("a requester");
         let unknown = Refusal::UnknownTask { task: "b".to_owned() };
         assert_eq!(ask.request(Request::Start("b".to_owned())).await, Err(unknown));
-        assert_eq!(ask.request(Request::ShutDown).await, Ok(()));
+        assert_eq!(ask.request(Request::ShutDown).await, Ok(Answer::Taken));
     });
     assert_eq!(outcome.cause.to_string(), "asked by actor", "a request carries its channel's name");
     assert!(outcome.killed.is_empty());

@@ -38,7 +38,7 @@ use crate::surfaces::SharedConfig;
 pub(in crate::surfaces) struct Api {
     pub(super) kernel: KernelHandle,
     pub(super) requester: Requester,
-    config: SharedConfig,
+    pub(super) config: SharedConfig,
     /// Permits for live streams.
     streams: Arc<Semaphore>,
     /// Permits for attached terminals.
@@ -104,13 +104,13 @@ impl Api {
 
     /// What the tasks wrote.
     pub(super) fn logs(&self) -> Reader {
-        Reader::new(&self.config.logs.dir)
+        Reader::new(&self.config.current().logs.dir)
     }
 
     fn version(&self) -> Version {
         Version {
             version: env!("CARGO_PKG_VERSION"),
-            project: self.config.project().into_owned(),
+            project: self.config.current().project().into_owned(),
             pid: std::process::id(),
             started_at: self.kernel.started_at(),
             promise: self.kernel.promise(),
@@ -183,7 +183,7 @@ async fn channels(State(api): State<Api>) -> Response {
 }
 
 async fn config(State(api): State<Api>) -> Response {
-    fresh(masked::config(&api.config))
+    fresh(masked::config(&api.config.current()))
 }
 
 async fn task(api: State<Api>, name: Name) -> Result<Response, Problem> {

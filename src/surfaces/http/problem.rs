@@ -71,13 +71,15 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
             Refusal::UnknownTask { .. } => StatusCode::NOT_FOUND,
-            Refusal::Essential { .. }
+            Refusal::BadConfig(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::Leaving { .. }
+            | Refusal::Essential { .. }
             | Refusal::Already { .. }
             | Refusal::NotRunning { .. }
             | Refusal::NoProcess { .. }
             | Refusal::NoTerminal { .. }
             | Refusal::Draining => StatusCode::CONFLICT,
-            Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::ManyReloads | Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut problem = Self::new(status, refusal.to_string());
         if let Ok(Value::Object(members)) = serde_json::to_value(&refusal) {

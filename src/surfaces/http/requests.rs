@@ -4,12 +4,14 @@ use std::fmt;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -17,8 +19,8 @@ use super::api::{self, Api, Name, TaskBoard, text};
 use super::asker::Asker;
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
-use crate::config::Signal;
-use crate::supervisor::core::{PhaseSnapshot, Refusal, Request, Snapshot, TaskKind, TaskSnapshot};
+use crate::config::{BadConfig, Changes, Signal};
+use crate::supervisor::core::{Answer, PhaseSnapshot, Refusal, Request, Snapshot, TaskKind, TaskSnapshot};
 
 /// For each verb: its two paths, and what it does.
 const VERBS: [(Verb, [&str; 2], &str); 4] = [
@@ -31,6 +33,14 @@ const VERBS: [(Verb, [&str; 2], &str); 4] = [
     (Verb::Restart, ["/api/v1/tasks/{name}/restart", "/api/v1/tasks/restart"], "Restart, with the whole retry budget."),
     (Verb::Kill, ["/api/v1/tasks/{name}/kill", "/api/v1/tasks/kill"], "Stop without a grace period."),
 ];
+
+/// Whether it is only said what would be done.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dry {
+    #[serde(default)]
+    dry_run: bool,
+}
 
 pub(super) fn routes(mut routes: Routes) -> Routes {
     for (verb, [of_one, of_many], about) in VERBS {
@@ -45,6 +55,10 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
             .route(several, move |api, asker, body| many(verb, api, asker, body))
             .route(look, move |api| api::task_named(api, verb.to_string()));
     }
+    let reload = Operation::post("/api/v1/reload", "Read the configuration anew, and touch only what has changed.")
+        .query("dry_run", "^(true|false)$", "true: only say what would change.")
+        .answers::<Changes>(StatusCode::OK);
+    let routes = routes.route(reload, self::reload);
     let signal = "Send a signal to its main process, or to all of them. What comes of that is its policy's matter.";
     let signal = Operation::post("/api/v1/tasks/{name}/signal", signal).takes::<ToSend>();
     let shutdown = Operation::post("/api/v1/shutdown", "Stop everything in good order, and end.");
@@ -124,6 +138,34 @@ async fn one(verb: Verb, State(api): State<Api>, asker: Asker, name: Name) -> Re
     ask(&api, &asker, verb.of(text(name)?)).await
 }
 
+async fn reload(
+    State(api): State<Api>,
+    Asker(requester): Asker,
+    asked: Result<Query<Dry>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(Dry { dry_run }) = asked.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let answer = if dry_run { would_change(&api).await } else { requester.request(Request::Reload).await };
+    match answer {
+        Ok(Answer::Reloaded(changes)) => Ok(Json(changes).into_response()),
+        // It is not taken before it is done.
+        Ok(Answer::Taken) => Err(Refusal::Unavailable.into()),
+        Err(Refusal::BadConfig(bad)) => {
+            // Only whoever may reload sees it: it quotes the file.
+            let report = bad.report.clone();
+            Err(Problem::from(Refusal::BadConfig(bad)).with("report", report))
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// What a reload would answer. Nothing comes of it.
+async fn would_change(api: &Api) -> Result<Answer, Refusal> {
+    let config = api.config.clone();
+    let compared = spawn_blocking(move || Ok(Changes::between(&config.current(), &config.read()?))).await;
+    let compared: Result<Changes, BadConfig> = compared.map_err(|_| Refusal::Unavailable)?;
+    compared.map(Answer::Reloaded).map_err(Refusal::BadConfig)
+}
+
 /// A signal.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -161,7 +203,7 @@ async fn ask(api: &Api, asker: &Asker, request: Request) -> Result<Response, Pro
 pub(super) async fn accepted(api: &Api, Asker(requester): &Asker, request: Request) -> Result<Accepted, Problem> {
     let accepted = request.to_string();
     match requester.request(request).await {
-        Ok(()) => Ok(Accepted { accepted }),
+        Ok(_) => Ok(Accepted { accepted }),
         Err(Refusal::UnknownTask { task }) => Err(Problem::unknown_task(&task, &api.kernel.snapshot())),
         Err(refusal) => Err(refusal.into()),
     }
@@ -206,7 +248,7 @@ async fn many(verb: Verb, State(api): State<Api>, Asker(requester): Asker, body:
     for request in requests {
         let text = request.to_string();
         match requester.request(request).await {
-            Ok(()) => taken.accepted.push(text),
+            Ok(_) => taken.accepted.push(text),
             Err(refusal) => taken.refused.push(Refused { request: text, detail: refusal.to_string(), refusal }),
         }
     }

@@ -94,12 +94,11 @@ impl Dashboard {
     /// When changes of the terminal's size can't be watched, or the logs can't be read.
     pub(super) fn new(seat: Seat, screen: Screen, keys: Keys) -> io::Result<Self> {
         let kernel = &seat.context.kernel;
-        let root = &seat.context.config.root;
-        let project = root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let project = seat.context.config.current().project().into_owned();
         Ok(Self {
             model: Model::new(seat.theme),
             resized: signal(SignalKind::window_change())?,
-            sources: Sources::new(kernel, &Reader::new(&seat.context.config.logs.dir))?,
+            sources: Sources::new(kernel, &Reader::new(&seat.context.config.current().logs.dir))?,
             events: Vec::new(),
             noticed: kernel.journal().recent().last().map_or(0, |record| record.number),
             log: Arc::default(),
@@ -221,7 +220,7 @@ impl Dashboard {
 
     /// Lends the terminal to an editor with a task's log, until that ends or this dashboard must.
     async fn open(&mut self, task: &str, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        let file = self.seat.context.config.logs.dir.join(format!("{task}.log"));
+        let file = self.seat.context.config.current().logs.dir.join(format!("{task}.log"));
         if !file.exists() {
             self.model.tell(format!("{task} has no log file"));
             return Ok(());
@@ -302,7 +301,7 @@ impl Dashboard {
         let seen = self.events.last().map_or(self.noticed, |record| record.number);
         let seen = std::mem::replace(&mut self.noticed, seen);
         match desktop_notice(&self.events, seen) {
-            Some(text) if self.seat.context.config.ui.notify => self.screen.notify(&text),
+            Some(text) if self.seat.context.config.current().ui.notify => self.screen.notify(&text),
             _ => Ok(()),
         }
     }

@@ -88,6 +88,8 @@ fn style(scene: &Scene<'_>, kind: &NoticeKind) -> Style {
         | NoticeKind::Done
         | NoticeKind::Stopping { .. }
         | NoticeKind::Stopped
+        | NoticeKind::Reloaded { .. }
+        | NoticeKind::Removed
         | NoticeKind::Recovered { .. }
         | NoticeKind::Hooked { failure: None, .. }
         | NoticeKind::Requested { .. } => Style::new(),

@@ -48,6 +48,7 @@ pub(super) fn line(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line
                 AfterStop::Stay => "",
                 AfterStop::Restart => ", restarts",
                 AfterStop::Retry => ", retries",
+                AfterStop::Leave => ", leaves",
             };
             Line::raw(format!("killed in {}{then}{}", clock.left(*kill_at), named(left)))
         }

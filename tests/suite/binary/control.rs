@@ -34,6 +34,7 @@ fn without_a_supervisor_every_client_says_so_at_once() {
         &["stop", "--all"],
         &["restart", "api"],
         &["kill", "api"],
+        &["reload"],
         &["signal", "api", "HUP"],
         &["send", "api", "hello"],
         &["attach"],

@@ -2,6 +2,7 @@
 
 mod attach;
 mod control;
+mod detach;
 mod hooks;
 #[cfg(target_os = "linux")]
 mod left_behind;
@@ -11,6 +12,7 @@ mod logs;
 mod mcp;
 mod metrics;
 mod plain;
+mod reload;
 mod shutdown;
 mod state_dir;
 mod terminal;

@@ -7,16 +7,19 @@ mod dependencies;
 mod drain;
 mod policy;
 mod properties;
+mod reload;
 mod requests;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use serde::{Serialize, de::DeserializeOwned};
-use stead::config::{Condition, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig, Signal, parse_duration};
+use stead::config::{
+    BadConfig, Changes, Condition, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig, Signal, parse_duration,
+};
 use stead::supervisor::core::{
-    Core, Effect, Event, ExitReason, NoticeKind, Origin, Plan, Request, RequestId, RunId, Snapshot, Straggler, TaskId,
-    TaskKind, TaskPlan,
+    Core, Effect, Event, ExitReason, NoticeKind, Origin, Plan, Replan, Request, RequestId, RunId, Snapshot, Straggler,
+    TaskId, TaskKind, TaskPlan,
 };
 
 /// Runs a script against one on-failure task named `web` and compares everything the core said.
@@ -39,6 +42,7 @@ pub(crate) fn plan(text: &str) -> Plan {
         let mut words: VecDeque<&str> = task.split_whitespace().collect();
         let mut plan = TaskPlan {
             name: words.pop_front().expect("a name").to_owned(),
+            revision: 0,
             kind: TaskKind::Process,
             about: String::new(),
             policy: Policy::OnFailure,
@@ -53,6 +57,8 @@ pub(crate) fn plan(text: &str) -> Plan {
         };
         while let Some(word) = words.pop_front() {
             match word {
+                "v2" => plan.revision = 2,
+                "v3" => plan.revision = 3,
                 "critical" => plan.policy = Policy::Critical,
                 "always" => plan.policy = Policy::Always,
                 "never" => plan.policy = Policy::Never,
@@ -161,6 +167,15 @@ impl Sim {
             ["miss", name] => self.probed(name, false),
             ["wait", wait @ ..] => self.wait(parse_duration(&wait.join(" ")).expect("a duration")),
             ["ask", asked @ ..] => self.ask(asked),
+            ["reload", "broken"] => {
+                self.ask(&["reload"]);
+                self.loaded("broken");
+            }
+            ["reload", ..] => {
+                self.ask(&["reload"]);
+                self.loaded(step.strip_prefix("reload").expect("that word"));
+            }
+            ["loaded", ..] => self.loaded(step.strip_prefix("loaded").expect("that word").trim()),
             other => panic!("no step: {other:?}"),
         }
     }
@@ -171,6 +186,7 @@ impl Sim {
             ["stop", name] => Request::Stop(name.to_owned()),
             ["restart", name] => Request::Restart(name.to_owned()),
             ["kill", name] => Request::Kill(name.to_owned()),
+            ["reload"] => Request::Reload,
             ["signal", name, signal, ref tree @ ..] => Request::Signal {
                 task: name.to_owned(),
                 signal: signal.parse().expect("a signal"),
@@ -186,6 +202,30 @@ impl Sim {
         self.requests += 1;
         let (id, origin) = (RequestId(self.requests), Origin("test".to_owned()));
         self.handle(Event::Requested { id, request, origin });
+    }
+
+    /// The configuration was read: a plan whose tasks are divided by `,`.
+    fn loaded(&mut self, text: &str) {
+        if text == "broken" {
+            let broken = BadConfig { summary: "1 mistake".to_owned(), report: String::new() };
+            self.handle(Event::Loaded(Err(broken)));
+            return;
+        }
+        let plan = plan(&text.replace(',', ";"));
+        let names: Vec<String> = plan.tasks.iter().map(|task| task.name.clone()).collect();
+        let replan = Replan { plan, changes: Changes::default() };
+        let effects = self.core.handle(Event::Loaded(Ok(Box::new(replan))), self.now);
+        for effect in &effects {
+            if let Effect::Adopt(ids) = effect {
+                for (id, name) in ids.iter().zip(&names) {
+                    if id.0 == self.names.len() {
+                        self.names.push(name.clone());
+                    }
+                    assert_eq!(&self.names[id.0], name, "a name keeps its id");
+                }
+            }
+        }
+        self.hear(&effects);
     }
 
     fn exited(&mut self, name: &str, reason: ExitReason) {
@@ -212,8 +252,13 @@ impl Sim {
         TaskId(self.names.iter().position(|known| known == name).expect("a task of the plan"))
     }
 
+    pub(crate) fn name_of(&self, id: TaskId) -> &str {
+        &self.names[id.0]
+    }
+
     fn latest(&self, name: &str) -> RunId {
-        let number = self.snapshot().task(name).expect("a task of the plan").run;
+        // What is not on the board any more may still report.
+        let number = self.snapshot().task(name).map_or(1, |task| task.run);
         RunId { task: self.id(name), number }
     }
 
@@ -223,11 +268,15 @@ impl Sim {
 
     pub(crate) fn handle(&mut self, event: Event) -> Vec<Effect> {
         let effects = self.core.handle(event, self.now);
-        for effect in &effects {
+        self.hear(&effects);
+        effects
+    }
+
+    fn hear(&mut self, effects: &[Effect]) {
+        for effect in effects {
             let said = self.say(effect);
             self.said.extend(said);
         }
-        effects
     }
 
     fn say(&self, effect: &Effect) -> Option<String> {
@@ -238,7 +287,8 @@ impl Sim {
             Effect::Signal { run, signal, tree } => {
                 format!("signal {} {signal}{}", self.name(*run), if *tree { " tree" } else { "" })
             }
-            Effect::Answer(_, Ok(())) => return None,
+            Effect::Answer(_, Ok(_)) | Effect::Adopt(_) => return None,
+            Effect::Load => "load".to_owned(),
             Effect::Answer(_, Err(refusal)) => format!("refused: {refusal}"),
             Effect::Finish => {
                 let outcome = self.core.outcome().expect("an outcome at the end");
@@ -255,6 +305,8 @@ impl Sim {
                     NoticeKind::Recovered { run } => format!("recovered {task}#{run}"),
                     NoticeKind::Done => format!("done {task}"),
                     NoticeKind::Stopped => format!("stopped {task}"),
+                    NoticeKind::Reloaded { .. } => "reloaded".to_owned(),
+                    NoticeKind::Removed => format!("removed {task}"),
                     NoticeKind::Ready { .. } => format!("ready {task}"),
                     NoticeKind::Unready { .. } => format!("unready {task}"),
                     NoticeKind::Waiting { dependency, condition } => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use stead::supervisor::core::{Effect, Event, PhaseSnapshot, RunId, Snapshot, Stage, TaskId};
+use stead::supervisor::core::{AfterStop, Effect, Event, PhaseSnapshot, RunId, Snapshot, Stage, TaskId};
 
 use super::{Sim, check_journey, plan};
 use stead::config::Policy;
@@ -14,6 +14,23 @@ const PLAN: &str = "db critical probed; migrate never after db ready; api retrie
      flap always fatal intensity 4 1h; tick always after api exited; slow probed threshold 3; web surface fatal always; \
      gateway surface critical";
 const NAMES: [&str; 8] = ["db", "migrate", "api", "flap", "tick", "slow", "web", "gateway"];
+
+/// What reloads make of it: tasks come and go, in another order, with other settings, policies and dependencies.
+const REPLANS: [&str; 4] = [
+    "db critical probed, migrate never after db ready, api retries 3 after db ready after migrate success, \
+     flap always fatal intensity 4 1h, tick always after api exited, slow probed threshold 3, web surface fatal always, \
+     gateway surface critical",
+    "tick v2 always, api v2 retries 1 after tick started, db critical probed, web surface fatal always, \
+     gateway surface critical",
+    "extra never after flap ready, migrate v3 never, flap always retries 1, slow v2, api after migrate exited, db probed, \
+     web surface fatal always, gateway surface critical",
+    "slow after tick ready, tick, db v2 critical after slow started, web surface fatal always, gateway surface critical",
+];
+
+/// A reload with one of those.
+fn reload() -> impl Strategy<Value = String> {
+    prop::sample::select(REPLANS.to_vec()).prop_map(|plan| format!("reload {plan}"))
+}
 
 /// One random step of a script.
 fn step() -> impl Strategy<Value = String> {
@@ -35,6 +52,8 @@ fn step() -> impl Strategy<Value = String> {
         4 => (prop::sample::select(vec!["start", "stop", "restart", "kill"]), name)
             .prop_map(|(verb, name)| format!("ask {verb} {name}")),
         1 => Just("ask restart-all".to_owned()),
+        2 => reload(),
+        1 => Just("reload broken".to_owned()),
     ]
 }
 
@@ -78,13 +97,15 @@ impl Watch {
                 assert!(old.number < run.number, "{line}: run numbers grow");
             }
         }
-        self.live.retain(|task, _| snapshot.tasks[task.0].is_live());
+        let sim = &self.sim;
+        let is_live = |task: TaskId| snapshot.task(sim.name_of(task)).is_some_and(|task| task.is_live());
+        self.live.retain(|task, _| is_live(*task));
         assert!(self.sim.core.next_deadline().is_none_or(|at| at > self.sim.now), "a deadline in the past");
     }
 
     fn check_snapshot(&self, before: &Snapshot) {
         let snapshot = self.sim.snapshot();
-        for (task, was) in snapshot.tasks.iter().zip(&before.tasks) {
+        for task in &snapshot.tasks {
             match task.phase {
                 PhaseSnapshot::Backoff { retry_at, .. } => assert!(retry_at > snapshot.at, "a countdown in the past"),
                 PhaseSnapshot::Stopping { kill_at, killed: false, .. } => {
@@ -93,7 +114,7 @@ impl Watch {
                 _ => {}
             }
             assert!(task.retries <= task.max_retries);
-            assert!(task.run >= was.run);
+            assert!(before.task(&task.name).is_none_or(|was| task.run >= was.run));
         }
     }
 }
@@ -113,7 +134,8 @@ proptest! {
     #[test]
     fn a_new_run_comes_only_after_the_old_one_has_ended(steps in prop::collection::vec(step(), 1..120)) {
         let mut sim = Sim::new(PLAN);
-        let mut ended: BTreeMap<TaskId, u64> = BTreeMap::new();
+        let mut ended: BTreeMap<TaskId, u64> =
+            sim.snapshot().tasks.iter().map(|task| (sim.id(&task.name), task.run)).collect();
         for step in &steps {
             let before = sim.snapshot();
             let said = sim.said.len();
@@ -121,10 +143,10 @@ proptest! {
             for line in &sim.said[said..] {
                 if let Some((name, number)) = line.strip_prefix("spawn ").and_then(|run| run.split_once('#')) {
                     let number: u64 = number.parse().expect("a number");
-                    let was = before.task(name).expect("a task");
-                    let ended_now = step.ends_with(name) || step.contains(&format!(" {name} "));
-                    prop_assert!(!was.is_live() || ended_now, "{line} while run {} lived, by `{step}`", was.run);
-                    prop_assert_eq!(number, ended.get(&sim.id(name)).copied().unwrap_or(0).max(was.run) + 1);
+                    let was = before.task(name);
+                    let told = !step.starts_with("reload") && (step.ends_with(name) || step.contains(&format!(" {name} ")));
+                    prop_assert!(told || was.is_none_or(|was| !was.is_live()), "{line} while {was:?} lived, by `{step}`");
+                    prop_assert_eq!(number, ended.get(&sim.id(name)).copied().unwrap_or(0) + 1);
                     ended.insert(sim.id(name), number);
                 }
             }
@@ -181,15 +203,15 @@ proptest! {
     #[test]
     fn a_stopped_task_never_starts_by_itself(
         before in prop::collection::vec(step(), 0..60),
-        after in prop::collection::vec(step().prop_filter("nobody asks", |step| !step.starts_with("ask")), 0..60),
+        after in prop::collection::vec(step().prop_filter("nobody asks", |step| !step.starts_with("ask") && !step.starts_with("reload")), 0..60),
     ) {
         let mut sim = Sim::new(PLAN);
         for step in &before {
             sim.run(step);
         }
         sim.run("ask stop flap; signal flap TERM");
-        if sim.snapshot().task("flap").expect("a task").phase != PhaseSnapshot::Stopped {
-            return Ok(()); // It had failed or was done, so there was nothing to stop.
+        if sim.snapshot().task("flap").is_none_or(|flap| flap.phase != PhaseSnapshot::Stopped) {
+            return Ok(()); // It had failed, was done or removed, so there was nothing to stop.
         }
         let said = sim.said.len();
         for step in &after {
@@ -205,11 +227,11 @@ proptest! {
         for step in &steps {
             sim.run(step);
         }
-        if sim.snapshot().stage != Stage::Up {
+        let name = NAMES[task];
+        if sim.snapshot().stage != Stage::Up || sim.snapshot().task(name).is_none() {
             return Ok(());
         }
-        let name = NAMES[task];
-        let state = |sim: &Sim| sim.snapshot().tasks[task].phase.word();
+        let state = |sim: &Sim| sim.snapshot().task(name).map_or("removed", |task| task.phase.word());
         let before = state(&sim);
         let ways = ["wait 31s", "exit NAME 1", "ask restart NAME", "ask stop NAME", "ask shut-down"];
         let left = ways.iter().any(|way| {
@@ -218,6 +240,53 @@ proptest! {
         });
         let at_rest = matches!(before, "failed" | "done" | "stopped") && sim.snapshot().stage != Stage::Up;
         prop_assert!(left || at_rest, "{name} stays {before}");
+    }
+
+    #[test]
+    fn the_same_plan_again_touches_nothing(steps in prop::collection::vec(step(), 0..80), reload in reload()) {
+        let mut sim = Sim::new(PLAN);
+        for step in &steps {
+            sim.run(step);
+        }
+        sim.run(&reload);
+        if sim.snapshot().stage != Stage::Up {
+            return Ok(());
+        }
+        let (before, said) = (sim.snapshot(), sim.said.len());
+        sim.run(&reload);
+        prop_assert_eq!(&sim.said[said..], ["load", "reloaded"]);
+        prop_assert_eq!(sim.snapshot(), before);
+    }
+
+    #[test]
+    fn after_a_reload_the_board_is_the_plan_and_what_is_still_stopping(
+        steps in prop::collection::vec(step(), 0..80),
+        reload in reload(),
+    ) {
+        let mut sim = Sim::new(PLAN);
+        for step in &steps {
+            sim.run(step);
+        }
+        sim.run(&reload);
+        let snapshot = sim.snapshot();
+        if snapshot.stage != Stage::Up {
+            return Ok(());
+        }
+        let planned: Vec<&str> = reload["reload ".len()..]
+            .split(',')
+            .filter_map(|task| task.split_whitespace().next())
+            .collect();
+        let names: Vec<&str> = snapshot.tasks.iter().map(|task| task.name.as_str()).collect();
+        prop_assert_eq!(&names[..planned.len()], &planned[..]);
+        for task in &snapshot.tasks[planned.len()..] {
+            let leaves = matches!(task.phase, PhaseSnapshot::Stopping { then: AfterStop::Leave, .. });
+            prop_assert!(leaves, "{} is {}", task.name, task.phase.word());
+        }
+        sim.wait(Duration::from_secs(10));
+        for name in NAMES {
+            sim.run(&format!("signal {name} KILL"));
+        }
+        prop_assert!(sim.snapshot().stage != Stage::Up || sim.snapshot().tasks.len() == planned.len());
     }
 
     #[test]

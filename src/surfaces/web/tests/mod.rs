@@ -21,11 +21,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::{Config, DrainConfig, LogsConfig};
+use crate::config::{BadConfig, Changes, Config, DrainConfig, LogsConfig};
 use crate::gateway::Gateway;
 use crate::kernel::sample::{process, ready, snapshot};
 use crate::kernel::{Backend, Journal, KernelHandle, LogHub, Lookers, kernel};
-use crate::supervisor::core::{Origin, Refusal, Request, Snapshot};
+use crate::supervisor::core::{self, Origin, Refusal, Request, Snapshot};
+use crate::surfaces::SharedConfig;
 
 /// What a test waits for comes long before this, or never.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -80,7 +81,7 @@ fn context(kernel: KernelHandle, web: &WebConfig, dir: &Path) -> SurfaceContext 
     SurfaceContext {
         kernel,
         config_path: config.path.clone(),
-        config: Arc::new(config),
+        config: SharedConfig::new(config, || Err(BadConfig::new("nothing to read"))),
         web_dist: ActiveWebDist::default(),
         shutdown: CancellationToken::new(),
     }
@@ -116,6 +117,10 @@ impl Site {
         let answering = Arc::clone(&supervisor);
         tokio::spawn(async move {
             while let Some(asked) = requests.recv().await {
+                let answer = match asked.request {
+                    Request::Reload => core::Answer::Reloaded(Changes::default()),
+                    _ => core::Answer::Taken,
+                };
                 let (refusal, hesitation) = {
                     let mut supervisor = answering.lock().unwrap();
                     supervisor.asked.push((asked.request, asked.origin));
@@ -124,7 +129,7 @@ impl Site {
                 if let Some(hesitation) = hesitation {
                     hesitation.cancelled().await;
                 }
-                asked.answer.send(refusal.map_or(Ok(()), Err)).unwrap();
+                asked.answer.send(refusal.map_or(Ok(answer), Err)).unwrap();
             }
         });
         Self { address, token, snapshots, journal, lookers, kernel, dir, dist, shutdown, tasks: run.tasks, supervisor }

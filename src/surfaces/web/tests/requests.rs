@@ -8,6 +8,26 @@ use crate::kernel::sample::at;
 use crate::supervisor::core::{Notice, NoticeKind, PhaseSnapshot, Stage};
 
 #[tokio::test]
+async fn a_reload_says_what_changed_or_where_the_mistake_is() {
+    let site = Site::new().await;
+    let answer = site.post("/api/v1/reload").await;
+    assert_eq!((answer.status, &answer.json()["unchanged"]), (200, &0.into()));
+    let bad = BadConfig { summary: "1 mistake".to_owned(), report: "  | KEY = 'hunter2'".to_owned() };
+    site.supervisor.lock().unwrap().refusal = Some(Refusal::BadConfig(bad));
+    let answer = site.post("/api/v1/reload").await;
+    assert_eq!(answer.status, 422);
+    let problem = answer.json();
+    assert_eq!(problem["detail"], "1 mistake; all goes on as it was");
+    assert_eq!(problem["report"], "  | KEY = 'hunter2'");
+    // The stand-in has nothing to read, and is not asked.
+    let asked = site.asked();
+    let answer = site.post("/api/v1/reload?dry_run=true").await;
+    assert_eq!((answer.status, &answer.json()["summary"]), (422, &"nothing to read".into()));
+    assert_eq!(site.asked(), asked);
+    assert_eq!(site.post("/api/v1/reload?dry_run=perhaps").await.status, 400);
+}
+
+#[tokio::test]
 async fn the_snapshot_comes_with_what_a_client_needs() {
     let site = Site::new().await;
     let answer = site.get("/api/v1/snapshot").await;

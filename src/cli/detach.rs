@@ -1,0 +1,122 @@
+//! `stead up -d`: a supervisor in the background, in a session of its own.
+//!
+//! ```text
+//! up -d ──spawns──▶ up --in-background: leaves the session, claims `.stead/`, supervises
+//!   ▲                  │ what is wrong goes to the standard error that both have
+//!   └──── "up" ────────┘ once its control socket answers; from then on it writes to stead.log
+//! ```
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::Context;
+use rustix::stdio::{dup2_stderr, dup2_stdout};
+
+use super::client::{Client, ClientError};
+use super::wait::{self, WaitArgs};
+use super::{EXIT_REFUSED, FileArgs, print, quote};
+use crate::kernel::KernelHandle;
+use crate::process::this_program;
+use crate::supervisor::core::{PhaseSnapshot, Snapshot};
+
+/// The argument of the process in the background.
+pub(super) const ARGUMENT: &str = "in-background";
+/// How long `--wait` waits unless it is told.
+pub(super) const WAIT: Duration = Duration::from_secs(60);
+
+/// What the process in the background says when it can be asked.
+const UP: &str = "up";
+/// The surface that says so.
+const CONTROL: &str = "control";
+
+/// Starts a supervisor in the background, and returns once it answers, or once all is ready if `wait` says how long that
+/// may take. Where it ends before, its exit code is taken.
+///
+/// # Errors
+///
+/// It can't be started.
+pub(super) fn detach(file: &FileArgs, tasks: &[String], wait: Option<Duration>) -> anyhow::Result<ExitCode> {
+    let mut command = Command::new(this_program().context("cannot tell where this program is")?);
+    command.arg0("stead").arg("up").arg(format!("--{ARGUMENT}"));
+    if let Some(path) = &file.file {
+        command.arg("--file").arg(path);
+    }
+    command.arg("--").args(tasks.iter().map(OsStr::new));
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().context("cannot start the supervisor")?;
+    let mut said = String::new();
+    let stdout = child.stdout.take().context("the supervisor has no output")?;
+    BufReader::new(stdout).read_line(&mut said).context("cannot hear the supervisor")?;
+    if said.trim_end() != UP {
+        // It has said why on standard error.
+        return Ok(code_of(child.wait().context("cannot wait for the supervisor")?));
+    }
+    print(&format!(
+        "stead runs in the background, pid {}\n\
+         `stead status` says how everything stands, `stead logs -f` what it writes, `stead down` ends it",
+        child.id()
+    ))?;
+    match wait {
+        Some(timeout) => until_ready(file, timeout, child),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn until_ready(file: &FileArgs, timeout: Duration, mut child: Child) -> anyhow::Result<ExitCode> {
+    let reached = wait::run(file, &WaitArgs::until_all_are_ready(timeout));
+    let is_gone =
+        |error: &anyhow::Error| matches!(error.downcast_ref(), Some(ClientError::NoServer(_) | ClientError::Broken(_)));
+    let ended = match &reached {
+        Err(error) if is_gone(error) => Some(child.wait().context("cannot wait for the supervisor")?),
+        Ok(_) | Err(_) => child.try_wait().context("cannot look after the supervisor")?,
+    };
+    let Some(status) = ended else { return reached };
+    if let Some(words) = Client::of(file)?.paths.outcome() {
+        quote(words.trim_end());
+    }
+    Ok(code_of(status))
+}
+
+fn code_of(status: ExitStatus) -> ExitCode {
+    if let Some(signal) = status.signal() {
+        super::complain(&format!("the supervisor was ended by signal {signal} before it was up"));
+    }
+    ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(EXIT_REFUSED))
+}
+
+/// Leaves the session of whoever started this process, and so its terminal.
+///
+/// # Errors
+///
+/// It leads a process group: somebody has started it by hand.
+pub(super) fn leave_session() -> anyhow::Result<()> {
+    rustix::process::setsid().context("cannot leave the session; `stead up -d` is what starts this")?;
+    Ok(())
+}
+
+/// Once the supervisor can be asked, tells whoever waits for that, and lets go of the outputs it was started with:
+/// nothing goes to the first any more, and the second goes to `log`.
+pub(super) async fn announce(kernel: KernelHandle, log: PathBuf) {
+    let answers = |snapshot: &std::sync::Arc<Snapshot>| {
+        snapshot.task(CONTROL).is_some_and(|task| matches!(task.phase, PhaseSnapshot::Ready { .. }))
+    };
+    if kernel.watch().wait_for(answers).await.is_err() {
+        return;
+    }
+    if let Err(error) = let_go(&log) {
+        tracing::warn!(%error, "the outputs are still those of whoever started this");
+    }
+}
+
+fn let_go(log: &std::path::Path) -> io::Result<()> {
+    // Whoever waited may have gone away.
+    let _ = writeln!(io::stdout(), "{UP}");
+    dup2_stdout(File::options().write(true).open("/dev/null")?)?;
+    dup2_stderr(File::options().append(true).create(true).open(log)?)?;
+    Ok(())
+}

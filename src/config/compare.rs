@@ -1,0 +1,189 @@
+//! What differs between two configurations, and what that means for what runs.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Check, Config, LogsConfig, TaskConfig, WebConfig};
+
+/// What a reload changes, or would change. Tasks are named in the order of the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Changes {
+    /// Tasks that are new: they start as soon as their dependencies hold.
+    pub added: Vec<String>,
+    /// Tasks that are not there any more: they are stopped. Their logs stay.
+    pub removed: Vec<String>,
+    /// Tasks whose runs would differ: they are restarted with the new settings.
+    pub changed: Vec<String>,
+    /// Tasks of which only the policy differs: it applies from now on, and their runs go on.
+    pub adjusted: Vec<String>,
+    /// How many tasks are the same as before.
+    pub unchanged: usize,
+    /// Settings of stead itself that apply from now on, such as `[supervisor] drain`.
+    pub settings: Vec<String>,
+    /// Settings that stay as they are until stead itself is restarted, such as `[web] listen`.
+    pub needs_restart: Vec<String>,
+}
+
+impl Changes {
+    /// What has to be done to go on with `new` instead of `old`.
+    #[must_use]
+    pub fn between(old: &Config, new: &Config) -> Self {
+        let mut changes = Self::default();
+        for task in &new.tasks {
+            let name = task.name.clone();
+            match old.tasks.iter().find(|old| old.name == task.name) {
+                None => changes.added.push(name),
+                Some(old) if !old.runs_like(task) => changes.changed.push(name),
+                Some(old) if old != task => changes.adjusted.push(name),
+                Some(_) => changes.unchanged += 1,
+            }
+        }
+        let is_gone = |task: &&TaskConfig| new.tasks.iter().all(|new| new.name != task.name);
+        changes.removed = old.tasks.iter().filter(is_gone).map(|task| task.name.clone()).collect();
+        compare_settings(old, new, &mut changes);
+        changes
+    }
+
+    /// Whether the two are the same.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self { unchanged: self.unchanged, ..Self::default() }
+    }
+}
+
+fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
+    let Config { path: _, root: _, drain, logs, web, restart, ui, hooks, tasks: _ } = old;
+    let LogsConfig { dir, max_size, keep } = logs;
+    let WebConfig { enabled, listen, dist } = web;
+    let differing = |pairs: &[(&str, bool)]| -> Vec<String> {
+        pairs.iter().filter(|(_, differs)| *differs).map(|(key, _)| (*key).to_owned()).collect()
+    };
+    changes.settings = differing(&[
+        ("[supervisor] restart keys", *restart != new.restart),
+        ("[supervisor] drain", drain.graceful != new.drain.graceful),
+        ("[supervisor] drain_fatal", drain.fatal != new.drain.fatal),
+        ("[logs] max_size", *max_size != new.logs.max_size),
+        ("[logs] keep", *keep != new.logs.keep),
+        ("[ui]", *ui != new.ui),
+    ]);
+    changes.needs_restart = differing(&[
+        ("[logs] dir", *dir != new.logs.dir),
+        ("[web] enabled", *enabled != new.web.enabled),
+        ("[web] listen", *listen != new.web.listen),
+        ("[web] dist", *dist != new.web.dist),
+        ("[hooks]", *hooks != new.hooks),
+    ]);
+}
+
+impl fmt::Display for Changes {
+    /// In one line: `added mailer; removed docs; restarted api; 3 unchanged`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lists = [
+            ("added", &self.added),
+            ("removed", &self.removed),
+            ("restarted", &self.changed),
+            ("adjusted without a restart", &self.adjusted),
+            ("now in force:", &self.settings),
+            ("only after a restart of stead:", &self.needs_restart),
+        ];
+        for (what, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
+            write!(f, "{what} {}; ", names.join(", "))?;
+        }
+        write!(f, "{} unchanged", self.unchanged)
+    }
+}
+
+impl TaskConfig {
+    /// Whether a run of `other` would be like one of this: all that may differ is what is made of its exits, and what is
+    /// waited for before it starts.
+    fn runs_like(&self, other: &Self) -> bool {
+        let Self { policy, on_exhausted, restart, ref after, ref success_exit_codes, .. } = *self;
+        let (after, success_exit_codes) = (after.clone(), success_exit_codes.clone());
+        *self == Self { policy, on_exhausted, restart, after, success_exit_codes, ..other.clone() }
+    }
+}
+
+impl PartialEq for Check {
+    /// Patterns are alike when they are written alike.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Tcp(one), Self::Tcp(other)) | (Self::Http(one), Self::Http(other)) => one == other,
+            (Self::Exec(one), Self::Exec(other)) => one == other,
+            (Self::Log(one), Self::Log(other)) => one.as_str() == other.as_str(),
+            (Self::Tcp(_) | Self::Http(_) | Self::Exec(_) | Self::Log(_), _) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const TASK: &str = "command = './api'\nready.log = 'up'\n";
+
+    fn changes(old: &str, new: &str) -> Changes {
+        let config = |text: &str| Config::parse(text, Path::new("/srv/shop/stead.toml")).unwrap();
+        Changes::between(&config(old), &config(new))
+    }
+
+    /// What becomes of one task when this line is added to it.
+    fn with(line: &str) -> String {
+        let old = format!("[tasks.db]\ncommand = 'db'\n[tasks.api]\n{TASK}");
+        changes(&old, &format!("{old}{line}")).to_string()
+    }
+
+    #[test]
+    fn what_a_run_is_made_of_restarts_it() {
+        for line in [
+            "dir = 'api'",
+            "env = { A = 'b' }",
+            "stop.signal = 'SIGINT'",
+            "limits.core = 0",
+            "max_memory = '1 GiB'",
+            "nice = 1",
+            "user = 'www'",
+            "group = 'www'",
+            "umask = '027'",
+            "tty = true",
+            "ready.interval = '1s'",
+        ] {
+            assert_eq!(with(line), "restarted api; 1 unchanged", "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_of_an_exit_does_not() {
+        for line in [
+            "max_retries = 1",
+            "initial_backoff = '1s'",
+            "start_timeout = '1s'",
+            "critical = true",
+            "restart = 'always'",
+            "on_exhausted = 'fatal'",
+            "success_exit_codes = [0, 3]",
+            "after = { db = 'ready' }",
+        ] {
+            assert_eq!(with(line), "adjusted without a restart api; 1 unchanged", "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_otherwise_and_means_the_same_is_no_change() {
+        for line in ["", "# a comment", "restart = 'on-failure'", "stop.timeout = '10000ms'", "env = {}"] {
+            assert_eq!(with(line), "2 unchanged", "{line}");
+        }
+        let changes = changes("tasks.a.command = 'a'", "[tasks]\na.command = 'a'");
+        assert!(changes.is_empty() && changes.unchanged == 1);
+    }
+
+    #[test]
+    fn a_default_that_tasks_inherit_is_theirs_and_steads_own() {
+        let old = format!("[tasks.api]\n{TASK}[tasks.own]\ncommand = 'own'\nmax_retries = 3\n");
+        let told = changes(&old, &format!("[supervisor]\nmax_retries = 9\n{old}")).to_string();
+        assert_eq!(told, "adjusted without a restart api; now in force: [supervisor] restart keys; 1 unchanged");
+    }
+}

@@ -1,0 +1,81 @@
+//! The configuration in force while a supervisor runs, and the way to read it anew.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Config, ConfigError, UnknownTask};
+
+/// Why a configuration that was read anew is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, ToSchema)]
+#[error("{summary}")]
+pub struct BadConfig {
+    /// In one line.
+    pub summary: String,
+    /// Every mistake with its place, for whoever may see the file: it quotes it. Empty where there is nothing to quote.
+    #[serde(skip)]
+    pub report: String,
+}
+
+impl BadConfig {
+    /// It can't be taken for this one reason.
+    pub(crate) fn new(summary: impl Into<String>) -> Self {
+        Self { summary: summary.into(), report: String::new() }
+    }
+}
+
+impl From<ConfigError> for BadConfig {
+    fn from(error: ConfigError) -> Self {
+        Self { summary: error.headline(), report: error.details(false) }
+    }
+}
+
+impl From<UnknownTask> for BadConfig {
+    fn from(error: UnknownTask) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+type Read = dyn Fn() -> Result<Config, BadConfig> + Send + Sync;
+
+/// The configuration in force. Cheap to clone; all clones are the same.
+#[derive(Clone)]
+pub struct SharedConfig {
+    current: Arc<Mutex<Arc<Config>>>,
+    read: Arc<Read>,
+}
+
+impl SharedConfig {
+    /// `config` is in force; `read` reads it anew, and may block.
+    pub fn new(config: Config, read: impl Fn() -> Result<Config, BadConfig> + Send + Sync + 'static) -> Self {
+        Self { current: Arc::new(Mutex::new(Arc::new(config))), read: Arc::new(read) }
+    }
+
+    /// What is in force now.
+    #[must_use]
+    pub fn current(&self) -> Arc<Config> {
+        Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads what would be in force after a reload. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or wrong.
+    pub fn read(&self) -> Result<Config, BadConfig> {
+        (self.read)()
+    }
+
+    /// Puts another one in force.
+    pub(crate) fn replace(&self, config: Arc<Config>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+}
+
+impl fmt::Debug for SharedConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SharedConfig").field(&self.current().path).finish()
+    }
+}
