@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 
 use super::core::{
     Answer, Core, Effect, Event, ExitReason, Notice, NoticeKind, Origin, Plan, Refusal, Request, RequestId, RunId,
-    ShutdownOutcome, TaskId, Usage,
+    ShutdownOutcome, TaskId, Uptime, Usage,
 };
 use super::in_process::exit_reason;
 use super::reading::{Read, Reading};
@@ -52,6 +52,8 @@ pub(super) struct Driver {
     /// Whether something changed since the last snapshot, and when that one was published.
     stale: bool,
     published: Instant,
+    /// What the timeline gets with the next snapshot, so that nobody reads of what no snapshot shows yet.
+    untold: Vec<(Notice, Uptime, Timestamp)>,
 }
 
 /// The two ways a run is told to end, and what else it is sent.
@@ -108,6 +110,7 @@ impl Driver {
             usage,
             stale: true,
             published: started,
+            untold: Vec::new(),
         }
     }
 
@@ -177,22 +180,19 @@ impl Driver {
         self.stale |= event.is_some();
         let effects = event.map(|event| self.core.handle(event, now)).unwrap_or_default();
         let mut finished = false;
-        let mut answers = Vec::new();
-        for effect in effects {
-            finished |= effect == Effect::Finish;
-            match effect {
-                Effect::Answer(id, answer) => answers.push((id, answer)),
-                effect => self.apply(effect, now),
-            }
+        let mut due = now.saturating_duration_since(self.published) >= PUBLISH_WITHIN;
+        let (notices, effects): (Vec<_>, Vec<_>) =
+            effects.into_iter().partition(|effect| matches!(effect, Effect::Notice(_)));
+        for effect in &effects {
+            finished |= *effect == Effect::Finish;
+            due |= finished || matches!(effect, Effect::Answer(..) | Effect::Stop(_) | Effect::Kill(_));
         }
-        let due = now.saturating_duration_since(self.published) >= PUBLISH_WITHIN;
-        if self.stale && (finished || due || !answers.is_empty()) {
+        notices.into_iter().for_each(|notice| self.apply(notice, now));
+        // Before all else: whoever has an answer, or is told to end, finds a snapshot and a timeline that show why.
+        if self.stale && due {
             self.publish(now);
         }
-        // Last: whoever has an answer finds a snapshot that shows what was asked for.
-        for (id, answer) in answers {
-            self.answer(id, answer);
-        }
+        effects.into_iter().for_each(|effect| self.apply(effect, now));
         if finished { self.core.outcome() } else { None }
     }
 
@@ -277,7 +277,7 @@ impl Driver {
         self.controls.insert(run, control);
     }
 
-    fn record(&self, notice: Notice, now: Instant) {
+    fn record(&mut self, notice: Notice, now: Instant) {
         let task = notice.task.as_deref().unwrap_or("stead");
         match &notice.kind {
             NoticeKind::Backoff { attempt, max_retries, wait } => {
@@ -291,11 +291,11 @@ impl Driver {
             }
             kind => info!(task, "{kind}"),
         }
-        let uptime = super::core::Uptime(now.saturating_duration_since(self.started));
-        self.kernel.journal.record(notice, uptime, Timestamp::now());
+        let uptime = Uptime(now.saturating_duration_since(self.started));
+        self.untold.push((notice, uptime, Timestamp::now()));
     }
 
-    /// Publishes the state, if it differs from what was published last.
+    /// Publishes the state, if it differs from what was published last, and then what has led to it.
     fn publish(&mut self, now: Instant) {
         self.stale = false;
         self.published = now;
@@ -318,6 +318,9 @@ impl Driver {
             *current = Arc::new(next);
             true
         });
+        for (notice, uptime, at) in self.untold.drain(..) {
+            self.kernel.journal.record(notice, uptime, at);
+        }
     }
 }
 

@@ -96,7 +96,7 @@ fn a_broken_file_changes_nothing_and_says_where() {
         );
         assert!(told.err.ends_with(&last), "{told:?}");
     }
-    stead.wait_for("reload by control refused: 1 mistake in ");
+    stead.wait_for("reload by control/cli refused: 1 mistake in ");
     fs::remove_file(&path).expect("a config");
     fs::create_dir(&path).expect("a directory");
     assert_eq!(project.client(&["reload"]).code, Some(1));

@@ -15,7 +15,11 @@ const FOOTER: &str = "r restart";
 /// Types `stead up` and waits for the dashboard with the first lines of the first task.
 fn up(tmux: &Tmux<'_>) -> String {
     tmux.run("\"$STEAD\" up; echo \"[code $?]\"");
-    tmux.wait_until("the dashboard", |screen| screen.contains(FOOTER) && screen.contains("is up"))
+    tmux.wait_until("the dashboard", is_up)
+}
+
+fn is_up(screen: &str) -> bool {
+    [FOOTER, "● ready", "is up"].iter().all(|shown| screen.contains(shown))
 }
 
 /// The pids that the runs of `steady` said.
@@ -79,7 +83,7 @@ fn quitting_asks_drains_and_leaves_the_normal_screen_with_the_outcome() {
     tmux.wait_until("the shell again", |screen| screen.trim_end() == format!("before\n{PROMPT}"));
     tmux.type_text("\"$STEAD\" up; echo \"[code $?]\"");
     tmux.press(&["Enter"]);
-    tmux.wait_until("the dashboard", |screen| screen.contains(FOOTER) && screen.contains("is up"));
+    tmux.wait_until("the dashboard", is_up);
     tmux.press(&["q"]);
     tmux.wait_for("y yes");
     tmux.press(&["n"]);
@@ -321,7 +325,10 @@ fn what_has_long_left_the_tail_is_scrolled_to_searched_and_found_by_run() {
     tmux.wait_until("the nearest match", |screen| screen.contains("2 of 2") && screen.contains(" 4243"));
     tmux.press(&["N"]);
     tmux.wait_for("1 of 2");
-    tmux.press(&["Escape", "["]);
+    // Together the two would begin an escape sequence.
+    tmux.press(&["Escape"]);
+    tmux.wait_until("no search", |screen| !screen.contains("1 of 2"));
+    tmux.press(&["["]);
     tmux.wait_until("the first run alone", |screen| {
         screen.contains("many · run 1 · SIGTERM · log") && screen.contains("run 1 is up")
     });
@@ -343,7 +350,7 @@ fn the_log_is_opened_in_an_editor_that_has_the_terminal_to_itself() {
     std::fs::write(project.path().join("editor"), script).unwrap();
     let tmux = Tmux::new(&project, 100, 24);
     tmux.run("VISUAL='sh editor' \"$STEAD\" up; echo \"[code $?]\"");
-    tmux.wait_until("the dashboard", |screen| screen.contains(FOOTER) && screen.contains("is up"));
+    tmux.wait_until("the dashboard", is_up);
     tmux.press(&["o"]);
     let screen = tmux.wait_for("editing ");
     assert!(screen.contains("/.stead/logs/steady.log"), "{screen}");
