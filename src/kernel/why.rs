@@ -136,12 +136,12 @@ impl Chain<'_> {
             ExitReason::Signal { .. } => format!("was ended by {}", last.reason),
             ExitReason::Finished => "finished".to_owned(),
             ExitReason::Panic { .. } => last.reason.to_string().replacen("panic:", "panicked:", 1),
-            ExitReason::Error { .. } => format!("failed: {}", last.reason.to_string()),
+            ExitReason::Error { .. } => format!("failed: {}", last.reason),
             ExitReason::Aborted => "was aborted".to_owned(),
-            ExitReason::StartFailed { .. } => format!("could not start: {}", last.reason.to_string()),
+            ExitReason::StartFailed { .. } => format!("could not start: {}", last.reason),
             ExitReason::StartTimeout { .. } => format!("could not start: {}", last.reason),
             ExitReason::OverMemory { .. } => format!("was ended: it {}", last.reason),
-            ExitReason::NotReady { .. } => format!("was given up, {}", last.reason.to_string()),
+            ExitReason::NotReady { .. } => format!("was given up, {}", last.reason),
         };
         format!("its last run {how}, {}", self.clock.age_in_prose(last.at))
     }

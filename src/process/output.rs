@@ -152,7 +152,13 @@ impl Output {
             let Ok(output) = turn.await else { return };
             self = output;
         }
-        self.sink.finish();
+        let Self { mut sink, .. } = self;
+        if sink.tail.is_in_memory() {
+            sink.finish();
+        } else {
+            // Only the end of the runtime takes this away.
+            let _ = spawn_blocking(move || sink.finish()).await;
+        }
     }
 
     async fn readable(&self) {

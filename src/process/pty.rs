@@ -1,7 +1,7 @@
 //! Our end of a run's terminal, beside the capture: shows what was captured, passes on what is typed, sets the size.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::termios::{Winsize, tcsetwinsize};
 use tokio::io::Interest;
@@ -29,7 +29,7 @@ impl Pty {
         rustix::io::ioctl_fionbio(&fd, true)?;
         screen.begin();
         let pty = Self { fd: sys::watch_writable(fd)?, screen };
-        pty.set_size(pty.screen.size())?;
+        set_size(&pty.fd, pty.screen.size())?;
         Ok(pty)
     }
 
@@ -41,7 +41,7 @@ impl Pty {
             if wanted != size {
                 size = wanted;
                 // A terminal that nobody has open any more has no size.
-                let _ = self.set_size(size);
+                let _ = set_size(&self.fd, size);
             }
             if self.screen.show_some() {
                 yield_now().await;
@@ -64,12 +64,16 @@ impl Pty {
             self.screen.drop_input();
         }
     }
+}
 
-    /// Tells the programs in the terminal, too (SIGWINCH).
-    fn set_size(&self, size: ScreenSize) -> io::Result<()> {
-        let size = Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
-        Ok(tcsetwinsize(&self.fd, size)?)
-    }
+/// Tells the programs in the terminal, too (SIGWINCH).
+///
+/// # Errors
+///
+/// It is no terminal, or one that nobody has open any more.
+pub(super) fn set_size(terminal: impl AsFd, size: ScreenSize) -> io::Result<()> {
+    let size = Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
+    Ok(tcsetwinsize(terminal, size)?)
 }
 
 impl Drop for Pty {

@@ -3,20 +3,17 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::termios::{Winsize, tcsetwinsize};
 use tokio::task::spawn_blocking;
 
-use super::ProcessTask;
 use super::start_failure::explain;
 use super::warden::{Child, Fault, NoChild, Spawn, Step};
+use super::{ProcessTask, pty};
 use crate::config::Command;
-use crate::kernel::Stream;
+use crate::kernel::{ScreenSize, Stream};
 
 /// What a pipe holds, where it can be said: the larger, the fewer turns a flood of output needs. An unprivileged
 /// user may have 64 MiB of this in all (pipe(7)), hence no more.
 const PIPE_BYTES: usize = 256 * 1024;
-/// The size of a task's terminal until somebody looks at it through one.
-const TERMINAL_SIZE: Winsize = Winsize { ws_row: 30, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
 /// What a task's terminal understands, unless the task's `env` says otherwise.
 const TERMINAL_KIND: &str = "xterm-256color";
 
@@ -35,7 +32,10 @@ pub(super) struct Spawned {
 pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, String> {
     let command = &task.config.command;
     let mut spawn = prepared(task, command, run);
-    let opened = if task.config.tty { with_terminal(&mut spawn) } else { with_pipes(task) };
+    let opened = match &task.screen {
+        Some(screen) => with_terminal(&mut spawn, screen.size()),
+        None => with_pipes(task),
+    };
     let (outputs, stdio) = match opened {
         Ok(opened) => opened,
         Err(error) => return Err(explained(task, command, Fault::of(Step::Prepare, &error)).await),
@@ -82,9 +82,9 @@ fn with_pipes(task: &ProcessTask) -> io::Result<Opened> {
     Ok((outputs, [task.warden.nowhere()?, stdout_writer, stderr_writer]))
 }
 
-fn with_terminal(spawn: &mut Spawn) -> io::Result<Opened> {
+fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<Opened> {
     let (ours, theirs) = terminal::open()?;
-    tcsetwinsize(&theirs, TERMINAL_SIZE)?;
+    pty::set_size(&theirs, size)?;
     spawn.terminal = true;
     spawn.env.entry("TERM".to_owned()).or_insert_with(|| TERMINAL_KIND.to_owned());
     let stdio = [theirs.try_clone()?, theirs.try_clone()?, theirs];

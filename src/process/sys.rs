@@ -94,8 +94,8 @@ pub(super) fn can_fork_into(cgroup: &OwnedFd) -> bool {
     }
 }
 
-/// As fork(2) of a process without other threads, but the child is born in a cgroup: to move it there later takes the
-/// kernel several times as long.
+/// As fork(2) of a process without other threads, but the child is born in a cgroup: to move it there later takes about
+/// twice as long.
 #[cfg(target_os = "linux")]
 fn fork_into(cgroup: &OwnedFd) -> io::Result<ForkResult> {
     // SAFETY: all zeroes are valid, and mean the defaults.

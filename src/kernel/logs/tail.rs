@@ -166,6 +166,11 @@ impl LogTail {
         self.tell();
     }
 
+    /// Whether what waits to be cut into lines can be cut without waiting for a disk.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.lock().backlog.chunks.iter().all(|chunk| matches!(chunk.text, Text::Here(_)))
+    }
+
     /// Adds a line of stead's own.
     pub(crate) fn note(&self, run: u64, text: String) {
         let line =

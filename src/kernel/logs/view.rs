@@ -21,6 +21,8 @@ use super::segments::{Identity, Old, index_path, log_path, old_index_path, old_l
 
 /// What is read of a log at once.
 const WINDOW_BYTES: u64 = 128 * 1024;
+/// What is read at once for the end of a line that goes on behind its window: most end soon.
+const REST_BYTES: u64 = 4 * 1024;
 /// What is looked at of an index at once, in bytes of its log.
 const STRIDE_BYTES: u64 = 1024 * 1024;
 /// Bytes of one line that are read; the rest of a longer line is only in the file.
@@ -36,6 +38,8 @@ pub(super) struct View {
     segments: Vec<Segment>,
     /// Whether bytes that the index does not tell of yet are left for later.
     only_indexed: bool,
+    /// The window that was read last, for its room.
+    window: Vec<u8>,
 }
 
 /// One segment. It stays what it is while it is renamed, compressed or removed.
@@ -70,7 +74,7 @@ impl View {
     /// Something that is there can't be read.
     pub(super) fn open(dir: &Path, name: &str, only_indexed: bool) -> io::Result<Self> {
         let segments = open_all(dir, name)?;
-        Ok(Self { dir: dir.to_owned(), name: name.to_owned(), segments, only_indexed })
+        Ok(Self { dir: dir.to_owned(), name: name.to_owned(), segments, only_indexed, window: Vec::new() })
     }
 
     /// Sees what has been written since, and the segments that have begun. Returns by how many places the segments
@@ -199,7 +203,8 @@ impl View {
     /// The log can't be read.
     pub(super) fn lines_in(&mut self, segment: usize, window: Range<u64>, filter: &Filter) -> io::Result<Vec<Found>> {
         let pieces = self.segments[segment].index.pieces(window.clone())?;
-        let bytes = self.read(segment, window.clone())?;
+        let mut bytes = std::mem::take(&mut self.window);
+        self.read(segment, window.clone(), &mut bytes)?;
         let mut found = Vec::new();
         let mut open: [Option<Open>; 2] = [None, None];
         let within = |offset: u64| (offset - window.start) as usize;
@@ -246,6 +251,7 @@ impl View {
                 open[first.stream as usize] = Some(line);
             }
         }
+        self.window = bytes;
         for line in open.into_iter().flatten() {
             found.extend(self.complete(line, Place { segment, offset: window.end }, filter)?);
         }
@@ -258,6 +264,7 @@ impl View {
         if !filter.passes(&line.piece) {
             return Ok(None);
         }
+        let mut bytes = Vec::new();
         for segment in from.segment..self.segments.len() {
             let begin = if segment == from.segment { from.offset } else { 0 };
             for stride in strides(begin..self.end_of(segment)?) {
@@ -268,8 +275,8 @@ impl View {
                     if !line.goes_on_in(&piece) {
                         return Ok(line.finish(true, filter));
                     }
-                    for part in parts(piece.range, WINDOW_BYTES) {
-                        let bytes = self.read(segment, part)?;
+                    for part in parts(piece.range, REST_BYTES) {
+                        self.read(segment, part, &mut bytes)?;
                         if line.take(&bytes).is_some() || line.taken > LINE_BYTES {
                             return Ok(line.finish(true, filter));
                         }
@@ -289,12 +296,16 @@ impl View {
         match piece.continues {
             Some(continues) => Ok(continues),
             None if start == 0 => Ok(false),
-            None => Ok(self.read(segment, start - 1..start)? != b"\n"),
+            None => {
+                let mut before = Vec::new();
+                self.read(segment, start - 1..start, &mut before)?;
+                Ok(before != b"\n")
+            }
         }
     }
 
-    /// Reads a stretch of a segment; less, if it has become shorter.
-    fn read(&mut self, segment: usize, range: Range<u64>) -> io::Result<Vec<u8>> {
+    /// Reads a stretch of a segment into `bytes`, in the place of what they were; less, if it has become shorter.
+    fn read(&mut self, segment: usize, range: Range<u64>, bytes: &mut Vec<u8>) -> io::Result<()> {
         // Those that are not in use give back their room on the disk.
         for (at, other) in self.segments.iter_mut().enumerate() {
             if let Log::Packed(_, unpacked) = &mut other.log
@@ -304,7 +315,7 @@ impl View {
             }
         }
         let file = self.segments[segment].file()?;
-        let mut bytes = vec![0; (range.end - range.start) as usize];
+        bytes.resize((range.end - range.start) as usize, 0);
         let mut read = 0;
         while read < bytes.len() {
             match file.read_at(&mut bytes[read..], range.start + read as u64) {
@@ -315,7 +326,7 @@ impl View {
             }
         }
         bytes.truncate(read);
-        Ok(bytes)
+        Ok(())
     }
 
     /// Where a segment ends.

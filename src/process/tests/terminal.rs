@@ -25,6 +25,15 @@ async fn a_password_is_read_and_not_shown() {
 }
 
 #[tokio::test]
+async fn a_size_that_is_known_holds_from_the_start() {
+    let life = task("stty size; exec sleep 1000").tty().start();
+    // The run begins when this test first waits for something.
+    life.screen().resize(ScreenSize::new(77, 13));
+    life.shows("13 77").await;
+    assert_eq!(life.stopped().await.log, b"13 77\r\n");
+}
+
+#[tokio::test]
 async fn a_new_size_reaches_the_programs() {
     let life = task("trap 'stty size' WINCH; stty size; echo go; while :; do sleep 1000 & wait $!; done").tty().start();
     life.shows("go").await;

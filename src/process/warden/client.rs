@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, watch};
 use super::ARGUMENT;
 use super::cgroup::Claim;
 use super::keeper::Keeper;
+use super::orphans::Children;
 use super::protocol::{Exit, Fault, Id, Order, Report, STDIO, Spawn, Whom, frame};
 use crate::config::Signal;
 use crate::process::sys;
@@ -106,7 +107,7 @@ impl Warden {
         // It needs no directory, and should keep none from being unmounted.
         command.current_dir("/");
         sys::isolate(&mut command);
-        let pid = Pid::from_child(&command.spawn()?);
+        let warden = Pid::from_child(&command.spawn()?);
         // That was its last copy of the other end: from now on its death closes the connection.
         drop(command);
         ours.set_nonblocking(true)?;
@@ -121,7 +122,8 @@ impl Warden {
             next: AtomicU64::new(1),
             nowhere: File::options().read(true).write(true).open("/dev/null")?.into(),
         });
-        let keeper = Keeper { pid, socket: ours, orders, shared: Arc::clone(&shared), claim, adopts };
+        let children = Children { warden, adopts };
+        let keeper = Keeper { children, socket: ours, orders, shared: Arc::clone(&shared), claim };
         Ok((Self(shared), keeper))
     }
 

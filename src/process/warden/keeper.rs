@@ -11,7 +11,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal as RawSignal, kill_process};
+use rustix::process::{Signal as RawSignal, kill_process};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,14 +34,12 @@ const LAST_PATIENCE: Duration = Duration::from_secs(1);
 /// Sees to the warden while it lives, and to what it leaves behind.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    pub(super) pid: Pid,
+    pub(super) children: Children,
     pub(super) socket: StdStream,
     pub(super) orders: mpsc::Receiver<Outgoing>,
     pub(super) shared: Arc<Shared>,
     /// The cgroup in which the warden makes those of the runs.
     pub(super) claim: Option<Claim>,
-    /// Whether orphans become children of this process, which has no others than the warden then.
-    pub(super) adopts: bool,
 }
 
 impl Keeper {
@@ -55,28 +53,35 @@ impl Keeper {
     }
 
     /// The life of the warden, until it is asked to end or dies. What it left behind is killed then.
-    pub(crate) async fn run(mut self, context: RunContext) -> ExitReason {
-        let pid = self.pid.as_raw_nonzero().get().unsigned_abs();
+    pub(crate) async fn run(self, context: RunContext) -> ExitReason {
+        let Self { children, socket, mut orders, shared, claim } = self;
+        let pid = children.warden.as_raw_nonzero().get().unsigned_abs();
         // A driver that is gone needs no events.
         let _ = context.events.send(Event::Started { run: context.run, pid: Some(pid), address: None }).await;
-        let result = self.keep(&context).await;
+        let result = Self::keep(children, socket, &mut orders, &shared, &context).await;
         // In this order: whoever still gets an order through learns that it is lost.
-        self.orders.close();
-        self.shared.close();
+        orders.close();
+        shared.close();
+        drop(claim);
         match result {
             Ok(status) => reason(status),
             Err(error) => ExitReason::Error { message: format!("it can't be reached: {error}") },
         }
     }
 
-    async fn keep(&mut self, context: &RunContext) -> io::Result<ExitStatus> {
+    /// Takes no descriptor: tasks that start at the same time may have used all there are.
+    async fn keep(
+        children: Children,
+        socket: StdStream,
+        orders: &mut mpsc::Receiver<Outgoing>,
+        shared: &Shared,
+        context: &RunContext,
+    ) -> io::Result<ExitStatus> {
         let mut child_ended = signal(SignalKind::child())?;
-        let socket = UnixStream::from_std(self.socket.try_clone()?)?;
-        let shared = &self.shared;
-        let warden = Children { warden: self.pid, adopts: self.adopts };
+        let socket = UnixStream::from_std(socket)?;
         let status = {
             let mut hear = pin!(hear(&socket, shared));
-            let mut ended = pin!(warden.ended(&mut child_ended));
+            let mut ended = pin!(children.ended(&mut child_ended));
             let asked = async {
                 tokio::select! {
                     () = context.stop.cancelled() => {}
@@ -94,16 +99,16 @@ impl Keeper {
                 () = &mut hear => match timeout(LAST_PATIENCE, &mut ended).await {
                     Ok(status) => status,
                     Err(_) => {
-                        let _ = kill_process(self.pid, RawSignal::KILL);
+                        let _ = kill_process(children.warden, RawSignal::KILL);
                         ended.await
                     }
                 },
-                () = send_orders(&socket, &mut self.orders) => unreachable!("it waits for ever"),
+                () = send_orders(&socket, orders) => unreachable!("it waits for ever"),
                 () = asked => unreachable!("it waits for ever"),
             }
         };
-        if self.adopts {
-            let _ = timeout(LAST_PATIENCE, warden.kill_what_is_left(&mut child_ended)).await;
+        if children.adopts {
+            let _ = timeout(LAST_PATIENCE, children.kill_what_is_left(&mut child_ended)).await;
         }
         Ok(status)
     }

@@ -17,7 +17,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Children {
     pub(super) warden: Pid,
-    /// Whether to wait for all of them, not for the warden alone.
+    /// Whether orphans become children of this process, which has no others than the warden then.
     pub(super) adopts: bool,
 }
 

@@ -22,6 +22,9 @@ use crate::kernel::Stream;
 use crate::kernel::logs::{Reader, StoredLine};
 use crate::supervisor::core::{Snapshot, TaskKind};
 
+/// What a cursor is like.
+const CURSOR: &str = r"^[0-9]{1,18}\.[0-9]{1,18}\..+$";
+
 /// A line as it is kept.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Line {
@@ -65,15 +68,15 @@ impl From<StoredLine> for Line {
 pub(super) fn routes(routes: Routes) -> Routes {
     let page = Operation::get("/api/v1/logs", "What tasks wrote: the last lines, or those after or before a line.");
     let page = filtered(page)
-        .query_as("run", json!({ "type": "string" }), "Only this run: its number, or its id. Of one task only.")
+        .query("run", "^[0-9]{1,10}(-[0-9]{1,9})?$", "Only this run: its number, or its id. Of one task only.")
         .query_as("since", json!({ "type": "string" }), "Only what was written since: a time, or a span like `10m`.")
         .query_as("until", json!({ "type": "string" }), "Only what was written until: a time, or a span like `10m`.")
-        .query_as(
+        .query(
             "after",
-            json!({ "type": "string" }),
-            "The lines after the one of this cursor; after `start`, the first that are kept.",
+            &format!("^start$|{CURSOR}"),
+            "The lines after this cursor's; after `start`, the first there are.",
         )
-        .query_as("before", json!({ "type": "string" }), "The lines before the one of this cursor.")
+        .query("before", CURSOR, "The lines before the one of this cursor.")
         .query_as("limit", limit(1, LINES_DEFAULT), "How many lines at most.");
     let follow = Operation::get("/api/v1/logs/follow", "What tasks write: messages `line` and `gap`.");
     let follow = filtered(follow).query_as("limit", limit(0, 0), "How many of the last lines come first.");

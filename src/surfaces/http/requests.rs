@@ -11,11 +11,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::api::{self, Api, Name, TaskBoard, text};
 use super::asker::Asker;
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
+use crate::config::Signal;
 use crate::supervisor::core::{PhaseSnapshot, Refusal, Request, Snapshot, TaskKind, TaskSnapshot};
 
 /// For each verb: its two paths, and what it does.
@@ -127,17 +129,22 @@ async fn one(verb: Verb, State(api): State<Api>, asker: Asker, name: Name) -> Re
 #[serde(deny_unknown_fields)]
 struct ToSend {
     /// Its name: `SIGHUP`.
-    #[schema(pattern = "^SIG[A-Z0-9]+$")]
+    #[schema(schema_with = signal_names)]
     signal: String,
     /// Whether all of the task's processes get it; else the main one alone.
     #[serde(default)]
     tree: bool,
 }
 
+fn signal_names() -> Object {
+    let names: Vec<_> = Signal::all().map(|signal| signal.to_string()).collect();
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build()
+}
+
 async fn send_signal(State(api): State<Api>, asker: Asker, name: Name, body: Bytes) -> Result<Response, Problem> {
     let task = text(name)?;
     let ToSend { signal, tree } = object(&body, "{\"signal\": \"SIGHUP\"}")?;
-    let signal = signal.parse().map_err(|error: String| Problem::new(StatusCode::BAD_REQUEST, error))?;
+    let signal = signal.parse::<Signal>().map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error))?;
     ask(&api, &asker, Request::Signal { task, signal, tree }).await
 }
 

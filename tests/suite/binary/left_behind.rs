@@ -257,19 +257,39 @@ fn what_is_suspended_is_stopped_in_time() {
     assert_eq!((end.code(), end.report.len()), (Some(0), 1), "{:?}", end.report);
 }
 
+/// Open descriptors, and resident memory in KiB.
+fn footprint(pid: Pid) -> (usize, u64) {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).expect("a process").count();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
+    (descriptors, memory.expect("a number"))
+}
+
+/// What a supervisor may grow by over hundreds of runs whose output and events are kept, in KiB: its bounded buffers.
+const GROWTH: u64 = 8 << 10;
+
 #[test]
-fn a_thousand_runs_are_counted_and_leave_no_zombie() {
+fn a_thousand_runs_are_counted_and_leave_no_zombie_no_descriptor_and_no_memory() {
     let project = Project::new(
-        "[tasks.a]\ncommand = ['true']\nrestart = 'always'\nmax_retries = 999\ninitial_backoff = '0s'\nmax_backoff = '0s'",
+        "[tasks.a]\ncommand = ['true']\nrestart = 'always'\nmax_retries = 999\ninitial_backoff = '0s'\nmax_backoff = '0s'\n\
+         [tasks.b]\ncommand = ['sleep', '600']",
     );
     let mut stead = project.up();
     let warden = stead.wait_for_start("warden");
-    for hundred in 1..=10 {
+    stead.wait_for_start("b");
+    stead.wait_for("run 300 exited, code 0");
+    let before = [stead.pid(), warden].map(footprint);
+    for hundred in 4..=10 {
         stead.wait_for(&format!("run {hundred}00 exited, code 0"));
     }
     stead.wait_for("gave up after 999 retries");
+    let after = [stead.pid(), warden].map(footprint);
+    for (before, after) in before.into_iter().zip(after) {
+        // While a run lives, it has some: its pipes, its log.
+        assert!(after.0 <= before.0 && after.1 <= before.1 + GROWTH, "{before:?}, then {after:?}");
+    }
     let children = fs::read_to_string(format!("/proc/{warden}/task/{warden}/children")).expect("a list");
-    assert_eq!(children, "");
+    assert_eq!(children.split_whitespace().count(), 1, "b alone: {children}");
     stead.signal(Signal::SIGTERM);
     let end = stead.end();
     let exits = end.lines.iter().filter(|line| line.starts_with("a ") && line.contains("exited, code 0"));
@@ -288,7 +308,7 @@ fn no_descriptor_of_anybody_else_is_inherited() {
 }
 
 /// Whether namespaces can be made here; without them a test is skipped, and says so. In CI nothing is skipped.
-fn can_unshare() -> bool {
+pub(super) fn can_unshare() -> bool {
     let tried = Command::new("unshare").args(["-Urpfm", "true"]).stderr(Stdio::null()).status();
     let can = tried.is_ok_and(|status| status.success());
     assert!(can || std::env::var_os("CI").is_none(), "namespaces can't be made here");
@@ -298,7 +318,7 @@ fn can_unshare() -> bool {
     can
 }
 
-fn unshared(project: &Project, flags: &[&str], line: &str) -> Stead {
+pub(super) fn unshared(project: &Project, flags: &[&str], line: &str) -> Stead {
     let mut command = Command::new("unshare");
     command.current_dir(project.path()).args(flags).args(["sh", "-c"]);
     command.arg(format!("{line}; exec {} up --plain", env!("CARGO_BIN_EXE_stead")));

@@ -6,6 +6,8 @@ use std::os::unix::process::CommandExt;
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
+#[cfg(target_os = "linux")]
+use super::left_behind::{can_unshare, unshared};
 use super::{Project, Stead};
 
 /// Runs a task to its end and returns its log.
@@ -85,7 +87,7 @@ fn only_the_main_process_is_asked_where_the_task_says_so() {
 fn too_few_descriptors_fail_starts_by_name_and_nothing_spins() {
     let tasks = (0..20).map(|number| format!("[tasks.t{number}]\ncommand = ['sleep', '600']\n"));
     let project = Project::new(&tasks.collect::<String>());
-    let mut stead = project.up_after("ulimit -n 32");
+    let mut stead = project.up_after("ulimit -n 20");
     stead.wait_for("too many open files (EMFILE)");
     stead.wait_for("retry 1 of 5 in 500ms");
     stead.signal(Signal::SIGTERM);
@@ -93,6 +95,34 @@ fn too_few_descriptors_fail_starts_by_name_and_nothing_spins() {
     assert_eq!(end.code(), Some(0), "{:?}", end.report);
     // Six starts are all that a task has, each after a backoff.
     assert!(end.lines.iter().filter(|line| line.contains("EMFILE")).count() <= 20 * 6, "{:?}", end.lines);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_no_task_and_is_told_and_writing_goes_on_when_there_is_room() {
+    if !can_unshare() {
+        return;
+    }
+    let write =
+        "head -c 300000 /dev/zero | tr '\\\\0' x; echo; echo lost; until test -e .stead/logs/go; do sleep 0.01; done";
+    let project = Project::new(&format!("[tasks.a]\ncommand = \"{write}; echo room; exec sleep 600\""));
+    let logs = project.path().join(".stead/logs");
+    std::fs::create_dir_all(&logs).expect("a directory");
+    let disk = "mount -t tmpfs -o size=128k none .stead/logs; head -c 100000 /dev/zero > .stead/logs/ballast";
+    let mut stead = unshared(&project, &["-Urm"], disk);
+    stead.wait_for("bytes lost: no space left on device");
+    stead.wait_for("| lost");
+    // Its mounts are seen by nobody else, but through it.
+    let disk =
+        std::path::PathBuf::from(format!("/proc/{}/root", stead.pid())).join(logs.strip_prefix("/").expect("absolute"));
+    std::fs::remove_file(disk.join("ballast")).expect("a file");
+    std::fs::write(disk.join("go"), "").expect("room");
+    stead.wait_for("the log is written again, ");
+    stead.wait_for("| room");
+    let log = std::fs::read(disk.join("a.log")).expect("a log");
+    assert!(log.ends_with(b"xroom\n"), "{} bytes", log.len());
+    stead.signal(Signal::SIGTERM);
+    assert_eq!(stead.end().code(), Some(0));
 }
 
 #[test]

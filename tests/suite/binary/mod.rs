@@ -1,5 +1,6 @@
 //! The real binary, with real processes, from outside.
 
+mod attach;
 mod control;
 #[cfg(target_os = "linux")]
 mod left_behind;

@@ -4,7 +4,8 @@ use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::surfaces::http::limits::HEAD_TIME;
+use crate::kernel::Stream;
+use crate::surfaces::http::limits::{HEAD_TIME, WRITE_STALL};
 
 /// Reads to the end of the connection under a clock that runs ahead whenever nothing else happens, and says how long
 /// that took by it.
@@ -56,6 +57,22 @@ async fn a_body_that_never_comes_is_a_timeout() {
     assert_eq!(site.asked(), []);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_reads_is_let_go_of() {
+    let site = Site::new().await;
+    let line = "x".repeat(100_000) + "\n";
+    (0..40).for_each(|_| site.write(1, Stream::Stdout, &line));
+    let mut stream = site.connect().await;
+    stream.write_all(b"GET /api/v1/logs?limit=40 HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    // What fits into the buffers between the two is on its way; then nothing goes on.
+    stream.readable().await.unwrap();
+    tokio::time::sleep(2 * WRITE_STALL).await;
+    let mut read = Vec::new();
+    // Closed or reset: it is over either way.
+    let _ = within(stream.read_to_end(&mut read)).await;
+    assert!(read.starts_with(b"HTTP/1.1 200 OK\r\n") && read.len() < 4_000_000, "{}", read.len());
+}
+
 #[tokio::test]
 async fn five_hundred_idle_connections_leave_the_api_alone() {
     let site = Site::new().await;
@@ -78,7 +95,8 @@ async fn a_taken_port_is_named() {
     let web = config(&format!("127.0.0.1:{port}"), None);
     let (handle, _backend) = kernel(Instant::now(), LogHub::default());
     let dir = tempfile::tempdir().unwrap();
-    let error = Web::new(web.clone(), dir.path().join("token")).start(context(handle, &web)).await.unwrap_err();
+    let error =
+        Web::new(web.clone(), dir.path().join("token")).start(context(handle, &web, dir.path())).await.unwrap_err();
     let told = format!("{error:#}");
     assert!(told.starts_with(&format!("port {port} in use: cannot listen on 127.0.0.1:{port}: ")), "{told}");
 }
@@ -88,7 +106,8 @@ async fn a_start_that_fails_leaves_the_port_free() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let web = config(&free.to_string(), Some("/nowhere/at/all".into()));
     let (handle, _backend) = kernel(Instant::now(), LogHub::default());
-    let error = Web::new(web.clone(), "/nowhere/token").start(context(handle, &web)).await.unwrap_err();
+    let dir = tempfile::tempdir().unwrap();
+    let error = Web::new(web.clone(), "/nowhere/token").start(context(handle, &web, dir.path())).await.unwrap_err();
     assert!(format!("{error:#}").starts_with("cannot read /nowhere/at/all: "), "{error:#}");
     TcpListener::bind(free).await.unwrap();
 }
@@ -115,8 +134,8 @@ async fn aborted_tasks_leave_no_connection_behind() {
     let mut stream = tokio::io::BufReader::new(stream);
     within(stream.read_line(&mut line)).await.unwrap();
     assert_eq!(line, "HTTP/1.1 200 OK\r\n");
+    site.tasks.iter().for_each(JoinHandle::abort);
     for task in site.tasks {
-        task.abort();
         assert!(within(task).await.unwrap_err().is_cancelled());
     }
     let mut rest = Vec::new();

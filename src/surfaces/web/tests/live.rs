@@ -9,18 +9,18 @@ use crate::supervisor::core::{Notice, NoticeKind};
 use crate::surfaces::http::limits::STREAMS;
 
 /// The client's end of a live stream.
-struct Stream(BufReader<TcpStream>);
+pub(super) struct Stream(BufReader<TcpStream>);
 
 /// One message of it.
 #[derive(Debug, Default, PartialEq)]
-struct Message {
-    event: String,
-    id: String,
+pub(super) struct Message {
+    pub(super) event: String,
+    pub(super) id: String,
     data: String,
 }
 
 impl Message {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.data).unwrap()
     }
 
@@ -36,16 +36,20 @@ impl Stream {
     }
 
     async fn open_with(site: &Site, query: &str, header: &str) -> Self {
-        let mut stream = Self::unread(site, query, header).await;
+        Self::open_at(site, &format!("/api/v1/events{query}"), header).await
+    }
+
+    pub(super) async fn open_at(site: &Site, path: &str, header: &str) -> Self {
+        let mut stream = Self::unread(site, path, header).await;
         assert_eq!(stream.line().await, "HTTP/1.0 200 OK");
         while !stream.line().await.is_empty() {}
         stream
     }
 
-    async fn unread(site: &Site, query: &str, header: &str) -> Self {
+    async fn unread(site: &Site, path: &str, header: &str) -> Self {
         let mut stream = site.connect().await;
         // HTTP/1.0: the body is the stream itself, without chunks.
-        let head = format!("GET /api/v1/events{query} HTTP/1.0\r\nhost: localhost\r\n{header}\r\n");
+        let head = format!("GET {path} HTTP/1.0\r\nhost: localhost\r\n{header}\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         Self(BufReader::new(stream))
     }
@@ -56,7 +60,7 @@ impl Stream {
         line.trim_end().to_owned()
     }
 
-    async fn next(&mut self) -> Message {
+    pub(super) async fn next(&mut self) -> Message {
         let mut message = Message::default();
         loop {
             let line = self.line().await;
@@ -81,7 +85,7 @@ impl Stream {
         }
     }
 
-    async fn ended(mut self) {
+    pub(super) async fn ended(mut self) {
         within(self.0.read_to_end(&mut Vec::new())).await.unwrap();
     }
 }

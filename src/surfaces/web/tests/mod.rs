@@ -1,16 +1,19 @@
 //! The whole surface over real connections, against a kernel whose other end the test holds.
 
+mod attach;
 mod bundle;
 mod connections;
 mod live;
+mod logs;
 mod openapi;
 mod requests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -34,6 +37,9 @@ struct Site {
     snapshots: watch::Sender<Arc<Snapshot>>,
     journal: Journal,
     lookers: Lookers,
+    kernel: KernelHandle,
+    /// The token and the logs are in it.
+    dir: TempDir,
     dist: ActiveWebDist,
     shutdown: CancellationToken,
     tasks: Vec<JoinHandle<anyhow::Result<()>>>,
@@ -55,12 +61,16 @@ fn config(listen: &str, dist: Option<PathBuf>) -> WebConfig {
     WebConfig { enabled: true, listen: listen.parse().unwrap(), dist }
 }
 
-fn context(kernel: KernelHandle, web: &WebConfig) -> SurfaceContext {
+fn logs_in(dir: &Path) -> LogsConfig {
+    LogsConfig { dir: dir.join("logs"), max_size: 0, keep: 0 }
+}
+
+fn context(kernel: KernelHandle, web: &WebConfig, dir: &Path) -> SurfaceContext {
     let config = Config {
         path: "/srv/shop/stead.toml".into(),
         root: "/srv/shop".into(),
         drain: DrainConfig::default(),
-        logs: LogsConfig { dir: "/srv/shop/.stead/logs".into(), max_size: 0, keep: 0 },
+        logs: logs_in(dir),
         web: web.clone(),
         restart: Default::default(),
         tasks: Vec::new(),
@@ -91,9 +101,9 @@ impl Site {
         let (gateway, register) = Gateway::new(kernel.clone());
         tokio::spawn(gateway.run(CancellationToken::new()));
 
-        let context = context(kernel, &web);
-        let (dist, shutdown) = (context.web_dist.clone(), context.shutdown.clone());
         let dir = tempfile::tempdir().unwrap();
+        let context = context(kernel.clone(), &web, dir.path());
+        let (dist, shutdown) = (context.web_dist.clone(), context.shutdown.clone());
         let token = dir.path().join("token");
         let run = Web::new(web, &token).start(context).await.unwrap();
         let token = Token::read(&token).unwrap();
@@ -115,7 +125,7 @@ impl Site {
                 asked.answer.send(refusal.map_or(Ok(()), Err)).unwrap();
             }
         });
-        Self { address, token, snapshots, journal, lookers, dist, shutdown, tasks: run.tasks, supervisor }
+        Self { address, token, snapshots, journal, lookers, kernel, dir, dist, shutdown, tasks: run.tasks, supervisor }
     }
 
     fn show(&self, snapshot: Snapshot) {
