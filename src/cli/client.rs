@@ -23,7 +23,7 @@ use crate::config::{Config, Pretty};
 use crate::surfaces::connect;
 
 /// What the timeline calls whoever asks by the command line: `control/cli`.
-const AGENT: &str = concat!("cli/", env!("CARGO_PKG_VERSION"));
+const CLI: &str = concat!("cli/", env!("CARGO_PKG_VERSION"));
 /// How long an answer may take. Longer than the supervisor's own limit, so that its reason is heard.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
 /// How long an event stream may be silent. It says every few seconds that it is alive.
@@ -69,6 +69,7 @@ impl ClientError {
 pub(super) struct Client {
     root: PathBuf,
     pub(super) paths: StatePaths,
+    agent: &'static str,
 }
 
 impl Client {
@@ -80,7 +81,13 @@ impl Client {
     pub(super) fn of(file: &FileArgs) -> anyhow::Result<Self> {
         let path = Config::locate(file.file.as_deref(), &std::env::current_dir()?)?;
         let root = path.parent().map(PathBuf::from).unwrap_or_default();
-        Ok(Self { paths: StatePaths::of(&root), root })
+        Ok(Self { paths: StatePaths::of(&root), root, agent: CLI })
+    }
+
+    /// The same client under another name and version: the name is shown as the origin of what it asks for.
+    #[cfg(feature = "mcp")]
+    pub(super) fn as_agent(self, agent: &'static str) -> Self {
+        Self { agent, ..self }
     }
 
     /// The JSON at `path`, as it came.
@@ -145,8 +152,11 @@ impl Client {
             // What breaks off is told to whoever waits for the answer.
             let _ = connection.await;
         });
-        let mut request =
-            Request::builder().method(method).uri(path).header(header::HOST, "stead").header(header::USER_AGENT, AGENT);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "stead")
+            .header(header::USER_AGENT, self.agent);
         let (media, body) = body.unzip();
         if let Some(media) = media {
             request = request.header(header::CONTENT_TYPE, media);

@@ -19,7 +19,7 @@ use crate::kernel::Promise;
 use crate::process::{Keeper, Warden};
 use crate::supervisor::core::Straggler;
 use crate::supervisor::{ShutdownOutcome, TaskSupervisor};
-use crate::surfaces::{Control, Plain, SurfaceContext, Terminal, Web};
+use crate::surfaces::{Control, Hooks, Plain, SurfaceContext, Terminal, Web};
 
 /// Sets the level of stead's own diagnostics, in the words of tracing's filters. `info` by default.
 const LOG_LEVEL: &str = "STEAD_LOG";
@@ -110,6 +110,10 @@ fn supervisor(
     supervisor.track_surface(Control::new(&paths.socket), gateway.clone(), context.clone());
     if config.web.enabled {
         supervisor.track_surface(Web::new(config.web.clone(), &paths.token), gateway.clone(), context.clone());
+    }
+    if !config.hooks.is_empty() {
+        let hooks = Hooks::new(config.hooks.clone(), &config.root, warden);
+        supervisor.track_surface(hooks, gateway.clone(), context.clone());
     }
     if view.headless {
         supervisor.track_surface(Plain::events_only(), gateway, context);

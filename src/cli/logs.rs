@@ -97,7 +97,7 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The tasks to be shown: those of the configuration, and others that have left a log.
-fn tasks(config: &Config, reader: &Reader, asked: &[String]) -> anyhow::Result<Vec<String>> {
+pub(super) fn tasks(config: &Config, reader: &Reader, asked: &[String]) -> anyhow::Result<Vec<String>> {
     let mut known: Vec<_> = config.tasks.iter().map(|task| task.name.clone()).collect();
     let stored = reader.tasks().with_context(|| format!("cannot read {}", config.logs.dir.display()))?;
     known.extend(stored.into_iter().filter(|name| !config.tasks.iter().any(|task| task.name == *name)));
@@ -257,7 +257,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// A time of day, a date with one, or how long ago.
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let now = jiff::Zoned::now();
     let in_zone = |civil: DateTime| civil.to_zoned(now.time_zone().clone()).map(|zoned| zoned.timestamp());
     if let Ok(ago) = parse_duration(text) {
@@ -273,7 +273,7 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     civil.and_then(in_zone).map_err(|_| "expected something like `10m`, `14:30` or `2026-01-31 14:30`".to_owned())
 }
 
-fn run_choice(text: &str) -> Result<RunChoice, String> {
+pub(super) fn run_choice(text: &str) -> Result<RunChoice, String> {
     let number = |digits: &str| digits.parse().ok().filter(|number: &u32| *number > 0);
     let choice = match text.strip_prefix('-') {
         Some(back) => number(back).and_then(|back| usize::try_from(back).ok()).map(RunChoice::Back),
@@ -283,6 +283,6 @@ fn run_choice(text: &str) -> Result<RunChoice, String> {
     choice.ok_or_else(|| "expected the number of a run, `last`, or `-1` for the one before".to_owned())
 }
 
-fn pattern(text: &str) -> Result<Pattern, String> {
+pub(super) fn pattern(text: &str) -> Result<Pattern, String> {
     Pattern::new(text).map_err(|error| error.to_string())
 }

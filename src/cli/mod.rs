@@ -16,6 +16,8 @@ mod init;
 mod launch;
 mod logs;
 mod man;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod schema;
 mod send;
 mod signal;
@@ -109,6 +111,9 @@ enum Command {
     Logs(logs::LogsArgs),
     /// Say why a task is as it is, and how it failed last
     Why(why::WhyArgs),
+    /// Serve agents over standard input and output (Model Context Protocol)
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::McpArgs),
     /// Choose which page the web surface serves
     Web(web::WebArgs),
     /// Say whether the configuration is right, and start nothing
@@ -184,6 +189,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Down) => down::run(&cli.file),
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Why(args)) => why::run(&cli.file, &args),
+        #[cfg(feature = "mcp")]
+        Some(Command::Mcp(args)) => mcp::run(&cli.file, &args),
         Some(Command::Web(args)) => web::run(&cli.file, &args),
         Some(Command::Check) => check::run(&cli.file),
         Some(Command::Schema) => schema::run(),

@@ -1,5 +1,6 @@
 //! `stead wait`: wait until tasks are as far as they should be.
 
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,21 +22,21 @@ pub(super) struct WaitArgs {
     /// The tasks
     #[arg(value_name = "TASK", required_unless_present = "all", conflicts_with = "all")]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
-    tasks: Vec<String>,
+    pub(super) tasks: Vec<String>,
     /// All processes
     #[arg(long)]
-    all: bool,
+    pub(super) all: bool,
     /// What is waited for
     #[arg(long = "for", value_name = "WHAT", default_value = "ready")]
-    until: Until,
+    pub(super) until: Until,
     /// How long at most: "30s", "2m"
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
-    timeout: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// What must be true of a task; as of `after` in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Until {
+pub(super) enum Until {
     /// It has been started
     Started,
     /// It is ready, or has completed
@@ -62,19 +63,8 @@ enum Way {
 /// There is no supervisor or no such task.
 pub(super) fn run(file: &FileArgs, args: &WaitArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
-    let mut last = None;
-    let reached = block_on(async { Ok(timeout(args.timeout, reach(&client, args, &mut last)).await) })?;
-    let missing = match reached {
-        Ok(missing) => missing?,
-        Err(_) => {
-            let board = last.ok_or(ClientError::Silent(args.timeout))?;
-            let open = |task: &&Task| args.until.way(task) != Way::There;
-            let told: Vec<_> =
-                chosen(&board, args)?.into_iter().filter(open).map(|task| tell(task, board.now)).collect();
-            complain(&format!("not {} within {}: {}", args.until.word(), Pretty(args.timeout), told.join("; ")));
-            return Ok(ExitCode::from(EXIT_REFUSED));
-        }
-    };
+    let tell_reached = |name: &str| print(&format!("{name}: {}", args.until.word()));
+    let missing = block_on(wait(&client, args, tell_reached))?;
     if missing.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -82,8 +72,36 @@ pub(super) fn run(file: &FileArgs, args: &WaitArgs) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::from(EXIT_REFUSED))
 }
 
+/// Waits, and tells of each task that is as far as it should be. Returns why it was in vain, if it was.
+///
+/// # Errors
+///
+/// As of [`run`]; those of `tell_reached`.
+pub(super) async fn wait(
+    client: &Client,
+    args: &WaitArgs,
+    tell_reached: impl FnMut(&str) -> io::Result<()>,
+) -> anyhow::Result<Vec<String>> {
+    let mut last = None;
+    match timeout(args.timeout, reach(client, args, &mut last, tell_reached)).await {
+        Ok(missing) => missing,
+        Err(_) => {
+            let board = last.ok_or(ClientError::Silent(args.timeout))?;
+            let open = |task: &&Task| args.until.way(task) != Way::There;
+            let told: Vec<_> =
+                chosen(&board, args)?.into_iter().filter(open).map(|task| tell(task, board.now)).collect();
+            Ok(vec![format!("not {} within {}: {}", args.until.word(), Pretty(args.timeout), told.join("; "))])
+        }
+    }
+}
+
 /// Follows the snapshots until all is reached, or something can't be any more: that is returned.
-async fn reach(client: &Client, args: &WaitArgs, last: &mut Option<Board>) -> anyhow::Result<Vec<String>> {
+async fn reach(
+    client: &Client,
+    args: &WaitArgs,
+    last: &mut Option<Board>,
+    mut tell_reached: impl FnMut(&str) -> io::Result<()>,
+) -> anyhow::Result<Vec<String>> {
     let mut events = client.events("").await?;
     let mut there = Vec::new();
     while let Some(message) = events.next().await? {
@@ -94,7 +112,7 @@ async fn reach(client: &Client, args: &WaitArgs, last: &mut Option<Board>) -> an
         let tasks = chosen(&board, args)?;
         for task in tasks.iter().filter(|task| args.until.way(task) == Way::There) {
             if !there.contains(&task.name) {
-                print(&format!("{}: {}", task.name, args.until.word()))?;
+                tell_reached(&task.name)?;
                 there.push(task.name.clone());
             }
         }

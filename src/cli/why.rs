@@ -34,11 +34,11 @@ pub(super) struct WhyArgs {
 
 /// What is known of a task: `/api/v1/tasks/NAME/why`, or what is on disk.
 #[derive(Debug, Serialize, Deserialize)]
-struct Why {
+pub(super) struct Why {
     task: String,
     /// None without a supervisor.
     causes: Option<Vec<Cause>>,
-    post_mortems: Vec<PostMortem>,
+    pub(super) post_mortems: Vec<PostMortem>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,11 +55,7 @@ struct Cause {
 /// The supervisor refused. Without one: the configuration is wrong or has no such task, or what is kept can't be read.
 pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
-    let path = format!("/api/v1/tasks/{}/why", segment(&args.task));
-    let why = match block_on(async { Ok(client.get(&path).await) })? {
-        Err(ClientError::NoServer(_)) => on_disk(file, &args.task)?,
-        answer => serde_json::from_slice(&answer?).context("the answer can't be read")?,
-    };
+    let why = block_on(known(&client, file, &args.task))?;
     if args.json {
         print(&serde_json::to_string(&why)?)?;
         return Ok(ExitCode::SUCCESS);
@@ -76,6 +72,18 @@ pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
         None => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the supervisor knows of a task; without one, what is on disk.
+///
+/// # Errors
+///
+/// As of [`run`].
+pub(super) async fn known(client: &Client, file: &FileArgs, task: &str) -> anyhow::Result<Why> {
+    match client.get(&format!("/api/v1/tasks/{}/why", segment(task))).await {
+        Err(ClientError::NoServer(_)) => on_disk(file, task),
+        answer => serde_json::from_slice(&answer?).context("the answer can't be read"),
+    }
 }
 
 fn on_disk(file: &FileArgs, task: &str) -> anyhow::Result<Why> {

@@ -12,7 +12,9 @@ use super::kind::{FilePath, Flag, Share, Size, Whole};
 use super::parsed::{ADDRESS, DURATION, PERIOD};
 use super::report::Report;
 use super::table::{Table, describe_root, read_root};
-use super::{Config, DrainConfig, Intensity, LogsConfig, Pretty, RestartConfig, WebConfig, graph, task};
+use super::{
+    Config, DrainConfig, Intensity, LogsConfig, Pretty, RestartConfig, UiConfig, WebConfig, graph, hooks, task,
+};
 
 /// Reads the whole file. Where something is wrong the report says so, and what is returned means nothing.
 pub(super) fn read(entries: &DeTable<'_>, path: PathBuf, root: PathBuf, report: &mut Report) -> Config {
@@ -39,6 +41,7 @@ fn sections(file: &mut Table<'_>, path: PathBuf, root: PathBuf) -> (Config, Vec<
     let (mut drain, mut restart) = (DrainConfig::default(), RestartConfig::default());
     let mut logs = LogsConfig { dir: root.join(".stead/logs"), max_size: 64 << 20, keep: 8 };
     let mut web = WebConfig { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 7070)), dist: None };
+    let mut ui = UiConfig::default();
 
     file.table("supervisor", "The policy of stead's own surfaces, and what tasks inherit.", |table| {
         restart_keys(table, &mut restart);
@@ -46,9 +49,14 @@ fn sections(file: &mut Table<'_>, path: PathBuf, root: PathBuf) -> (Config, Vec<
     });
     file.table("logs", "Where the tasks' output is kept.", |table| logs_keys(table, &root, &mut logs));
     file.table("web", "The page in the browser, and the API.", |table| web_keys(table, &root, &mut web));
+    file.table("ui", "The dashboard in the terminal.", |table| ui_keys(table, &mut ui));
     let about = "The processes to supervise. A name is 1 to 64 of letters, digits, `-`, `_` and `.`.";
     let tasks = file.tables("tasks", about, task::names, |table| task::read(table, &root, &restart));
-    (Config { path, root, drain, logs, web, restart, tasks: Vec::new() }, tasks)
+    let known: Vec<_> = tasks.iter().map(task::Declared::name).collect();
+    let about = "Who is told when a task fails, is given up, recovers, or ends everything.";
+    let hooks = file.tables("hooks", about, hooks::names, |table| hooks::read(table, &known));
+    let hooks = hooks.into_iter().flatten().collect();
+    (Config { path, root, drain, logs, web, ui, hooks, restart, tasks: Vec::new() }, tasks)
 }
 
 /// The keys that `[supervisor]` and every task have in common. `restart` holds what is inherited.
@@ -104,6 +112,12 @@ fn logs_keys(table: &mut Table<'_>, root: &Path, logs: &mut LogsConfig) {
     }
     table.or("max_size", &Size, "Bytes per segment; 0 turns rotation off.", &mut logs.max_size);
     table.or("keep", &Whole(0, u32::MAX), "How many old segments are kept.", &mut logs.keep);
+}
+
+fn ui_keys(table: &mut Table<'_>, ui: &mut UiConfig) {
+    let about =
+        "Whether the terminal is asked for a desktop notice (OSC 9) when a task has failed for good, or is fatal.";
+    table.or("notify", &Flag, about, &mut ui.notify);
 }
 
 fn web_keys(table: &mut Table<'_>, root: &Path, web: &mut WebConfig) {

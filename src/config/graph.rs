@@ -22,7 +22,7 @@ pub(super) fn check(tasks: &[Declared], report: &mut Report) {
 }
 
 impl Declared {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.task.name
     }
 

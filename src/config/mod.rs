@@ -8,6 +8,7 @@ mod document;
 mod duration;
 mod env;
 mod graph;
+mod hooks;
 mod kind;
 mod load;
 mod nearest;

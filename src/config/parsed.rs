@@ -81,6 +81,10 @@ pub(super) const TCP: Parsed<String> =
 pub(super) const HTTP: Parsed<String> =
     Parsed { what: "a URL", parse: http_url, show: String::clone, examples: &["http://127.0.0.1:8080/health"] };
 
+/// What a hook posts to.
+pub(super) const WEBHOOK: Parsed<String> =
+    Parsed { what: "a URL", parse: webhook_url, show: String::clone, examples: &["http://127.0.0.1:9000/stead"] };
+
 /// A pattern of a line.
 pub(super) const PATTERN: Parsed<Regex> = Parsed {
     what: "a regular expression",
@@ -120,6 +124,19 @@ fn http_url(text: &str) -> Result<String, String> {
         }
         (Some("http"), Some(authority)) if !authority.host().is_empty() => Ok(text.to_owned()),
         (Some("https"), _) => Err(format!("only http is spoken here; expected a URL {LIKE}")),
+        _ => Err(format!("expected a URL {LIKE}")),
+    }
+}
+
+/// As for a probe, but that a user and a password can be given.
+fn webhook_url(text: &str) -> Result<String, String> {
+    const LIKE: &str = "like \"http://127.0.0.1:9000/stead\"";
+    let url: Uri = text.parse().map_err(|_| format!("expected a URL {LIKE}"))?;
+    match (url.scheme_str(), url.authority()) {
+        (Some("http"), Some(authority)) if !authority.host().is_empty() => Ok(text.to_owned()),
+        (Some("https"), _) => {
+            Err("https is not spoken here; give `command = \"curl --fail --json @- URL\"` instead of `url`".to_owned())
+        }
         _ => Err(format!("expected a URL {LIKE}")),
     }
 }

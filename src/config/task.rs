@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The names of stead's own tasks.
-pub const RESERVED_NAMES: [&str; 6] = ["warden", "gateway", "web", "control", "terminal", "plain"];
+pub const RESERVED_NAMES: [&str; 7] = ["warden", "gateway", "web", "control", "hooks", "terminal", "plain"];
 
 /// The longest name: it is part of file names.
 const NAME_MOST: usize = 64;
@@ -46,7 +46,7 @@ pub(super) struct Declared {
 
 /// Reads one task. `inherited` are `[supervisor]`'s restart keys.
 pub(super) fn read(table: &mut Table<'_>, root: &Path, inherited: &RestartConfig) -> Declared {
-    check_name(table);
+    check_name(table, "task", &RESERVED_NAMES);
     let mut restart = *inherited;
     let command =
         table.require("command", &CommandLine, "What is run: a line for `sh -c`, or an array to run as it is.");
@@ -103,21 +103,25 @@ pub(super) fn read(table: &mut Table<'_>, root: &Path, inherited: &RestartConfig
 
 /// The JSON Schema of a name: what `check_name` lets pass.
 pub(super) fn names() -> Json {
-    let pattern = format!("^[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{}}}$", NAME_MOST - 1);
-    json!({ "pattern": pattern, "not": { "enum": RESERVED_NAMES } })
+    json!({ "pattern": name_pattern(), "not": { "enum": RESERVED_NAMES } })
 }
 
-fn check_name(table: &mut Table<'_>) {
+pub(super) fn name_pattern() -> String {
+    format!("^[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{}}}$", NAME_MOST - 1)
+}
+
+/// Reports a table whose key can't be a name.
+pub(super) fn check_name(table: &mut Table<'_>, of: &str, reserved: &[&str]) {
     let name = table.key();
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    let remedy = if RESERVED_NAMES.contains(&name) {
-        format!("stead's own tasks are called {}; take another name", RESERVED_NAMES.join(", "))
+    let remedy = if reserved.contains(&name) {
+        format!("stead's own tasks are called {}; take another name", reserved.join(", "))
     } else if !plain || name.is_empty() || name.len() > NAME_MOST || name.starts_with(['.', '-']) {
         format!("expected 1 to {NAME_MOST} letters, digits, `-`, `_` and `.`, the first no dot or dash")
     } else {
         return;
     };
-    let title = format!("a task can't be called `{}`", name.escape_debug());
+    let title = format!("a {of} can't be called `{}`", name.escape_debug());
     table.report(table.span(), title, remedy);
 }
 

@@ -26,6 +26,10 @@ pub struct Config {
     pub logs: LogsConfig,
     /// `[web]`
     pub web: WebConfig,
+    /// `[ui]`
+    pub ui: UiConfig,
+    /// `[hooks.NAME]`, in the order of the file.
+    pub hooks: Vec<HookConfig>,
     /// `[supervisor]`: the policy of stead's own surfaces, and what tasks inherit.
     pub restart: RestartConfig,
     /// `[tasks.NAME]`, in the order of the file.
@@ -122,6 +126,70 @@ pub struct WebConfig {
     pub listen: SocketAddr,
     /// A directory with a bundle to serve instead of the embedded one; absolute.
     pub dist: Option<PathBuf>,
+}
+
+/// `[ui]`: the dashboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UiConfig {
+    /// Whether the terminal is asked to show a desktop notice when a task has failed for good or everything ends.
+    pub notify: bool,
+}
+
+impl Default for UiConfig {
+    fn default() -> Self {
+        Self { notify: true }
+    }
+}
+
+/// `[hooks.NAME]`: who is told of what happens to tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookConfig {
+    /// Its unique name, as of a task.
+    pub name: String,
+    /// What it is told of; never empty.
+    pub on: Vec<HookEvent>,
+    /// Only of these tasks; of all, if it is empty.
+    pub tasks: Vec<String>,
+    /// How it is told.
+    pub call: HookCall,
+    /// A call that takes longer has failed; 10 s by default.
+    pub timeout: Duration,
+}
+
+/// What a hook can be told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HookEvent {
+    /// A run ended, nobody had asked for it, and it was no success.
+    Failed,
+    /// The retry budget is spent.
+    Exhausted,
+    /// A task that had failed is well again: ready by its probe, stable without one, or done.
+    Recovered,
+    /// A task's end makes everything drain.
+    Fatal,
+}
+
+impl HookEvent {
+    /// As the file has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Exhausted => "exhausted",
+            Self::Recovered => "recovered",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
+/// How a hook is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HookCall {
+    /// This is run.
+    Command(Command),
+    /// A POST to this `http://` URL, which may name a user and a password.
+    Url(String),
 }
 
 /// `[tasks.NAME]`: one child process to supervise.

@@ -58,6 +58,14 @@ impl Journal {
         self.lock().records.iter().cloned().collect()
     }
 
+    /// The events that are kept and come after event `number`, oldest first.
+    #[must_use]
+    pub fn after(&self, number: u64) -> Vec<Arc<EventRecord>> {
+        let kept = self.lock();
+        let seen = kept.records.partition_point(|record| record.number <= number);
+        kept.records.range(seen..).cloned().collect()
+    }
+
     /// The events that are kept, and every one that comes after them.
     #[must_use]
     pub fn follow(&self) -> (Vec<Arc<EventRecord>>, broadcast::Receiver<Arc<EventRecord>>) {

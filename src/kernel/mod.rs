@@ -6,6 +6,7 @@
 mod charset;
 pub(crate) mod clock;
 mod emulator;
+mod hooks;
 mod journal;
 pub mod logs;
 mod merged;
@@ -22,25 +23,34 @@ mod viewer;
 pub(crate) mod why;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
+pub use hooks::{HookCount, HookCounts};
 pub use journal::{EventRecord, Journal};
-pub use logs::{LINE_BYTES, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
+pub use logs::{LINE_BYTES, LogCounts, LogHub, LogLine, LogTail, Stream, TAIL_BYTES, TAIL_LINES};
 pub use merged::{MERGED_LINES, MergedTail};
 pub use picture::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize};
 pub use post_mortem::{PostMortem, PostMortems};
 pub use promise::Promise;
 pub use screens::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};
+pub(crate) use usage::SAMPLE_INTERVAL;
 pub use usage::{Look, Lookers};
 pub use viewer::{Sight, Viewer};
 
-use crate::supervisor::core::{ChannelSnapshot, Origin, Refusal, Request, Snapshot, Stage, Uptime};
+use crate::supervisor::core::{ChannelSnapshot, Notice, Origin, Refusal, Request, Snapshot, Stage, Uptime};
 
 /// Requests that may wait for the driver; more are refused as [`Refusal::Unavailable`].
 const REQUESTS_QUEUED: usize = 256;
+/// How long a snapshot may take to tell of what has happened.
+const SNAPSHOT_TIME: Duration = Duration::from_secs(1);
+/// Probes of the event loop that may wait for it.
+const PROBES_QUEUED: usize = 16;
+/// How long a probe of the event loop waits: a lag of more than that is told as this.
+const LAG_MOST: Duration = Duration::from_secs(2);
 
 /// What a surface holds of the supervisor. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,6 +59,7 @@ pub struct KernelHandle {
     started_at: Timestamp,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     requests: mpsc::Sender<Asked>,
+    probes: mpsc::Sender<oneshot::Sender<()>>,
     channels: watch::Sender<Vec<ChannelSnapshot>>,
     journal: Journal,
     logs: LogHub,
@@ -56,6 +67,7 @@ pub struct KernelHandle {
     promise: Option<Promise>,
     screens: ScreenHub,
     lookers: Lookers,
+    hooks: HookCounts,
 }
 
 impl KernelHandle {
@@ -69,6 +81,13 @@ impl KernelHandle {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshot.clone()
+    }
+
+    /// The latest snapshot, once it shows what had happened by `at`; soon, in any case.
+    pub(crate) async fn snapshot_since(&self, at: Uptime) -> Arc<Snapshot> {
+        // One that shows nothing new is not published.
+        let _ = timeout(SNAPSHOT_TIME, self.watch().wait_for(|snapshot| snapshot.at >= at)).await;
+        self.snapshot()
     }
 
     /// The supervisor's own clock, now.
@@ -87,6 +106,18 @@ impl KernelHandle {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// Adds something to the timeline that a surface has to say.
+    pub(crate) fn note(&self, notice: Notice) {
+        tracing::info!(task = notice.task.as_deref().unwrap_or("stead"), "{}", notice.kind);
+        self.journal.record(notice, self.now(), Timestamp::now());
+    }
+
+    /// What has become of the calls of each hook.
+    #[must_use]
+    pub fn hooks(&self) -> &HookCounts {
+        &self.hooks
     }
 
     /// What the tasks wrote.
@@ -140,6 +171,18 @@ impl KernelHandle {
         answered.await.unwrap_or(Err(Refusal::Unavailable))
     }
 
+    /// How long the event loop takes to answer; a snapshot of that moment is published with it. None if it has ended.
+    pub(crate) async fn probe_loop(&self) -> Option<Duration> {
+        let asked = tokio::time::Instant::now();
+        let (answer, answered) = oneshot::channel();
+        let probe = async {
+            self.probes.send(answer).await.ok()?;
+            answered.await.ok()
+        };
+        timeout(LAG_MOST, probe).await.unwrap_or(Some(()))?;
+        Some(asked.elapsed())
+    }
+
     /// Says who is connected; the gateway's to call.
     pub(crate) fn set_channels(&self, channels: Vec<ChannelSnapshot>) {
         self.channels.send_replace(channels);
@@ -159,6 +202,8 @@ pub(crate) struct Asked {
 pub(crate) struct Backend {
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(crate) requests: mpsc::Receiver<Asked>,
+    /// To be answered at once, after the state was published.
+    pub(crate) probes: mpsc::Receiver<oneshot::Sender<()>>,
     pub(crate) channels: watch::Receiver<Vec<ChannelSnapshot>>,
     pub(crate) journal: Journal,
     pub(crate) lookers: Lookers,
@@ -170,6 +215,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         Snapshot { generation: 0, at: Uptime::default(), stage: Stage::Up, tasks: Vec::new(), channels: Vec::new() };
     let (snapshot_tx, snapshot) = watch::channel(Arc::new(first));
     let (requests, requests_rx) = mpsc::channel(REQUESTS_QUEUED);
+    let (probes, probes_rx) = mpsc::channel(PROBES_QUEUED);
     let (channels, channels_rx) = watch::channel(Vec::new());
     let journal = Journal::default();
     let lookers = Lookers::default();
@@ -178,6 +224,7 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         started_at: Timestamp::now() - started.elapsed(),
         snapshot,
         requests,
+        probes,
         channels,
         journal: journal.clone(),
         logs,
@@ -185,7 +232,15 @@ pub(crate) fn kernel(started: Instant, logs: LogHub) -> (KernelHandle, Backend) 
         promise: None,
         screens: ScreenHub::default(),
         lookers: lookers.clone(),
+        hooks: HookCounts::default(),
     };
-    let backend = Backend { snapshot: snapshot_tx, requests: requests_rx, channels: channels_rx, journal, lookers };
+    let backend = Backend {
+        snapshot: snapshot_tx,
+        requests: requests_rx,
+        probes: probes_rx,
+        channels: channels_rx,
+        journal,
+        lookers,
+    };
     (handle, backend)
 }

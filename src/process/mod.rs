@@ -13,6 +13,7 @@
 
 mod identity;
 mod memory;
+mod once;
 mod output;
 mod proc;
 mod pty;
@@ -39,6 +40,7 @@ use crate::kernel::{LogTail, TaskScreen};
 use crate::supervisor::core::{Event, ExitReason};
 use crate::supervisor::{RunContext, Sent};
 use identity::RunsAs;
+pub(crate) use once::Once;
 use output::Output;
 use pty::Pty;
 use spawn::Spawned;

@@ -95,10 +95,6 @@ fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<Opened> {
 /// task this is.
 fn prepared(task: &ProcessTask, command: &Command, run: u64) -> Spawn {
     let config = &task.config;
-    let argv = match command {
-        Command::Shell(line) => vec!["sh".to_owned(), "-c".to_owned(), line.clone()],
-        Command::Argv(argv) => argv.clone(),
-    };
     let mut env = config.env.clone();
     for (name, value) in &task.runs_as.env {
         env.entry((*name).to_owned()).or_insert_with(|| value.clone());
@@ -106,7 +102,7 @@ fn prepared(task: &ProcessTask, command: &Command, run: u64) -> Spawn {
     env.insert("STEAD_TASK".to_owned(), config.name.clone());
     env.insert("STEAD_RUN".to_owned(), run.to_string());
     Spawn {
-        argv,
+        argv: argv(command),
         env,
         dir: config.dir.clone().into(),
         terminal: false,
@@ -114,6 +110,14 @@ fn prepared(task: &ProcessTask, command: &Command, run: u64) -> Spawn {
         nice: config.nice,
         umask: config.umask,
         identity: task.runs_as.identity.clone(),
+    }
+}
+
+/// The program of a command with its arguments.
+pub(super) fn argv(command: &Command) -> Vec<String> {
+    match command {
+        Command::Shell(line) => vec!["sh".to_owned(), "-c".to_owned(), line.clone()],
+        Command::Argv(argv) => argv.clone(),
     }
 }
 

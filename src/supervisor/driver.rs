@@ -62,6 +62,7 @@ enum Woken {
     Signal(Received),
     RootCancelled,
     Asked(Asked),
+    Probed(oneshot::Sender<()>),
     Event(Event),
     Ended(Result<(Id, ExitReason), JoinError>),
     ChannelsChanged,
@@ -121,6 +122,7 @@ impl Driver {
             tokio::select! {
                 signal = next_signal(&mut self.signals) => Woken::Signal(signal),
                 Some(asked) = self.kernel.requests.recv() => Woken::Asked(asked),
+                Some(probe) = self.kernel.probes.recv() => Woken::Probed(probe),
                 woken = next_of_runs(&mut self.events.1, &mut self.lives) => woken,
                 () = sleep_until(deadline) => Woken::Deadline,
                 Ok(()) = self.kernel.channels.changed() => Woken::ChannelsChanged,
@@ -142,6 +144,12 @@ impl Driver {
             Woken::Signal(signal) => self.on_signal(signal),
             Woken::RootCancelled => Some(self.request(Request::ShutDown, "its root token", None)),
             Woken::Asked(Asked { request, origin, answer }) => Some(self.request(request, &origin.0, Some(answer))),
+            Woken::Probed(probe) => {
+                self.publish(now);
+                // Whoever asked may have gone away meanwhile.
+                let _ = probe.send(());
+                None
+            }
             Woken::Event(event) => Some(event),
             Woken::Ended(ended) => self.on_ended(ended),
             Woken::Deadline => Some(Event::Tick),
@@ -258,7 +266,7 @@ impl Driver {
             NoticeKind::Backoff { attempt, max_retries, wait } => {
                 info!(task, retry = attempt, max = max_retries, backoff_ms = wait.as_millis(), "backoff");
             }
-            NoticeKind::Exited { run, reason, after } => {
+            NoticeKind::Exited { run, reason, after, .. } => {
                 info!(task, run, %reason, class = reason.class(), ran_ms = after.as_millis(), "exited");
             }
             kind @ (NoticeKind::Exhausted { .. } | NoticeKind::Failed { .. } | NoticeKind::Killed { .. }) => {

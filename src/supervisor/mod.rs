@@ -47,7 +47,7 @@ pub(crate) use run::EVENTS_QUEUED;
 pub(crate) use run::{RunContext, Sent};
 
 use self::core::{Plan, TaskId, TaskKind, TaskPlan};
-use crate::config::{Dependency, DrainConfig, LogsConfig, OnExhausted, Policy, RestartConfig, TaskConfig};
+use crate::config::{Condition, Dependency, DrainConfig, LogsConfig, OnExhausted, Policy, RestartConfig, TaskConfig};
 use crate::gateway::{Gateway, GatewayHandle};
 use crate::kernel::logs::Store;
 use crate::kernel::{Backend, KernelHandle, LogHub, PostMortems, kernel};
@@ -258,8 +258,11 @@ impl TaskSupervisor {
         context: impl Fn() -> SurfaceContext + Send + 'static,
     ) {
         let plan = self.plan(surface.name().to_owned(), TaskKind::Surface, Policy::Always, surface.about());
+        let after = surface.after().map(|task| Dependency { task: task.to_owned(), condition: Condition::Started });
         let surface = Arc::new(surface);
-        self.track(plan, Vec::new(), move |run| run_surface(Arc::clone(&surface), context(), gateway.clone(), run));
+        self.track(plan, after.into_iter().collect(), move |run| {
+            run_surface(Arc::clone(&surface), context(), gateway.clone(), run)
+        });
     }
 
     fn track_future<F, T>(&mut self, plan: TaskPlan, mut restarter: F)

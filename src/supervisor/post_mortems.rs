@@ -97,7 +97,7 @@ impl Work {
             NoticeKind::Started { .. } => {
                 self.peaks.remove(task);
             }
-            NoticeKind::Exited { run, reason, after } => {
+            NoticeKind::Exited { run, reason, after, .. } => {
                 let Some(snapshot) = self.snapshot_after(task, *run).await else { return };
                 let Some(state) = snapshot.task(task).filter(|state| is_failure(state, *run, reason)) else { return };
                 let post_mortem = self.examine(event, state, *run, reason, *after);

@@ -2,16 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::core::{PhaseSnapshot, Snapshot, Usage};
-use crate::kernel::Lookers;
+use crate::kernel::{Lookers, SAMPLE_INTERVAL};
 use crate::process::Sampler;
-
-/// The time between two samples.
-const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Samples until everybody who could ask for it is gone.
 pub(super) async fn sample(
@@ -19,15 +15,16 @@ pub(super) async fn sample(
     snapshots: watch::Receiver<Arc<Snapshot>>,
     usage: watch::Sender<BTreeMap<String, Usage>>,
 ) {
-    let mut lookers = lookers.watch();
+    let mut looking = lookers.watch();
     let mut sampler = Sampler::default();
     loop {
-        if lookers.wait_for(|count| *count > 0).await.is_err() || usage.is_closed() {
+        if looking.wait_for(|count| *count > 0).await.is_err() || usage.is_closed() {
             return;
         }
         let mains = mains(&snapshots.borrow());
         usage.send_replace(sampler.sample(&mains));
-        tokio::time::sleep(INTERVAL).await;
+        lookers.note_sample();
+        tokio::time::sleep(SAMPLE_INTERVAL).await;
     }
 }
 

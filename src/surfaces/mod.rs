@@ -4,6 +4,7 @@
 //! and the tasks it shows never notice.
 
 mod control;
+mod hooks;
 mod host;
 mod http;
 mod plain;
@@ -21,6 +22,7 @@ use crate::gateway::Channel;
 use crate::kernel::KernelHandle;
 pub use control::Control;
 pub(crate) use control::connect;
+pub use hooks::Hooks;
 pub(crate) use host::run_surface;
 pub use plain::Plain;
 pub use terminal::Terminal;
@@ -37,6 +39,11 @@ pub trait Surface: Send + Sync + 'static {
 
     /// What it is, for people: stands where a process has its command line.
     fn about(&self) -> String;
+
+    /// Another of stead's own tasks that it works with, and so is stopped before.
+    fn after(&self) -> Option<&str> {
+        None
+    }
 
     /// Starts one run. What it has acquired is released if it fails.
     fn start(&self, context: SurfaceContext) -> impl Future<Output = anyhow::Result<SurfaceHandle>> + Send;

@@ -20,6 +20,7 @@ mod layout;
 mod log;
 mod log_choice;
 mod model;
+mod notice;
 mod palette;
 mod pattern;
 mod place;
@@ -37,6 +38,7 @@ use jiff::tz::TimeZone;
 
 pub use action::{Effect, Input};
 pub use model::Model;
+pub use notice::desktop_notice;
 pub use theme::Theme;
 pub use update::update;
 pub use view::view;

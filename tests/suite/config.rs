@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
-use stead::config::{Account, Check, Config, ConfigError, Limits, OnExhausted, Policy, schema};
+use stead::config::{Account, Check, Config, ConfigError, HookCall, HookEvent, Limits, OnExhausted, Policy, schema};
 
 /// A file that says everything there is to say.
 const COMPLETE: &str = r#"
@@ -485,5 +485,36 @@ proptest! {
         let end = (at + length).min(COMPLETE.len());
         let text = [&COMPLETE[..at], &by, &COMPLETE[end..]].concat();
         let _ = parse(&text).map_err(|error| error.to_string());
+    }
+}
+
+#[test]
+fn a_hook_is_read_with_its_defaults() {
+    let text = "tasks.api.command = './api'\nhooks.page = { on = ['failed', 'fatal'], url = 'http://localhost:9/x' }\n\
+                hooks.mail = { on = ['exhausted'], tasks = ['api', 'web'], command = ['mail'], timeout = '3s' }";
+    let config = Config::parse(text, Path::new("stead.toml")).unwrap();
+    let [page, mail] = config.hooks.as_slice() else { panic!("{:?}", config.hooks) };
+    assert_eq!((page.name.as_str(), page.on.as_slice()), ("page", &[HookEvent::Failed, HookEvent::Fatal][..]));
+    assert_eq!((&page.call, page.timeout.as_secs()), (&HookCall::Url("http://localhost:9/x".to_owned()), 10));
+    assert!(page.tasks.is_empty() && config.ui.notify);
+    assert_eq!((mail.tasks.as_slice(), mail.timeout.as_secs()), (&["api".to_owned(), "web".to_owned()][..], 3));
+}
+
+#[test]
+fn a_hook_that_could_not_work_is_refused() {
+    for (hook, remedy) in [
+        ("{ on = ['failed'] }", "expected exactly one of `command` and `url`"),
+        ("{ on = ['failed'], command = 'x', url = 'http://localhost' }", "expected exactly one of"),
+        ("{ command = 'x' }", "`on` is missing in [hooks.page]"),
+        ("{ on = [], command = 'x' }", "expected at least one of"),
+        ("{ on = ['fail'], command = 'x' }", "did you mean \"failed\"?"),
+        ("{ on = ['failed'], tasks = ['apy'], command = 'x' }", "no task is called `apy`; did you mean `api`?"),
+        ("{ on = ['failed'], url = 'https://example.org' }", "curl --fail --json @- URL"),
+        ("{ on = ['failed'], url = 'localhost' }", "expected a URL like"),
+        ("{ on = ['failed'], command = 'x', timeout = '0s' }", "expected more than nothing"),
+    ] {
+        let text = format!("tasks.api.command = './api'\nhooks.page = {hook}");
+        let error = Config::parse(&text, Path::new("stead.toml")).unwrap_err().to_string();
+        assert!(error.contains(remedy), "{hook}: {error}");
     }
 }

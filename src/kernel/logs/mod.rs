@@ -35,7 +35,7 @@ pub use lines::{Lines, StoredLine};
 pub use mark::LineMark;
 pub use reader::{Pattern, Query, Reader, RunChoice, StoredRun};
 pub use segments::Store;
-pub use tail::{LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
+pub use tail::{LogCounts, LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
 pub(crate) use text::without_escapes;
 pub(crate) use writer::{Loss, Writer, Written};
 

@@ -39,6 +39,22 @@ impl LogHub {
         let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
         tails.entry(task.to_owned()).or_default().clone()
     }
+
+    /// The tail of a task that has one.
+    pub(crate) fn existing_tail(&self, task: &str) -> Option<LogTail> {
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned()
+    }
+}
+
+/// How much a task has written since the supervisor started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogCounts {
+    /// Bytes, lost ones included.
+    pub bytes: u64,
+    /// Lines that have ended.
+    pub lines: u64,
+    /// Bytes that could not be kept in the log file.
+    pub lost_bytes: u64,
 }
 
 /// The last lines of one task. Cheap to clone.
@@ -50,7 +66,7 @@ pub struct LogTail {
 
 #[derive(Debug, Default)]
 struct Lines {
-    lost_bytes: u64,
+    counts: LogCounts,
     /// The number of the last line that ended before the backlog.
     last: u64,
     bytes: usize,
@@ -130,7 +146,13 @@ impl LogTail {
     /// Bytes that were written by the task but could not be kept in its log file.
     #[must_use]
     pub fn lost_bytes(&self) -> u64 {
-        self.lock().lost_bytes
+        self.counts().lost_bytes
+    }
+
+    /// How much was written in all.
+    #[must_use]
+    pub fn counts(&self) -> LogCounts {
+        self.lock().counts
     }
 
     /// Adds what a run wrote to one of its outputs.
@@ -153,6 +175,8 @@ impl LogTail {
 
     fn push(&self, chunk: Chunk) {
         let mut lines = self.lock();
+        lines.counts.bytes += chunk.len() as u64;
+        lines.counts.lines += chunk.ends as u64;
         lines.backlog.push(chunk);
         lines.cut_backlog(BACKLOG_BYTES, BACKLOG_CHUNKS);
     }
@@ -181,7 +205,7 @@ impl LogTail {
 
     /// Counts bytes that are lost to the log file.
     pub(crate) fn lose(&self, bytes: u64) {
-        self.lock().lost_bytes += bytes;
+        self.lock().counts.lost_bytes += bytes;
         self.tell();
     }
 

@@ -162,7 +162,11 @@ impl Core {
             Cause::Graceful { .. } => self.plan_drain.graceful,
             Cause::Fatal { .. } => self.plan_drain.fatal,
         };
-        self.notice_all(NoticeKind::Draining { cause: cause.to_string(), within });
+        let culprit = match &cause {
+            Cause::Graceful { .. } => None,
+            Cause::Fatal { name, .. } => Some(name.clone()),
+        };
+        self.notice_all(NoticeKind::Draining { cause: cause.to_string(), culprit, within });
         let deadline = later(now, within);
         self.drain = Some(Drain {
             cause,

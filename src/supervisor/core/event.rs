@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::exit::ExitReason;
-use crate::config::{Condition, Pretty, Signal, millis};
+use crate::config::{Condition, HookEvent, Pretty, Signal, millis};
 
 /// A task by its place in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -308,10 +308,17 @@ pub enum NoticeKind {
         run: u64,
         /// How it ended.
         reason: ExitReason,
+        /// Whether that was a success by the task's own codes, or asked for.
+        expected: bool,
         /// How long it had lasted.
         #[serde(rename = "after_ms", with = "millis")]
         #[schema(value_type = u64)]
         after: Duration,
+    },
+    /// It is well again after a failure: ready by its probe, stable without one, or done.
+    Recovered {
+        /// The number of the run that made good.
+        run: u64,
     },
     /// It comes back after a wait.
     Backoff {
@@ -383,6 +390,8 @@ pub enum NoticeKind {
     Draining {
         /// Why: `asked by terminal`, `db: SIGKILL`.
         cause: String,
+        /// The task whose end is the cause, if that is fatal; none if somebody asked.
+        culprit: Option<String>,
         /// How long it may take.
         #[serde(rename = "within_ms", with = "millis")]
         #[schema(value_type = u64)]
@@ -395,6 +404,26 @@ pub enum NoticeKind {
     },
     /// The drain's time is up with this task still there.
     Abandoned,
+    /// A hook was told of something.
+    Hooked {
+        /// Which hook.
+        hook: String,
+        /// What it was told of.
+        on: HookEvent,
+        /// Why it failed, if it did.
+        failure: Option<String>,
+        /// How long that took.
+        #[serde(rename = "after_ms", with = "millis")]
+        #[schema(value_type = u64)]
+        after: Duration,
+    },
+    /// A hook could not be told of everything.
+    HookDropped {
+        /// Which hook.
+        hook: String,
+        /// Of how much it was not told.
+        dropped: u64,
+    },
 }
 
 impl fmt::Display for NoticeKind {
@@ -406,9 +435,10 @@ impl fmt::Display for NoticeKind {
             Self::Started { run, .. } => write!(f, "run {run} started"),
             Self::Ready { run, after } => write!(f, "run {run} ready after {}", Pretty(*after)),
             Self::Unready { run, detail } => write!(f, "run {run} not ready any more: {detail}"),
-            Self::Exited { run, reason, after } => {
+            Self::Exited { run, reason, after, .. } => {
                 write!(f, "run {run} exited, {reason} after {}", Pretty(*after))
             }
+            Self::Recovered { run } => write!(f, "recovered with run {run}"),
             Self::Backoff { attempt, max_retries, wait } => {
                 write!(f, "retry {attempt} of {max_retries} in {}", Pretty(*wait))
             }
@@ -421,9 +451,17 @@ impl fmt::Display for NoticeKind {
             Self::Stopped => f.write_str("stopped"),
             Self::Requested { asked, origin } => write!(f, "{asked}, asked by {origin}"),
             Self::Refused { asked, origin, refusal } => write!(f, "{asked} by {origin} refused: {refusal}"),
-            Self::Draining { cause, within } => write!(f, "draining within {}: {cause}", Pretty(*within)),
+            Self::Draining { cause, within, .. } => write!(f, "draining within {}: {cause}", Pretty(*within)),
             Self::Forced { origin } => write!(f, "killing all that is left, asked by {origin}"),
             Self::Abandoned => f.write_str("still there at the deadline"),
+            Self::Hooked { hook, on, failure: None, after } => {
+                write!(f, "hook {hook} was told of {} in {}", on.word(), Pretty(*after))
+            }
+            Self::Hooked { hook, on, failure: Some(failure), after } => {
+                write!(f, "hook {hook} failed after {}, of {}: {failure}", Pretty(*after), on.word())
+            }
+            Self::HookDropped { hook, dropped: 1 } => write!(f, "hook {hook} missed 1 event"),
+            Self::HookDropped { hook, dropped } => write!(f, "hook {hook} missed {dropped} events"),
         }
     }
 }

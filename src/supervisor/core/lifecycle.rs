@@ -95,6 +95,7 @@ impl Core {
             (false, true) => {
                 let after = now.saturating_duration_since(since);
                 self.notice(run.task, NoticeKind::Ready { run: run.number, after });
+                self.recover(run.task);
             }
             (true, false) => {
                 self.notice(run.task, NoticeKind::Unready { run: run.number, detail: detail.clone() });
@@ -182,11 +183,21 @@ impl Core {
         let at = self.uptime(now);
         let task = self.task_mut(run.task);
         let expected = asked || task.is_success(reason);
+        task.ails |= !expected;
         *task.exits.entry(reason.class().into()).or_default() += 1;
         task.address = None;
         let peak_memory = task.peak_memory.take();
         task.last_exit = Some(LastExit { run: run.number, reason: reason.clone(), expected, at, ran_for, peak_memory });
-        self.notice(run.task, NoticeKind::Exited { run: run.number, reason: reason.clone(), after: ran_for });
+        self.notice(run.task, NoticeKind::Exited { run: run.number, reason: reason.clone(), expected, after: ran_for });
+    }
+
+    /// Says that the task is well again, if it was not.
+    fn recover(&mut self, id: TaskId) {
+        let task = self.task_mut(id);
+        if std::mem::take(&mut task.ails) {
+            let run = task.run;
+            self.notice(id, NoticeKind::Recovered { run });
+        }
     }
 
     pub(super) fn stopped(&mut self, id: TaskId) {
@@ -202,6 +213,7 @@ impl Core {
             Policy::Never | Policy::OnFailure if success => {
                 self.task_mut(id).phase = Phase::Done;
                 self.notice(id, NoticeKind::Done);
+                self.recover(id);
             }
             Policy::Never => self.fail(id, Failure::Own(reason.to_string())),
             Policy::Always | Policy::OnFailure => self.retry(id, reason, ran_for, now),
@@ -279,7 +291,13 @@ impl Core {
                     let limit = task.plan.restart.start_timeout;
                     self.stop(id, StopCause::GaveUp(ExitReason::StartTimeout { limit }), Duration::ZERO, now);
                 }
-                Phase::Running { .. } | Phase::Ready { .. } => self.task_mut(id).budget.retries = 0,
+                Phase::Running { .. } | Phase::Ready { .. } => {
+                    let recovers = task.recovers_by_lasting();
+                    self.task_mut(id).budget.retries = 0;
+                    if recovers {
+                        self.recover(id);
+                    }
+                }
                 Phase::Stopping { .. } => self.kill(id, now),
                 Phase::Backoff { .. } => {
                     let task = self.task_mut(id);

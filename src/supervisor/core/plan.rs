@@ -48,7 +48,7 @@ pub struct TaskPlan {
 
 impl Plan {
     /// The order of the drain: tasks nobody depends on first, then what they depended on, and so on;
-    /// surfaces last, so that every face shows the drain to its end.
+    /// surfaces last, in the same order, so that every face shows the drain to its end.
     pub(super) fn drain_layers(&self) -> Vec<Vec<TaskId>> {
         let mut height = vec![0usize; self.tasks.len()];
         // A task stands above everything it depends on. There are no cycles, so this settles after as
@@ -69,12 +69,13 @@ impl Plan {
         let tallest = height.iter().copied().max().unwrap_or(0);
         let members = |surface: bool, wanted: usize| -> Vec<TaskId> {
             let ids = 0..self.tasks.len();
-            ids.filter(|&id| (self.tasks[id].kind == TaskKind::Surface) == surface && (surface || height[id] == wanted))
+            ids.filter(|&id| (self.tasks[id].kind == TaskKind::Surface) == surface && height[id] == wanted)
                 .map(TaskId)
                 .collect()
         };
-        let mut layers: Vec<_> = (0..=tallest).rev().map(|wanted| members(false, wanted)).collect();
-        layers.push(members(true, 0));
+        let by_height = |surface| (0..=tallest).rev().map(move |wanted| (surface, wanted));
+        let mut layers: Vec<_> =
+            by_height(false).chain(by_height(true)).map(|(surface, wanted)| members(surface, wanted)).collect();
         layers.retain(|layer| !layer.is_empty());
         layers
     }

@@ -23,6 +23,8 @@ pub(super) struct Task {
     /// Restarts by policy.
     pub(super) restarts: u64,
     pub(super) last_exit: Option<LastExit>,
+    /// Whether a run has failed and none has made good for it since.
+    pub(super) ails: bool,
     pub(super) exits: BTreeMap<Cow<'static, str>, u64>,
     /// Where the current run can be reached, if it said so.
     pub(super) address: Option<String>,
@@ -108,6 +110,7 @@ impl Task {
             budget: Budget::default(),
             restarts: 0,
             last_exit: None,
+            ails: false,
             exits: BTreeMap::new(),
             address: None,
             probe: None,
@@ -125,12 +128,18 @@ impl Task {
         }
     }
 
-    /// When the current run becomes stable, if that would give anything back.
-    pub(super) fn stable_at(&self) -> Option<Instant> {
+    /// When the current run becomes stable, if that would give retries back.
+    pub(super) fn budget_back_at(&self) -> Option<Instant> {
+        if self.budget.retries == 0 { None } else { self.stable_at() }
+    }
+
+    /// Whether a stable run makes good for a failure. Where there is a probe, being ready does.
+    pub(super) fn recovers_by_lasting(&self) -> bool {
+        self.ails && !self.plan.probed
+    }
+
+    fn stable_at(&self) -> Option<Instant> {
         let (Phase::Running { since, .. } | Phase::Ready { since, .. }) = self.phase else { return None };
-        if self.budget.retries == 0 {
-            return None;
-        }
         since.checked_add(self.plan.restart.reset_after)
     }
 
@@ -138,7 +147,8 @@ impl Task {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Starting { deadline, .. } => Some(deadline),
-            Phase::Running { .. } | Phase::Ready { .. } => self.stable_at(),
+            Phase::Running { .. } | Phase::Ready { .. } if self.recovers_by_lasting() => self.stable_at(),
+            Phase::Running { .. } | Phase::Ready { .. } => self.budget_back_at(),
             Phase::Stopping { kill_at, killed: false, .. } => Some(kill_at),
             Phase::Backoff { retry_at, .. } => Some(retry_at),
             Phase::Waiting { .. }

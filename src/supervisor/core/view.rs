@@ -50,7 +50,7 @@ impl Core {
             max_retries: task.plan.restart.max_retries,
             initial_backoff: task.plan.restart.initial_backoff,
             max_backoff: task.plan.restart.max_backoff,
-            budget_back_at: task.stable_at().map(|at| self.uptime(at)),
+            budget_back_at: task.budget_back_at().map(|at| self.uptime(at)),
             restarts: task.restarts,
             restarts_last_hour: task.budget.restarts_last_hour(now),
             last_exit: task.last_exit.clone(),

@@ -28,7 +28,8 @@ use super::{attach, live, logs, masked, readiness, requests, runs, why};
 use crate::config::Pretty;
 use crate::gateway::Requester;
 use crate::kernel::logs::Reader;
-use crate::kernel::{KernelHandle, Promise, metrics};
+use crate::kernel::metrics::{Format, Measured};
+use crate::kernel::{KernelHandle, Promise};
 use crate::supervisor::core::{ChannelSnapshot, Snapshot, TaskSnapshot, Uptime};
 use crate::surfaces::SharedConfig;
 
@@ -137,10 +138,12 @@ impl Api {
 /// What can be looked at.
 fn routes() -> Routes {
     let get = Operation::get;
+    let metrics = [Format::Text, Format::OpenMetrics].map(Format::content_type);
+    let metrics = metrics.into_iter().fold(get("/metrics", "For Prometheus."), Operation::answers_text);
     Routes::default()
         .route(get("/healthz", "It answers.").answers_text("text/plain"), healthy)
         .route(get("/readyz", "Every task is ready, or done, or stopped.").answers_text("text/plain"), ready)
-        .route(get("/metrics", "For Prometheus.").answers_text(metrics::CONTENT_TYPE), measurements)
+        .route(metrics, measurements)
         .route(get("/api/v1/version", "Who answers.").answers::<Version>(StatusCode::OK), version)
         .route(get("/api/v1/snapshot", "Everything as it stands.").answers::<Board>(StatusCode::OK), snapshot)
         .route(get("/api/v1/channels", "Who is connected.").answers_list_of::<ChannelSnapshot>(), channels)
@@ -202,9 +205,11 @@ async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with("obstacles", obstacles))
 }
 
-async fn measurements(State(api): State<Api>) -> Response {
-    let text = metrics::render(&api.kernel.snapshot(), api.kernel.now());
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
+async fn measurements(State(api): State<Api>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = Format::accepted(accept);
+    let page = Measured::of(&api.kernel).await.page(format);
+    ([(header::CONTENT_TYPE, format.content_type())], page).into_response()
 }
 
 async fn unknown(uri: Uri) -> Problem {

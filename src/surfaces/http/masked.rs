@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use axum::http::Uri;
 use serde_json::{Map, Value, json};
 
-use crate::config::{Account, Check, Command, Config, ReadyConfig, RestartConfig, StopConfig, TaskConfig};
+use crate::config::{
+    Account, Check, Command, Config, HookCall, HookConfig, ReadyConfig, RestartConfig, StopConfig, TaskConfig,
+};
 
 /// Stands for what is not shown.
 const MASK: &str = "***";
@@ -16,13 +19,31 @@ pub(super) fn config(config: &Config) -> Value {
     supervisor.insert("drain_ms".into(), millis(config.drain.graceful));
     supervisor.insert("drain_fatal_ms".into(), millis(config.drain.fatal));
     let tasks: Map<_, _> = config.tasks.iter().map(|own| (own.name.clone(), task(own))).collect();
+    let hooks: Map<_, _> = config.hooks.iter().map(|own| (own.name.clone(), hook(own))).collect();
     json!({
         "path": config.path,
         "supervisor": supervisor,
         "logs": { "dir": config.logs.dir, "max_size": config.logs.max_size, "keep": config.logs.keep },
         "web": { "enabled": config.web.enabled, "listen": config.web.listen, "dist": config.web.dist },
+        "ui": { "notify": config.ui.notify },
+        "hooks": hooks,
         "tasks": tasks,
     })
+}
+
+fn hook(hook: &HookConfig) -> Value {
+    let (key, what) = match &hook.call {
+        HookCall::Command(line) => ("command", command(line)),
+        HookCall::Url(url) => ("url", place_of(url).into()),
+    };
+    json!({ "on": hook.on, "tasks": hook.tasks, key: what, "timeout_ms": millis(hook.timeout) })
+}
+
+/// A URL without what may be secret: its user and password, and all after the host.
+fn place_of(url: &str) -> String {
+    let url: Uri = url.parse().unwrap_or_default();
+    let place = url.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
+    format!("http://{}/{MASK}", place.unwrap_or_default())
 }
 
 fn task(task: &TaskConfig) -> Value {
@@ -117,6 +138,15 @@ mod tests {
         assert_eq!(api["env"], json!({ "KEY": MASK }));
         assert_eq!((&api["ready"]["tcp"], &api["stop"]["signal"]), (&"localhost:1".into(), &"SIGTERM".into()));
         assert_eq!((&api["max_retries"], &shown["supervisor"]["drain_ms"]), (&5.into(), &10_000.into()));
+        assert!(!shown.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn of_a_webhook_only_the_host_is_shown() {
+        let text = "tasks.api.command = './api'\n\
+                    hooks.page = { on = ['failed'], url = 'http://me:hunter2@localhost:9/token/hunter2?key=hunter2' }";
+        let shown = super::config(&Config::parse(text, Path::new("/srv/shop/stead.toml")).unwrap());
+        assert_eq!(shown["hooks"]["page"]["url"], "http://localhost:9/***");
         assert!(!shown.to_string().contains("hunter2"));
     }
 }

@@ -164,8 +164,10 @@ impl Operation {
 
     fn answers_as(mut self, status: StatusCode, media: &str, schema: Value) -> Self {
         let description = status.canonical_reason().unwrap_or_default();
-        self.about["responses"][status.as_str()] =
-            json!({ "description": description, "content": { media: { "schema": schema } } });
+        let answer = &mut self.about["responses"][status.as_str()];
+        answer["description"] = json!(description);
+        // Another media type may be there already: the client's `Accept` chooses.
+        answer["content"][media] = json!({ "schema": schema });
         self
     }
 

@@ -97,7 +97,7 @@ impl Past {
     fn hear(&mut self, event: &EventRecord) {
         match &event.notice.kind {
             NoticeKind::Started { run, .. } => self.own(*run).started_at = Some(event.at),
-            NoticeKind::Exited { run, reason, after } => {
+            NoticeKind::Exited { run, reason, after, .. } => {
                 let run = self.own(*run);
                 let lasted = SignedDuration::try_from(*after).unwrap_or_default();
                 run.started_at = run.started_at.or_else(|| event.at.checked_sub(lasted).ok());

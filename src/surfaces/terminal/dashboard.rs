@@ -19,7 +19,7 @@ use crate::gateway::ChannelClient;
 use crate::kernel::{EventRecord, LogLine, Look, Picture};
 use crate::supervisor::core::{Refusal, Request};
 use crate::surfaces::SurfaceContext;
-use crate::ui::{Effect, Input, Model, Shown, Theme, update, view};
+use crate::ui::{Effect, Input, Model, Shown, Theme, desktop_notice, update, view};
 
 /// The least time between two frames: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
@@ -47,6 +47,8 @@ pub(super) struct Dashboard {
     sources: Sources,
     /// What is on screen, or will be with the next frame.
     events: Vec<Arc<EventRecord>>,
+    /// The number of the last event that a desktop notice has spoken of, or need not.
+    noticed: u64,
     log: Vec<Arc<LogLine>>,
     writers: Vec<Arc<str>>,
     picture: Option<Picture>,
@@ -97,6 +99,7 @@ impl Dashboard {
             resized: signal(SignalKind::window_change())?,
             sources: Sources::new(kernel),
             events: Vec::new(),
+            noticed: kernel.journal().recent().last().map_or(0, |record| record.number),
             log: Vec::new(),
             writers: Vec::new(),
             picture: None,
@@ -289,7 +292,17 @@ impl Dashboard {
             io::Result::Ok(tick)
         })?;
         self.pace = Pace { is_stale: false, not_before: now + FRAME, tick: tick.map(|wait| now + wait) };
-        Ok(())
+        self.notify()
+    }
+
+    /// Asks for a desktop notice, if that is wanted and something new deserves it.
+    fn notify(&mut self) -> io::Result<()> {
+        let seen = self.events.last().map_or(self.noticed, |record| record.number);
+        let seen = std::mem::replace(&mut self.noticed, seen);
+        match desktop_notice(&self.events, seen) {
+            Some(text) if self.seat.context.config.ui.notify => self.screen.notify(&text),
+            _ => Ok(()),
+        }
     }
 
     fn with_shown<T>(&mut self, f: impl FnOnce(&mut Model, &Shown<'_>, &mut Screen) -> T) -> T {

@@ -98,6 +98,17 @@ impl Screen {
         crossterm::execute!(output, CopyToClipboard::to_clipboard_from(text))
     }
 
+    /// Asks the terminal for a desktop notice (OSC 9). The text must be plain.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the terminal refuses.
+    pub(super) fn notify(&mut self, text: &str) -> io::Result<()> {
+        let output = self.terminal.backend_mut();
+        write!(output, "\x1b]9;{text}\x07")?;
+        output.flush()
+    }
+
     fn take(&self) -> io::Result<()> {
         TAKEN.store(true, Ordering::SeqCst);
         terminal::enable_raw_mode()?;

@@ -74,7 +74,9 @@ fn style(scene: &Scene<'_>, kind: &NoticeKind) -> Style {
         | NoticeKind::Killed { .. }
         | NoticeKind::Left { .. }
         | NoticeKind::Forced { .. }
-        | NoticeKind::Abandoned => theme.bad(),
+        | NoticeKind::Abandoned
+        | NoticeKind::Hooked { failure: Some(_), .. }
+        | NoticeKind::HookDropped { .. } => theme.bad(),
         NoticeKind::Unready { .. }
         | NoticeKind::Backoff { .. }
         | NoticeKind::Refused { .. }
@@ -86,6 +88,8 @@ fn style(scene: &Scene<'_>, kind: &NoticeKind) -> Style {
         | NoticeKind::Done
         | NoticeKind::Stopping { .. }
         | NoticeKind::Stopped
+        | NoticeKind::Recovered { .. }
+        | NoticeKind::Hooked { failure: None, .. }
         | NoticeKind::Requested { .. } => Style::new(),
     }
 }

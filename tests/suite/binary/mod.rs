@@ -2,10 +2,14 @@
 
 mod attach;
 mod control;
+mod hooks;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod limits;
 mod logs;
+#[cfg(feature = "mcp")]
+mod mcp;
+mod metrics;
 mod plain;
 mod shutdown;
 mod state_dir;

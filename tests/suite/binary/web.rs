@@ -18,11 +18,11 @@ pub(crate) fn address(stead: &mut Stead) -> String {
 }
 
 /// Sends a request without a body; the status and the body of the answer.
-fn exchange(address: &str, method: &str, path: &str) -> (u16, String) {
+pub(super) fn exchange(address: &str, method: &str, path: &str) -> (u16, String) {
     exchange_with(address, method, path, "")
 }
 
-fn exchange_with(address: &str, method: &str, path: &str, header: &str) -> (u16, String) {
+pub(super) fn exchange_with(address: &str, method: &str, path: &str, header: &str) -> (u16, String) {
     let mut stream = open(address, method, path, header);
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
@@ -40,7 +40,7 @@ fn open(address: &str, method: &str, path: &str, header: &str) -> TcpStream {
 }
 
 /// Follows the live stream to a snapshot in which this holds.
-fn watch_until(address: &str, holds: impl Fn(&Value) -> bool) -> Value {
+pub(super) fn watch_until(address: &str, holds: impl Fn(&Value) -> bool) -> Value {
     let begin = Instant::now();
     for line in BufReader::new(open(address, "GET", "/api/v1/events", "")).lines() {
         let line = line.expect("a line in time");

@@ -74,6 +74,7 @@ fn a_dependency_that_is_started_again_gives_its_dependents_new_hope() {
             "spawn migrate#2",
             "wait api for migrate to succeed",
             "done migrate",
+            "recovered migrate#2",
             "spawn api#1",
         ],
     );

@@ -252,6 +252,7 @@ impl Sim {
                         format!("backoff {task} {attempt}/{max_retries} {}ms", wait.as_millis())
                     }
                     NoticeKind::Failed { reason } => format!("failed {task}: {reason}"),
+                    NoticeKind::Recovered { run } => format!("recovered {task}#{run}"),
                     NoticeKind::Done => format!("done {task}"),
                     NoticeKind::Stopped => format!("stopped {task}"),
                     NoticeKind::Ready { .. } => format!("ready {task}"),
@@ -269,7 +270,9 @@ impl Sim {
                     | NoticeKind::Killed { .. }
                     | NoticeKind::Requested { .. }
                     | NoticeKind::Refused { .. }
-                    | NoticeKind::Forced { .. } => return None,
+                    | NoticeKind::Forced { .. }
+                    | NoticeKind::Hooked { .. }
+                    | NoticeKind::HookDropped { .. } => return None,
                 }
             }
         })

@@ -59,7 +59,7 @@ fn a_run_just_short_of_stable_keeps_its_retries() {
 fn a_stable_run_gives_the_whole_budget_back() {
     check(
         "started web; exit web 1; wait 500ms; started web; wait 5m; exit web 1",
-        &["spawn web#1", "backoff web 1/5 500ms", "spawn web#2", "backoff web 1/5 500ms"],
+        &["spawn web#1", "backoff web 1/5 500ms", "spawn web#2", "recovered web#2", "backoff web 1/5 500ms"],
     );
 }
 
@@ -141,8 +141,10 @@ fn flapping_above_the_reset_still_trips_the_intensity() {
             "spawn web#1",
             "backoff web 1/5 500ms",
             "spawn web#2",
+            "recovered web#2",
             "backoff web 1/5 500ms",
             "spawn web#3",
+            "recovered web#3",
             "failed web: 2 restarts within 1h spent: code 1",
         ],
     );
@@ -247,4 +249,42 @@ fn the_memory_of_a_run_is_told_with_its_exit() {
     assert_eq!(peak(&sim), Some(1024));
     sim.run("wait 500ms; no-start web");
     assert_eq!(peak(&sim), None);
+}
+
+#[test]
+fn a_task_without_a_probe_has_recovered_once_it_is_stable() {
+    check(
+        "started web; exit web 1; wait 500ms; started web; wait 5m",
+        &["spawn web#1", "backoff web 1/5 500ms", "spawn web#2", "recovered web#2"],
+    );
+}
+
+#[test]
+fn a_task_with_a_probe_has_recovered_once_it_is_ready() {
+    check_plan(
+        "web probed",
+        "started web; exit web 1; wait 500ms; started web; pass web; wait 1h; miss web; pass web",
+        &[
+            "spawn web#1",
+            "backoff web 1/5 500ms",
+            "spawn web#2",
+            "ready web",
+            "recovered web#2",
+            "unready web",
+            "ready web",
+        ],
+    );
+}
+
+#[test]
+fn a_task_that_a_person_brings_back_recovers_too_and_one_that_is_done_at_once() {
+    check_plan(
+        "web retries 0",
+        "started web; exit web 1; ask restart web; started web; wait 5m",
+        &["spawn web#1", "failed web: 0 retries spent: code 1", "spawn web#2", "recovered web#2"],
+    );
+    check(
+        "started web; exit web 1; wait 500ms; started web; exit web 0",
+        &["spawn web#1", "backoff web 1/5 500ms", "spawn web#2", "done web", "recovered web#2"],
+    );
 }

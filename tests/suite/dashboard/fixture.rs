@@ -341,18 +341,26 @@ fn events() -> Vec<Arc<EventRecord>> {
     [
         (8_040_u32, "db", started(1, 4102)),
         (8_037, "migrate", started(1, 4110)),
-        (8_034, "migrate", NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 0 }, after: 3 * second }),
+        (
+            8_034,
+            "migrate",
+            NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 0 }, expected: true, after: 3 * second },
+        ),
         (8_034, "migrate", NoticeKind::Done),
         (600, "docs", restart),
-        (109, "api", NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 1 }, after: 720 * second }),
+        (
+            109,
+            "api",
+            NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 1 }, expected: false, after: 720 * second },
+        ),
         (109, "api", retry(1, 500)),
         (108, "api", started(2, 4121)),
         (106, "api", NoticeKind::Ready { run: 2, after: 2 * second }),
-        (40, "worker", NoticeKind::Exited { run: 6, reason: segv(), after: second }),
+        (40, "worker", NoticeKind::Exited { run: 6, reason: segv(), expected: false, after: second }),
         (40, "worker", NoticeKind::Exhausted { limit: "5 retries".to_owned() }),
         (40, "worker", NoticeKind::Failed { reason: "5 retries spent: SIGSEGV (core dumped)".to_owned() }),
         (9, "mailer", waiting),
-        (1, "web", NoticeKind::Exited { run: 3, reason: port(), after: Duration::from_millis(12) }),
+        (1, "web", NoticeKind::Exited { run: 3, reason: port(), expected: false, after: Duration::from_millis(12) }),
         (1, "web", retry(3, 2_000)),
     ]
     .into_iter()

@@ -72,6 +72,8 @@ fn context(kernel: KernelHandle, web: &WebConfig, dir: &Path) -> SurfaceContext 
         drain: DrainConfig::default(),
         logs: logs_in(dir),
         web: web.clone(),
+        ui: Default::default(),
+        hooks: Vec::new(),
         restart: Default::default(),
         tasks: Vec::new(),
     };

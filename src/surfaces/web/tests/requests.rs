@@ -268,7 +268,7 @@ async fn a_drain_is_not_ready_but_healthy() {
 #[tokio::test]
 async fn metrics_say_what_they_are() {
     let answer = Site::new().await.get("/metrics").await;
-    assert_eq!(answer.header("content-type"), Some(crate::kernel::metrics::CONTENT_TYPE));
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert!(answer.text().contains("stead_task_state{task=\"api\",state=\"ready\"} 1\n"));
 }
 

@@ -1,0 +1,112 @@
+//! The tool `logs`: reads the log store itself, with or without a supervisor.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use rmcp::schemars::{self, JsonSchema};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::super::FileArgs;
+use super::super::logs::{moment, pattern, run_choice, tasks};
+use super::ANSWER_BYTES;
+use crate::config::Pretty;
+use crate::kernel::Stream;
+use crate::kernel::logs::{Query, Reader, StoredLine};
+use crate::ui::ansi;
+
+/// The most lines of one answer.
+const LINES_MOST: usize = 1_000;
+/// Characters of one line; a longer one is cut, and says so.
+const LINE_CHARS: usize = 2_000;
+/// Bytes of an answer that are not lines.
+const FRAME_BYTES: usize = 1_024;
+/// How long reading may take.
+const READ_TIME: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogsOf {
+    /// The names of the tasks; all that have written if left out.
+    #[serde(default)]
+    tasks: Vec<String>,
+    /// Only lines in which this regular expression (Rust syntax) matches.
+    grep: Option<String>,
+    /// Only one run of each task: its number, `last`, or `-1` for the one before the last.
+    run: Option<String>,
+    /// Only what was written to standard error.
+    #[serde(default)]
+    stderr: bool,
+    /// Only what was written since: `10m` (ago), `14:30`, or a date and time.
+    since: Option<String>,
+    /// So many lines, the last ones; 1 to 1000, 100 if left out.
+    #[serde(default = "a_hundred")]
+    limit: usize,
+}
+
+fn a_hundred() -> usize {
+    100
+}
+
+/// Reading that ends when this is dropped.
+struct Cancels(Arc<AtomicBool>);
+
+impl Drop for Cancels {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value> {
+    let wrong = |what: &'static str| move |why: String| anyhow!("{what}: {why}");
+    let query = Query {
+        run: asked.run.as_deref().map(run_choice).transpose().map_err(wrong("run"))?,
+        stream: asked.stderr.then_some(Stream::Stderr),
+        since: asked.since.as_deref().map(moment).transpose().map_err(wrong("since"))?,
+        pattern: asked.grep.as_deref().map(pattern).transpose().map_err(wrong("grep"))?,
+        ..Query::default()
+    };
+    let limit = asked.limit.clamp(1, LINES_MOST);
+    let _cancels = Cancels(Arc::clone(&query.cancelled));
+    let reading = spawn_blocking(move || {
+        let config = file.load()?;
+        let reader = Reader::new(&config.logs.dir);
+        let tasks = tasks(&config, &reader, &asked.tasks)?;
+        last_lines(&reader, &tasks, &query, limit).context("a log can't be read")
+    });
+    let read = timeout(READ_TIME, reading).await;
+    read.map_err(|_| anyhow!("reading took longer than {}: ask for less", Pretty(READ_TIME)))??
+}
+
+/// The last lines, as many as an answer has room for.
+fn last_lines(reader: &Reader, tasks: &[String], query: &Query, limit: usize) -> io::Result<Value> {
+    let mut lines = Vec::new();
+    let mut room = ANSWER_BYTES - FRAME_BYTES;
+    let mut more = false;
+    for line in reader.backwards(tasks, query)? {
+        let line = shown(&line?);
+        let bytes = line.to_string().len() + 1;
+        more = lines.len() == limit || bytes > room;
+        if more {
+            break;
+        }
+        room -= bytes;
+        lines.push(line);
+    }
+    lines.reverse();
+    Ok(json!({ "lines": lines, "more_before": more }))
+}
+
+fn shown(line: &StoredLine) -> Value {
+    let text = ansi::plain_text(&line.bytes);
+    let kept: String = text.chars().take(LINE_CHARS).collect();
+    let cut = line.cut || kept.len() < text.len();
+    json!({
+        "task": &*line.task, "run": line.run.number, "at": line.at, "stream": line.stream, "text": kept, "cut": cut,
+    })
+}

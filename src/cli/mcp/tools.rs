@@ -1,0 +1,214 @@
+//! The tools: what each is for, what it takes, and what it answers.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use rmcp::handler::server::common::schema_for_type;
+use rmcp::model::{JsonObject, ToolAnnotations};
+use rmcp::schemars::{self, JsonSchema};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::super::FileArgs;
+use super::super::board::{Board, Task};
+use super::super::client::Client;
+use super::super::wait::{Until, WaitArgs, wait};
+use super::super::why;
+use super::logs::{self, LogsOf};
+
+/// What the timeline calls an agent: `control/mcp`.
+const AGENT: &str = concat!("mcp/", env!("CARGO_PKG_VERSION"));
+/// Failed runs that `why` tells of.
+const FAILED_RUNS: usize = 3;
+/// The longest that `wait` waits, in seconds.
+const WAIT_MOST: u64 = 600;
+
+type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Value>> + Send>>;
+
+/// Something that an agent can call.
+pub(super) struct Tool {
+    pub(super) name: &'static str,
+    about: &'static str,
+    /// Whether it changes something.
+    pub(super) changes: bool,
+    schema: fn() -> Arc<JsonObject>,
+    call: fn(FileArgs, Value) -> Answer,
+}
+
+/// A tool over arguments of one type.
+macro_rules! tool {
+    ($name:literal, $arguments:ty, $changes:literal, $call:expr, $about:literal) => {
+        Tool {
+            name: $name,
+            about: $about,
+            changes: $changes,
+            schema: schema_for_type::<$arguments>,
+            call: |file, arguments| Box::pin(async move { $call(file, read::<$arguments>(arguments)?).await }),
+        }
+    };
+}
+
+/// All of them.
+pub(super) const TOOLS: [Tool; 7] = [
+    tool!(
+        "status",
+        Tasks,
+        false,
+        status,
+        "How tasks stand: state, what comes next, retries used, uptime, last exit. Times in milliseconds, memory in \
+         bytes. Without names: all tasks."
+    ),
+    tool!(
+        "why",
+        One,
+        false,
+        tell_why,
+        "Why a task is not running: the chain of causes through what it waits for, and its last failed runs (newest \
+         first) with reason, duration in milliseconds and last lines. Works without a supervisor, too."
+    ),
+    tool!(
+        "logs",
+        LogsOf,
+        false,
+        logs::read,
+        "The last lines that tasks wrote, oldest first, over all that is kept, also of past runs. Works without a \
+         supervisor, too."
+    ),
+    tool!(
+        "wait",
+        WaitFor,
+        false,
+        wait_for,
+        "Wait until tasks are started, ready, successful or exited. Says at once when that can't come any more."
+    ),
+    tool!(
+        "restart",
+        Tasks,
+        true,
+        |file, tasks| ask(file, "restart", tasks),
+        "Restart tasks, with their whole retry budget. Call `wait` for the result."
+    ),
+    tool!("stop", Tasks, true, |file, tasks| ask(file, "stop", tasks), "Stop tasks, and keep them stopped."),
+    tool!(
+        "start",
+        Tasks,
+        true,
+        |file, tasks| ask(file, "start", tasks),
+        "Start tasks that are stopped, done or failed, or wait for their next try."
+    ),
+];
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Tasks {
+    /// The names of the tasks.
+    #[serde(default)]
+    tasks: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct One {
+    /// The name of the task.
+    task: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct WaitFor {
+    /// The names of the tasks.
+    tasks: Vec<String>,
+    /// What is waited for; `ready` if left out.
+    #[serde(default)]
+    until: Goal,
+    /// How long at most, in seconds, up to 600; 30 if left out.
+    #[serde(default = "half_a_minute")]
+    timeout_seconds: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Goal {
+    Started,
+    #[default]
+    Ready,
+    Success,
+    Exited,
+}
+
+fn half_a_minute() -> u64 {
+    30
+}
+
+impl Tool {
+    /// As an agent sees it.
+    pub(super) fn described(&self) -> rmcp::model::Tool {
+        let hints = ToolAnnotations::new().read_only(!self.changes).destructive(self.changes).open_world(false);
+        rmcp::model::Tool::new(self.name, self.about, (self.schema)()).with_annotations(hints)
+    }
+
+    /// Calls it.
+    ///
+    /// # Errors
+    ///
+    /// The arguments are wrong, or those of the tool.
+    pub(super) async fn call(&self, file: &FileArgs, arguments: JsonObject) -> anyhow::Result<Value> {
+        (self.call)(file.clone(), arguments.into()).await
+    }
+}
+
+fn read<T: DeserializeOwned>(arguments: Value) -> anyhow::Result<T> {
+    serde_json::from_value(arguments).context("wrong arguments")
+}
+
+fn client(file: &FileArgs) -> anyhow::Result<Client> {
+    Ok(Client::of(file)?.as_agent(AGENT))
+}
+
+async fn status(file: FileArgs, Tasks { tasks }: Tasks) -> anyhow::Result<Value> {
+    let answer = client(&file)?.get("/api/v1/snapshot").await?;
+    let mut board: Value = serde_json::from_slice(&answer).context("the snapshot can't be read")?;
+    let read: Board = serde_json::from_slice(&answer).context("the snapshot can't be read")?;
+    for name in &tasks {
+        ensure!(read.tasks.iter().any(|task| task.name == *name), "there is no task named `{name}`");
+    }
+    let next = |task: &Task| task.next(read.now);
+    if let Some(all) = board["tasks"].as_array_mut() {
+        for (shown, task) in all.iter_mut().zip(&read.tasks) {
+            shown["next"] = next(task).into();
+        }
+        all.retain(|task| tasks.is_empty() || tasks.iter().any(|name| task["name"] == **name));
+    }
+    Ok(board)
+}
+
+async fn tell_why(file: FileArgs, One { task }: One) -> anyhow::Result<Value> {
+    let mut why = why::known(&client(&file)?, &file, &task).await?;
+    why.post_mortems.truncate(FAILED_RUNS);
+    Ok(serde_json::to_value(why)?)
+}
+
+async fn wait_for(file: FileArgs, wanted: WaitFor) -> anyhow::Result<Value> {
+    let WaitFor { tasks, until, timeout_seconds } = wanted;
+    ensure!(!tasks.is_empty(), "name at least one task");
+    ensure!(timeout_seconds <= WAIT_MOST, "timeout_seconds is {WAIT_MOST} at most");
+    let until = match until {
+        Goal::Started => Until::Started,
+        Goal::Ready => Until::Ready,
+        Goal::Success => Until::Success,
+        Goal::Exited => Until::Exited,
+    };
+    let args = WaitArgs { tasks, all: false, until, timeout: Duration::from_secs(timeout_seconds) };
+    let missing = wait(&client(&file)?, &args, |_| Ok(())).await?;
+    Ok(json!({ "reached": missing.is_empty(), "missing": missing }))
+}
+
+async fn ask(file: FileArgs, verb: &'static str, Tasks { tasks }: Tasks) -> anyhow::Result<Value> {
+    ensure!(!tasks.is_empty(), "name at least one task");
+    let answer = client(&file)?.post(&format!("/api/v1/tasks/{verb}"), Some(&json!({ "tasks": tasks }))).await?;
+    serde_json::from_slice(&answer).context("the answer can't be read")
+}

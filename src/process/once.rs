@@ -1,0 +1,109 @@
+//! A command that is no task's: it is run once, given something to read, and what it says is kept in short.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::pipe::{Receiver, Sender};
+
+use super::spawn::argv;
+use super::start_failure::cause;
+use super::warden::{NoChild, Spawn};
+use super::{Warden, exit_reason};
+use crate::config::{Command, Limits};
+use crate::supervisor::core::ExitReason;
+
+/// Bytes of its output that are kept; the rest is read and thrown away.
+const OUTPUT_BYTES: usize = 4 * 1024;
+
+/// What is run.
+#[derive(Debug)]
+pub(crate) struct Once<'a> {
+    pub(crate) command: &'a Command,
+    /// Where it runs.
+    pub(crate) dir: &'a Path,
+    /// Set on top of the supervisor's own environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// What it finds on its standard input.
+    pub(crate) input: String,
+}
+
+/// What has become of it.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) reason: ExitReason,
+    /// How it began what it wrote, to either of its outputs.
+    pub(crate) output: String,
+}
+
+impl Once<'_> {
+    /// Runs it to the end of its main process; what that leaves behind is killed, as is all of it when this is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Says for people why it could not be run.
+    pub(crate) async fn run(self, warden: &Warden) -> Result<Ran, String> {
+        let cannot = |error: io::Error| format!("cannot run it: {}", cause(&error));
+        let (stdin, input) = io::pipe().map_err(cannot)?;
+        let (output, stdout) = io::pipe().map_err(cannot)?;
+        let stderr = stdout.try_clone().map_err(cannot)?;
+        let mut input = Sender::from_owned_fd(OwnedFd::from(input)).map_err(cannot)?;
+        let mut output = Receiver::from_owned_fd(OwnedFd::from(output)).map_err(cannot)?;
+        let spawn = Spawn {
+            argv: argv(self.command),
+            env: self.env,
+            dir: self.dir.into(),
+            terminal: false,
+            limits: Limits::default(),
+            nice: 0,
+            umask: None,
+            identity: None,
+        };
+        let child = match warden.spawn(spawn, [stdin.into(), stdout.into(), stderr.into()]).await {
+            Ok(child) => child,
+            Err(NoChild::Fault(fault)) => return Err(cannot(io::Error::from_raw_os_error(fault.errno))),
+            Err(NoChild::Untold(error)) => return Err(cannot(error)),
+            Err(NoChild::Lost) => return Err("cannot run it: the warden is gone".to_owned()),
+        };
+        let mut kept = Vec::new();
+        let fed = async move {
+            // It need not read what it is given.
+            let _ = input.write_all(self.input.as_bytes()).await;
+        };
+        let exited = {
+            let said = async {
+                tokio::join!(fed, keep(&mut output, &mut kept));
+                std::future::pending().await
+            };
+            tokio::select! {
+                exited = child.exited() => exited,
+                () = said => None,
+            }
+        };
+        // What it wrote before its end is there by now; a descendant may hold the pipe open.
+        let mut rest = [0; OUTPUT_BYTES];
+        while let Ok(read @ 1..) = output.try_read(&mut rest) {
+            take(&mut kept, &rest[..read]);
+            if kept.len() == OUTPUT_BYTES {
+                break;
+            }
+        }
+        let exit = exited.ok_or("its end is not known: the warden is gone")?;
+        Ok(Ran { reason: exit_reason(exit), output: String::from_utf8_lossy(&kept).into_owned() })
+    }
+}
+
+/// Reads to the end.
+async fn keep(output: &mut Receiver, kept: &mut Vec<u8>) {
+    let mut buffer = [0; OUTPUT_BYTES];
+    while let Ok(read @ 1..) = output.read(&mut buffer).await {
+        take(kept, &buffer[..read]);
+    }
+}
+
+fn take(kept: &mut Vec<u8>, bytes: &[u8]) {
+    let room = OUTPUT_BYTES - kept.len();
+    kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+}

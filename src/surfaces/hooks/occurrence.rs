@@ -1,0 +1,69 @@
+//! What hooks are told of, made from an entry of the timeline.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::config::{HookConfig, HookEvent};
+use crate::kernel::EventRecord;
+use crate::supervisor::core::{Notice, NoticeKind, Snapshot};
+
+/// Something that a hook can be told of. Serialized it is what a webhook posts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Occurrence {
+    /// What has happened.
+    pub(super) event: HookEvent,
+    /// To which task.
+    pub(super) task: String,
+    /// The number of the run it is about.
+    pub(super) run: u64,
+    /// How it ended, or why it was given up; of one that has recovered, its state now.
+    pub(super) reason: String,
+    /// How much of the retry budget is used, the restart that follows included.
+    pub(super) retries: u32,
+    /// The retry budget.
+    pub(super) max_retries: u32,
+    /// When it happened.
+    pub(super) at: Timestamp,
+}
+
+/// Whether hooks can be told of this.
+pub(super) fn concerns(notice: &Notice) -> bool {
+    meaning(notice).is_some()
+}
+
+fn meaning(notice: &Notice) -> Option<(HookEvent, &str)> {
+    let event = match &notice.kind {
+        NoticeKind::Exited { expected: false, .. } => HookEvent::Failed,
+        NoticeKind::Exhausted { .. } => HookEvent::Exhausted,
+        NoticeKind::Recovered { .. } => HookEvent::Recovered,
+        NoticeKind::Draining { culprit: Some(culprit), .. } => return Some((HookEvent::Fatal, culprit)),
+        _ => return None,
+    };
+    Some((event, notice.task.as_deref()?))
+}
+
+impl Occurrence {
+    /// What this entry means; `snapshot` is of its time or a little later.
+    pub(super) fn of(record: &EventRecord, snapshot: &Snapshot) -> Option<Self> {
+        let (event, name) = meaning(&record.notice)?;
+        let task = snapshot.task(name)?;
+        let last = task.last_exit.as_ref().map(|last| last.reason.to_string()).unwrap_or_default();
+        let (run, reason) = match &record.notice.kind {
+            NoticeKind::Exited { run, reason, .. } => (*run, reason.to_string()),
+            NoticeKind::Exhausted { limit } => (task.run, format!("{limit} spent: {last}")),
+            NoticeKind::Recovered { run } => (*run, task.phase.word().to_owned()),
+            NoticeKind::Draining { cause, .. } => {
+                let reason = cause.strip_prefix(name).and_then(|rest| rest.strip_prefix(": "));
+                (task.run, reason.unwrap_or(cause).to_owned())
+            }
+            _ => return None,
+        };
+        let (retries, max_retries) = (task.retries, task.max_retries);
+        Some(Self { event, task: name.to_owned(), run, reason, retries, max_retries, at: record.at })
+    }
+
+    /// Whether a hook is to be told of it.
+    pub(super) fn concerns(&self, hook: &HookConfig) -> bool {
+        hook.on.contains(&self.event) && (hook.tasks.is_empty() || hook.tasks.contains(&self.task))
+    }
+}
