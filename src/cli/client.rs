@@ -86,7 +86,7 @@ impl Client {
 
     /// The same client under another name and version: the name is shown as the origin of what it asks for.
     #[cfg(feature = "mcp")]
-    pub(super) fn as_agent(self, agent: &'static str) -> Self {
+    pub(super) fn called(self, agent: &'static str) -> Self {
         Self { agent, ..self }
     }
 

@@ -22,6 +22,19 @@ start_timeout = "5s"
 drain = "20s"
 drain_fatal = "0s"
 
+[ui]
+notify = false
+
+[hooks.page]
+on = ["failed", "exhausted", "recovered", "fatal"]
+tasks = ["web"]
+url = "http://127.0.0.1:9000/stead"
+timeout = "3s"
+
+[hooks.mail]
+on = ["fatal"]
+command = ["mail"]
+
 [logs]
 dir = "logs"
 max_size = 0
@@ -507,7 +520,7 @@ fn a_hook_that_could_not_work_is_refused() {
         ("{ on = ['failed'], command = 'x', url = 'http://localhost' }", "expected exactly one of"),
         ("{ command = 'x' }", "`on` is missing in [hooks.page]"),
         ("{ on = [], command = 'x' }", "expected at least one of"),
-        ("{ on = ['fail'], command = 'x' }", "did you mean \"failed\"?"),
+        ("{ on = ['faild'], command = 'x' }", "did you mean \"failed\"?"),
         ("{ on = ['failed'], tasks = ['apy'], command = 'x' }", "no task is called `apy`; did you mean `api`?"),
         ("{ on = ['failed'], url = 'https://example.org' }", "curl --fail --json @- URL"),
         ("{ on = ['failed'], url = 'localhost' }", "expected a URL like"),

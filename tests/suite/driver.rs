@@ -182,7 +182,8 @@ async fn a_snapshot_never_shows_two_generations_alike() {
         last
     };
     let (_, last) = tokio::join!(run(supervisor), watch);
-    assert!(last > 6);
+    // Three waits at least, each longer than the time between two snapshots.
+    assert!(last >= 3);
 }
 
 /// A future that never yields holds its worker thread; the supervisor's end must not wait for it.

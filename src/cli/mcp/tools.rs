@@ -166,7 +166,7 @@ fn read<T: DeserializeOwned>(arguments: Value) -> anyhow::Result<T> {
 }
 
 fn client(file: &FileArgs) -> anyhow::Result<Client> {
-    Ok(Client::of(file)?.as_agent(AGENT))
+    Ok(Client::of(file)?.called(AGENT))
 }
 
 async fn status(file: FileArgs, Tasks { tasks }: Tasks) -> anyhow::Result<Value> {

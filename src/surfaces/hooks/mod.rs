@@ -28,7 +28,7 @@ use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::config::{HookConfig, Pretty};
 use crate::kernel::{EventRecord, KernelHandle};
 use crate::process::Warden;
-use crate::supervisor::core::{Notice, NoticeKind, PhaseSnapshot};
+use crate::supervisor::core::{Notice, NoticeKind, PhaseSnapshot, Snapshot};
 use call::Caller;
 use occurrence::Occurrence;
 
@@ -38,6 +38,8 @@ const NAME: &str = "hooks";
 const OCCURRENCES_QUEUED: usize = 64;
 /// So long before this surface would be killed it gives up what is not finished, to say so.
 const LAST_WORDS_TIME: Duration = Duration::from_millis(100);
+/// How long the snapshot may take to show that this surface is being stopped.
+const STOP_SEEN_TIME: Duration = Duration::from_secs(1);
 
 /// The hooks of the configuration.
 #[derive(Debug)]
@@ -175,20 +177,22 @@ impl Listener {
         self.queues.clear();
         let calls = &mut self.calls;
         let ended = async { while calls.join_next().await.is_some() {} };
-        if timeout(time_left(&self.kernel), ended).await.is_err() {
+        if timeout(time_left(&self.kernel).await, ended).await.is_err() {
             // Each says of itself what it leaves undone.
             self.calls.shutdown().await;
         }
     }
 }
 
-/// How long this surface has until it is killed.
-fn time_left(kernel: &KernelHandle) -> Duration {
-    let snapshot = kernel.snapshot();
-    let kill_at = snapshot.task(NAME).and_then(|task| match task.phase {
+/// How long this surface has until it is killed. That is known from the snapshot in which it is being stopped.
+async fn time_left(kernel: &KernelHandle) -> Duration {
+    let mut snapshots = kernel.watch();
+    let kill_at = |snapshot: &Snapshot| match snapshot.task(NAME)?.phase {
         PhaseSnapshot::Stopping { kill_at, .. } => Some(kill_at),
         _ => None,
-    });
+    };
+    let stopping = timeout(STOP_SEEN_TIME, snapshots.wait_for(|snapshot| kill_at(snapshot).is_some())).await;
+    let kill_at = stopping.ok().and_then(Result::ok).and_then(|snapshot| kill_at(&snapshot));
     kill_at.map_or(Duration::ZERO, |kill_at| kernel.now().until(kill_at)).saturating_sub(LAST_WORDS_TIME)
 }
 

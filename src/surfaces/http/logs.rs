@@ -22,9 +22,6 @@ use crate::kernel::Stream;
 use crate::kernel::logs::{Reader, StoredLine};
 use crate::supervisor::core::{Snapshot, TaskKind};
 
-/// What a cursor is like.
-const CURSOR: &str = r"^[0-9]{1,18}\.[0-9]{1,18}\..+$";
-
 /// A line as it is kept.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Line {
@@ -73,10 +70,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .query_as("until", json!({ "type": "string" }), "Only what was written until: a time, or a span like `10m`.")
         .query(
             "after",
-            &format!("^start$|{CURSOR}"),
-            "The lines after this cursor's; after `start`, the first there are.",
+            r"^(start|[0-9]{1,18}\.[0-9]{1,18}\..+)$",
+            "The lines after the one of this cursor; after `start`, the first that are kept.",
         )
-        .query("before", CURSOR, "The lines before the one of this cursor.")
+        .query("before", r"^[0-9]{1,18}\.[0-9]{1,18}\..+$", "The lines before the one of this cursor.")
         .query_as("limit", limit(1, LINES_DEFAULT), "How many lines at most.");
     let follow = Operation::get("/api/v1/logs/follow", "What tasks write: messages `line` and `gap`.");
     let follow = filtered(follow).query_as("limit", limit(0, 0), "How many of the last lines come first.");
