@@ -56,7 +56,7 @@ export const KEYS = ROWS.map(([keys, action, topic, help, where = null, hint = "
   hint,
 }));
 
-const NAMES = { " ": "space", ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Escape: "esc", Enter: "enter" };
+const NAMES = { " ": "space", ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Escape: "esc" };
 
 /** How a key is called. */
 export const keyName = (key) => NAMES[key] ?? (key.length > 1 ? key.toLowerCase() : key);

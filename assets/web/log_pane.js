@@ -9,6 +9,17 @@ import { LogView } from "./log_view.js";
 /** Characters of a pattern; as in the terminal. */
 const PATTERN_CHARS = 200;
 
+const BUTTONS = {
+  follow: "Follow",
+  previousHit: "↑",
+  nextHit: "↓",
+  merge: "Merged",
+  wrap: "Wrap",
+  times: "Times",
+  copy: "Copy",
+  zoom: "Zoom",
+};
+
 export class LogPane {
   #box = element("log");
   #view = new LogView(this.#box, () => this.#changed());
@@ -27,8 +38,7 @@ export class LogPane {
   /** `act(action)` does what the key of that action does; `tell(text)` says something to the person. */
   constructor({ act, tell }) {
     this.#tell = tell;
-    const actions = { follow: "Follow", previousHit: "↑", nextHit: "↓", merge: "Merged", wrap: "Wrap", times: "Times", copy: "Copy", zoom: "Zoom" };
-    for (const [action, text] of Object.entries(actions)) {
+    for (const [action, text] of Object.entries(BUTTONS)) {
       this.#buttons[action] = button(text, () => act(action));
       element(action.endsWith("Hit") ? "hits" : "log-actions").append(this.#buttons[action]);
     }

@@ -1,9 +1,7 @@
 // The lines of a log in a box that scrolls: a window of what is kept, which moves as it is scrolled. The window is
 // bounded, so is what waits to be drawn; while it follows, the newest lines are in it.
 
-import { paint, parse } from "./ansi.js";
-import { clock } from "./format.js";
-import { make } from "./dom.js";
+import { copySelected, drawLine } from "./log_line.js";
 import { PAGE } from "./log_source.js";
 
 /** Lines that are drawn at once. */
@@ -40,7 +38,7 @@ export class LogView {
     this.#box = box;
     this.#changed = changed;
     box.addEventListener("scroll", () => this.#scrolled());
-    box.addEventListener("copy", (event) => this.#copy(event));
+    box.addEventListener("copy", (event) => copySelected(event, this.lines));
     new ResizeObserver(() => this.stay()).observe(box);
   }
 
@@ -124,7 +122,8 @@ export class LogView {
     const found = this.#find(line.cursor);
     found.scrollIntoView({ block: "nearest" });
     const [pane, row] = [this.#box.getBoundingClientRect(), found.getBoundingClientRect()];
-    if (row.bottom + 2 * row.height > pane.bottom || row.top - 2 * row.height < pane.top) found.scrollIntoView({ block: "center" });
+    const isAtEdge = row.bottom + 2 * row.height > pane.bottom || row.top - 2 * row.height < pane.top;
+    if (isAtEdge) found.scrollIntoView({ block: "center" });
     this.#changed();
     return found;
   }
@@ -296,19 +295,7 @@ export class LogView {
   // Lines
 
   #draw(line) {
-    const text = make("span", "text");
-    for (const { text: part, ink } of parse(line.text)) text.append(paint(part, ink));
-    if (line.cut) text.append(make("span", "quiet", "…"));
-    const time = make("time", "", clock(line.at));
-    time.dateTime = line.at;
-    time.title = `${line.at}, run ${line.run}, ${line.stream}`;
-    const drawn = make("div", `line ${line.stream}`, time);
-    if (this.#source.isMerged) drawn.append(nameOf(line.task));
-    const stream = make("i", "", line.stream === "stderr" ? "!" : "");
-    stream.title = line.stream === "stderr" ? "standard error" : "";
-    drawn.append(stream, text);
-    drawn.line = line;
-    return drawn;
+    return drawLine(line, this.#source.isMerged);
   }
 
   /** Says above a line that another run begins there. */
@@ -330,31 +317,4 @@ export class LogView {
   #rowHeight() {
     return Number.parseFloat(getComputedStyle(this.#box).lineHeight) || 18;
   }
-
-  /** Copies the text of the lines, and nothing that this page has put around it. */
-  #copy(event) {
-    const selection = document.getSelection();
-    if (selection.isCollapsed || !selection.rangeCount) return;
-    const range = selection.getRangeAt(0);
-    const chosen = Array.from(this.lines).filter((drawn) => range.intersectsNode(drawn.lastChild));
-    const texts = chosen.map((drawn) => {
-      const part = document.createRange();
-      part.selectNodeContents(drawn.lastChild);
-      if (part.comparePoint(range.startContainer, range.startOffset) === 0) part.setStart(range.startContainer, range.startOffset);
-      if (part.comparePoint(range.endContainer, range.endOffset) === 0) part.setEnd(range.endContainer, range.endOffset);
-      return part.toString();
-    });
-    if (!texts.length) return;
-    event.clipboardData.setData("text/plain", texts.join("\n"));
-    event.preventDefault();
-  }
-}
-
-const NAME_TONES = 6;
-
-/** A task's name beside its lines: the same colour whenever and wherever it is shown. */
-function nameOf(task) {
-  let sum = 0;
-  for (const character of task) sum = (sum * 31 + character.codePointAt(0)) >>> 0;
-  return make("b", `name${sum % NAME_TONES}`, task);
 }
