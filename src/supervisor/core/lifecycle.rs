@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::backoff::{Exhausted, backoff};
 use super::drain::Cause;
-use super::event::{Effect, NoticeKind, RunId, Straggler, TaskId};
+use super::event::{Effect, RunId, Straggler, TaskId};
 use super::exit::ExitReason;
 use super::gate::Gate;
+use super::notice::NoticeKind;
 use super::snapshot::{LastExit, ProbeSnapshot, TaskKind};
 use super::task::{Failure, Phase, StopCause};
 use super::{Core, later};
