@@ -48,14 +48,8 @@ pub(super) fn bearer(project: &Project) -> String {
 
 /// Follows the live stream to a snapshot in which this holds.
 pub(super) fn watch_until(address: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    let mut stream = BufReader::new(open(address, "GET", "/api/v1/events", ""));
-    next_snapshot(&mut stream, holds)
-}
-
-/// Reads on in a live stream to a snapshot in which this holds.
-pub(super) fn next_snapshot(stream: &mut impl BufRead, holds: impl Fn(&Value) -> bool) -> Value {
     let begin = Instant::now();
-    for line in stream.lines() {
+    for line in BufReader::new(open(address, "GET", "/api/v1/events", "")).lines() {
         let line = line.expect("a line in time");
         assert!(begin.elapsed() < DEADLINE, "it never held");
         let data = line.strip_prefix("data: ").and_then(|data| serde_json::from_str::<Value>(data).ok());
