@@ -58,7 +58,7 @@ fn a_restart_by_the_command_line_is_done_and_its_origin_is_in_the_timeline() {
     let mut stead = up(&project);
     stead.wait_for_start("api");
     let told = project.client(&["restart", "api"]);
-    assert_eq!((told.code, told.out.as_str(), told.err.as_str()), (Some(0), "restart api: taken\n", ""));
+    assert_eq!((told.code, told.out.as_str(), told.err.as_str()), (Some(0), "restart api: accepted\n", ""));
     stead.wait_for("restart api, asked by control/cli");
     stead.wait_for("run 2 started");
     let told = project.client(&["wait", "api", "--timeout", "30s"]);
@@ -101,7 +101,7 @@ fn what_is_refused_says_why_and_exits_with_1() {
         let told = project.client(arguments);
         assert_eq!((told.code, told.err.trim_end()), (Some(1), format!("stead: {why}").as_str()), "{arguments:?}");
     };
-    refused(&["restart", "apy"], "there is no task named `apy`; did you mean `api`?");
+    refused(&["restart", "apy"], "no task is called `apy`; did you mean `api`?");
     refused(&["stop", "once"], "once is not running, it is done");
     refused(&["start", "api"], "api is ready already");
     refused(&["stop", "gateway"], "gateway can't be stopped alone: nothing goes on without it; shut down instead");
@@ -110,7 +110,7 @@ fn what_is_refused_says_why_and_exits_with_1() {
         "not done with success within 50ms: api is ready",
     );
     let both = project.client(&["stop", "once", "api"]);
-    assert_eq!((both.code, both.out.as_str()), (Some(1), "stop api: taken\n"), "{both:?}");
+    assert_eq!((both.code, both.out.as_str()), (Some(1), "stop api: accepted\n"), "{both:?}");
     refused(&["wait", "api"], "api is stopped");
     assert_eq!(project.client(&["wait", "apy"]).code, Some(2));
     assert_eq!(project.client(&["restart"]).code, Some(2));
@@ -122,12 +122,12 @@ fn all_processes_stop_and_start_and_what_is_done_stays_so() {
     let project = Project::new(&format!("{API}[tasks.once]\ncommand = 'true'\n"));
     let mut stead = up(&project);
     assert_eq!(project.client(&["wait", "--all"]).code, Some(0));
-    assert_eq!(project.client(&["stop", "--all"]).out, "stop api: taken\n");
+    assert_eq!(project.client(&["stop", "--all"]).out, "stop api: accepted\n");
     stead.wait_for(" stopped");
     // The snapshot follows the timeline.
     assert_eq!(project.client(&["wait", "api", "--for", "exited"]).code, Some(0));
     assert_eq!(project.client(&["stop", "--all"]).out, "nothing to stop\n");
-    assert_eq!(project.client(&["start", "--all"]).out, "start api: taken\n");
+    assert_eq!(project.client(&["start", "--all"]).out, "start api: accepted\n");
     assert_eq!(
         project.client(&["restart", "--all", "--json"]).out,
         "{\"accepted\":[\"restart all\"],\"refused\":[]}\n"
