@@ -59,7 +59,7 @@ pub(super) fn detach(file: &FileArgs, tasks: &[String], wait: Option<Duration>) 
     }
     print(&format!(
         "stead runs in the background, pid {}\n\
-         `stead status` says how everything stands, `stead logs -f` what it writes, `stead down` ends it",
+         `stead attach` shows it, `stead status` says how everything stands, `stead down` ends it",
         child.id()
     ))?;
     match wait {

@@ -19,7 +19,7 @@ fn stead(dir: &Path, arguments: &[&str]) -> Output {
 #[test]
 fn a_file_that_is_none_is_refused_by_name() {
     let dir = project(&[("stead.toml", ""), ("big.toml", &"#\n".repeat(1 << 20))]);
-    let at = |name: &str| stead(dir.path(), &["check", "-f", name]);
+    let at = |name: &str| stead(dir.path(), &["up", "-f", name]);
     for (name, said) in [
         ("nowhere.toml", "stead: cannot read nowhere.toml: No such file or directory"),
         (".", "stead: cannot read .: Is a directory"),

@@ -210,7 +210,7 @@ impl fmt::Display for Origin {
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum Refusal {
     /// There is no such task.
-    #[error("there is no task named `{task}`")]
+    #[error("no task is called `{task}`")]
     UnknownTask {
         /// The name that was asked for.
         task: String,
