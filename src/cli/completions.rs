@@ -2,6 +2,7 @@
 //!
 //! The shell asks the program itself, by an environment variable, what could come next.
 
+use std::ffi::OsStr;
 use std::io;
 use std::process::ExitCode;
 
@@ -60,7 +61,11 @@ pub(super) fn tasks() -> Vec<CompletionCandidate> {
     tasks.into_iter().map(|task| CompletionCandidate::new(task.name)).collect()
 }
 
-/// The signals there are.
-pub(super) fn signals() -> Vec<CompletionCandidate> {
-    Signal::all().map(|signal| CompletionCandidate::new(signal.to_string())).collect()
+/// The signals that may be meant, with `SIG` in front unless something else is typed.
+pub(super) fn signals(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let typed = typed.to_string_lossy().to_uppercase();
+    let is_whole = "SIG".starts_with(&typed) || typed.starts_with("SIG");
+    let names = Signal::all().map(|signal| signal.to_string());
+    let names = names.map(|name| if is_whole { name } else { name.trim_start_matches("SIG").to_owned() });
+    names.filter(|name| name.starts_with(&typed)).map(CompletionCandidate::new).collect()
 }

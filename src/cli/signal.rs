@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use clap_complete::ArgValueCandidates;
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use serde_json::json;
 
 use super::client::{Client, block_on, segment};
@@ -19,7 +19,7 @@ pub(super) struct SignalArgs {
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     task: String,
     /// The signal: `SIGHUP` or `HUP`
-    #[arg(value_name = "SIGNAL", add = ArgValueCandidates::new(completions::signals))]
+    #[arg(value_name = "SIGNAL", add = ArgValueCompleter::new(completions::signals))]
     signal: Signal,
     /// Send it to all of the task's processes, not to its main process alone
     #[arg(long)]

@@ -186,6 +186,7 @@ fn a_shell_completes_commands_options_and_names_of_tasks() {
     assert_eq!(complete(&["stead", "restart", "ap"]), "api apart");
     assert_eq!(complete(&["stead", "logs", "-f", "d"]), "db");
     assert_eq!(complete(&["stead", "signal", "api", "SIGHU"]), "SIGHUP");
+    assert_eq!(complete(&["stead", "signal", "api", "hu"]), "HUP");
     assert_eq!(complete(&["stead", "wait", "--for", "su"]), "success");
     for shell in ["zsh", "fish"] {
         assert!(project.client(&["completions", shell]).out.contains("STEAD_COMPLETE"), "{shell}");
