@@ -38,7 +38,7 @@ fn supervisor(project: &Project) -> Pid {
 
 /// Waits for the end of a process that is no child of this one.
 #[cfg(target_os = "linux")]
-fn wait_for_end(pid: Pid) {
+pub(super) fn wait_for_end(pid: Pid) {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::process::{PidfdFlags, pidfd_open};
 
