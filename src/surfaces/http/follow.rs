@@ -188,14 +188,17 @@ fn first_lines(
     let mut lines = reader.backwards(tasks, &asked.query)?;
     // One at least is looked for: a line that has only begun is noticed by that.
     let (wanted, mut last, mut bytes) = (asked.limit.max(1), VecDeque::new(), 0);
-    while last.len() < wanted && bytes <= PAGE_BYTES {
+    loop {
         match lines.step()? {
             Step::Line(line) => {
                 bytes += line.bytes.len();
                 last.push_front(line);
             }
-            Step::Reading if StdInstant::now() < until => {}
-            Step::Reading | Step::End => break,
+            Step::Reading => {}
+            Step::End => break,
+        }
+        if last.len() == wanted || bytes > PAGE_BYTES || StdInstant::now() >= until {
+            break;
         }
     }
     if asked.limit == 0 {

@@ -128,20 +128,23 @@ impl Asked {
 
     fn fill(&self, mut lines: Lines, until: Instant) -> io::Result<Page> {
         let (mut page, mut bytes, mut more) = (Page::default(), 0, false);
-        while !more {
+        loop {
             match lines.step()? {
-                Step::Line(_) if page.lines.len() == self.limit || bytes > PAGE_BYTES => more = true,
+                Step::Line(_) if page.lines.len() == self.limit || bytes > PAGE_BYTES => {
+                    more = true;
+                    break;
+                }
                 Step::Line(line) => {
                     bytes += line.bytes.len();
                     page.lines.push(line.into());
                 }
-                Step::Reading if Instant::now() < until => {}
-                Step::Reading => {
-                    page.next = lines.cursor()?;
-                    more = page.next.is_some();
-                    break;
-                }
+                Step::Reading => {}
                 Step::End => break,
+            }
+            if Instant::now() >= until {
+                page.next = lines.cursor()?;
+                more = page.next.is_some();
+                break;
             }
         }
         let beyond = self.cursor.is_some();
