@@ -33,9 +33,6 @@ pub(super) enum Stage {
 pub(super) struct Task {
     pub(super) name: String,
     pub(super) kind: String,
-    /// Whether it has a terminal.
-    #[serde(default)]
-    pub(super) tty: bool,
     #[serde(flatten)]
     pub(super) phase: Phase,
     pub(super) run: u64,

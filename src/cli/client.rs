@@ -9,17 +9,20 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
 use futures_util::StreamExt;
-use hyper::{Method, Request, Response, StatusCode, header};
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
-use tokio_tungstenite::{WebSocketStream, client_async, tungstenite};
+use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::state_dir::StatePaths;
 use super::{EXIT_NO_SERVER, EXIT_REFUSED, FileArgs};
 use crate::config::{Config, Pretty};
+use crate::supervisor::core::Refusal;
 use crate::surfaces::connect;
 
 /// What the timeline calls whoever asks by the command line: `control/cli`.
@@ -42,7 +45,14 @@ pub(super) enum ClientError {
     Unreachable { path: PathBuf, source: std::io::Error },
     /// It said no.
     #[error("{detail}")]
-    Refused { status: StatusCode, detail: String, report: String },
+    Refused {
+        status: StatusCode,
+        detail: String,
+        /// The mistakes of a configuration, each with its place.
+        report: String,
+        /// The same for programs, if it was the supervisor's own decision.
+        refusal: Option<Box<Refusal>>,
+    },
     /// It said nothing.
     #[error("the supervisor did not answer within {}", Pretty(*.0))]
     Silent(Duration),
@@ -85,7 +95,6 @@ impl Client {
     }
 
     /// The same client under another name and version: the name is shown as the origin of what it asks for.
-    #[cfg(feature = "mcp")]
     pub(super) fn called(self, agent: &'static str) -> Self {
         Self { agent, ..self }
     }
@@ -113,7 +122,9 @@ impl Client {
 
     /// Opens a WebSocket.
     pub(super) async fn socket(&self, path: &str) -> Result<Socket, ClientError> {
-        let shaken = client_async(format!("ws://stead{path}"), self.connect().await?);
+        let mut request = format!("ws://stead{path}").into_client_request().map_err(ClientError::broken)?;
+        request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(self.agent));
+        let shaken = client_async(request, self.connect().await?);
         match timeout(ANSWER_TIME, shaken).await.map_err(|_| ClientError::Silent(ANSWER_TIME))? {
             Ok((socket, _)) => Ok(socket),
             Err(tungstenite::Error::Http(response)) => {
@@ -194,7 +205,8 @@ async fn accepted(response: Response<Body>) -> Result<Response<Body>, ClientErro
 fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
     let untold = || Problem { detail: format!("refused with status {status}"), report: String::new() };
     let Problem { detail, report } = serde_json::from_slice(body).unwrap_or_else(|_| untold());
-    ClientError::Refused { status, detail, report }
+    let refusal = serde_json::from_slice(body).ok().map(Box::new);
+    ClientError::Refused { status, detail, report, refusal }
 }
 
 /// A name as a part of a path.

@@ -60,6 +60,7 @@ Examples:
   stead restart api && stead wait api --timeout 1m
   stead logs -f api         what api writes, as it does
   stead why api             why it is as it is, and how it failed last
+  stead attach              the dashboard of what runs, from another terminal
   stead attach shell        the terminal of shell, until ctrl-]
   stead logs --grep 'err|warn' --since 10m
   stead init && stead check write a first stead.toml, and see whether it is right
@@ -104,7 +105,7 @@ enum Command {
     Signal(signal::SignalArgs),
     /// Type into a task's terminal
     Send(send::SendArgs),
-    /// Use a task's terminal, until ctrl-] is pressed; the task goes on
+    /// Show the dashboard of what runs, or use a task's terminal; leaving ends neither
     Attach(attach::AttachArgs),
     /// Wait until tasks are ready, or have started, exited or succeeded
     Wait(wait::WaitArgs),

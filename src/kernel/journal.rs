@@ -1,7 +1,7 @@
 //! The timeline: the last events, stamped, and a live stream of new ones.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -75,10 +75,23 @@ impl Journal {
 
     /// Adds an event.
     pub(crate) fn record(&self, notice: Notice, uptime: Uptime, at: Timestamp) {
-        let mut kept = self.lock();
-        kept.last += 1;
+        let kept = self.lock();
         let text = notice.kind.to_string();
-        let record = Arc::new(EventRecord { number: kept.last, at, uptime, notice, text });
+        let number = kept.last + 1;
+        self.keep(kept, EventRecord { number, at, uptime, notice, text });
+    }
+
+    /// Adds an event of another process' timeline, unless it is known already.
+    pub(crate) fn copy(&self, record: EventRecord) {
+        let kept = self.lock();
+        if record.number > kept.last {
+            self.keep(kept, record);
+        }
+    }
+
+    fn keep(&self, mut kept: MutexGuard<'_, Kept>, record: EventRecord) {
+        kept.last = record.number;
+        let record = Arc::new(record);
         if kept.records.len() == EVENTS_KEPT {
             kept.records.pop_front();
         }
@@ -88,7 +101,7 @@ impl Journal {
         let _ = self.live.send(record);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

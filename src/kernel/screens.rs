@@ -204,6 +204,12 @@ impl TaskScreen {
         self.tell();
     }
 
+    /// It goes on as it is: a run has it, of which another process knows.
+    pub(crate) fn go_on(&self) {
+        self.traffic().is_live = true;
+        self.tell();
+    }
+
     /// Hands over what the task wrote. Never waits for it to be shown.
     pub(crate) fn write(&self, bytes: &[u8]) {
         let mut traffic = self.traffic();

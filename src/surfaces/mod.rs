@@ -25,6 +25,7 @@ pub use hooks::Hooks;
 pub(crate) use host::run_surface;
 pub use plain::Plain;
 pub use terminal::Terminal;
+pub(crate) use terminal::View;
 pub use web::Web;
 use web::{ActiveWebDist, WebDist};
 

@@ -11,6 +11,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::View;
 use super::editor::Editor;
 use super::keys::{self, Keys};
 use super::screen::Screen;
@@ -19,7 +20,6 @@ use crate::gateway::ChannelClient;
 use crate::kernel::logs::Reader;
 use crate::kernel::{EventRecord, Look, Picture};
 use crate::supervisor::core::{Refusal, Request};
-use crate::surfaces::SurfaceContext;
 use crate::ui::{Effect, History, Hits, Input, LogWindow, Model, Shown, Theme, desktop_notice, update, view};
 
 /// The least time between two frames: 30 a second.
@@ -30,11 +30,9 @@ const REQUESTS_WAITING: usize = 16;
 /// What the dashboard is given.
 #[derive(Debug)]
 pub(super) struct Seat {
-    pub(super) context: SurfaceContext,
+    pub(super) view: View,
     pub(super) client: ChannelClient,
     pub(super) theme: Theme,
-    /// Whether the supervisor is another process'.
-    pub(super) is_guest: bool,
 }
 
 /// The dashboard with its screen.
@@ -57,7 +55,6 @@ pub(super) struct Dashboard {
     /// The task whose log an editor is to be given.
     to_open: Option<String>,
     zone: TimeZone,
-    project: String,
     has_left: bool,
     asked: JoinSet<Option<Refusal>>,
     pace: Pace,
@@ -93,12 +90,11 @@ impl Dashboard {
     ///
     /// When changes of the terminal's size can't be watched, or the logs can't be read.
     pub(super) fn new(seat: Seat, screen: Screen, keys: Keys) -> io::Result<Self> {
-        let kernel = &seat.context.kernel;
-        let project = seat.context.config.current().project().into_owned();
+        let kernel = &seat.view.kernel;
         Ok(Self {
             model: Model::new(seat.theme),
             resized: signal(SignalKind::window_change())?,
-            sources: Sources::new(kernel, &Reader::new(&seat.context.config.current().logs.dir))?,
+            sources: Sources::new(kernel, &Reader::new(&seat.view.logs_dir))?,
             events: Vec::new(),
             noticed: kernel.journal().recent().last().map_or(0, |record| record.number),
             log: Arc::default(),
@@ -107,7 +103,6 @@ impl Dashboard {
             picture: None,
             to_open: None,
             zone: TimeZone::system(),
-            project,
             has_left: false,
             asked: JoinSet::new(),
             pace: Pace { is_stale: true, not_before: Instant::now(), tick: None },
@@ -212,7 +207,7 @@ impl Dashboard {
     }
 
     fn type_in(&mut self, task: &str, bytes: &[u8]) {
-        let Some(screen) = self.seat.context.kernel.screens().get(task) else { return };
+        let Some(screen) = self.seat.view.kernel.screens().get(task) else { return };
         if let Err(refusal) = screen.type_in(bytes) {
             self.model.tell(format!("{task} was not given that: {refusal}"));
         }
@@ -220,7 +215,7 @@ impl Dashboard {
 
     /// Lends the terminal to an editor with a task's log, until that ends or this dashboard must.
     async fn open(&mut self, task: &str, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        let file = self.seat.context.config.current().logs.dir.join(format!("{task}.log"));
+        let file = self.seat.view.logs_dir.join(format!("{task}.log"));
         if !file.exists() {
             self.model.tell(format!("{task} has no log file"));
             return Ok(());
@@ -269,7 +264,7 @@ impl Dashboard {
 
     /// Reads anew all that is shown.
     async fn reload(&mut self) {
-        let kernel = &self.seat.context.kernel;
+        let kernel = &self.seat.view.kernel;
         let snapshot = Arc::clone(&self.sources.snapshot.borrow_and_update());
         while self.seat.client.events.try_recv().is_ok() {}
         self.events = kernel.journal().recent();
@@ -301,18 +296,18 @@ impl Dashboard {
         let seen = self.events.last().map_or(self.noticed, |record| record.number);
         let seen = std::mem::replace(&mut self.noticed, seen);
         match desktop_notice(&self.events, seen) {
-            Some(text) if self.seat.context.config.current().ui.notify => self.screen.notify(&text),
+            Some(text) if (self.seat.view.notify)() => self.screen.notify(&text),
             _ => Ok(()),
         }
     }
 
     fn with_shown<T>(&mut self, f: impl FnOnce(&mut Model, &Shown<'_>, &mut Screen) -> T) -> T {
         let snapshot = Arc::clone(&self.sources.snapshot.borrow());
-        let kernel = &self.seat.context.kernel;
+        let kernel = &self.seat.view.kernel;
         let logs = kernel.logs();
         let shown = Shown {
-            project: &self.project,
-            is_guest: self.seat.is_guest,
+            project: &self.seat.view.project,
+            is_guest: self.seat.view.is_guest,
             snapshot: &snapshot,
             events: &self.events,
             log: &self.log,

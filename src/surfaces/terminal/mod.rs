@@ -10,8 +10,10 @@ mod log_source;
 mod screen;
 mod sources;
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, thread};
 
@@ -21,10 +23,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::gateway::Channel;
+use crate::kernel::KernelHandle;
 use crate::ui::Theme;
 use dashboard::{Dashboard, Seat};
 use screen::Screen;
 
+/// Its name as a task, and as the origin of its requests.
+const NAME: &str = "terminal";
 /// The thread that draws. A panic on it gives the terminal back first; see [`screen`].
 const THREAD: &str = "stead-terminal";
 
@@ -36,7 +41,19 @@ const LAST_FRAME_MAY_TAKE: Duration = Duration::from_secs(1);
 pub struct Terminal {
     mouse: bool,
     theme: Theme,
-    is_guest: bool,
+}
+
+/// What a dashboard looks at.
+pub(crate) struct View {
+    pub(crate) kernel: KernelHandle,
+    /// The project's name.
+    pub(crate) project: String,
+    /// Where the logs are.
+    pub(crate) logs_dir: PathBuf,
+    /// Whether the desktop is told of failures.
+    pub(crate) notify: Box<dyn Fn() -> bool + Send>,
+    /// Whether the supervisor is another process': who leaves then leaves it running.
+    pub(crate) is_guest: bool,
 }
 
 impl Terminal {
@@ -44,34 +61,23 @@ impl Terminal {
     #[must_use]
     pub fn new(mouse: bool) -> Self {
         let color = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { mouse, theme: Theme { color }, is_guest: false }
+        Self { mouse, theme: Theme { color } }
     }
 
-    /// The same for the supervisor of another process: who leaves it leaves that running.
-    #[must_use]
-    pub fn as_guest(self) -> Self {
-        Self { is_guest: true, ..self }
-    }
-}
-
-impl Surface for Terminal {
-    fn name(&self) -> &str {
-        "terminal"
-    }
-
-    fn about(&self) -> String {
-        "this dashboard".to_owned()
-    }
-
-    async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
+    /// Starts a dashboard, which lasts until `shutdown` or until somebody leaves it.
+    ///
+    /// # Errors
+    ///
+    /// There is no terminal, or it refuses.
+    pub(crate) async fn show(&self, view: View, shutdown: CancellationToken) -> anyhow::Result<SurfaceHandle> {
         ensure!(io::stdin().is_terminal(), "standard input is not a terminal");
         ensure!(io::stdout().is_terminal(), "standard output is not a terminal");
         screen::restore_before_panics();
-        let (channel, client) = Channel::new(self.name());
-        let shutdown = context.shutdown.child_token();
+        let (channel, client) = Channel::new(NAME);
+        let shutdown = shutdown.child_token();
         let watch = Watch { _cancel: shutdown.clone().drop_guard(), is_over: false };
         let told = shutdown.clone();
-        let seat = Seat { context, client, theme: self.theme, is_guest: self.is_guest };
+        let seat = Seat { view, client, theme: self.theme };
         let (ready, is_ready) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let mouse = self.mouse;
@@ -93,6 +99,24 @@ impl Surface for Terminal {
             }
         });
         Ok(SurfaceHandle { channel: Some(channel), address: None, tasks: vec![watched] })
+    }
+}
+
+impl Surface for Terminal {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn about(&self) -> String {
+        "this dashboard".to_owned()
+    }
+
+    async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
+        let SurfaceContext { kernel, config, shutdown, .. } = context;
+        let now = config.current();
+        let (project, logs_dir) = (now.project().into_owned(), now.logs.dir.clone());
+        let notify = Box::new(move || config.current().ui.notify);
+        self.show(View { kernel, project, logs_dir, notify, is_guest: false }, shutdown).await
     }
 }
 
@@ -124,6 +148,12 @@ impl Drop for Watch {
         if !self.is_over {
             screen::restore();
         }
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("project", &self.project).field("is_guest", &self.is_guest).finish_non_exhaustive()
     }
 }
 

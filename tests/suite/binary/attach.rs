@@ -108,6 +108,46 @@ fn a_repl_is_used_from_another_terminal_and_goes_on_without_it() {
 }
 
 #[test]
+fn several_dashboards_show_one_supervisor_and_leaving_them_ends_nothing() {
+    if !has("tmux") {
+        return;
+    }
+    let project = Project::new(
+        "[tasks.api]\ncommand = 'echo run $STEAD_RUN \"is\" up; exec cat'\ntty = true\n[tasks.other]\ncommand = 'exec sleep 1000'\n",
+    );
+    let mut stead = project.up();
+    stead.wait_for("control * ");
+    let elsewhere = Project::new("");
+    let (one, other) = (Tmux::new(&project, 120, 30), Tmux::new(&elsewhere, 90, 24));
+    for tmux in [&one, &other] {
+        tmux.run(&format!("$STEAD attach -f {}/stead.toml; echo code $?", project.path().display()));
+        tmux.wait_until("the dashboard", |screen| {
+            screen.contains("api · run 1 · terminal") && screen.contains("run 1 is up")
+        });
+    }
+    one.press(&["r"]);
+    for tmux in [&one, &other] {
+        tmux.wait_until("the second run", |screen| {
+            screen.contains("api · run 2 · terminal") && screen.contains("run 2 is up")
+        });
+    }
+    stead.wait_for("restart api, asked by control/attach");
+    other.press(&["a"]);
+    other.wait_for("ctrl-] leaves");
+    other.type_text("hello");
+    one.wait_for("hello");
+    other.press(&["C-]"]);
+    other.wait_for("q leave");
+    other.press(&["q"]);
+    let screen = other.wait_for("code 0");
+    assert!(screen.contains("stead: detached; everything runs on"), "{screen}");
+    stead.signal(nix::sys::signal::Signal::SIGTERM);
+    let screen = one.wait_for("code 1");
+    assert!(screen.contains("stead: the supervisor has ended: graceful, asked by SIGTERM"), "{screen}");
+    assert_eq!(stead.end().code(), Some(0));
+}
+
+#[test]
 fn attaching_needs_a_task_with_a_terminal_and_a_terminal_here() {
     let project = Project::new(
         "[tasks.repl]\ncommand = 'exec sleep 1000'\ntty = true\n[tasks.api]\ncommand = 'exec sleep 1000'\n",
@@ -115,7 +155,7 @@ fn attaching_needs_a_task_with_a_terminal_and_a_terminal_here() {
     let mut stead = project.up();
     stead.wait_for("control * ");
     let told = project.client(&["attach"]);
-    assert_eq!((told.code, told.err.as_str()), (Some(2), "stead: which task? With a terminal there are: repl\n"));
+    assert_eq!((told.code, told.err.as_str()), (Some(2), "stead: standard input is not a terminal\n"));
     let told = project.client(&["attach", "repl"]);
     assert_eq!(told.code, Some(2));
     assert!(told.err.contains("this is not a terminal"), "{told:?}");

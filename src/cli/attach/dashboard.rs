@@ -1,0 +1,106 @@
+//! `stead attach`: the whole dashboard over the supervisor of another process. It is the same as that process' own.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::Context;
+use serde::Deserialize;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::super::client::Client;
+use super::super::{EXIT_REFUSED, complain};
+use super::log_changes::LogChanges;
+use super::mirror::Mirror;
+use crate::gateway::Gateway;
+use crate::kernel::logs::Reader;
+use crate::surfaces::{SurfaceHandle, Terminal, View};
+
+/// What of `/api/v1/config` matters here.
+#[derive(Deserialize)]
+struct Configured {
+    logs: Logs,
+}
+
+#[derive(Deserialize)]
+struct Logs {
+    dir: PathBuf,
+}
+
+/// Why it is over.
+enum End {
+    Left,
+    Ended,
+    Hangup,
+}
+
+/// Shows the dashboard until the person leaves it or the supervisor has ended.
+pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<ExitCode> {
+    let mirror = Mirror::connect(Arc::clone(&client)).await?;
+    let configured: Configured =
+        serde_json::from_slice(&client.get("/api/v1/config").await?).context("the configuration can't be read")?;
+    let logs_dir = configured.logs.dir;
+    let (kernel, project) = (mirror.kernel.clone(), mirror.project.clone());
+    let changes = LogChanges::watch(&logs_dir)?;
+    let log_changes = tokio::spawn(changes.pass_on(Reader::new(&logs_dir), kernel.logs().clone()));
+    let shutdown = CancellationToken::new();
+    let (gateway, channels) = Gateway::new(kernel.clone());
+    let gateway = tokio::spawn(gateway.run(shutdown.clone()));
+    let mut hung_up = signal(SignalKind::hangup())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let view = View { kernel, project, logs_dir, notify: Box::new(|| true), is_guest: true };
+    let SurfaceHandle { channel, mut tasks, .. } = Terminal::new(mouse).show(view, shutdown.clone()).await?;
+    if let Some(channel) = channel {
+        channels.register(channel).await;
+    }
+    let mut dashboard = tasks.pop().context("a dashboard is a task")?;
+    let end = tokio::select! {
+        left = &mut dashboard => left.context("the dashboard broke off")?.map(|()| End::Left),
+        over = mirror.run(end_of_supervisor(&client)) => over.map(|()| End::Ended),
+        _ = hung_up.recv() => Ok(End::Hangup),
+        _ = terminated.recv() => Ok(End::Hangup),
+    };
+    shutdown.cancel();
+    log_changes.abort();
+    if !dashboard.is_finished() {
+        // It gives the terminal back; what went wrong with it then is of no more interest.
+        let _ = dashboard.await;
+    }
+    // It has only passed on what the dashboard asked.
+    let _ = gateway.await;
+    Ok(match end? {
+        End::Left => {
+            complain("detached; everything runs on");
+            ExitCode::SUCCESS
+        }
+        End::Ended => {
+            complain(&last_words(&client));
+            ExitCode::from(EXIT_REFUSED)
+        }
+        End::Hangup => ExitCode::from(EXIT_REFUSED),
+    })
+}
+
+/// Cancelled when no supervisor holds the directory any more. A thread of its own waits: only the process' end can end that.
+fn end_of_supervisor(client: &Client) -> CancellationToken {
+    let ended = CancellationToken::new();
+    let told = ended.clone();
+    let paths = client.paths.clone();
+    thread::spawn(move || {
+        // Without a lock file there is nothing left to look at, either.
+        let _ = paths.wait_until_free();
+        told.cancel();
+    });
+    ended
+}
+
+fn last_words(client: &Client) -> String {
+    let outcome = client.paths.outcome();
+    let last = outcome.as_deref().and_then(|words| words.trim_end().lines().last()?.strip_prefix("stead: "));
+    match last {
+        Some(last) => format!("the supervisor has ended: {last}"),
+        None => "the supervisor has ended, and did not say how".to_owned(),
+    }
+}

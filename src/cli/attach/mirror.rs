@@ -1,0 +1,196 @@
+//! A kernel whose supervisor is another process. What that says is put where a dashboard looks, and what the dashboard
+//! asks is passed on; the logs are read from the files, as everywhere.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::super::client::{Client, ClientError, Events, Message, segment};
+use super::screens;
+use crate::kernel::{Asked, Backend, EventRecord, KernelHandle, LogHub, PostMortems, kernel};
+use crate::supervisor::core::{Answer, Refusal, Request, Snapshot, Uptime};
+
+/// The wait before the control socket is tried again when it has gone away: its surface may be restarting.
+const RECONNECT: Duration = Duration::from_millis(500);
+
+/// What `/api/v1/snapshot` and the stream of events say.
+#[derive(Debug, Deserialize)]
+struct Board {
+    project: String,
+    /// Another one is another supervisor's.
+    started_at: Timestamp,
+    now: Uptime,
+    #[serde(flatten)]
+    snapshot: Snapshot,
+}
+
+/// The other process' supervisor, as it is known here.
+#[derive(Debug)]
+pub(super) struct Mirror {
+    pub(super) project: String,
+    pub(super) kernel: KernelHandle,
+    started_at: Timestamp,
+    backend: Backend,
+    client: Arc<Client>,
+    /// The number of the last event that is known.
+    last_event: u64,
+    asked: JoinSet<()>,
+    screens: JoinSet<()>,
+}
+
+/// What the mirror waits for.
+enum Happened {
+    Said(Result<Option<Message>, ClientError>),
+    Asked(Asked),
+    Answered,
+}
+
+impl Mirror {
+    /// Learns how everything stands.
+    ///
+    /// # Errors
+    ///
+    /// There is no supervisor, or it is of another version.
+    pub(super) async fn connect(client: Arc<Client>) -> anyhow::Result<Self> {
+        let answer = client.get("/api/v1/snapshot").await?;
+        let version =
+            serde_json::from_slice::<Value>(&answer).ok().and_then(|board| Some(board["version"].as_str()?.to_owned()));
+        let own = env!("CARGO_PKG_VERSION");
+        ensure!(
+            version.as_deref() == Some(own),
+            "the supervisor is stead {}, this is {own}; a dashboard of the same version can attach to it",
+            version.as_deref().unwrap_or("of an unknown version")
+        );
+        let Board { project, started_at, now, snapshot } =
+            serde_json::from_slice(&answer).context("the snapshot can't be read")?;
+        let started = Instant::now().checked_sub(now.0).context("the supervisor is older than this system")?;
+        let (mut kernel, backend) = kernel(started, LogHub::default());
+        kernel.set_post_mortems(PostMortems::new(&client.paths.post_mortems));
+        backend.snapshot.send_replace(Arc::new(snapshot));
+        Ok(Self {
+            project,
+            kernel,
+            started_at,
+            backend,
+            client,
+            last_event: 0,
+            asked: JoinSet::new(),
+            screens: JoinSet::new(),
+        })
+    }
+
+    /// Keeps it true until the supervisor has ended, which `ended` tells.
+    ///
+    /// # Errors
+    ///
+    /// What the supervisor says can't be understood.
+    pub(super) async fn run(mut self, ended: CancellationToken) -> anyhow::Result<()> {
+        self.show_screens();
+        loop {
+            let query = format!("?after={}", self.last_event);
+            match self.client.events(&query).await {
+                Ok(mut events) => self.follow(&mut events).await?,
+                Err(error) => tracing::debug!(%error, "the control socket is away"),
+            }
+            tokio::select! {
+                () = ended.cancelled() => return Ok(()),
+                () = sleep(RECONNECT) => {}
+            }
+        }
+    }
+
+    /// Until the stream ends.
+    async fn follow(&mut self, events: &mut Events) -> anyhow::Result<()> {
+        loop {
+            let happened = tokio::select! {
+                said = events.next() => Happened::Said(said),
+                Some(asked) = self.backend.requests.recv() => Happened::Asked(asked),
+                Some(_) = self.asked.join_next() => Happened::Answered,
+            };
+            match happened {
+                Happened::Said(Ok(Some(message))) => self.take(&message)?,
+                Happened::Said(Ok(None) | Err(_)) => return Ok(()),
+                Happened::Asked(asked) => self.pass_on(asked),
+                Happened::Answered => {}
+            }
+        }
+    }
+
+    fn take(&mut self, message: &Message) -> anyhow::Result<()> {
+        match message.event.as_str() {
+            "snapshot" => {
+                let board: Board = serde_json::from_str(&message.data).context("the snapshot can't be read")?;
+                ensure!(board.started_at == self.started_at, "another supervisor has taken over");
+                self.backend.snapshot.send_replace(Arc::new(board.snapshot));
+                self.show_screens();
+            }
+            "event" => {
+                let record: EventRecord = serde_json::from_str(&message.data).context("an event can't be read")?;
+                self.last_event = record.number;
+                self.backend.journal.copy(record);
+            }
+            // What was dropped is seen by its number.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn pass_on(&mut self, Asked { request, answer, .. }: Asked) {
+        let client = Arc::clone(&self.client);
+        self.asked.spawn(async move {
+            // A dashboard that has left does not hear it.
+            let _ = answer.send(ask(&client, &request).await);
+        });
+    }
+
+    /// Shows the screens of tasks that have a terminal and were not known before.
+    fn show_screens(&mut self) {
+        let snapshot = self.kernel.snapshot();
+        for task in snapshot.tasks.iter().filter(|task| task.tty) {
+            if self.kernel.screens().get(&task.name).is_none() {
+                let screen = self.kernel.screens().add(&task.name);
+                self.screens.spawn(screens::show(Arc::clone(&self.client), task.name.clone(), screen));
+            }
+        }
+    }
+}
+
+/// Asks the supervisor; what only its own dashboard may ask is not available here.
+async fn ask(client: &Client, request: &Request) -> Result<Answer, Refusal> {
+    let (path, body) = route(request).ok_or(Refusal::Unavailable)?;
+    let answer = client.post(&path, body.as_ref()).await.map_err(|error| match error {
+        ClientError::Refused { refusal: Some(refusal), .. } => *refusal,
+        error => {
+            tracing::debug!(%error, "a request has failed");
+            Refusal::Unavailable
+        }
+    })?;
+    match request {
+        Request::Reload => serde_json::from_slice(&answer).map(Answer::Reloaded).map_err(|_| Refusal::Unavailable),
+        _ => Ok(Answer::Taken),
+    }
+}
+
+fn route(request: &Request) -> Option<(String, Option<Value>)> {
+    let of_task = |task: &str, verb: &str| format!("/api/v1/tasks/{}/{verb}", segment(task));
+    Some(match request {
+        Request::Start(task) => (of_task(task, "start"), None),
+        Request::Stop(task) => (of_task(task, "stop"), None),
+        Request::Restart(task) => (of_task(task, "restart"), None),
+        Request::Kill(task) => (of_task(task, "kill"), None),
+        Request::Signal { task, signal, tree } => {
+            (of_task(task, "signal"), Some(json!({ "signal": signal.to_string(), "tree": tree })))
+        }
+        Request::RestartAll => ("/api/v1/tasks/restart".to_owned(), None),
+        Request::Reload => ("/api/v1/reload".to_owned(), None),
+        Request::ShutDown => ("/api/v1/shutdown".to_owned(), None),
+        Request::Input(_) | Request::Attach(_) | Request::KillAll => return None,
+    })
+}
