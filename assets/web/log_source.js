@@ -32,10 +32,10 @@ export class LogSource {
   }
 
   /** A page of the lines that match, as of `page`. With a filter a line has to pass both; that is looked at here. */
-  hits(text, where) {
+  hits(text, where, signal) {
     const query = this.#query.filter(([name]) => name !== "grep");
     const passes = (line) => !this.#filter || plainText(line.text).search(this.#filter) >= 0;
-    return this.#read([...query, ["grep", pattern(text)]], { limit: HITS, ...where }, passes);
+    return this.#read([...query, ["grep", pattern(text)]], { limit: HITS, ...where }, passes, signal);
   }
 
   /** Reads on until a line passes, or there are no more: the server searches for so long at a time. */
