@@ -226,7 +226,7 @@ function ask(verb, tasks) {
 async function request(what, path, body) {
   try {
     const { refused = [] } = await post(path, body);
-    tell(refused.length ? refused.map(({ detail }) => detail).join("; ") : `${what}: taken`);
+    tell(refused.length ? refused.map(({ detail }) => detail).join("; ") : `${what}: accepted`);
   } catch (error) {
     tell(`${what}: ${error.message}`);
   }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use clap_complete::ArgValueCandidates;
 use serde::Deserialize;
 use serde_json::json;
@@ -13,13 +13,14 @@ use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 /// Which tasks are meant.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
+#[command(group = ArgGroup::new("which").required(true))]
 pub(super) struct AskArgs {
     /// The tasks
-    #[arg(value_name = "TASK", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "TASK", group = "which")]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     tasks: Vec<String>,
     /// All processes; what is done stays done
-    #[arg(long)]
+    #[arg(long, group = "which")]
     all: bool,
     /// Print the supervisor's answer as JSON: {"accepted": [REQUEST…], "refused": [{"request", "detail", …}…]}
     #[arg(long)]
@@ -52,7 +53,7 @@ pub(super) fn run(file: &FileArgs, verb: &str, args: &AskArgs) -> anyhow::Result
     } else if taken.accepted.is_empty() && taken.refused.is_empty() {
         print(&format!("nothing to {verb}"))?;
     } else {
-        taken.accepted.iter().try_for_each(|request| print(&format!("{request}: taken")))?;
+        taken.accepted.iter().try_for_each(|request| print(&format!("{request}: accepted")))?;
         taken.refused.iter().for_each(|refused| complain(&refused.detail));
     }
     Ok(if taken.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) })

@@ -17,7 +17,8 @@ use std::time::Duration;
 use anyhow::Context;
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 
-use super::client::{Client, ClientError};
+use super::board::{Board, Stage};
+use super::client::{Client, ClientError, block_on};
 use super::wait::{self, WaitArgs};
 use super::{EXIT_REFUSED, FileArgs, print, quote};
 use crate::kernel::KernelHandle;
@@ -58,7 +59,7 @@ pub(super) fn detach(file: &FileArgs, tasks: &[String], wait: Option<Duration>) 
     }
     print(&format!(
         "stead runs in the background, pid {}\n\
-         `stead status` says how everything stands, `stead logs -f` what it writes, `stead down` ends it",
+         `stead attach` shows it, `stead status` says how everything stands, `stead down` ends it",
         child.id()
     ))?;
     match wait {
@@ -69,17 +70,29 @@ pub(super) fn detach(file: &FileArgs, tasks: &[String], wait: Option<Duration>) 
 
 fn until_ready(file: &FileArgs, timeout: Duration, mut child: Child) -> anyhow::Result<ExitCode> {
     let reached = wait::run(file, &WaitArgs::until_all_are_ready(timeout));
-    let is_gone =
-        |error: &anyhow::Error| matches!(error.downcast_ref(), Some(ClientError::NoServer(_) | ClientError::Broken(_)));
-    let ended = match &reached {
-        Err(error) if is_gone(error) => Some(child.wait().context("cannot wait for the supervisor")?),
-        Ok(_) | Err(_) => child.try_wait().context("cannot look after the supervisor")?,
-    };
-    let Some(status) = ended else { return reached };
+    // What was seen may be the begin of its end.
+    if !is_ending(file)? {
+        return reached;
+    }
+    let status = child.wait().context("cannot wait for the supervisor")?;
     if let Some(words) = Client::of(file)?.paths.outcome() {
         quote(words.trim_end());
     }
     Ok(code_of(status))
+}
+
+/// Whether the supervisor drains, or is gone already.
+fn is_ending(file: &FileArgs) -> anyhow::Result<bool> {
+    let client = Client::of(file)?;
+    block_on(async {
+        match client.get("/api/v1/snapshot").await {
+            Ok(snapshot) => {
+                let board: Board = serde_json::from_slice(&snapshot).context("the snapshot can't be read")?;
+                Ok(matches!(board.stage, Stage::Draining { .. }))
+            }
+            Err(error) => Ok(matches!(error, ClientError::NoServer(_) | ClientError::Broken(_))),
+        }
+    })
 }
 
 fn code_of(status: ExitStatus) -> ExitCode {

@@ -3,15 +3,23 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
+use super::board::Board;
 use super::client::{Client, block_on};
 use super::{FileArgs, print};
 use crate::ui::ansi;
+
+/// What stands for the whole where no task is meant.
+const STEAD: &str = "stead";
+/// Columns of names, at the least.
+const WIDTH_LEAST: usize = STEAD.len();
 
 /// What `stead events` is told.
 #[derive(Debug, Clone, Args)]
@@ -56,12 +64,18 @@ pub(super) fn run(args: &EventsArgs) -> anyhow::Result<ExitCode> {
         if !args.follow {
             let answer = client.get(&format!("/api/v1/timeline{query}")).await?;
             let records: Vec<Value> = serde_json::from_slice(&answer)?;
-            return records.into_iter().try_for_each(|record| show(&record.to_string(), args.json, &zone));
+            let width = widest(records.iter().filter_map(|record| record["task"].as_str()));
+            return records.iter().try_for_each(|record| show(&record.to_string(), args.json, width, &zone));
         }
+        let mut width = WIDTH_LEAST;
         let mut events = client.events(&query).await?;
         while let Some(message) = events.next().await? {
             match message.event.as_str() {
-                "event" => show(&message.data, args.json, &zone)?,
+                "event" => show(&message.data, args.json, width, &zone)?,
+                "snapshot" => {
+                    let board: Board = serde_json::from_str(&message.data).context("the snapshot can't be read")?;
+                    width = widest(board.tasks.iter().map(|task| task.name.as_str()));
+                }
                 "dropped" if !args.json => {
                     let Dropped { count } = serde_json::from_str(&message.data)?;
                     print(&format!("{count} events left out"))?;
@@ -74,12 +88,17 @@ pub(super) fn run(args: &EventsArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(json: &str, as_json: bool, zone: &TimeZone) -> anyhow::Result<()> {
+fn widest<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+    names.map(UnicodeWidthStr::width).fold(WIDTH_LEAST, usize::max)
+}
+
+/// Prints one event; names are `width` columns wide.
+fn show(json: &str, as_json: bool, width: usize, zone: &TimeZone) -> anyhow::Result<()> {
     if as_json {
         return Ok(print(json)?);
     }
     let Record { at, task, text } = serde_json::from_str(json)?;
     let time = at.to_zoned(zone.clone()).strftime("%F %T");
     let text = ansi::plain_text(text.as_bytes());
-    Ok(print(&format!("{time} {}  {text}", task.as_deref().unwrap_or("stead")))?)
+    Ok(print(&format!("{time} {:width$}  {text}", task.as_deref().unwrap_or(STEAD)))?)
 }

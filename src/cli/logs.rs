@@ -57,10 +57,10 @@ pub(super) struct LogsArgs {
     /// Print the time before each line
     #[arg(short, long)]
     times: bool,
-    /// Print each line as a JSON object
+    /// Print each line as a JSON object: {"task", "at", "run", "stream", "text", "cut", "is_finished"}
     #[arg(long)]
     json: bool,
-    /// The configuration file
+    /// The configuration file [default: the nearest stead.toml, from here upwards]
     // Here `-f` is `--follow`; the same id keeps the general argument away.
     #[arg(id = "file", long = "file", value_name = "FILE")]
     file: Option<PathBuf>,

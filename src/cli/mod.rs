@@ -116,7 +116,7 @@ enum Command {
     /// Say what would run in which order, and what a reload would change
     Plan(plan::PlanArgs),
     /// Stop everything in good order, and wait for the end
-    Down,
+    Down(down::DownArgs),
     /// Print what the tasks wrote, now or earlier, merged in the order of time
     Logs(logs::LogsArgs),
     /// Say why a task is as it is, and how it failed last
@@ -182,6 +182,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return told_by_clap(&error),
     };
+    let would_start = matches!(cli.command, None | Some(Command::Up(_)));
     let result = match cli.command {
         None => up::run(&cli.file, &cli.up).map_err(perhaps_a_command),
         Some(Command::Up(args)) => up::run(&cli.file, &args),
@@ -198,7 +199,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Events(args)) => events::run(&args),
         Some(Command::Reload(args)) => reload::run(&cli.file, &args),
         Some(Command::Plan(args)) => plan::run(&cli.file, &args),
-        Some(Command::Down) => down::run(&cli.file),
+        Some(Command::Down(args)) => down::run(&cli.file, &args),
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Why(args)) => why::run(&cli.file, &args),
         #[cfg(feature = "mcp")]
@@ -210,7 +211,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&args),
     };
-    result.unwrap_or_else(|error| tell(&error))
+    result.unwrap_or_else(|error| tell(&error, would_start))
 }
 
 /// A word that is no task may be a misspelt subcommand.
@@ -231,12 +232,13 @@ fn told_by_clap(error: &clap::Error) -> ExitCode {
 }
 
 /// Says on standard error what went wrong, once. Where a configuration is wrong, that is all of its mistakes.
-fn tell(error: &anyhow::Error) -> ExitCode {
+fn tell(error: &anyhow::Error, would_start: bool) -> ExitCode {
     let mut text = format!("stead: {error:#}");
     if let Some(config) = error.downcast_ref::<ConfigError>() {
         let details = config.details(shows_colour(&io::stderr()));
         let gap = if details.is_empty() { "" } else { "\n\n" };
-        text = format!("{details}{gap}stead: {}; nothing was started", config.summary());
+        let end = if would_start { "; nothing was started" } else { "" };
+        text = format!("{details}{gap}stead: {}{end}", config.summary());
     }
     // Nobody is left to tell when standard error is gone; the code still says it.
     let _ = writeln!(io::stderr(), "{text}");
@@ -268,7 +270,7 @@ fn show_accepted(answer: &[u8], json: bool) -> anyhow::Result<ExitCode> {
         accepted: String,
     }
     let Taken { accepted } = serde_json::from_slice(answer)?;
-    print(&if json { String::from_utf8_lossy(answer).into_owned() } else { format!("{accepted}: taken") })?;
+    print(&if json { String::from_utf8_lossy(answer).into_owned() } else { format!("{accepted}: accepted") })?;
     Ok(ExitCode::SUCCESS)
 }
 

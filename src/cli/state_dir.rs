@@ -89,7 +89,11 @@ impl StateDir {
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
                 let _ = lock.read_to_string(&mut pid);
-                anyhow::bail!("another stead (pid {}) supervises {} already", pid.trim(), root.display());
+                anyhow::bail!(
+                    "another stead (pid {}) supervises {} already; `stead attach` shows it, `stead down` ends it",
+                    pid.trim(),
+                    root.display()
+                );
             }
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("cannot lock {}", lock_path.display()));

@@ -193,7 +193,7 @@ fn glyph(task: &Task) -> &'static str {
         "ready" => "●",
         "stopping" => "◒",
         "backoff" => "◐",
-        "stopped" => "■",
+        "stopped" => "○",
         "done" => "✔",
         "failed" => "✖",
         _ => "?",

@@ -4,27 +4,29 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
+use anyhow::Context;
+use clap::{ArgGroup, Args, ValueEnum};
 use clap_complete::ArgValueCandidates;
+use serde_json::json;
 use tokio::time::timeout;
 
 use super::board::{Board, Phase, Stage, Task};
 use super::client::{Client, ClientError, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
-use crate::config::{Pretty, nearest, parse_duration};
+use crate::config::{Pretty, UnknownTask, parse_duration};
 use crate::ui::ansi;
 
 /// What `stead wait` is told.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
+#[command(group = ArgGroup::new("which").required(true))]
 pub(super) struct WaitArgs {
     /// The tasks
-    #[arg(value_name = "TASK", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "TASK", group = "which")]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     pub(super) tasks: Vec<String>,
     /// All processes
-    #[arg(long)]
+    #[arg(long, group = "which")]
     pub(super) all: bool,
     /// What is waited for
     #[arg(long = "for", value_name = "WHAT", default_value = "ready")]
@@ -32,6 +34,9 @@ pub(super) struct WaitArgs {
     /// How long at most: "30s", "2m"
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     pub(super) timeout: Duration,
+    /// Print how it went as JSON: {"reached": true or false, "missing": [why it was in vain…]}
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// What must be true of a task; as of `after` in the configuration.
@@ -59,7 +64,7 @@ enum Way {
 impl WaitArgs {
     /// Every process is ready, or done.
     pub(super) fn until_all_are_ready(timeout: Duration) -> Self {
-        Self { tasks: Vec::new(), all: true, until: Until::Ready, timeout }
+        Self { tasks: Vec::new(), all: true, until: Until::Ready, timeout, json: false }
     }
 }
 
@@ -70,8 +75,15 @@ impl WaitArgs {
 /// There is no supervisor or no such task.
 pub(super) fn run(file: &FileArgs, args: &WaitArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
-    let tell_reached = |name: &str| print(&format!("{name}: {}", args.until.word()));
+    let tell_reached = |task: &Task| match args.json {
+        true => Ok(()),
+        false => print(&format!("{}: {}", task.name, args.until.reached_by(task))),
+    };
     let missing = block_on(wait(&client, args, tell_reached))?;
+    if args.json {
+        print(&json!({ "reached": missing.is_empty(), "missing": missing }).to_string())?;
+        return Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) });
+    }
     if missing.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -87,7 +99,7 @@ pub(super) fn run(file: &FileArgs, args: &WaitArgs) -> anyhow::Result<ExitCode> 
 pub(super) async fn wait(
     client: &Client,
     args: &WaitArgs,
-    tell_reached: impl FnMut(&str) -> io::Result<()>,
+    tell_reached: impl FnMut(&Task) -> io::Result<()>,
 ) -> anyhow::Result<Vec<String>> {
     let mut last = None;
     match timeout(args.timeout, reach(client, args, &mut last, tell_reached)).await {
@@ -107,7 +119,7 @@ async fn reach(
     client: &Client,
     args: &WaitArgs,
     last: &mut Option<Board>,
-    mut tell_reached: impl FnMut(&str) -> io::Result<()>,
+    mut tell_reached: impl FnMut(&Task) -> io::Result<()>,
 ) -> anyhow::Result<Vec<String>> {
     let mut events = client.events("").await?;
     let mut there = Vec::new();
@@ -119,7 +131,7 @@ async fn reach(
         let tasks = chosen(&board, args)?;
         for task in tasks.iter().filter(|task| args.until.way(task) == Way::There) {
             if !there.contains(&task.name) {
-                tell_reached(&task.name)?;
+                tell_reached(task)?;
                 there.push(task.name.clone());
             }
         }
@@ -144,15 +156,13 @@ fn chosen<'a>(board: &'a Board, args: &WaitArgs) -> anyhow::Result<Vec<&'a Task>
     }
     let find = |name: &String| match board.tasks.iter().find(|task| task.name == *name) {
         Some(task) => Ok(task),
-        None => match nearest(name, board.tasks.iter().map(|task| task.name.as_str())) {
-            Some(near) => bail!("there is no task named `{name}`; did you mean `{near}`?"),
-            None => bail!("there is no task named `{name}`"),
-        },
+        None => Err(UnknownTask::among(name, board.tasks.iter().map(|task| task.name.clone())).into()),
     };
     args.tasks.iter().map(find).collect()
 }
 
-fn tell(task: &Task, now: u64) -> String {
+/// A task's state, and what comes next.
+pub(super) fn tell(task: &Task, now: u64) -> String {
     let next = ansi::plain_text(task.next(now).as_bytes());
     let gap = if next.is_empty() { "" } else { ", " };
     format!("{} is {}{gap}{next}", task.name, task.phase.word())
@@ -165,6 +175,14 @@ impl Until {
             Self::Ready => "ready",
             Self::Success => "done with success",
             Self::Exited => "exited",
+        }
+    }
+
+    /// The word for a task that is there: one that has completed counts as ready, and is called what it is.
+    fn reached_by(self, task: &Task) -> &'static str {
+        match task.phase {
+            Phase::Done if self == Self::Ready => task.phase.word(),
+            _ => self.word(),
         }
     }
 

@@ -39,6 +39,9 @@ struct PublishArgs {
     /// Serve again what was served before any was published
     #[arg(long)]
     reset: bool,
+    /// Print the supervisor's answer as JSON: {"files": how many}
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +55,7 @@ struct Published {
 ///
 /// There is no supervisor, or the page is refused.
 pub(super) fn run(file: &FileArgs, args: &WebArgs) -> anyhow::Result<ExitCode> {
-    let WebCommand::Publish(PublishArgs { dir, .. }) = &args.command;
+    let WebCommand::Publish(PublishArgs { dir, json: as_json, .. }) = &args.command;
     let client = Client::of(file)?;
     let answer = match dir {
         Some(dir) => {
@@ -62,6 +65,10 @@ pub(super) fn run(file: &FileArgs, args: &WebArgs) -> anyhow::Result<ExitCode> {
         }
         None => block_on(async { Ok(client.delete(PATH).await?) })?,
     };
+    if *as_json {
+        print(&String::from_utf8_lossy(&answer))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let Published { files } = serde_json::from_slice(&answer)?;
     let done = if dir.is_some() { "published" } else { "served as before" };
     print(&format!("{done}: {files} files"))?;

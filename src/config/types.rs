@@ -246,8 +246,17 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shell(line) => f.write_str(line),
-            Self::Argv(argv) => f.write_str(&argv.join(" ")),
+            Self::Argv(argv) => f.write_str(&argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")),
         }
+    }
+}
+
+/// A word as a shell would have to be given it.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| !c.is_whitespace() && !"'\"\\$`&|;<>()*?#".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => Cow::Borrowed(word),
+        false => Cow::Owned(format!("'{}'", word.replace('\'', r"'\''"))),
     }
 }
 

@@ -105,7 +105,7 @@ impl Chain<'_> {
                 format!("is running for {} and not ready: {probe}", self.clock.span_in_prose(*since))
             }
             PhaseSnapshot::Ready { since, .. } => {
-                format!("is ready: run {}, for {}; nothing keeps it", task.run, self.clock.span_in_prose(*since))
+                format!("is ready: run {}, for {}; nothing holds it back", task.run, self.clock.span_in_prose(*since))
             }
             PhaseSnapshot::Stopping { kill_at, killed, then, left, .. } => {
                 let end = match killed {

@@ -24,6 +24,7 @@ pub(crate) fn facts(last: &PostMortem) -> Vec<(&'static str, String)> {
     let PostMortem { retries, max_retries, then, .. } = last;
     let next = match then.as_str() {
         "backoff" | "waiting" | "starting" => format!("was to be restarted, retry {retries} of {max_retries}"),
+        "failed" if *max_retries == 1 => "given up, 1 retry was allowed".to_owned(),
         "failed" if *retries > 0 => format!("given up, {max_retries} retries were allowed"),
         other => other.to_owned(),
     };

@@ -1,6 +1,8 @@
 //! The commands that only read the configuration, through the binary.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -17,7 +19,7 @@ fn stead(dir: &Path, arguments: &[&str]) -> Output {
 #[test]
 fn a_file_that_is_none_is_refused_by_name() {
     let dir = project(&[("stead.toml", ""), ("big.toml", &"#\n".repeat(1 << 20))]);
-    let at = |name: &str| stead(dir.path(), &["check", "-f", name]);
+    let at = |name: &str| stead(dir.path(), &["up", "-f", name]);
     for (name, said) in [
         ("nowhere.toml", "stead: cannot read nowhere.toml: No such file or directory"),
         (".", "stead: cannot read .: Is a directory"),
@@ -30,6 +32,26 @@ fn a_file_that_is_none_is_refused_by_name() {
         assert!(on_stderr(&output).contains(said), "{name}\n{}", on_stderr(&output));
         assert!(on_stderr(&output).ends_with("; nothing was started\n"), "{name}\n{}", on_stderr(&output));
     }
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_refused_by_name() {
+    const NOBODY: u32 = 65_534;
+    let dir = project(&[("stead.toml", "[tasks.a]\ncommand = 'true'\n")]);
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(dir.path().join("stead.toml"), Permissions::from_mode(0o000)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stead"));
+    command.current_dir(dir.path()).args(["up", "-f", "stead.toml"]);
+    if rustix::process::geteuid().is_root() {
+        // Root may read anything.
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = "stead: cannot read stead.toml: Permission denied";
+    assert!(on_stderr(&output).starts_with(said), "{}", on_stderr(&output));
+    assert!(on_stderr(&output).ends_with("; nothing was started\n"), "{}", on_stderr(&output));
+    assert!(!dir.path().join(".stead").exists());
 }
 
 #[test]

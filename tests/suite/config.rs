@@ -531,3 +531,14 @@ fn a_hook_that_could_not_work_is_refused() {
         assert!(error.contains(remedy), "{hook}: {error}");
     }
 }
+
+#[test]
+fn a_command_is_shown_as_a_shell_would_have_to_be_given_it() {
+    let shown = |command: &str| {
+        let config = parse(&format!("tasks.api.command = {command}")).unwrap();
+        config.tasks[0].command.to_string()
+    };
+    assert_eq!(shown("['redis-server', '--save', '', '--port=1']"), "redis-server --save '' --port=1");
+    assert_eq!(shown("['sh', '-c', \"it's $HOME\"]"), r"sh -c 'it'\''s $HOME'");
+    assert_eq!(shown("'echo $HOME'"), "echo $HOME");
+}

@@ -174,7 +174,7 @@ async fn status(file: FileArgs, Tasks { tasks }: Tasks) -> anyhow::Result<Value>
     let mut board: Value = serde_json::from_slice(&answer).context("the snapshot can't be read")?;
     let read: Board = serde_json::from_slice(&answer).context("the snapshot can't be read")?;
     for name in &tasks {
-        ensure!(read.tasks.iter().any(|task| task.name == *name), "there is no task named `{name}`");
+        ensure!(read.tasks.iter().any(|task| task.name == *name), "no task is called `{name}`");
     }
     let next = |task: &Task| task.next(read.now);
     if let Some(all) = board["tasks"].as_array_mut() {
@@ -202,7 +202,7 @@ async fn wait_for(file: FileArgs, wanted: WaitFor) -> anyhow::Result<Value> {
         Goal::Success => Until::Success,
         Goal::Exited => Until::Exited,
     };
-    let args = WaitArgs { tasks, all: false, until, timeout: Duration::from_secs(timeout_seconds) };
+    let args = WaitArgs { tasks, all: false, until, timeout: Duration::from_secs(timeout_seconds), json: true };
     let missing = wait(&client(&file)?, &args, |_| Ok(())).await?;
     Ok(json!({ "reached": missing.is_empty(), "missing": missing }))
 }

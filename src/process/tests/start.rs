@@ -5,10 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 
 impl Task {
-    /// Adds a file to the directory of the task.
+    /// Adds a file to the directory of the task. Written by a process of its own: what this one has open for writing, a
+    /// child that another test is just making has, too, and nobody can run it.
     fn file(self, name: &str, content: &str, mode: u32) -> Self {
         let path = self.scratch.path().join(name);
-        fs::write(&path, content).unwrap();
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "printf %s \"$1\" > \"$2\"", "sh", content]).arg(&path);
+        assert!(shell.status().unwrap().success());
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         self
     }

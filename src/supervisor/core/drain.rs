@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::event::{Effect, NoticeKind, Origin, Straggler, TaskId};
+use super::event::{Effect, Origin, Straggler, TaskId};
+use super::notice::NoticeKind;
 use super::snapshot::TaskKind;
 use super::task::{Phase, StopCause};
 use super::{Core, later};

@@ -4,21 +4,25 @@ use std::time::{Duration, Instant};
 
 use super::backoff::{Exhausted, backoff};
 use super::drain::Cause;
-use super::event::{Effect, NoticeKind, RunId, Straggler, TaskId};
+use super::event::{Effect, RunId, Straggler, TaskId};
 use super::exit::ExitReason;
 use super::gate::Gate;
-use super::snapshot::{LastExit, ProbeSnapshot};
+use super::notice::NoticeKind;
+use super::snapshot::{LastExit, ProbeSnapshot, TaskKind};
 use super::task::{Failure, Phase, StopCause};
 use super::{Core, later};
 use crate::config::{OnExhausted, Policy};
 
 impl Core {
-    /// Starts what may start, and fails what can't start any more.
+    /// Starts what may start, and fails what can't start any more. stead's own parts come first: one of them makes the
+    /// processes, the others show them.
     pub(super) fn open_gates(&mut self, now: Instant) {
+        let is_own = |id: &TaskId| self.task(*id).plan.kind == TaskKind::Surface;
+        let (own, others): (Vec<_>, Vec<_>) = self.ids().partition(is_own);
         let mut settled = false;
         while !settled {
             settled = true;
-            for id in self.ids() {
+            for &id in own.iter().chain(&others) {
                 settled &= !self.open_gate(id, now);
             }
         }

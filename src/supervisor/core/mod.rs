@@ -22,6 +22,7 @@ mod event;
 mod exit;
 mod gate;
 mod lifecycle;
+mod notice;
 mod plan;
 mod reload;
 mod requests;
@@ -35,10 +36,10 @@ use std::time::{Duration, Instant};
 pub use backoff::backoff;
 pub use drain::{Cause, Killed, ShutdownOutcome};
 pub use event::{
-    Answer, Effect, Event, Notice, NoticeKind, Origin, RELOADS_WAITING, Refusal, Replan, Request, RequestId, RunId,
-    Straggler, TaskId,
+    Answer, Effect, Event, Origin, RELOADS_WAITING, Refusal, Replan, Request, RequestId, RunId, Straggler, TaskId,
 };
 pub use exit::ExitReason;
+pub use notice::{Notice, NoticeKind};
 pub use plan::{Plan, TaskPlan};
 pub use snapshot::{
     AfterStop, Blocker, ChannelSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,

@@ -6,7 +6,8 @@
 use std::time::Instant;
 
 use super::Core;
-use super::event::{Answer, Effect, NoticeKind, Origin, Refusal, Replan, Request, RequestId, TaskId};
+use super::event::{Answer, Effect, Origin, Refusal, Replan, Request, RequestId, TaskId};
+use super::notice::NoticeKind;
 use super::plan::{Plan, TaskPlan};
 use super::task::{Failure, Phase, StopCause, Task};
 use crate::config::BadConfig;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::Core;
 use super::drain::Cause;
-use super::event::{Answer, Effect, NoticeKind, Origin, RELOADS_WAITING, Refusal, Request, RequestId, TaskId};
+use super::event::{Answer, Effect, Origin, RELOADS_WAITING, Refusal, Request, RequestId, TaskId};
+use super::notice::NoticeKind;
 use super::snapshot::TaskKind;
 use super::task::{Phase, StopCause};
 use crate::config::Policy;

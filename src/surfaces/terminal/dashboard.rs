@@ -19,7 +19,7 @@ use super::sources::Sources;
 use crate::gateway::ChannelClient;
 use crate::kernel::logs::Reader;
 use crate::kernel::{EventRecord, Look, Picture};
-use crate::supervisor::core::{Refusal, Request};
+use crate::supervisor::core::{Answer, Refusal, Request};
 use crate::ui::{Effect, History, Hits, Input, LogWindow, Model, Shown, Theme, desktop_notice, update, view};
 
 /// The least time between two frames: 30 a second.
@@ -56,7 +56,8 @@ pub(super) struct Dashboard {
     to_open: Option<String>,
     zone: TimeZone,
     has_left: bool,
-    asked: JoinSet<Option<Refusal>>,
+    /// What a person asked for; with what there is to say of it.
+    asked: JoinSet<Option<String>>,
     pace: Pace,
     _look: Look,
 }
@@ -78,7 +79,7 @@ enum Happened {
     ShutDown,
     Key(Option<io::Result<Event>>),
     Resized,
-    Answered(Option<Refusal>),
+    Answered(Option<String>),
     Changed,
     FrameDue,
 }
@@ -139,7 +140,7 @@ impl Dashboard {
                 Happened::Key(Some(Err(error))) => return Err(error.into()),
                 Happened::Key(None) => anyhow::bail!("keys can't be read any more"),
                 Happened::Resized => self.resize().await?,
-                Happened::Answered(refusal) => self.on_answer(refusal),
+                Happened::Answered(words) => self.on_answer(words),
                 Happened::Changed => self.pace.is_stale = true,
                 Happened::FrameDue => self.draw().await?,
             }
@@ -154,7 +155,7 @@ impl Dashboard {
             key = self.keys.events.recv() => Happened::Key(key),
             _ = self.resized.recv() => Happened::Resized,
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Happened::FrameDue,
-            Some(answer) = self.asked.join_next() => Happened::Answered(answer.unwrap_or(Some(Refusal::Unavailable))),
+            Some(answer) = self.asked.join_next() => Happened::Answered(answer.unwrap_or_else(|_| Some(Refusal::Unavailable.to_string()))),
             // What the timeline says is read at the next frame; here it only wakes.
             Some(_) = self.seat.client.events.recv(), if !self.pace.is_stale => Happened::Changed,
             () = self.sources.changed(), if !self.pace.is_stale => Happened::Changed,
@@ -175,9 +176,9 @@ impl Dashboard {
         self.input(Input::Resize(size.width, size.height)).await
     }
 
-    fn on_answer(&mut self, refusal: Option<Refusal>) {
-        if let Some(refusal) = refusal {
-            self.model.tell(refusal.to_string());
+    fn on_answer(&mut self, words: Option<String>) {
+        if let Some(words) = words {
+            self.model.tell(words);
             self.pace.is_stale = true;
         }
     }
@@ -249,16 +250,20 @@ impl Dashboard {
             return;
         }
         if self.asked.len() >= REQUESTS_WAITING {
-            self.on_answer(Some(Refusal::Unavailable));
+            self.on_answer(Some(Refusal::Unavailable.to_string()));
             return;
         }
         let requester = self.seat.client.requester.clone();
         self.asked.spawn(async move {
-            let mut refusal = None;
+            let mut words = None;
             for request in requests {
-                refusal = refusal.or(requester.request(request).await.err());
+                words = words.or(match requester.request(request).await {
+                    Ok(Answer::Taken) => None,
+                    Ok(Answer::Reloaded(changes)) => Some(format!("reloaded: {changes}")),
+                    Err(refusal) => Some(refusal.to_string()),
+                });
             }
-            refusal
+            words
         });
     }
 

@@ -12,7 +12,7 @@ use crate::supervisor::core::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Upti
 
 /// What is left out when there is not enough room, step by step: which states have a word beside their number (those
 /// less bad than this have none), and which facts stand on the right (those of a higher rank do not).
-const STEPS: [(u8, u8); 7] = [(9, 4), (5, 4), (5, 2), (5, 1), (2, 1), (0, 1), (0, 0)];
+const STEPS: [(u8, u8); 8] = [(9, 4), (9, 2), (5, 2), (5, 1), (2, 1), (1, 1), (0, 1), (0, 0)];
 
 /// From this width on the project's name is shown.
 const PROJECT_FROM: usize = 60;
@@ -65,10 +65,12 @@ fn counts(scene: &Scene<'_>, words_below: u8) -> Line<'static> {
     line
 }
 
-/// The states that occur, the worst first, with how often.
+/// The states that occur, the worst first, with how often. Stead's own parts count only when they need eyes.
 fn counted<'a>(scene: &Scene<'a>) -> Vec<(usize, &'a PhaseSnapshot)> {
     let mut counted: Vec<(usize, &PhaseSnapshot)> = Vec::new();
-    for task in &scene.shown.snapshot.tasks {
+    let is_well = |task: &TaskSnapshot| matches!(task.phase, PhaseSnapshot::Ready { .. });
+    let tasks = scene.shown.snapshot.tasks.iter();
+    for task in tasks.filter(|task| task.kind != TaskKind::Surface || !is_well(task)) {
         match counted.iter_mut().find(|(_, phase)| phase.word() == task.phase.word()) {
             Some((count, _)) => *count += 1,
             None => counted.push((1, &task.phase)),
@@ -147,8 +149,11 @@ fn drain(scene: &Scene<'_>, deadline: Uptime, style: Style, room: usize) -> Line
         true => format!("{} until the rest is killed", scene.clock.left_in_prose(deadline)),
         false => "the rest is being killed".to_owned(),
     };
-    let parts =
-        ["draining".to_owned(), format!("{left} of {} left", tasks.len()), rest, "ctrl-c to kill now".to_owned()];
+    let mut parts = vec!["draining".to_owned(), format!("{left} of {} left", tasks.len()), rest];
+    // Where a guest presses it, it leaves.
+    if !scene.shown.is_guest {
+        parts.push("ctrl-c to kill now".to_owned());
+    }
     let mut line = Line::default();
     for part in parts {
         if line.spans.is_empty() {

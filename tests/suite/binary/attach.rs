@@ -20,7 +20,7 @@ fn what_is_sent_is_typed_and_its_origin_is_in_the_timeline() {
     stead.wait_for_start("ask");
     stead.wait_for_start("deaf");
     let told = project.client(&["send", "ask", "--", "-two", "words"]);
-    assert_eq!((told.code, told.out.as_str()), (Some(0), "input to ask: taken\n"), "{told:?}");
+    assert_eq!((told.code, told.out.as_str()), (Some(0), "input to ask: accepted\n"), "{told:?}");
     stead.wait_for("| got -two words");
     stead.wait_for("input to ask, asked by control");
     let told = project.client(&["send", "deaf", "hello"]);
@@ -37,7 +37,7 @@ fn a_signal_reaches_the_main_process_or_the_whole_tree() {
     stead.wait_for("control * ");
     stead.wait_for("| up");
     let told = project.client(&["signal", "it", "hup"]);
-    assert_eq!((told.code, told.out.as_str()), (Some(0), "signal it SIGHUP: taken\n"), "{told:?}");
+    assert_eq!((told.code, told.out.as_str()), (Some(0), "signal it SIGHUP: accepted\n"), "{told:?}");
     stead.wait_for("| main heard");
     let told = project.client(&["signal", "it", "SIGUSR1", "--tree", "--json"]);
     let json: Value = serde_json::from_str(&told.out).expect("JSON");
@@ -66,7 +66,7 @@ fn why_tells_the_chain_of_causes_and_how_it_failed_last() {
     let json: Value = serde_json::from_str(&project.client(&["why", "db", "--json"]).out).expect("JSON");
     assert_eq!((&json["task"], &json["causes"][0]["depth"]), (&"db".into(), &0.into()));
     let told = project.client(&["why", "dbb"]);
-    assert_eq!((told.code, told.err.as_str()), (Some(1), "stead: there is no task named `dbb`; did you mean `db`?\n"));
+    assert_eq!((told.code, told.err.as_str()), (Some(1), "stead: no task is called `dbb`; did you mean `db`?\n"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Project, Stead, Told};
 
@@ -58,13 +58,13 @@ fn a_restart_by_the_command_line_is_done_and_its_origin_is_in_the_timeline() {
     let mut stead = up(&project);
     stead.wait_for_start("api");
     let told = project.client(&["restart", "api"]);
-    assert_eq!((told.code, told.out.as_str(), told.err.as_str()), (Some(0), "restart api: taken\n", ""));
+    assert_eq!((told.code, told.out.as_str(), told.err.as_str()), (Some(0), "restart api: accepted\n", ""));
     stead.wait_for("restart api, asked by control/cli");
     stead.wait_for("run 2 started");
     let told = project.client(&["wait", "api", "--timeout", "30s"]);
     assert_eq!((told.code, told.out.as_str()), (Some(0), "api: ready\n"));
     let events = project.client(&["events"]).out;
-    assert!(events.lines().any(|line| line.ends_with(" api  restart api, asked by control/cli")), "{events}");
+    assert!(events.lines().any(|line| line.ends_with(" api      restart api, asked by control/cli")), "{events}");
     let of_json: Vec<Value> = project
         .client(&["events", "--json", "--after", "2"])
         .out
@@ -101,17 +101,18 @@ fn what_is_refused_says_why_and_exits_with_1() {
         let told = project.client(arguments);
         assert_eq!((told.code, told.err.trim_end()), (Some(1), format!("stead: {why}").as_str()), "{arguments:?}");
     };
-    refused(&["restart", "apy"], "there is no task named `apy`; did you mean `api`?");
+    refused(&["restart", "apy"], "no task is called `apy`; did you mean `api`?");
     refused(&["stop", "once"], "once is not running, it is done");
     refused(&["start", "api"], "api is ready already");
     refused(&["stop", "gateway"], "gateway can't be stopped alone: nothing goes on without it; shut down instead");
-    refused(
-        &["wait", "api", "--for", "success", "--timeout", "50ms"],
-        "not done with success within 50ms: api is ready",
-    );
+    refused(&["wait", "api", "--for", "success", "--timeout", "3s"], "not done with success within 3s: api is ready");
     let both = project.client(&["stop", "once", "api"]);
-    assert_eq!((both.code, both.out.as_str()), (Some(1), "stop api: taken\n"), "{both:?}");
+    assert_eq!((both.code, both.out.as_str()), (Some(1), "stop api: accepted\n"), "{both:?}");
     refused(&["wait", "api"], "api is stopped");
+    let told = project.client(&["wait", "api", "--json"]);
+    let json: Value = serde_json::from_str(&told.out).expect("JSON");
+    assert_eq!((told.code, json), (Some(1), json!({ "reached": false, "missing": ["api is stopped"] })));
+    assert_eq!(project.client(&["wait", "once"]).out, "once: done\n");
     assert_eq!(project.client(&["wait", "apy"]).code, Some(2));
     assert_eq!(project.client(&["restart"]).code, Some(2));
     assert_eq!(project.client(&["restart", "api", "--all"]).code, Some(2));
@@ -122,12 +123,12 @@ fn all_processes_stop_and_start_and_what_is_done_stays_so() {
     let project = Project::new(&format!("{API}[tasks.once]\ncommand = 'true'\n"));
     let mut stead = up(&project);
     assert_eq!(project.client(&["wait", "--all"]).code, Some(0));
-    assert_eq!(project.client(&["stop", "--all"]).out, "stop api: taken\n");
+    assert_eq!(project.client(&["stop", "--all"]).out, "stop api: accepted\n");
     stead.wait_for(" stopped");
     // The snapshot follows the timeline.
     assert_eq!(project.client(&["wait", "api", "--for", "exited"]).code, Some(0));
     assert_eq!(project.client(&["stop", "--all"]).out, "nothing to stop\n");
-    assert_eq!(project.client(&["start", "--all"]).out, "start api: taken\n");
+    assert_eq!(project.client(&["start", "--all"]).out, "start api: accepted\n");
     assert_eq!(
         project.client(&["restart", "--all", "--json"]).out,
         "{\"accepted\":[\"restart all\"],\"refused\":[]}\n"
@@ -148,6 +149,26 @@ fn down_waits_for_the_end_and_says_how_it_came() {
     assert_eq!((end.code(), end.last()), (Some(0), told.out.trim_end()));
     assert!(!project.path().join(".stead/control.sock").exists());
     assert_eq!(project.client(&["down"]).code, Some(3));
+}
+
+#[test]
+fn a_down_that_takes_long_says_who_holds_it_up() {
+    let project = Project::new(
+        "[tasks.slow]\ncommand = \"trap 'until [ -e go ]; do sleep 0.05; done; exit 0' TERM; echo up; while :; do sleep 0.1; done\"\n",
+    );
+    let mut stead = up(&project);
+    stead.wait_for("| up");
+    let down = project.command().args(["down", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut down = down.expect("the binary");
+    let mut said = BufReader::new(down.stderr.take().expect("a pipe")).lines().map(|line| line.expect("text"));
+    let slow = said.next().expect("who holds it up");
+    assert!(slow.starts_with("stead: slow is stopping, killed in "), "{slow}");
+    fs::write(project.path().join("go"), "").expect("a file");
+    let told = down.wait_with_output().expect("a child");
+    let json: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let outcome = json["outcome"][0].as_str().expect("a sentence");
+    assert!(outcome.starts_with("graceful, asked by control/cli, drained in "), "{outcome}");
+    assert_eq!((told.status.code(), stead.end().code()), (Some(0), Some(0)));
 }
 
 #[test]
@@ -223,9 +244,11 @@ fn another_user_is_turned_away_even_where_the_file_would_let_them_in() {
     let stead = up(&project);
     fs::set_permissions(project.path(), Permissions::from_mode(0o755)).expect("a mode");
     let as_nobody = || {
-        // A copy, as the original may lie where nobody may go.
+        // A copy, as the original may lie where nobody may go. Made by a process of its own: what this one has open for
+        // writing, a child that another test is just making has, too, and nobody can run it.
         let copy = project.path().join("stead");
-        fs::copy(env!("CARGO_BIN_EXE_stead"), &copy).expect("a copy");
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_stead")).arg(&copy).status();
+        assert!(copied.is_ok_and(|status| status.success()));
         Told::by(Command::new(copy).args(["stop", "api"]).current_dir(project.path()).uid(NOBODY).gid(NOBODY))
     };
     let told = as_nobody();

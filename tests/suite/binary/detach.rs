@@ -70,9 +70,9 @@ fn what_is_wrong_is_said_before_anything_is_started() {
 #[test]
 fn what_never_gets_ready_is_said_and_goes_on_running() {
     let background = Background::new(&format!("{API}ready.tcp = '127.0.0.1:1'\n"));
-    let told = background.0.client(&["up", "-d", "--wait", "--timeout", "300ms"]);
+    let told = background.0.client(&["up", "-d", "--wait", "--timeout", "3s"]);
     assert_eq!(told.code, Some(1), "{told:?}");
-    assert!(told.err.starts_with("stead: not ready within 300ms: api is "), "{told:?}");
+    assert!(told.err.starts_with("stead: not ready within 3s: api is "), "{told:?}");
     assert_eq!(background.0.client(&["status"]).code, Some(0));
 }
 

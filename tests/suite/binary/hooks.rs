@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::web::{address, exchange};
@@ -56,6 +57,9 @@ fn a_command_is_told_of_failures_of_a_spent_budget_and_of_what_recovers() {
     let json = &told[0].1;
     assert_eq!((&json["hook"], &json["event"], &json["max_retries"]), (&"note".into(), &"failed".into(), &1.into()));
     assert_eq!((&json["run"], &json["reason"]), (&1.into(), &"code 7".into()));
+    // The diagnostics are written beside all else, and are whole at the end.
+    stead.signal(Signal::SIGTERM);
+    stead.end();
     let stead_log = std::fs::read_to_string(project.path().join(".stead/stead.log")).expect("a log");
     assert!(stead_log.contains("hook note was told of exhausted"), "{stead_log}");
 }

@@ -18,12 +18,14 @@ const STACK: &str = r#"
     hooks.note = { on = ["exhausted"], command = "true" }
 "#;
 
-/// A supervisor whose tasks have come to rest, and where it listens.
+/// A supervisor whose tasks have come to rest, and where it listens. A look at them is a look at what they use, and a
+/// scrape soon after is content with that, so this waits for a look that has seen the running one.
 fn up(project: &Project) -> (Stead, String) {
     let mut stead = project.up();
     let address = address(&mut stead);
     watch_until(&address, |snapshot| {
-        snapshot["tasks"][0]["state"] == "ready" && snapshot["tasks"][1]["state"] == "failed"
+        let is_seen = snapshot["tasks"][0]["usage"].is_object() || cfg!(not(target_os = "linux"));
+        is_seen && snapshot["tasks"][0]["state"] == "ready" && snapshot["tasks"][1]["state"] == "failed"
     });
     stead.wait_for("| two");
     (stead, address)

@@ -2,6 +2,8 @@
 
 mod attach;
 mod control;
+#[cfg(target_os = "linux")]
+mod crowds;
 mod detach;
 mod hooks;
 #[cfg(target_os = "linux")]

@@ -1,5 +1,7 @@
 //! Output for pipes.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use nix::sys::signal::Signal;
@@ -57,18 +59,34 @@ fn only_the_named_tasks_and_what_they_need_run() {
 }
 
 #[test]
-fn a_task_that_cannot_run_says_why_and_the_others_run() {
+fn tasks_that_can_not_run_say_each_why_and_the_others_run() {
     let project = Project::new(
-        "[tasks.lost]\ncommand = ['no-such-program-here']\nmax_retries = 0\n\
-         [tasks.nowhere]\ncommand = 'true'\ndir = 'missing'\nmax_retries = 0\n\
-         [tasks.fine]\ncommand = 'echo fine; sleep 60'\n",
+        "[supervisor]\nmax_retries = 0\n\
+         [tasks.lost]\ncommand = ['no-such-program-here']\n\
+         [tasks.nowhere]\ncommand = 'true'\ndir = 'missing'\n\
+         [tasks.closed]\ncommand = ['./closed']\n\
+         [tasks.script]\ncommand = ['./script']\n\
+         [tasks.fine]\ncommand = 'echo fine; exec sleep 600'\n",
     );
+    for (name, content, mode) in [("closed", "#!/bin/sh\n", 0o000), ("script", "#!/no/such/interpreter\n", 0o755)] {
+        let path = project.path().join(name);
+        fs::write(&path, content).expect("a file");
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
+    }
     let mut stead = project.up();
-    let mut failures = vec![stead.wait_for(" failed: "), stead.wait_for(" failed: ")];
-    failures.sort();
-    assert!(failures[0].contains("no-such-program-here"), "{failures:?}");
-    assert!(failures[1].contains("missing"), "{failures:?}");
     stead.wait_for("| fine");
+    let mut failures: Vec<String> = (0..4).map(|_| stead.wait_for(" failed: ")).collect();
+    failures.sort();
+    let nowhere = format!("cannot run in `{}/missing`: no such file or directory", project.path().display());
+    let expected = [
+        ("closed ", "cannot run `./closed`: permission denied (mode 000)"),
+        ("lost ", "cannot run `no-such-program-here`: no such file or directory (looked in PATH)"),
+        ("nowhere ", nowhere.as_str()),
+        ("script ", "cannot run `./script`: its interpreter `/no/such/interpreter` does not exist"),
+    ];
+    for (line, (task, why)) in failures.iter().zip(expected) {
+        assert!(line.starts_with(task) && line.ends_with(why), "{why}: {failures:#?}");
+    }
     stead.signal(Signal::SIGTERM);
     assert_eq!(stead.end().code(), Some(0));
 }

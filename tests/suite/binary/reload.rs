@@ -72,7 +72,7 @@ fn a_removed_task_is_stopped_and_its_log_stays() {
     stead.wait_for("api     * ");
     stead.wait_for("removed: it is not in the configuration any more");
     assert!(is_alive(db) && !is_alive(api));
-    assert_eq!(project.client(&["restart", "api"]).err, "stead: there is no task named `api`\n");
+    assert_eq!(project.client(&["restart", "api"]).err, "stead: no task is called `api`\n");
     assert_eq!(project.client(&["logs", "api"]).out, "one\n");
     write(&project, &format!("{DB}{API}"));
     assert_eq!(project.client(&["reload"]).out, "added api\n1 unchanged\n");

@@ -72,6 +72,13 @@ impl<'a> Tmux<'a> {
         self.tmux(["resize-window", "-t", "test", "-x", &columns.to_string(), "-y", &rows.to_string()]);
     }
 
+    /// Runs a shell line to its end in another process that has the same terminal as its standard input.
+    pub(super) fn run_beside(&self, line: &str) {
+        let terminal = fs::File::open(self.fact("pane_tty")).expect("a terminal");
+        let done = Command::new("sh").args(["-c", line]).stdin(terminal).status().expect("a shell");
+        assert!(done.success(), "{line}");
+    }
+
     /// Closes the terminal as a window manager does: all in it are hung up.
     pub(super) fn close(&self) {
         self.tmux(["kill-server"]);

@@ -31,12 +31,19 @@ pub(super) fn exchange_with(address: &str, method: &str, path: &str, header: &st
     (status, body.to_owned())
 }
 
-fn open(address: &str, method: &str, path: &str, header: &str) -> TcpStream {
+pub(super) fn open(address: &str, method: &str, path: &str, header: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     let head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{header}\r\n");
     stream.write_all(head.as_bytes()).expect("a request");
     stream
+}
+
+/// The header that gives leave to change something, with the token of the link that `stead status` prints.
+pub(super) fn bearer(project: &Project) -> String {
+    let link = project.client(&["status"]).out;
+    let token = link.split("#token=").nth(1).expect("a link with the token").trim();
+    format!("authorization: Bearer {token}\r\n")
 }
 
 /// Follows the live stream to a snapshot in which this holds.
@@ -67,9 +74,7 @@ fn a_restart_by_the_api_is_seen_live_and_an_open_stream_does_not_hold_the_drain(
     assert_eq!(first["tasks"][0]["run"], 1);
     let (status, refusal) = exchange(&address, "POST", "/api/v1/tasks/api/restart");
     assert!(status == 401 && refusal.contains("stead status"), "{refusal}");
-    let link = project.client(&["status"]).out;
-    let token = link.split("#token=").nth(1).expect("a link with the token").trim();
-    let bearer = format!("authorization: Bearer {token}\r\n");
+    let bearer = bearer(&project);
     assert_eq!(exchange_with(&address, "POST", "/api/v1/tasks/api/restart", &bearer).0, 202);
     let second = watch_until(&address, |snapshot| {
         let api = &snapshot["tasks"][0];

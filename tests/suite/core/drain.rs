@@ -106,8 +106,8 @@ fn a_second_request_kills_everything_now() {
         "a; web surface",
         "started a; started web; ask shut-down; wait 1s; ask kill-all; signal a KILL; signal web KILL",
         &[
-            "spawn a#1",
             "spawn web#1",
+            "spawn a#1",
             "drain: asked by test",
             "stop a#1",
             "kill a#1",

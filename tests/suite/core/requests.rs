@@ -100,10 +100,10 @@ fn restart_all_leaves_out_what_is_stopped_or_done_and_the_surfaces() {
         "a; b; c; web surface",
         "started a; started b; started c; started web; exit b 0; ask stop c; signal c TERM; ask restart-all; signal a TERM",
         &[
+            "spawn web#1",
             "spawn a#1",
             "spawn b#1",
             "spawn c#1",
-            "spawn web#1",
             "done b",
             "stop c#1",
             "stopped c",
@@ -115,7 +115,7 @@ fn restart_all_leaves_out_what_is_stopped_or_done_and_the_surfaces() {
 
 #[test]
 fn refusals_say_why() {
-    check("ask stop wbe", &["spawn web#1", "refused: there is no task named `wbe`"]);
+    check("ask stop wbe", &["spawn web#1", "refused: no task is called `wbe`"]);
     check("started web; ask start web", &["spawn web#1", "refused: web is ready already"]);
     check(
         "started web; exit web 0; ask stop web; ask kill web",

@@ -100,7 +100,9 @@ fn a_guest_leaves_and_may_shut_down_when_sure() {
     assert_eq!(dashboard.press("Q"), []);
     assert!(dashboard.text().contains("everybody?"));
     assert_eq!(dashboard.press("y"), [Effect::Ask(Request::ShutDown)]);
-    assert_eq!(dashboard.draining().control('c'), [Effect::Leave]);
+    let mut dashboard = dashboard.draining();
+    assert!(!dashboard.text().contains("ctrl-c to kill now"));
+    assert_eq!(dashboard.control('c'), [Effect::Leave]);
 }
 
 #[test]

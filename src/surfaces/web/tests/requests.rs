@@ -73,7 +73,7 @@ async fn one_unknown_name_among_several_leaves_all_as_they_are() {
     let site = Site::new().await;
     let answer = site.post_json("/api/v1/tasks/restart", r#"{"tasks": ["api", "apu"]}"#).await;
     assert_eq!((answer.problem(), &answer.json()["near"]), (404, &"api".into()));
-    assert_eq!(answer.json()["detail"], "there is no task named `apu`; did you mean `api`?");
+    assert_eq!(answer.json()["detail"], "no task is called `apu`; did you mean `api`?");
     for body in ["{", "[]", r#"[["api"]]"#, r#"{"task": "api"}"#, r#"{"tasks": [1]}"#] {
         assert_eq!(site.post_json("/api/v1/tasks/restart", body).await.problem(), 400, "{body}");
     }
