@@ -12,6 +12,7 @@ export class LogSearch {
   #moreBefore = false;
   #moreAfter = false;
   #busy = false;
+  #abort = new AbortController();
   text = "";
 
   constructor(view) {
@@ -61,7 +62,11 @@ export class LogSearch {
     return this.#go(this.#at - 1);
   }
 
+  /** Forgets what is searched for, and searches no further. */
   clear() {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    this.#busy = false;
     this.#lines = [];
     this.#at = -1;
     this.#moreBefore = this.#moreAfter = false;
@@ -98,13 +103,14 @@ export class LogSearch {
   }
 
   async #find(where, take) {
-    const source = this.#source;
+    const { signal } = this.#abort;
     this.#busy = true;
     try {
-      const page = await source.hits(this.text, where);
-      if (source === this.#source) take(page.lines, page);
+      const page = await this.#source.hits(this.text, where, signal);
+      signal.throwIfAborted();
+      take(page.lines, page);
     } finally {
-      this.#busy = false;
+      if (!signal.aborted) this.#busy = false;
     }
   }
 }

@@ -28,30 +28,33 @@ export class LogSource {
 
   /** A page of lines: the last ones, or those `before` or `after` a cursor. */
   page(where, signal) {
-    return get(this.#path("logs", { limit: PAGE, ...where }), signal);
+    return this.#read(this.#query, { limit: PAGE, ...where }, () => true, signal);
   }
 
   /** A page of the lines that match, as of `page`. With a filter a line has to pass both; that is looked at here. */
-  async hits(text, where) {
+  hits(text, where, signal) {
     const query = this.#query.filter(([name]) => name !== "grep");
     const passes = (line) => !this.#filter || plainText(line.text).search(this.#filter) >= 0;
-    for (let from = where; ; ) {
-      const wanted = [...query, ["grep", pattern(text)], ["limit", HITS], ...Object.entries(from)];
-      const page = await get(`api/v1/logs?${new URLSearchParams(wanted)}`);
+    return this.#read([...query, ["grep", pattern(text)]], { limit: HITS, ...where }, passes, signal);
+  }
+
+  /** Reads on until a line passes, or there are no more: the server searches for so long at a time. */
+  async #read(query, { limit, ...from }, passes, signal) {
+    const direction = "after" in from ? "after" : "before";
+    for (;;) {
+      const wanted = [...query, ["limit", limit], ...Object.entries(from)];
+      const page = await get(`api/v1/logs?${new URLSearchParams(wanted)}`, signal);
       const lines = page.lines.filter(passes);
-      const isForwards = "after" in where;
-      if (lines.length || !page.lines.length || !(isForwards ? page.more_after : page.more_before)) return { ...page, lines };
-      from = isForwards ? { after: page.lines.at(-1).cursor } : { before: page.lines[0].cursor };
+      const next = page.next ?? page.lines.at(direction === "after" ? -1 : 0)?.cursor;
+      if (lines.length || !next || !page[`more_${direction}`]) return { ...page, lines };
+      from = { [direction]: next };
     }
   }
 
   /** The last lines, and then those that come. It begins anew when it was lost. */
   follow(on) {
-    return new Stream(this.#path("logs/follow", { limit: PAGE }), on, { resumes: false });
-  }
-
-  #path(what, more) {
-    return `api/v1/${what}?${new URLSearchParams([...this.#query, ...Object.entries(more)])}`;
+    const query = new URLSearchParams([...this.#query, ["limit", PAGE]]);
+    return new Stream(`api/v1/logs/follow?${query}`, on, { resumes: false });
   }
 }
 

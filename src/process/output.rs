@@ -341,8 +341,11 @@ impl Sink {
                 }
             }
             Err(loss) => {
+                let lost = usize::try_from(loss.bytes).map_or(0, |lost| bytes.len().saturating_sub(lost));
+                let (written, lost) = bytes.split_at(lost);
+                self.tail.write(self.run, stream, written);
                 self.lost(&loss);
-                self.tail.write(self.run, stream, bytes);
+                self.tail.write(self.run, stream, lost);
             }
         }
         if let Some(screen) = &self.screen {
@@ -381,6 +384,7 @@ impl Sink {
     fn recovered(&mut self) {
         if self.losing > 0 {
             self.tail.note(self.run, format!("stead: the log is written again, {} bytes were lost", self.losing));
+            self.tail.regain();
             self.losing = 0;
         }
     }

@@ -97,10 +97,10 @@ impl Work {
             NoticeKind::Started { .. } => {
                 self.peaks.remove(task);
             }
-            NoticeKind::Exited { run, reason, after, .. } => {
+            NoticeKind::Exited { expected: false, run, reason, after, peak_memory } => {
                 let Some(snapshot) = self.snapshot_after(task, *run).await else { return };
-                let Some(state) = snapshot.task(task).filter(|state| is_failure(state, *run, reason)) else { return };
-                let post_mortem = self.examine(event, state, *run, reason, *after);
+                let Some(state) = snapshot.task(task) else { return };
+                let post_mortem = self.examine(event, state, *run, reason, *after, *peak_memory);
                 self.write(post_mortem).await;
             }
             _ => {}
@@ -124,12 +124,12 @@ impl Work {
         run: u64,
         reason: &ExitReason,
         after: Duration,
+        measured: Option<u64>,
     ) -> PostMortem {
         let signal = match reason {
             ExitReason::Signal { signal, .. } => Some(signal.to_string()),
             _ => None,
         };
-        let measured = state.last_exit.as_ref().filter(|last| last.run == run).and_then(|last| last.peak_memory);
         let written = self.kernel.logs().tail(&state.name).lines();
         let own: Vec<_> = written.iter().filter(|line| line.run == run).collect();
         PostMortem {
@@ -155,15 +155,6 @@ impl Work {
         if let Ok(Err(error)) = spawn_blocking(move || kept.keep(&post_mortem)).await {
             warn!(task, %error, "a post-mortem can't be written");
         }
-    }
-}
-
-/// Whether nobody asked for this end and the task's own codes don't call it a success.
-fn is_failure(state: &TaskSnapshot, run: u64, reason: &ExitReason) -> bool {
-    match state.last_exit.as_ref().filter(|last| last.run == run) {
-        Some(last) => !last.expected,
-        // Another run has ended since.
-        None => reason.class() != "success",
     }
 }
 

@@ -5,42 +5,12 @@ use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::index::Piece;
-use super::mark::LineMark;
 use super::reader::Filter;
-use super::view::View;
-use super::{RunKey, Stream, lossy};
-
-/// Names one line of what is kept of some tasks, and where it stands among the others: the lines before it have smaller
-/// names, those after it larger ones.
-///
-/// A name is good for the same tasks in the same order, for any reader, and as long as the line is kept: files that
-/// grow old do not change it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct LineId {
-    /// When it was written, in microseconds; 0 in the log of one task, which has an order without it.
-    pub(super) at: i64,
-    /// The number of its task among those that are read.
-    pub(super) task: usize,
-    /// See [`View::key`].
-    pub(super) segment: i64,
-    pub(super) offset: u64,
-}
-
-impl LineId {
-    /// Before all lines.
-    pub const START: Self = Self { at: 0, task: 0, segment: 0, offset: 0 };
-    /// After all lines, now and later.
-    pub const END: Self = Self { at: i64::MAX, task: usize::MAX, segment: i64::MAX, offset: u64::MAX };
-
-    /// The name of so-manieth line of something that is no log on disk.
-    #[must_use]
-    pub fn nth(offset: u64) -> Self {
-        Self { offset, ..Self::START }
-    }
-}
+use super::view::{View, Window};
+use super::{LineId, RunKey, Stream};
 
 /// What one step of reading has brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,17 +44,18 @@ pub struct StoredLine {
     pub cut: bool,
     /// Whether it has ended; the last line of a run that is under way may not have.
     pub is_finished: bool,
-    /// Where it begins in its segment.
-    #[serde(skip)]
-    pub offset: u64,
 }
 
 impl StoredLine {
-    /// What names it.
+    /// Its name as text; see [`LineId::of_cursor`].
     #[must_use]
-    pub fn mark(&self) -> LineMark {
-        LineMark { task: self.task.to_string(), at: self.at, offset: self.offset }
+    pub fn cursor(&self) -> String {
+        self.id.cursor(self.at, &self.task)
     }
+}
+
+fn lossy<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&String::from_utf8_lossy(bytes))
 }
 
 /// Where a line begins.
@@ -92,21 +63,6 @@ impl StoredLine {
 pub(super) struct Place {
     pub(super) segment: usize,
     pub(super) offset: u64,
-}
-
-impl Place {
-    fn behind(self) -> Self {
-        Self { offset: self.offset + 1, ..self }
-    }
-}
-
-/// Where the reading of one log begins, if not at an end of it.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Begin<'a> {
-    /// At this line, or where it would be; with the number of the log among those that are read.
-    At(usize, LineId),
-    /// Beyond this line of the log.
-    Beyond(&'a LineMark),
 }
 
 /// A line of one log.
@@ -128,7 +84,7 @@ pub(super) enum Direction {
 }
 
 /// The lines that were asked for, merged over the tasks in the order of time. Files are read as lines are taken, a
-/// window at a time; nothing is held but that window, the files, and the next line of each task.
+/// window at a time, always where the next line may be; nothing is held but those windows and the files.
 #[derive(Debug)]
 pub struct Lines {
     direction: Direction,
@@ -139,16 +95,28 @@ pub struct Lines {
 #[derive(Debug)]
 pub(super) struct TaskLines {
     task: Arc<str>,
+    /// Its number among those that are read, if they are several.
+    number: Option<usize>,
     filter: Filter,
     view: View,
     direction: Direction,
     place: Place,
     /// Where the log ended when it was opened.
     end: Place,
+    /// What is to be read next, once that has been looked for.
+    ahead: Option<Ahead>,
     ready: VecDeque<Found>,
     /// Where lines begin that have not ended, if they are waited for.
     unfinished: Vec<Place>,
-    waits: bool,
+}
+
+/// What may be found further on.
+#[derive(Debug, Clone)]
+enum Ahead {
+    /// Nothing before this window.
+    Window(Window),
+    /// Nothing, as far as the log has been seen.
+    Nothing,
 }
 
 impl Lines {
@@ -171,44 +139,37 @@ impl Lines {
         self.tasks.iter_mut().try_for_each(TaskLines::refresh)
     }
 
-    /// How many bytes there are between here and the end, as far as that has been seen. Forwards.
-    ///
-    /// # Errors
-    ///
-    /// An index can't be read.
-    pub fn bytes_ahead(&mut self) -> io::Result<u64> {
-        self.tasks.iter_mut().map(|task| task.view.bytes_from(task.place)).sum()
-    }
-
     /// Goes one step: reads at most one window of a log.
     ///
     /// # Errors
     ///
     /// A log can't be read.
     pub fn step(&mut self) -> io::Result<Step> {
-        for task in &mut self.tasks {
-            if task.ready.is_empty() && task.read_window()? && task.ready.is_empty() {
-                return Ok(Step::Reading);
+        for may_read in [true, false] {
+            let Some((_, next)) = self.next_task()? else { return Ok(Step::End) };
+            let task = &mut self.tasks[next];
+            match task.ready.pop_front() {
+                Some(found) => return Ok(Step::Line(task.stored(found))),
+                None if may_read => task.read_window()?,
+                None => {}
             }
         }
-        let is_merged = self.tasks.len() > 1;
-        let next = self.next_task();
-        let line = next.and_then(|number| self.tasks[number].take(number, is_merged));
-        Ok(line.map_or(Step::End, Step::Line))
+        Ok(Step::Reading)
     }
 
-    /// The lines that have begun but not ended, as they look now, if they are waited for.
+    /// The lines that have begun but not ended and that match as they look now, if they are waited for.
     ///
     /// # Errors
     ///
     /// A log can't be read.
     pub fn unfinished(&mut self) -> io::Result<Vec<StoredLine>> {
-        let is_merged = self.tasks.len() > 1;
         let mut lines = Vec::new();
-        for (number, task) in self.tasks.iter_mut().enumerate() {
+        for task in &mut self.tasks {
             for place in task.unfinished.clone() {
                 for found in task.line_at(place)?.into_iter().filter(|line| !line.bytes.is_empty()) {
-                    lines.push(task.stored(found, number, is_merged));
+                    if task.filter.matches(&found.bytes) {
+                        lines.push(task.stored(found));
+                    }
                 }
             }
         }
@@ -216,26 +177,40 @@ impl Lines {
         Ok(lines)
     }
 
-    /// How many bytes of the logs lie before it, in the direction of reading.
+    /// How many bytes of the logs lie before it, in the direction of reading, as far as they have been seen.
     #[must_use]
-    pub fn left(&self) -> u64 {
+    pub fn bytes_left(&self) -> u64 {
         self.tasks.iter().map(|task| task.view.bytes_beyond(task.place, task.direction)).sum()
     }
 
-    /// Which task has the next line of those that have one ready.
-    fn next_task(&self) -> Option<usize> {
+    /// A cursor between the lines that were taken and the rest: reading goes on there as it does behind a line, or
+    /// before one. None at the end.
+    ///
+    /// # Errors
+    ///
+    /// An index can't be read.
+    pub fn cursor(&mut self) -> io::Result<Option<String>> {
+        let Some((at, next)) = self.next_task()? else { return Ok(None) };
+        let task = &self.tasks[next];
+        let id = task.id(task.reached(), at);
+        let id = if self.direction == Direction::Forwards { id.before() } else { id };
+        Ok(Some(id.cursor(at, &task.task)))
+    }
+
+    /// Which task has the next line, or may have, and when that was written.
+    fn next_task(&mut self) -> io::Result<Option<(Timestamp, usize)>> {
         let mut next: Option<(Timestamp, usize)> = None;
-        for (number, task) in self.tasks.iter().enumerate() {
-            let Some(at) = task.ready.front().map(|line| line.piece.at) else { continue };
+        for (index, task) in self.tasks.iter_mut().enumerate() {
+            let Some(at) = task.next_at()? else { continue };
             let is_next = next.is_none_or(|(best, _)| match self.direction {
                 Direction::Forwards => at < best,
                 Direction::Backwards => at >= best,
             });
             if is_next {
-                next = Some((at, number));
+                next = Some((at, index));
             }
         }
-        next.map(|(_, number)| number)
+        Ok(next)
     }
 }
 
@@ -260,29 +235,26 @@ impl TaskLines {
     ///
     /// The log can't be read.
     pub(super) fn new(
-        task: &str,
+        (task, number): (&str, Option<usize>),
         mut view: View,
         filter: Filter,
         direction: Direction,
-        begin: Option<Begin<'_>>,
+        from: Option<LineId>,
     ) -> io::Result<Self> {
         let end = view.end()?;
-        let place = match (direction, begin) {
-            (_, Some(Begin::At(number, id))) => view.place_of(id, number)?,
+        let place = match (direction, from) {
+            (_, Some(id)) => view.place_of(id, number.unwrap_or(0))?,
             (Direction::Forwards, None) => view.start(),
             (Direction::Backwards, None) => end,
-            // Within the line: the next one is the first that begins behind it.
-            (Direction::Forwards, Some(Begin::Beyond(mark))) => view.find(mark)?.map_or(view.start(), Place::behind),
-            (Direction::Backwards, Some(Begin::Beyond(mark))) => view.find(mark)?.unwrap_or(view.start()),
         };
-        let waits = filter.waits;
         let (ready, unfinished) = (VecDeque::new(), Vec::new());
-        Ok(Self { task: task.into(), filter, view, direction, place, end, ready, unfinished, waits })
+        Ok(Self { task: task.into(), number, filter, view, direction, place, end, ahead: None, ready, unfinished })
     }
 
     fn turn_to_the_end(&mut self) {
         self.direction = Direction::Forwards;
         self.place = self.end;
+        self.ahead = None;
         self.ready.clear();
     }
 
@@ -290,6 +262,7 @@ impl TaskLines {
         let needed = self.places().map(|place| place.segment).min().unwrap_or(0);
         let gone = self.view.refresh(needed)?;
         self.places().for_each(|place| place.segment -= gone);
+        self.ahead = None;
         let end = self.view.end()?;
         if self.place > end {
             // Somebody has cut it short: what is in it now is new.
@@ -314,28 +287,59 @@ impl TaskLines {
         self.view.lines_in(place.segment, place.offset..place.offset + 1, &self.filter)
     }
 
-    /// Reads the next window. False if there is none.
-    fn read_window(&mut self) -> io::Result<bool> {
-        if self.filter.is_cancelled() {
-            return Ok(false);
+    /// When the next line was written, or the first that may be found further on.
+    fn next_at(&mut self) -> io::Result<Option<Timestamp>> {
+        if let Some(found) = self.ready.front() {
+            return Ok(Some(found.piece.at));
         }
-        let window = match self.direction {
-            Direction::Forwards => self.view.window_from(self.place, &self.filter)?,
-            Direction::Backwards => self.view.window_before(self.place, &self.filter)?,
+        if self.filter.is_cancelled() {
+            return Ok(None);
+        }
+        match self.look_ahead()? {
+            Ahead::Window(window) => Ok(Some(window.at)),
+            Ahead::Nothing => Ok(None),
+        }
+    }
+
+    fn look_ahead(&mut self) -> io::Result<&Ahead> {
+        match &mut self.ahead {
+            Some(ahead) => Ok(ahead),
+            unknown @ None => {
+                let window = match self.direction {
+                    Direction::Forwards => self.view.window_from(self.place, &self.filter)?,
+                    Direction::Backwards => self.view.window_before(self.place, &self.filter)?,
+                };
+                Ok(unknown.insert(window.map_or(Ahead::Nothing, Ahead::Window)))
+            }
+        }
+    }
+
+    /// Where the rest begins, or, backwards, ends.
+    fn reached(&self) -> Place {
+        match (self.ready.front(), &self.ahead, self.direction) {
+            (Some(found), _, Direction::Forwards) => found.place,
+            (Some(found), _, Direction::Backwards) => Place { offset: found.place.offset + 1, ..found.place },
+            (None, Some(Ahead::Window(window)), Direction::Forwards) => window.start(),
+            (None, Some(Ahead::Window(window)), Direction::Backwards) => window.end(),
+            (None, Some(Ahead::Nothing) | None, _) => self.place,
+        }
+    }
+
+    /// Reads the next window, if there is one.
+    fn read_window(&mut self) -> io::Result<()> {
+        let Ahead::Window(window) = self.look_ahead()?.clone() else { return Ok(()) };
+        self.ahead = None;
+        self.place = match self.direction {
+            Direction::Forwards => window.end(),
+            Direction::Backwards => window.start(),
         };
-        let Some((segment, range)) = window else { return Ok(false) };
-        let offset = match self.direction {
-            Direction::Forwards => range.end,
-            Direction::Backwards => range.start,
-        };
-        self.place = Place { segment, offset };
-        let lines = self.view.lines_in(segment, range, &self.filter)?;
+        let lines = self.view.lines_in(window.segment, window.range, &self.filter)?;
         self.keep(lines);
-        Ok(true)
+        Ok(())
     }
 
     fn keep(&mut self, mut lines: Vec<Found>) {
-        if self.waits {
+        if self.filter.waits {
             let unfinished = lines.iter().filter(|line| !line.is_finished).map(|line| line.place);
             self.unfinished.extend(unfinished);
             lines.retain(|line| line.is_finished);
@@ -346,16 +350,13 @@ impl TaskLines {
         self.ready.extend(lines);
     }
 
-    fn take(&mut self, number: usize, is_merged: bool) -> Option<StoredLine> {
-        self.ready.pop_front().map(|found| self.stored(found, number, is_merged))
+    fn id(&self, place: Place, at: Timestamp) -> LineId {
+        let at = self.number.map_or(0, |_| at.as_microsecond());
+        LineId { at, task: self.number.unwrap_or(0), segment: self.view.key(place.segment), offset: place.offset }
     }
 
-    fn stored(&self, found: Found, number: usize, is_merged: bool) -> StoredLine {
-        let Found { place, piece, bytes, cut, is_finished } = found;
-        let at = if is_merged { piece.at.as_microsecond() } else { 0 };
-        let id = LineId { at, task: number, segment: self.view.key(place.segment), offset: place.offset };
-        let (task, offset) = (Arc::clone(&self.task), place.offset);
-        let (at, run, stream) = (piece.at, piece.run, piece.stream);
-        StoredLine { id, task, at, run, stream, bytes, cut, is_finished, offset }
+    fn stored(&self, found: Found) -> StoredLine {
+        let Found { place, piece: Piece { at, run, stream, .. }, bytes, cut, is_finished } = found;
+        StoredLine { id: self.id(place, at), task: Arc::clone(&self.task), at, run, stream, bytes, cut, is_finished }
     }
 }

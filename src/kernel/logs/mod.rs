@@ -12,10 +12,10 @@
 //! Nothing here knows of processes, of tasks' states, or of how a line is shown.
 
 mod cutter;
+mod id;
 mod index;
 mod line;
 mod lines;
-mod mark;
 mod reader;
 mod segments;
 mod tail;
@@ -26,13 +26,13 @@ mod view;
 mod writer;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use cutter::Cutter;
+pub use id::LineId;
 pub use index::RunKey;
-pub use lines::{LineId, Lines, Step, StoredLine};
-pub use mark::LineMark;
+pub use lines::{Lines, Step, StoredLine};
 pub(crate) use reader::ignores_case;
 pub use reader::{Pattern, Query, Reader, RunChoice, StoredRun};
 pub use segments::Store;
@@ -54,7 +54,7 @@ pub enum Stream {
 }
 
 /// One line that a task wrote, as raw bytes without its line end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
     /// Counts every line of the task from 1; a gap in what is kept are lines that a flood carried past.
     pub number: u64,
@@ -65,12 +65,7 @@ pub struct LogLine {
     /// Where it was written to.
     pub stream: Stream,
     /// What was written, escape sequences and all; at most [`LINE_BYTES`].
-    #[serde(serialize_with = "lossy")]
     pub bytes: Vec<u8>,
     /// Whether the line was longer than what is kept of it.
     pub cut: bool,
-}
-
-pub(super) fn lossy<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&String::from_utf8_lossy(bytes))
 }

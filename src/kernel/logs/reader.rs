@@ -8,16 +8,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use memchr::{memchr, memchr2, memrchr};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::index::Piece;
-use super::lines::{Begin, Direction, LineId, Lines, TaskLines};
-use super::mark::LineMark;
+use super::lines::{Direction, Lines, TaskLines};
 use super::text::without_escapes;
 use super::view::View;
-use super::{RunKey, Stream};
+use super::{LineId, RunKey, Stream};
 
 /// Reads what is kept of the logs in one directory: all segments, compressed or not.
 ///
@@ -43,8 +42,6 @@ pub struct Query {
     /// Where to begin: forwards with this line, backwards with the one before it. By default at the oldest line, or at
     /// the newest.
     pub from: Option<LineId>,
-    /// Only those that come after this line (forwards) or before it (backwards), of all tasks that are asked for.
-    pub beyond: Option<LineMark>,
     /// Whether lines that have not ended wait until they have: for those who follow a log.
     pub waits_for_ends: bool,
     /// Once this is true there are no more lines. It is looked at between windows of the log.
@@ -137,7 +134,6 @@ impl Reader {
 
     fn lines<T: AsRef<str>>(&self, tasks: &[T], query: &Query, direction: Direction) -> io::Result<Lines> {
         let mut lines = Vec::new();
-        let marked = query.beyond.as_ref().map(|mark| (mark, tasks.iter().position(|task| task.as_ref() == mark.task)));
         for (number, task) in tasks.iter().enumerate() {
             let mut view = View::open(&self.dir, task.as_ref(), query.waits_for_ends)?;
             let run = match query.run {
@@ -148,7 +144,7 @@ impl Reader {
                     None => continue,
                 },
             };
-            let mut filter = Filter {
+            let filter = Filter {
                 run,
                 stream: query.stream,
                 since: query.since,
@@ -157,15 +153,8 @@ impl Reader {
                 waits: query.waits_for_ends,
                 cancelled: Arc::clone(&query.cancelled),
             };
-            let begin = match marked {
-                Some((mark, Some(own))) if own == number => Some(Begin::Beyond(mark)),
-                Some((mark, own)) => {
-                    filter.go_beyond(mark.at, own.is_some_and(|own| number > own), direction);
-                    None
-                }
-                None => query.from.map(|id| Begin::At(number, id)),
-            };
-            lines.push(TaskLines::new(task.as_ref(), view, filter, direction, begin)?);
+            let number = (tasks.len() > 1).then_some(number);
+            lines.push(TaskLines::new((task.as_ref(), number), view, filter, direction, query.from)?);
         }
         Ok(Lines::new(direction, lines))
     }
@@ -268,22 +257,6 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Leaves out what stands before (forwards) or after (backwards) a line of another task: among lines of the same
-    /// instant the order is that of the tasks.
-    fn go_beyond(&mut self, at: Timestamp, is_after_its_task: bool, direction: Direction) {
-        let instant = SignedDuration::from_micros(1);
-        match direction {
-            Direction::Forwards => {
-                let first = if is_after_its_task { at } else { at.saturating_add(instant).unwrap_or(at) };
-                self.since = self.since.max(Some(first));
-            }
-            Direction::Backwards => {
-                let last = if is_after_its_task { at.saturating_sub(instant).unwrap_or(at) } else { at };
-                self.until = Some(self.until.map_or(last, |until| until.min(last)));
-            }
-        }
-    }
-
     /// Whether lines that begin in this piece are asked for.
     pub(super) fn passes(&self, piece: &Piece) -> bool {
         self.run.is_none_or(|run| run == piece.run)

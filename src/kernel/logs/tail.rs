@@ -74,6 +74,8 @@ struct Lines {
     counts: LogCounts,
     /// The number of the last line that ended before the backlog.
     last: u64,
+    /// The number of the last line before the log could not be written, while it can't.
+    losing_since: Option<u64>,
     bytes: usize,
     kept: VecDeque<Arc<LogLine>>,
     /// What each stream has written of a line without an end yet, the backlog aside.
@@ -142,6 +144,15 @@ impl LogTail {
         lines.kept.range(seen..).cloned().collect()
     }
 
+    /// Of the lines that are kept those that are in no log file, while it can't be written; unfinished lines come last.
+    #[must_use]
+    pub fn unwritten(&self) -> Vec<Arc<LogLine>> {
+        let Some(since) = self.lock().losing_since else { return Vec::new() };
+        let mut lines = self.lines();
+        lines.retain(|line| line.number > since);
+        lines
+    }
+
     /// A way to wait for the next change; the value counts them.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
@@ -208,9 +219,21 @@ impl LogTail {
         self.tell();
     }
 
-    /// Counts bytes that are lost to the log file.
+    /// Counts bytes that are lost to the log file, before they are added here.
     pub(crate) fn lose(&self, bytes: u64) {
-        self.lock().counts.lost_bytes += bytes;
+        let mut lines = self.lock();
+        lines.counts.lost_bytes += bytes;
+        if lines.losing_since.is_none() {
+            lines.cut_backlog(0, 0);
+            lines.losing_since = Some(lines.last);
+        }
+        drop(lines);
+        self.tell();
+    }
+
+    /// Hears that the log file is written again.
+    pub(crate) fn regain(&self) {
+        self.lock().losing_since = None;
         self.tell();
     }
 
@@ -409,6 +432,21 @@ mod tests {
         (0..BACKLOG_CHUNKS * 3).for_each(|_| tail.write(1, Stream::Stdout, b"."));
         assert!(tail.lock().backlog.chunks.len() <= BACKLOG_CHUNKS);
         assert_eq!(texts(&tail), [".".repeat(BACKLOG_CHUNKS * 3)]);
+    }
+
+    #[test]
+    fn what_no_file_has_is_told_until_the_log_is_written_again() {
+        let tail = LogTail::default();
+        tail.write(1, Stream::Stdout, b"kept\nbeg");
+        assert!(tail.unwritten().is_empty());
+        tail.lose(4);
+        tail.note(1, "lost".to_owned());
+        tail.write(1, Stream::Stdout, b"un\nnew");
+        let texts: Vec<_> = tail.unwritten().iter().map(|line| line.bytes.clone()).collect();
+        assert_eq!(texts, [b"lost".as_slice(), b"begun", b"new"]);
+        tail.regain();
+        assert!(tail.unwritten().is_empty());
+        assert_eq!(tail.lost_bytes(), 4);
     }
 
     #[test]

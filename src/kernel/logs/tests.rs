@@ -60,7 +60,11 @@ impl Logs {
 }
 
 fn texts(lines: Lines) -> Vec<String> {
-    lines.map(|line| String::from_utf8_lossy(&line.unwrap().bytes).into_owned()).collect()
+    texts_of(lines.map(Result::unwrap))
+}
+
+fn texts_of(lines: impl IntoIterator<Item = StoredLine>) -> Vec<String> {
+    lines.into_iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
 }
 
 fn matching(pattern: &str) -> Query {
@@ -306,18 +310,63 @@ fn reading_goes_on_from_any_line_in_either_direction() {
     let all: Vec<_> = reader.forwards(&tasks, &Query::default()).unwrap().map(Result::unwrap).collect();
     assert!(all.len() > 60, "{}", all.len());
     for (number, line) in all.iter().enumerate() {
-        let query = Query { beyond: Some(line.mark()), ..Query::default() };
+        let id = LineId::of_cursor(&line.cursor(), &tasks).unwrap();
+        assert_eq!(id, line.id);
+        let query = Query { from: Some(id.behind()), ..Query::default() };
         let after: Vec<_> = reader.forwards(&tasks, &query).unwrap().map(Result::unwrap).collect();
         assert_eq!(after, all[number + 1..], "after {number}");
+        let query = Query { from: Some(id), ..Query::default() };
         let mut before: Vec<_> = reader.backwards(&tasks, &query).unwrap().map(Result::unwrap).collect();
         before.reverse();
         assert_eq!(before, all[..number], "before {number}");
     }
     // A line that is not kept any more stood before all that is.
-    let gone = LineMark { at: Timestamp::from_second(1).unwrap(), ..all[0].mark() };
-    let query = Query { beyond: Some(gone), ..Query::default() };
+    let gone = LineId::of_cursor("1000000.1000000.7.it", &tasks);
+    let query = Query { from: gone.map(LineId::behind), ..Query::default() };
     assert_eq!(reader.forwards(&tasks, &query).unwrap().count(), all.len());
     assert_eq!(reader.backwards(&tasks, &query).unwrap().count(), 0);
+}
+
+#[test]
+fn the_nearest_match_of_several_logs_is_there_before_the_rest_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = LogsConfig { dir: dir.path().to_owned(), max_size: 0, keep: 0 };
+    let mut noisy = Writer::new(Store::new(&config, "noisy"), 1);
+    let run =
+        |number, text: &str| Writer::new(Store::new(&config, "quiet"), number).write(Out, text.as_bytes()).unwrap();
+    run(1, "first match\n");
+    (0..20).for_each(|_| drop(noisy.write(Out, "nothing of note\n".repeat(10_000).as_bytes()).unwrap()));
+    run(2, "last match\n");
+    let reader = Reader::new(dir.path());
+    let query = matching("match");
+    for (lines, match_there) in [
+        (reader.forwards(&["noisy", "quiet"], &query), "first match"),
+        (reader.backwards(&["noisy", "quiet"], &query), "last match"),
+    ] {
+        let mut lines = lines.unwrap();
+        let bytes = lines.bytes_left();
+        assert_eq!(lines.next().unwrap().unwrap().bytes, match_there.as_bytes());
+        assert!(lines.bytes_left() > bytes / 2, "{} of {bytes} left", lines.bytes_left());
+        assert_eq!(lines.count(), 1);
+    }
+}
+
+#[test]
+fn a_follower_of_matches_gets_a_line_that_came_in_pieces() {
+    let logs = Logs::new(0, 0);
+    let mut writer = Writer::new(logs.store.clone(), 1);
+    let query = Query { waits_for_ends: true, ..matching("^half a line$|^open$") };
+    let mut lines = Reader::new(logs.path()).forwards(&["it"], &query).unwrap();
+    let mut after = |text: &str| {
+        writer.write(Out, text.as_bytes()).unwrap();
+        lines.refresh().unwrap();
+        let finished = texts_of(lines.by_ref().map(Result::unwrap));
+        (finished, texts_of(lines.unfinished().unwrap()))
+    };
+    assert_eq!(after("half"), (vec![], vec![]));
+    assert_eq!(after(" a line\nother\nop"), (vec!["half a line".into()], vec![]));
+    assert_eq!(after("en"), (vec![], vec!["open".into()]));
+    assert_eq!(after(" no more\n"), (vec![], vec![]));
 }
 
 #[test]
@@ -407,6 +456,23 @@ proptest! {
                 before.reverse();
                 prop_assert_eq!(&before[..], &all[..at]);
             }
+            // Whoever stops anywhere, before a line or a window, can go on there.
+            let (mut forwards, mut taken) = (reader.forwards(tasks, &Query::default()).unwrap(), 0);
+            while let Some(cursor) = forwards.cursor().unwrap() {
+                let from = LineId::of_cursor(&cursor, tasks).map(LineId::behind);
+                prop_assert_eq!(&read(reader.forwards(tasks, &Query { from, ..Query::default() }))[..], &all[taken..]);
+                taken += usize::from(matches!(forwards.step().unwrap(), Step::Line(_)));
+            }
+            prop_assert_eq!(taken, all.len());
+            let mut backwards = reader.backwards(tasks, &Query::default()).unwrap();
+            while let Some(cursor) = backwards.cursor().unwrap() {
+                let from = LineId::of_cursor(&cursor, tasks);
+                let mut before = read(reader.backwards(tasks, &Query { from, ..Query::default() }));
+                before.reverse();
+                prop_assert_eq!(&before[..], &all[..taken]);
+                taken -= usize::from(matches!(backwards.step().unwrap(), Step::Line(_)));
+            }
+            prop_assert_eq!(taken, 0);
             let end = Query { from: Some(LineId::END), ..Query::default() };
             prop_assert_eq!(read(reader.forwards(tasks, &end)).len(), 0);
             prop_assert_eq!(read(reader.backwards(tasks, &end)).len(), all.len());

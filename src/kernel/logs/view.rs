@@ -10,12 +10,13 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
 use memchr::{memchr, memrchr};
 
+use super::LineId;
 use super::index::{Index, Piece};
 use super::line::Line;
-use super::lines::{Direction, Found, LineId, Place};
-use super::mark::LineMark;
+use super::lines::{Direction, Found, Place};
 use super::reader::Filter;
 use super::segments::{Identity, Old, index_path, log_path, old_index_path, old_log_path, old_segments};
 
@@ -61,12 +62,31 @@ enum Log {
     Packed(File, Option<File>),
 }
 
+/// A stretch that is read at once.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    pub(super) segment: usize,
+    pub(super) range: Range<u64>,
+    /// When that was written of it which is read first, and may pass.
+    pub(super) at: Timestamp,
+}
+
 /// A line whose end has not been seen yet.
 struct Open {
     place: Place,
     piece: Piece,
     taken: usize,
     line: Line,
+}
+
+impl Window {
+    pub(super) fn start(&self) -> Place {
+        Place { segment: self.segment, offset: self.range.start }
+    }
+
+    pub(super) fn end(&self) -> Place {
+        Place { segment: self.segment, offset: self.range.end }
+    }
 }
 
 impl View {
@@ -143,7 +163,7 @@ impl View {
         if id.task == number {
             let segment = self.segments.partition_point(|segment| segment.key < id.segment);
             return match self.segments.get(segment) {
-                Some(found) if found.key == id.segment => Ok(Place { segment, offset: id.offset }),
+                Some(found) if found.key == id.segment => Ok(Place { segment, offset: id.offset.min(found.len) }),
                 Some(_) => Ok(Place { segment, offset: 0 }),
                 None => self.end(),
             };
@@ -187,47 +207,12 @@ impl View {
         Ok(Place { segment, offset: self.end_of(segment)? })
     }
 
-    /// Where a line begins; nothing if its segment is not kept any more.
-    ///
-    /// # Errors
-    ///
-    /// An index can't be read.
-    pub(super) fn find(&mut self, mark: &LineMark) -> io::Result<Option<Place>> {
-        let mut near = None;
-        for (segment, Segment { index, len, .. }) in self.segments.iter_mut().enumerate().rev() {
-            let offset = mark.offset.min(*len);
-            let mut at = |offset| io::Result::Ok(index.pieces(offset..offset + 1)?.first().map(|piece| piece.at));
-            let place = Place { segment, offset };
-            if mark.offset < *len && at(offset)? == Some(mark.at) {
-                return Ok(Some(place));
-            }
-            // Its time may have become known only after it was read.
-            let begins_before = at(0)?.is_some_and(|first| first <= mark.at);
-            near = near.or(begins_before.then_some(place));
-        }
-        Ok(near)
-    }
-
-    /// How many bytes there are from here to the end.
-    ///
-    /// # Errors
-    ///
-    /// An index can't be read.
-    pub(super) fn bytes_from(&mut self, from: Place) -> io::Result<u64> {
-        let mut bytes = 0;
-        for segment in from.segment..self.segments.len() {
-            let begin = if segment == from.segment { from.offset } else { 0 };
-            bytes += self.end_of(segment)?.saturating_sub(begin);
-        }
-        Ok(bytes)
-    }
-
     /// The next window from `from` on with something in it that passes.
     ///
     /// # Errors
     ///
     /// The index can't be read.
-    pub(super) fn window_from(&mut self, from: Place, filter: &Filter) -> io::Result<Option<(usize, Range<u64>)>> {
+    pub(super) fn window_from(&mut self, from: Place, filter: &Filter) -> io::Result<Option<Window>> {
         for segment in from.segment..self.segments.len() {
             let bounds = self.bounds(segment, filter)?;
             let begin = if segment == from.segment { from.offset.max(bounds.start) } else { bounds.start };
@@ -235,7 +220,8 @@ impl View {
                 let pieces = self.segments[segment].index.pieces(stride)?;
                 if let Some(piece) = pieces.iter().find(|piece| filter.passes(piece)) {
                     let start = piece.range.start;
-                    return Ok(Some((segment, start..bounds.end.min(start + WINDOW_BYTES))));
+                    let range = start..bounds.end.min(start + WINDOW_BYTES);
+                    return Ok(Some(Window { segment, range, at: piece.at }));
                 }
             }
         }
@@ -247,7 +233,7 @@ impl View {
     /// # Errors
     ///
     /// The index can't be read.
-    pub(super) fn window_before(&mut self, before: Place, filter: &Filter) -> io::Result<Option<(usize, Range<u64>)>> {
+    pub(super) fn window_before(&mut self, before: Place, filter: &Filter) -> io::Result<Option<Window>> {
         for segment in (0..self.segments.len().min(before.segment + 1)).rev() {
             let bounds = self.bounds(segment, filter)?;
             let end = if segment == before.segment { before.offset.min(bounds.end) } else { bounds.end };
@@ -255,7 +241,8 @@ impl View {
                 let pieces = self.segments[segment].index.pieces(stride)?;
                 if let Some(piece) = pieces.iter().rfind(|piece| filter.passes(piece)) {
                     let end = piece.range.end;
-                    return Ok(Some((segment, bounds.start.max(end.saturating_sub(WINDOW_BYTES))..end)));
+                    let range = bounds.start.max(end.saturating_sub(WINDOW_BYTES))..end;
+                    return Ok(Some(Window { segment, range, at: piece.at }));
                 }
             }
         }
@@ -530,12 +517,13 @@ impl Open {
         end.map(|end| end + 1)
     }
 
-    /// The line, if it passes.
+    /// The line, if it passes. One that is waited for may come to match.
     fn finish(self, is_finished: bool, filter: &Filter) -> Option<Found> {
         let Self { place, piece, line, .. } = self;
         let cut = line.is_cut();
         let bytes = line.into_bytes();
-        (filter.passes(&piece) && filter.matches(&bytes)).then_some(Found { place, piece, bytes, cut, is_finished })
+        let is_wanted = (!is_finished && filter.waits) || filter.matches(&bytes);
+        (filter.passes(&piece) && is_wanted).then_some(Found { place, piece, bytes, cut, is_finished })
     }
 }
 

@@ -185,15 +185,16 @@ impl Core {
     }
 
     fn record_exit(&mut self, run: RunId, reason: &ExitReason, asked: bool, ran_for: Duration, now: Instant) {
-        let at = self.uptime(now);
-        let task = self.task_mut(run.task);
+        let (at, id) = (self.uptime(now), run.task);
+        let task = self.task_mut(id);
         let expected = asked || task.is_success(reason);
         task.ails |= !expected;
         *task.exits.entry(reason.class().into()).or_default() += 1;
         task.address = None;
         let peak_memory = task.peak_memory.take();
         task.last_exit = Some(LastExit { run: run.number, reason: reason.clone(), expected, at, ran_for, peak_memory });
-        self.notice(run.task, NoticeKind::Exited { run: run.number, reason: reason.clone(), expected, after: ran_for });
+        let (run, after, reason) = (run.number, ran_for, reason.clone());
+        self.notice(id, NoticeKind::Exited { run, reason, expected, after, peak_memory });
     }
 
     /// Says that the task is well again, if it was not.

@@ -68,6 +68,9 @@ pub enum NoticeKind {
         #[serde(rename = "after_ms", with = "millis")]
         #[schema(value_type = u64)]
         after: Duration,
+        /// The most memory that a process of it had resident at once, in bytes; none if it was no process.
+        #[serde(rename = "peak_memory_bytes")]
+        peak_memory: Option<u64>,
     },
     /// It is well again after a failure: ready by its probe, stable without one, or done.
     Recovered {

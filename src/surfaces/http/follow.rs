@@ -23,14 +23,14 @@ use tokio_stream::wrappers::WatchStream;
 use super::api::Api;
 use super::limits::{
     FOLLOW_BATCH_BYTES, FOLLOW_BATCH_LINES, FOLLOW_BEHIND_BYTES, FOLLOW_INTERVAL, FOLLOW_SKIP_TIME, HEARTBEAT,
-    PAGE_BYTES, RECONNECT,
+    PAGE_BYTES, RECONNECT, SEARCH_TIME,
 };
 use super::live::{json, last_event_id};
 use super::log_query::Asked;
 use super::logs::{Line, known};
 use super::problem::Problem;
 use super::reading::{Interest, in_turn, read, unreadable};
-use crate::kernel::logs::{Lines, Reader, StoredLine};
+use crate::kernel::logs::{Lines, Reader, Step, StoredLine};
 use crate::supervisor::core::{Snapshot, TaskKind};
 
 /// Lines that were left out.
@@ -53,7 +53,7 @@ pub(super) async fn follow(
 ) -> Result<Response, Problem> {
     let mut asked = Asked::follow(query.as_deref())?;
     if let Some(id) = last_event_id(&headers) {
-        asked.query.beyond = Some(id.parse().map_err(|_| Problem::bad_event_id(&id))?);
+        asked.go_on_after("last-event-id", &id);
     }
     let permit = api.stream()?;
     let feed = Feed::open(api, asked, permit).await?;
@@ -97,7 +97,9 @@ impl Feed {
         // Before anything is read, so that nothing is missed in between.
         let tails = tasks.iter().map(|task| WatchStream::from_changes(api.kernel.logs().tail(task).watch()));
         let written = tails.enumerate().collect();
-        let opened = read(&api, move |_| first_lines(&reader, &tasks, &asked).map_err(|error| unreadable(&error)));
+        let until = StdInstant::now() + SEARCH_TIME;
+        let opened =
+            read(&api, move |_| first_lines(&reader, &tasks, &asked, until).map_err(|error| unreadable(&error)));
         let (lines, ready) = opened.await?;
         Ok(Self {
             api,
@@ -173,19 +175,29 @@ fn processes(snapshot: &Snapshot) -> Vec<String> {
     processes.map(|task| task.name.clone()).collect()
 }
 
-/// The lines that come first, and the way on from there.
-fn first_lines(reader: &Reader, tasks: &[String], asked: &Asked) -> io::Result<(Lines, VecDeque<StoredLine>)> {
-    if asked.query.beyond.is_some() {
+/// The lines that come first, as far as they are found in time, and the way on from there.
+fn first_lines(
+    reader: &Reader,
+    tasks: &[String],
+    asked: &Asked,
+    until: StdInstant,
+) -> io::Result<(Lines, VecDeque<StoredLine>)> {
+    if asked.cursor.is_some() {
         return Ok((reader.forwards(tasks, &asked.query)?, VecDeque::new()));
     }
     let mut lines = reader.backwards(tasks, &asked.query)?;
     // One at least is looked for: a line that has only begun is noticed by that.
-    let (mut last, mut bytes) = (VecDeque::new(), 0);
-    for line in lines.by_ref().take(asked.limit.max(1)) {
-        let line = line?;
-        bytes += line.bytes.len();
-        last.push_front(line);
-        if bytes > PAGE_BYTES {
+    let (wanted, mut last, mut bytes) = (asked.limit.max(1), VecDeque::new(), 0);
+    loop {
+        match lines.step()? {
+            Step::Line(line) => {
+                bytes += line.bytes.len();
+                last.push_front(line);
+            }
+            Step::Reading => {}
+            Step::End => break,
+        }
+        if last.len() == wanted || bytes > PAGE_BYTES || StdInstant::now() >= until {
             break;
         }
     }
@@ -200,9 +212,9 @@ fn first_lines(reader: &Reader, tasks: &[String], asked: &Asked) -> io::Result<(
 fn read_on(lines: &mut Lines) -> io::Result<Batch> {
     lines.refresh()?;
     let mut batch = Batch::default();
-    if lines.bytes_ahead()? > FOLLOW_BEHIND_BYTES {
+    if lines.bytes_left() > FOLLOW_BEHIND_BYTES {
         let begin = StdInstant::now();
-        while begin.elapsed() < FOLLOW_SKIP_TIME && lines.bytes_ahead()? > FOLLOW_BEHIND_BYTES / 2 {
+        while begin.elapsed() < FOLLOW_SKIP_TIME && lines.bytes_left() > FOLLOW_BEHIND_BYTES / 2 {
             let some = lines.by_ref().take(FOLLOW_BATCH_LINES);
             let skipped = some.map(|line| line.map(drop)).collect::<io::Result<Vec<()>>>()?.len();
             batch.skipped += skipped as u64;

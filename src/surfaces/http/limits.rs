@@ -45,6 +45,8 @@ pub(in crate::surfaces) const KEYS_BYTES: usize = 16 * 1024;
 pub(in crate::surfaces) const READS: usize = 4;
 /// The time a read for one answer may take, its turn included. Below [`ANSWER_TIME`], so that the reason is told.
 pub(in crate::surfaces) const READ_TIME: Duration = Duration::from_secs(8);
+/// The time in which lines are looked for; what was found by then is the answer. Below [`READ_TIME`].
+pub(in crate::surfaces) const SEARCH_TIME: Duration = Duration::from_secs(6);
 /// Lines of one page, if nothing is said.
 pub(in crate::surfaces) const LINES_DEFAULT: usize = 500;
 /// The most lines of one page.

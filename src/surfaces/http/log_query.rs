@@ -7,7 +7,7 @@ use super::limits::{LINES_DEFAULT, LINES_MOST, PATTERN_BYTES};
 use super::problem::Problem;
 use crate::config::{nearest, parse_duration};
 use crate::kernel::Stream;
-use crate::kernel::logs::{Pattern, Query, RunChoice, RunKey};
+use crate::kernel::logs::{LineId, Pattern, Query, RunChoice, RunKey};
 use crate::supervisor::core::Snapshot;
 
 /// What is asked for.
@@ -17,6 +17,8 @@ pub(super) struct Asked {
     tasks: Vec<String>,
     pub(super) query: Query,
     pub(super) direction: Direction,
+    /// The line to go on from, and by what name that was given.
+    pub(super) cursor: Option<(&'static str, String)>,
     pub(super) limit: usize,
 }
 
@@ -62,7 +64,8 @@ impl Asked {
     }
 
     fn of(query: Option<&str>, known: &[&str], limit: usize) -> Result<Self, Problem> {
-        let mut asked = Self { tasks: Vec::new(), query: Query::default(), direction: Direction::Backwards, limit };
+        let mut asked =
+            Self { tasks: Vec::new(), query: Query::default(), direction: Direction::Backwards, cursor: None, limit };
         let mut seen = Vec::new();
         for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if !known.contains(&&*key) {
@@ -93,12 +96,15 @@ impl Asked {
             "since" => self.query.since = Some(moment(key, value)?),
             "until" => self.query.until = Some(moment(key, value)?),
             "after" if value == START => self.direction = Direction::Forwards,
-            _ => {
-                self.direction = if key == "after" { Direction::Forwards } else { Direction::Backwards };
-                self.query.beyond = Some(value.parse().map_err(|error: String| bad(key, &error))?);
-            }
+            "after" => self.go_on_after("after", value),
+            _ => self.cursor = Some(("before", value.to_owned())),
         }
         Ok(())
+    }
+
+    /// Asks for what comes after the line of this cursor, which was given by this name.
+    pub(super) fn go_on_after(&mut self, name: &'static str, cursor: &str) {
+        (self.direction, self.cursor) = (Direction::Forwards, Some((name, cursor.to_owned())));
     }
 
     /// Whether tasks are named.
@@ -106,20 +112,22 @@ impl Asked {
         !self.tasks.is_empty()
     }
 
-    /// The tasks that are meant.
+    /// The tasks that are meant; from here on the query knows where among their lines to begin.
     ///
     /// # Errors
     ///
     /// One that is named has never written and is not there, or the line to go on from is of none of them.
-    pub(super) fn tasks_among(&self, known: Vec<String>, snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
+    pub(super) fn tasks_among(&mut self, known: Vec<String>, snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
         if let Some(unknown) = self.tasks.iter().find(|task| !known.contains(task)) {
             return Err(Problem::unknown_task(unknown, snapshot));
         }
         let tasks = if self.tasks.is_empty() { known } else { self.tasks.clone() };
-        match &self.query.beyond {
-            Some(mark) if !tasks.contains(&mark.task) => Err(bad("after", "a line of the tasks that are asked for")),
-            Some(_) | None => Ok(tasks),
+        if let Some((name, cursor)) = &self.cursor {
+            let line = LineId::of_cursor(cursor, &tasks)
+                .ok_or_else(|| bad(name, "the cursor of a line of the tasks that are asked for, as it came"))?;
+            self.query.from = Some(if self.direction == Direction::Forwards { line.behind() } else { line });
         }
+        Ok(tasks)
     }
 }
 
@@ -173,17 +181,17 @@ mod tests {
     #[test]
     fn what_is_asked_is_read_whole() {
         let asked =
-            Asked::page(Some("task=api&task=db&task=api&stream=stderr&limit=7&after=7.9.db&grep=a%2Bb")).unwrap();
+            Asked::page(Some("task=api&task=db&task=api&stream=stderr&limit=7&after=7.5.9.db&grep=a%2Bb")).unwrap();
         assert_eq!((asked.tasks.as_slice(), asked.limit), (["api".to_owned(), "db".to_owned()].as_slice(), 7));
         assert_eq!((asked.query.stream, asked.direction), (Some(Stream::Stderr), Direction::Forwards));
-        assert_eq!(asked.query.beyond.map(|mark| mark.offset), Some(9));
+        assert_eq!(asked.cursor, Some(("after", "7.5.9.db".to_owned())));
         let run = Asked::page(Some("task=api&run=1764000000-3")).unwrap().query.run;
         assert_eq!(run, Some(RunChoice::Key(RunKey { supervised_since: 1_764_000_000, number: 3 })));
         let asked = Asked::page(None).unwrap();
         assert_eq!((asked.limit, asked.direction), (LINES_DEFAULT, Direction::Backwards));
         assert_eq!(Asked::follow(Some("limit=0")).unwrap().limit, 0);
         let first = Asked::page(Some("after=start")).unwrap();
-        assert_eq!((first.direction, first.query.beyond), (Direction::Forwards, None));
+        assert_eq!((first.direction, first.cursor), (Direction::Forwards, None));
     }
 
     #[test]
@@ -201,9 +209,7 @@ mod tests {
             "task=a&task=b&run=1",
             "task=a&run=x",
             "since=yesterday",
-            "after=x",
-            "before=1.2",
-            "after=1.2.a&before=1.2.a",
+            "after=1.2.3.a&before=1.2.3.a",
         ] {
             assert!(Asked::page(Some(query)).is_err(), "{query}");
         }

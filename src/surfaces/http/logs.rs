@@ -1,7 +1,9 @@
 //! `/api/v1/logs`: what the tasks wrote, a page at a time, in either direction, over all that is kept.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
@@ -13,13 +15,13 @@ use utoipa::ToSchema;
 
 use super::api::{Api, fresh};
 use super::follow;
-use super::limits::{LINES_DEFAULT, LINES_MOST, PAGE_BYTES};
+use super::limits::{LINES_DEFAULT, LINES_MOST, PAGE_BYTES, SEARCH_TIME};
 use super::log_query::{Asked, Direction};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::{read, unreadable};
 use crate::kernel::Stream;
-use crate::kernel::logs::{Reader, StoredLine};
+use crate::kernel::logs::{Lines, Reader, Step, StoredLine};
 use crate::supervisor::core::{Snapshot, TaskKind};
 
 /// A line as it is kept.
@@ -51,11 +53,14 @@ struct Page {
     more_before: bool,
     /// Whether there are more of them after the last.
     more_after: bool,
+    /// If the time was up before the page was full: the cursor to go on from, in the direction that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 impl From<StoredLine> for Line {
     fn from(line: StoredLine) -> Self {
-        let cursor = line.mark().to_string();
+        let cursor = line.cursor();
         let StoredLine { task, at, run, stream, bytes, cut, .. } = line;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Self { cursor, task: task.to_string(), run: run.number, at, stream, text, cut }
@@ -70,10 +75,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .query_as("until", json!({ "type": "string" }), "Only what was written until: a time, or a span like `10m`.")
         .query(
             "after",
-            r"^(start|[0-9]{1,18}\.[0-9]{1,18}\..+)$",
+            r"^(start|[0-9]{1,18}\.[0-9]{1,18}\.[0-9]{1,20}\..+)$",
             "The lines after the one of this cursor; after `start`, the first that are kept.",
         )
-        .query("before", r"^[0-9]{1,18}\.[0-9]{1,18}\..+$", "The lines before the one of this cursor.")
+        .query("before", r"^[0-9]{1,18}\.[0-9]{1,18}\.[0-9]{1,20}\..+$", "The lines before the one of this cursor.")
         .query_as("limit", limit(1, LINES_DEFAULT), "How many lines at most.");
     let follow = Operation::get("/api/v1/logs/follow", "What tasks write: messages `line` and `gap`.");
     let follow = filtered(follow).query_as("limit", limit(0, 0), "How many of the last lines come first.");
@@ -97,30 +102,52 @@ fn limit(least: usize, default: usize) -> serde_json::Value {
 async fn page(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let asked = Asked::page(query.as_deref())?;
     let (snapshot, reader) = (api.kernel.snapshot(), api.logs());
-    let page = read(&api, move |lost| asked.page_of(&reader, &snapshot, lost)).await?;
+    let until = Instant::now() + SEARCH_TIME;
+    let page = read(&api, move |lost| asked.page_of(&reader, &snapshot, until, lost)).await?;
     Ok(fresh(page))
 }
 
 impl Asked {
-    /// Reads the page.
-    fn page_of(mut self, reader: &Reader, snapshot: &Snapshot, lost: Arc<AtomicBool>) -> Result<Page, Problem> {
+    /// Reads the page, or what there is of it when the time is up.
+    fn page_of(
+        mut self,
+        reader: &Reader,
+        snapshot: &Snapshot,
+        until: Instant,
+        lost: Arc<AtomicBool>,
+    ) -> Result<Page, Problem> {
         let tasks = self.tasks_among(known(reader, snapshot)?, snapshot)?;
         self.query.cancelled = lost;
         let lines = match self.direction {
             Direction::Forwards => reader.forwards(&tasks, &self.query),
             Direction::Backwards => reader.backwards(&tasks, &self.query),
         };
+        let page = lines.and_then(|lines| self.fill(lines, until));
+        page.map_err(|error| unreadable(&error))
+    }
+
+    fn fill(&self, mut lines: Lines, until: Instant) -> io::Result<Page> {
         let (mut page, mut bytes, mut more) = (Page::default(), 0, false);
-        for line in lines.map_err(|error| unreadable(&error))? {
-            more = page.lines.len() == self.limit || bytes > PAGE_BYTES;
-            if more {
+        loop {
+            match lines.step()? {
+                Step::Line(_) if page.lines.len() == self.limit || bytes > PAGE_BYTES => {
+                    more = true;
+                    break;
+                }
+                Step::Line(line) => {
+                    bytes += line.bytes.len();
+                    page.lines.push(line.into());
+                }
+                Step::Reading => {}
+                Step::End => break,
+            }
+            if Instant::now() >= until {
+                page.next = lines.cursor()?;
+                more = page.next.is_some();
                 break;
             }
-            let line = line.map_err(|error| unreadable(&error))?;
-            bytes += line.bytes.len();
-            page.lines.push(line.into());
         }
-        let beyond = self.query.beyond.is_some();
+        let beyond = self.cursor.is_some();
         (page.more_before, page.more_after) = match self.direction {
             Direction::Forwards => (beyond, more),
             Direction::Backwards => (more, beyond),
@@ -145,4 +172,49 @@ pub(super) fn known(reader: &Reader, snapshot: &Snapshot) -> Result<Vec<String>,
     let is_name = |name: &String| !name.contains(char::is_control);
     known.extend(stored.into_iter().filter(|name| is_name(name) && snapshot.task(name).is_none()));
     Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LogsConfig;
+    use crate::kernel::logs::{Store, Writer};
+    use crate::kernel::sample::snapshot;
+
+    /// A page of a search that has no time.
+    fn hasty(reader: &Reader, query: &str) -> Page {
+        let asked = Asked::page(Some(query)).unwrap();
+        asked.page_of(reader, &snapshot(1, Vec::new()), Instant::now(), Arc::default()).unwrap()
+    }
+
+    #[test]
+    fn a_search_whose_time_is_up_goes_on_where_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = LogsConfig { dir: dir.path().to_owned(), max_size: 300_000, keep: 9 };
+        for task in ["api", "db"] {
+            let mut writer = Writer::new(Store::new(&config, task), 1);
+            for number in 0..9 {
+                let text = "nothing of note\n".repeat(5_000) + &format!("{task} {number}\n");
+                writer.write(Stream::Stdout, text.as_bytes()).unwrap();
+            }
+        }
+        let reader = Reader::new(dir.path());
+        for (direction, first, tasks) in [("after", "&after=start", 2), ("before", "", 2), ("before", "&task=db", 1)] {
+            let (mut found, mut pages, mut from) = (Vec::new(), 0, first.to_owned());
+            loop {
+                let page = hasty(&reader, &format!("grep=%5B0-9%5D{from}"));
+                found.extend(page.lines.into_iter().map(|line| line.text));
+                pages += 1;
+                let Some(next) = page.next else { break };
+                assert!(if direction == "after" { page.more_after } else { page.more_before });
+                let of = if tasks == 1 { first } else { "" };
+                from = format!("&{direction}={next}{of}");
+            }
+            assert!(pages > tasks * 3, "{pages}");
+            found.sort();
+            let all = ["api", "db"].map(|task| (0..9).map(move |number| format!("{task} {number}")));
+            let all: Vec<_> = all.into_iter().skip(2 - tasks).flatten().collect();
+            assert_eq!(found, all, "{direction}");
+        }
+    }
 }

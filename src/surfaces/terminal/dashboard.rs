@@ -274,7 +274,7 @@ impl Dashboard {
         while self.seat.client.events.try_recv().is_ok() {}
         self.events = kernel.journal().recent();
         self.sources.follow(kernel, self.model.wish(&snapshot), self.model.selected(&snapshot)).await;
-        (self.log, self.hits, self.history) = self.sources.logs.take();
+        (self.log, self.hits, self.history) = self.sources.take_logs();
         self.picture = self.sources.picture();
         self.with_shown(|model, shown, _| update(model, Input::Changed, shown));
     }

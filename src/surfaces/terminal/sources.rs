@@ -7,16 +7,16 @@ use futures_util::future::{pending, select_all};
 use tokio::sync::watch;
 
 use super::log_source::LogSource;
-use crate::kernel::logs::Reader;
-use crate::kernel::{KernelHandle, LogTail, Picture, TaskScreen};
+use crate::kernel::logs::{LineId, Pattern, Reader, RunKey, StoredLine};
+use crate::kernel::{KernelHandle, LogLine, LogTail, Picture, TaskScreen};
 use crate::supervisor::core::Snapshot;
-use crate::ui::{LogOf, Wish};
+use crate::ui::{History, Hits, LogOf, LogWindow, Wish};
 
 /// What is watched. It follows what the dashboard wants to show.
 #[derive(Debug)]
 pub(super) struct Sources {
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
-    pub(super) logs: LogSource,
+    logs: LogSource,
     log_of: LogOf,
     /// Of the shown logs: they tell when something is written.
     tails: Vec<LogTail>,
@@ -66,6 +66,45 @@ impl Sources {
         }
         self.logs.ask(wish, std::mem::take(&mut self.has_changed));
         self.logs.settle().await;
+    }
+
+    /// What has been read of the logs so far; behind their end, what could not be written there.
+    pub(super) fn take_logs(&mut self) -> (Arc<LogWindow>, Arc<Hits>, Arc<History>) {
+        let (mut window, hits, history) = self.logs.take();
+        if window.is_end && window.choice.run.is_none() && window.choice.of == self.log_of {
+            let mut lines = self.unwritten(&window);
+            if !lines.is_empty() {
+                lines.sort_by_key(|line| line.id);
+                Arc::make_mut(&mut window).lines.extend(lines.into_iter().map(Arc::new));
+            }
+        }
+        (window, hits, history)
+    }
+
+    fn unwritten(&self, window: &LogWindow) -> Vec<StoredLine> {
+        let filter = window.choice.filter.as_deref().and_then(|filter| Pattern::smart_case(filter).ok());
+        let mut unwritten = Vec::new();
+        for (tail, task) in self.tails.iter().zip(self.log_of.tasks()) {
+            for line in tail.unwritten() {
+                if filter.as_ref().is_some_and(|filter| !filter.matches(&line.bytes)) {
+                    continue;
+                }
+                let LogLine { number, at, run, stream, ref bytes, cut } = *line;
+                let run = RunKey { supervised_since: 0, number: u32::try_from(run).unwrap_or(u32::MAX) };
+                let written = window.lines.last().map(|last| last.run).filter(|last| last.number == run.number);
+                unwritten.push(StoredLine {
+                    id: LineId::unwritten(at, number),
+                    task: task.as_str().into(),
+                    at,
+                    run: written.unwrap_or(run),
+                    stream,
+                    bytes: bytes.clone(),
+                    cut,
+                    is_finished: true,
+                });
+            }
+        }
+        unwritten
     }
 
     /// Bytes that the shown tasks wrote but that could not be kept.

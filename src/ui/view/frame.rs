@@ -9,21 +9,24 @@ use ratatui::widgets::{Block, BorderType, Borders, Widget};
 use super::super::Theme;
 use super::super::format::fit;
 
+/// A note that has fewer columns left than this, and needs more, says nothing.
+const NOTE_COLUMNS: usize = 16;
+
 /// Draws a frame with a title on the left and a note on the right, both in its upper edge.
 pub(super) fn draw(theme: Theme, area: Rect, title: &str, note: &str, buffer: &mut Buffer) {
     draw_noted(theme, area, title, Span::styled(note.to_owned(), theme.dim()), buffer);
 }
 
-/// The same with a note that has a style of its own.
+/// The same with a note that has a style of its own. Of one that is too long the beginning is shown.
 pub(super) fn draw_noted(theme: Theme, area: Rect, title: &str, note: Span<'_>, buffer: &mut Buffer) {
     let room = usize::from(area.width).saturating_sub(6);
     let title = fit(title, room);
     let note_room = room.saturating_sub(Span::raw(&title).width() + 3);
     let mut block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.dim());
     block = block.title_top(Line::from(Span::styled(format!(" {title} "), theme.strong())));
-    if note.width() > 0 && note.width() <= note_room {
+    if note.width() > 0 && note.width().min(NOTE_COLUMNS) <= note_room {
         let edge = Span::styled("─", theme.dim());
-        let note = Span::styled(format!(" {} ", note.content), note.style);
+        let note = Span::styled(format!(" {} ", fit(&note.content, note_room)), note.style);
         block = block.title_top(Line::from(vec![note, edge]).right_aligned());
     }
     block.render(area, buffer);
@@ -59,5 +62,23 @@ pub(super) fn hint(theme: Theme, pane: Rect, first: usize, visible: usize, len: 
     let width = u16::try_from(Span::raw(&text).width()).unwrap_or(u16::MAX);
     if let Some(x) = pane.right().checked_sub(width + 2).filter(|&x| x > pane.x) {
         buffer.set_stringn(x, pane.bottom() - 1, text, usize::from(width), theme.dim());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_note_the_beginning_is_shown_if_there_is_room_for_some_of_it() {
+        let upper_edge = |width| {
+            let area = Rect::new(0, 0, width, 3);
+            let mut buffer = Buffer::empty(area);
+            draw(Theme::default(), area, "api · log", "only error · 3 matches · following", &mut buffer);
+            (0..width).map(|x| buffer[(x, 0)].symbol()).collect::<String>()
+        };
+        assert_eq!(upper_edge(60), "╭ api · log ────────── only error · 3 matches · following ─╮");
+        assert_eq!(upper_edge(40), "╭ api · log ── only error · 3 matche… ─╮");
+        assert_eq!(upper_edge(30), "╭ api · log ─────────────────╮");
     }
 }

@@ -81,6 +81,9 @@ fn a_failed_run_is_explained_afterwards() {
     let json: Value = serde_json::from_str(&lines(&project, &["why", "--json", "a"])[0]).expect("JSON");
     assert_eq!((&json["causes"], json["post_mortems"].as_array().map(Vec::len)), (&Value::Null, Some(3)));
     assert_eq!(json["post_mortems"][0]["run"], 3, "the newest first");
+    for kept in json["post_mortems"].as_array().expect("a list") {
+        assert!(kept["peak_memory_bytes"].as_u64().is_some_and(|peak| peak > 0), "{kept}");
+    }
     assert_eq!(lines(&project, &["why", "b"]), ["b has not failed, as far as is known"]);
 }
 

@@ -396,23 +396,49 @@ fn events() -> Vec<Arc<EventRecord>> {
         (
             8_034,
             "migrate",
-            NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 0 }, expected: true, after: 3 * second },
+            NoticeKind::Exited {
+                run: 1,
+                reason: ExitReason::Code { code: 0 },
+                expected: true,
+                after: 3 * second,
+                peak_memory: None,
+            },
         ),
         (8_034, "migrate", NoticeKind::Done),
         (600, "docs", restart),
         (
             109,
             "api",
-            NoticeKind::Exited { run: 1, reason: ExitReason::Code { code: 1 }, expected: false, after: 720 * second },
+            NoticeKind::Exited {
+                run: 1,
+                reason: ExitReason::Code { code: 1 },
+                expected: false,
+                after: 720 * second,
+                peak_memory: None,
+            },
         ),
         (109, "api", retry(1, 500)),
         (108, "api", started(2, 4121)),
         (106, "api", NoticeKind::Ready { run: 2, after: 2 * second }),
-        (40, "worker", NoticeKind::Exited { run: 6, reason: segv(), expected: false, after: second }),
+        (
+            40,
+            "worker",
+            NoticeKind::Exited { run: 6, reason: segv(), expected: false, after: second, peak_memory: None },
+        ),
         (40, "worker", NoticeKind::Exhausted { limit: "5 retries".to_owned() }),
         (40, "worker", NoticeKind::Failed { reason: "5 retries spent: SIGSEGV (core dumped)".to_owned() }),
         (9, "mailer", waiting),
-        (1, "web", NoticeKind::Exited { run: 3, reason: port(), expected: false, after: Duration::from_millis(12) }),
+        (
+            1,
+            "web",
+            NoticeKind::Exited {
+                run: 3,
+                reason: port(),
+                expected: false,
+                after: Duration::from_millis(12),
+                peak_memory: None,
+            },
+        ),
         (1, "web", retry(3, 2_000)),
     ]
     .into_iter()
@@ -442,7 +468,6 @@ pub(crate) fn log_from(task: &str, first: u64, lines: &[(i64, u32, &str)]) -> Ve
             bytes: text.as_bytes().to_vec(),
             cut: false,
             is_finished: true,
-            offset: 0,
         })
     };
     lines.iter().enumerate().map(line).collect()

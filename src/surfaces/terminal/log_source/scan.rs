@@ -152,13 +152,13 @@ impl Scan {
     /// Bytes that are still to be read towards what is written.
     pub(super) fn bytes_ahead(&self) -> u64 {
         match &self.newer {
-            Newer::Reading(lines) | Newer::AtEnd(lines) => lines.left(),
+            Newer::Reading(lines) | Newer::AtEnd(lines) => lines.bytes_left(),
             Newer::AfterOlder | Newer::GivenUp => 0,
         }
     }
 
     /// Bytes that are still to be read in both directions.
     pub(super) fn left(&self) -> u64 {
-        self.older.as_ref().map_or(0, Lines::left) + self.bytes_ahead()
+        self.older.as_ref().map_or(0, Lines::bytes_left) + self.bytes_ahead()
     }
 }

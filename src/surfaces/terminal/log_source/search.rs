@@ -7,7 +7,7 @@ use std::io;
 use super::scan::Scan;
 use super::window::query;
 use super::worker::{Job, Progress};
-use crate::kernel::logs::{LineId, Pattern, Reader, Step};
+use crate::kernel::logs::{LineId, Pattern, Reader, Step, StoredLine};
 use crate::ui::{Hits, LogChoice, SearchWish};
 
 /// Matches that can be gone to; more are only counted.
@@ -36,6 +36,8 @@ struct Running {
     /// Lines that do not pass are not shown, so they are no matches.
     filter: Option<Pattern>,
     ids: VecDeque<LineId>,
+    /// Those that match as they look now, but have not ended.
+    unfinished: Vec<LineId>,
     before: usize,
     after: usize,
     /// Bytes that were to be searched at first.
@@ -90,6 +92,11 @@ impl Job for SearchJob {
 
     fn answer(&mut self) -> Hits {
         let Some(Search { choice, search }) = self.wish.clone() else { return Hits::default() };
+        if let Ok(Some(running)) = &mut self.running
+            && let Err(error) = running.see_unfinished()
+        {
+            self.running = Err(error);
+        }
         match &self.running {
             Ok(Some(running)) => Hits { choice, search, ..running.answer() },
             Ok(None) => Hits { choice, search, ..Hits::default() },
@@ -108,7 +115,7 @@ impl Running {
         let scan = Scan::open(reader, wish.choice.of.tasks(), &query, from)?;
         let filter = wish.choice.filter.as_deref().map(Pattern::smart_case).transpose().map_err(io::Error::other)?;
         let bytes = scan.left();
-        Ok(Self { scan, filter, ids: VecDeque::new(), before: 0, after: 0, bytes })
+        Ok(Self { scan, filter, ids: VecDeque::new(), unfinished: Vec::new(), before: 0, after: 0, bytes })
     }
 
     /// Searches a window of the log, or takes what was found in one. Whether there is more.
@@ -117,8 +124,12 @@ impl Running {
             let is_back = self.scan.can_go_back();
             let step = if is_back { self.scan.step_back()? } else { self.scan.step_on()? };
             match step {
-                Step::Line(line) if self.filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes)) => {
-                    if is_back { self.found_before(line.id) } else { self.found_after(line.id) }
+                Step::Line(line) if self.passes(&line) => {
+                    if is_back {
+                        self.found_before(line.id)
+                    } else {
+                        self.found_after(line.id)
+                    }
                 }
                 Step::Line(_) => {}
                 Step::Reading => return Ok(true),
@@ -129,6 +140,16 @@ impl Running {
             }
         }
         Ok(true)
+    }
+
+    fn passes(&self, line: &StoredLine) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes))
+    }
+
+    fn see_unfinished(&mut self) -> io::Result<()> {
+        let lines = self.scan.unfinished()?;
+        self.unfinished = lines.iter().filter(|line| self.passes(line)).map(|line| line.id).collect();
+        Ok(())
     }
 
     fn found_before(&mut self, id: LineId) {
@@ -148,8 +169,14 @@ impl Running {
     fn answer(&self) -> Hits {
         let left = self.scan.left().min(self.bytes);
         let percent = (self.bytes - left) * 100 / self.bytes.max(1);
+        let mut ids: Vec<_> = self.ids.iter().copied().collect();
+        // Behind matches that are not kept there would be a gap.
+        if self.after == 0 {
+            ids.extend(&self.unfinished);
+            ids.sort_unstable();
+        }
         Hits {
-            ids: self.ids.iter().copied().collect(),
+            ids,
             before: self.before,
             after: self.after,
             is_start_reached: !self.scan.can_go_back(),

@@ -218,6 +218,5 @@ fn kept(line: &StoredLine) -> Arc<StoredLine> {
         bytes,
         cut,
         is_finished: line.is_finished,
-        offset: line.offset,
     })
 }
