@@ -17,6 +17,7 @@ mod index;
 mod line;
 mod lines;
 mod reader;
+mod segment;
 mod segments;
 mod tail;
 #[cfg(test)]

@@ -9,16 +9,16 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use memchr::{memchr, memrchr};
 
 use super::LineId;
-use super::index::{Index, Piece};
+use super::index::Piece;
 use super::line::Line;
 use super::lines::{Direction, Found, Place};
 use super::reader::Filter;
-use super::segments::{Identity, Old, index_path, log_path, old_index_path, old_log_path, old_segments};
+use super::segment::{Segment, open_all};
+use super::segments::{Identity, index_path, log_path};
 
 /// What is read of a log at once.
 const WINDOW_BYTES: u64 = 128 * 1024;
@@ -28,8 +28,6 @@ const REST_BYTES: u64 = 4 * 1024;
 const STRIDE_BYTES: u64 = 1024 * 1024;
 /// Bytes of one line that are read; the rest of a longer line is only in the file.
 const LINE_BYTES: usize = 128 * 1024;
-/// How often the segments are listed anew because they were renamed meanwhile.
-const LISTINGS: usize = 10;
 
 /// The segments of one log.
 #[derive(Debug)]
@@ -41,25 +39,6 @@ pub(super) struct View {
     only_indexed: bool,
     /// The window that was read last, for its room.
     window: Vec<u8>,
-}
-
-/// One segment. It stays what it is while it is renamed, compressed or removed.
-#[derive(Debug)]
-struct Segment {
-    log: Log,
-    len: u64,
-    index: Index,
-    identities: [Option<Identity>; 2],
-    /// When its first byte was written, in microseconds, once that is known.
-    began: Option<i64>,
-    key: i64,
-}
-
-#[derive(Debug)]
-enum Log {
-    Plain(File),
-    /// Compressed, and what was in it once somebody has read it: a file without a name.
-    Packed(File, Option<File>),
 }
 
 /// A stretch that is read at once.
@@ -361,10 +340,8 @@ impl View {
     fn read(&mut self, segment: usize, range: Range<u64>, bytes: &mut Vec<u8>) -> io::Result<()> {
         // Those that are not in use give back their room on the disk.
         for (at, other) in self.segments.iter_mut().enumerate() {
-            if let Log::Packed(_, unpacked) = &mut other.log
-                && at.abs_diff(segment) > 1
-            {
-                *unpacked = None;
+            if at.abs_diff(segment) > 1 {
+                other.give_back();
             }
         }
         let file = self.segments[segment].file()?;
@@ -426,78 +403,6 @@ impl View {
     }
 }
 
-impl Segment {
-    fn open(log: &Path, index: &Path, is_packed: bool) -> io::Result<Self> {
-        let log = File::open(log)?;
-        let index = match File::open(index) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            index => index.ok(),
-        };
-        let identities = [Some(Identity::of(&log)?), index.as_ref().map(Identity::of).transpose()?];
-        let mut len = log.metadata()?.len();
-        if is_packed {
-            // The format ends with the size of what is in it, modulo 4 GiB.
-            let mut size = [0; 4];
-            log.read_exact_at(&mut size, len.saturating_sub(4))?;
-            len = u64::from(u32::from_le_bytes(size));
-        }
-        let mut index = Index::new(index)?;
-        let told = index.sound_before(index.count())?.map_or(0, |last| last.end());
-        let len = if is_packed { len.max(told) } else { len };
-        let log = if is_packed { Log::Packed(log, None) } else { Log::Plain(log) };
-        Ok(Self { log, len, index, identities, began: None, key: 0 })
-    }
-
-    /// Sees what has been added.
-    fn refresh(&mut self) -> io::Result<()> {
-        if let Log::Plain(file) = &self.log {
-            let len = file.metadata()?.len();
-            if len < self.len {
-                // Somebody has cut it short: it begins anew.
-                self.began = None;
-            }
-            self.len = len;
-        }
-        // After the length: the index is written last.
-        self.index.refresh()
-    }
-
-    /// From which one on `all` are newer than this segment.
-    fn newer_among(&mut self, all: &mut [Self]) -> io::Result<usize> {
-        let is_same = |other: &Self| {
-            let mut pairs = self.identities.iter().zip(&other.identities);
-            pairs.any(|(own, other)| own.is_some() && own == other)
-        };
-        if let Some(same) = all.iter().rposition(is_same) {
-            return Ok(same + 1);
-        }
-        // It is too old to be kept, or has lost its index.
-        let last = self.index.sound_before(self.index.count())?;
-        for (at, other) in all.iter_mut().enumerate() {
-            let first = if other.index.count() > 0 { other.index.get(0)? } else { None };
-            if first.zip(last).is_some_and(|(first, last)| first.at > last.at) {
-                return Ok(at);
-            }
-        }
-        Ok(all.len().saturating_sub(1))
-    }
-
-    /// The file with the bytes in it.
-    fn file(&mut self) -> io::Result<&File> {
-        match &mut self.log {
-            Log::Plain(file) => Ok(file),
-            Log::Packed(_, Some(file)) => Ok(file),
-            Log::Packed(packed, unpacked @ None) => {
-                let mut file = tempfile::tempfile()?;
-                let mut packed = &*packed;
-                io::Seek::rewind(&mut packed)?;
-                self.len = io::copy(&mut MultiGzDecoder::new(packed), &mut file)?;
-                Ok(unpacked.insert(file))
-            }
-        }
-    }
-}
-
 impl Open {
     fn new(place: Place, piece: Piece) -> Self {
         Self { place, piece, taken: 0, line: Line::new(LINE_BYTES) }
@@ -525,46 +430,6 @@ impl Open {
         let is_wanted = (!is_finished && filter.waits) || filter.matches(&bytes);
         (filter.passes(&piece) && is_wanted).then_some(Found { place, piece, bytes, cut, is_finished })
     }
-}
-
-/// Opens all segments, oldest first. While they are being renamed they are listed again.
-fn open_all(dir: &Path, name: &str) -> io::Result<Vec<Segment>> {
-    let listed = || -> io::Result<(Option<Identity>, Vec<Old>)> {
-        let current = match File::open(log_path(dir, name)) {
-            Ok(file) => Some(Identity::of(&file)?),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        match old_segments(dir, name) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok((current, Vec::new())),
-            old => Ok((current, old?)),
-        }
-    };
-    for listing in 1..=LISTINGS {
-        let before = listed()?;
-        let segments = match open_listed(dir, name, before.0.is_some(), &before.1) {
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            segments => segments?,
-        };
-        // A log is renamed before its index: one without may only be about to get it.
-        let is_whole = segments.iter().all(|segment| segment.identities[1].is_some()) || listing == LISTINGS;
-        if is_whole && listed()? == before {
-            return Ok(segments);
-        }
-    }
-    Err(io::Error::new(ErrorKind::ResourceBusy, "the segments are renamed faster than they can be opened"))
-}
-
-fn open_listed(dir: &Path, name: &str, has_current: bool, old: &[Old]) -> io::Result<Vec<Segment>> {
-    let mut segments = Vec::new();
-    for old in old.iter().rev() {
-        let (log, index) = (old_log_path(dir, name, old), old_index_path(dir, name, old.age));
-        segments.push(Segment::open(&log, &index, old.is_packed)?);
-    }
-    if has_current {
-        segments.push(Segment::open(&log_path(dir, name), &index_path(dir, name), false)?);
-    }
-    Ok(segments)
 }
 
 /// A stretch of a log in parts that an index is looked at by.
