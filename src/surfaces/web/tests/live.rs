@@ -176,7 +176,7 @@ async fn snapshots_keep_their_distance() {
         site.show(snapshot(generation, Vec::new()));
         stream.next_of("snapshot").await;
     }
-    assert!(begin.elapsed() >= Duration::from_millis(900), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() >= Duration::from_millis(450), "{:?}", begin.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
