@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use stead::kernel::logs::{Pattern, Query, Reader};
+use stead::logs::{Pattern, Query, Reader};
 use tempfile::TempDir;
 
 /// What one round captures or searches.

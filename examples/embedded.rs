@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use stead::config::RestartConfig;
-use stead::supervisor::TaskSupervisor;
+use stead::supervisor::{RestartConfig, TaskSupervisor};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -38,10 +37,10 @@ async fn main() {
     });
 
     // What happens can be watched from anywhere in the program.
-    let (_, mut events) = supervisor.kernel().journal().follow();
+    let (_, mut events) = supervisor.handle().event_log().follow();
     tokio::spawn(async move {
         while let Ok(event) = events.recv().await {
-            println!("  [{}] {}", event.notice.task.as_deref().unwrap_or("supervisor"), event.text);
+            println!("  [{}] {}", event.event.task.as_deref().unwrap_or("supervisor"), event.text);
         }
     });
 

@@ -5,20 +5,30 @@
 //!
 //! | module | its job |
 //! |---|---|
-//! | [`config`] | `stead.toml` → a validated [`config::Config`], or every mistake at once |
 //! | [`supervisor`] | the pure state machine, the loop that drives it, the public `TaskSupervisor` |
+//! | [`config`] | `stead.toml` → a validated [`config::Config`], or every mistake at once |
+//! | [`logs`] | what tasks write: the files, their index, and the tail in memory |
+//! | [`screen`] | the terminals of tasks: emulator, contents, attach streams |
 //! | [`process`] | child processes: spawn, stop ladder, output, readiness |
-//! | [`kernel`] | what the faces may see and ask: snapshot, events, logs, metrics, requests |
-//! | [`gateway`] | the hub between faces and kernel |
-//! | [`surfaces`] | the faces: web, terminal, plain output |
+//! | [`kernel`] | what surfaces may see and request: snapshot, events, logs, metrics, requests |
+//! | [`present`] | the words for people: why a task is not running, ages, countdowns |
+//! | [`gateway`] | who is connected, and the origin of each request |
+//! | [`surfaces`] | web, control socket, terminal, plain output, hooks |
 //! | [`ui`] | the dashboard as pure functions |
+//! | [`app`] | composes a supervisor from a config |
 //! | [`cli`] | arguments and subcommands |
 
+pub mod app;
 pub mod cli;
 pub mod config;
+pub mod duration;
 pub mod gateway;
 pub mod kernel;
+pub mod logs;
+pub mod present;
 pub mod process;
+pub mod screen;
+pub mod signal;
 pub mod supervisor;
 pub mod surfaces;
 pub mod ui;

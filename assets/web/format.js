@@ -127,7 +127,7 @@ export function canStop(task) {
 }
 
 export function isSurface(task) {
-  return task.kind === "surface";
+  return task.kind === "builtin";
 }
 
 /** Whether it is a part of stead that everything goes through: such a part is never restarted. */

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::config::{Condition, Pretty};
-use crate::kernel::Promise;
-use crate::supervisor::core::{AfterStop, Straggler};
+use crate::duration::Pretty;
+use crate::kernel::Containment;
+use crate::supervisor::engine::Condition;
+use crate::supervisor::engine::{AfterStop, Straggler};
 
 /// `/api/v1/snapshot`. Times are milliseconds on the supervisor's clock.
 #[derive(Debug, Deserialize)]
@@ -18,7 +19,7 @@ pub(super) struct Board {
     pub(super) now: u64,
     pub(super) stage: Stage,
     #[serde(default, deserialize_with = "known")]
-    pub(super) promise: Option<Promise>,
+    pub(super) containment: Option<Containment>,
     pub(super) tasks: Vec<Task>,
 }
 
@@ -125,7 +126,7 @@ impl Phase {
 impl Task {
     /// Whether it is one of stead's own parts.
     pub(super) fn is_surface(&self) -> bool {
-        self.kind == "surface"
+        self.kind == "builtin"
     }
 
     /// What happens to it next, or why nothing does.
@@ -179,8 +180,8 @@ impl Task {
     }
 }
 
-/// None for a promise that is not known here.
-fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Promise>, D::Error> {
+/// None for a level that is not known here.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Containment>, D::Error> {
     Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).ok())
 }
 
@@ -200,9 +201,9 @@ fn left(now: u64, until: u64) -> String {
 mod tests {
     use super::*;
     use crate::kernel::sample::{at, process};
-    use crate::supervisor::core::{self, ExitReason, PhaseSnapshot};
+    use crate::supervisor::engine::{self, ExitReason, PhaseSnapshot};
 
-    fn read(task: &core::TaskSnapshot) -> Task {
+    fn read(task: &engine::TaskSnapshot) -> Task {
         serde_json::from_value(serde_json::to_value(task).unwrap()).unwrap()
     }
 
@@ -212,7 +213,7 @@ mod tests {
 
     #[test]
     fn every_state_says_what_comes_next() {
-        let blocker = core::Blocker { task: "db".into(), condition: Condition::Ready, state: "starting".into() };
+        let blocker = engine::Blocker { task: "db".into(), condition: Condition::Ready, state: "starting".into() };
         assert_eq!(next(PhaseSnapshot::Waiting { blockers: vec![blocker] }), "for db to be ready");
         assert_eq!(next(PhaseSnapshot::Starting { since: at(0), deadline: at(31_000) }), "start fails in 30s");
         assert_eq!(next(PhaseSnapshot::Running { since: at(0), pid: None }), "not ready yet");
@@ -241,7 +242,7 @@ mod tests {
         let reason = ExitReason::StartTimeout { limit: Duration::from_secs(30) };
         let ran_for = Duration::default();
         task.last_exit =
-            Some(core::LastExit { run: 1, reason, expected: false, at: at(5), ran_for, peak_memory: None });
+            Some(engine::LastExit { run: 1, reason, expected: false, at: at(5), ran_for, peak_memory: None });
         assert_eq!(read(&task).last_exit.unwrap().reason.text, "start took longer than 30s");
     }
 

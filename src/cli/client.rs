@@ -19,10 +19,11 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::state_dir::StatePaths;
 use super::{EXIT_NO_SERVER, EXIT_REFUSED, FileArgs};
-use crate::config::{Config, Pretty};
-use crate::supervisor::core::Refusal;
+use crate::app::StatePaths;
+use crate::config::Config;
+use crate::duration::Pretty;
+use crate::supervisor::engine::Refusal;
 use crate::surfaces::connect;
 
 /// What the timeline calls whoever asks by the command line: `control/cli`.

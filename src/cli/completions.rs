@@ -11,7 +11,7 @@ use clap_complete::CompletionCandidate;
 use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Zsh};
 
 use super::{Cli, FileArgs};
-use crate::config::Signal;
+use crate::signal::Signal;
 
 /// Set by the shell when it asks.
 const VARIABLE: &str = "STEAD_COMPLETE";

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use super::launch::launch;
 use super::up::ViewArgs;
+use crate::app::launch;
 use crate::config::Config;
 
 /// The configuration of the demonstration.
@@ -30,5 +30,5 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let root = dir.path().join("demo");
     std::fs::create_dir(&root).with_context(|| format!("cannot make {}", root.display()))?;
     let read = move || Config::parse(CONFIG, &root.join("stead.toml"));
-    launch(read()?, move || Ok(read()?), args.view.face())
+    launch(read()?, move || Ok(read()?), args.view.presentation())
 }

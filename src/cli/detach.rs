@@ -7,33 +7,24 @@
 //! ```
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
-use rustix::stdio::{dup2_stderr, dup2_stdout};
 
 use super::board::{Board, Stage};
 use super::client::{Client, ClientError, block_on};
 use super::wait::{self, WaitArgs};
 use super::{EXIT_REFUSED, FileArgs, print, quote};
-use crate::kernel::KernelHandle;
+use crate::app::UP;
 use crate::process::this_program;
-use crate::supervisor::core::{PhaseSnapshot, Snapshot};
 
 /// The argument of the process in the background.
 pub(super) const ARGUMENT: &str = "in-background";
 /// How long `--wait` waits unless it is told.
 pub(super) const WAIT: Duration = Duration::from_secs(60);
-
-/// What the process in the background says when it can be asked.
-const UP: &str = "up";
-/// The surface that says so.
-const CONTROL: &str = "control";
 
 /// Starts a supervisor in the background, and returns once it answers, or once all is ready if `wait` says how long that
 /// may take. Where it ends before, its exit code is taken.
@@ -109,27 +100,5 @@ fn code_of(status: ExitStatus) -> ExitCode {
 /// It leads a process group: somebody has started it by hand.
 pub(super) fn leave_session() -> anyhow::Result<()> {
     rustix::process::setsid().context("cannot leave the session; `stead up -d` is what starts this")?;
-    Ok(())
-}
-
-/// Once the supervisor can be asked, tells whoever waits for that, and lets go of the outputs it was started with:
-/// nothing goes to the first any more, and the second goes to `log`.
-pub(super) async fn announce(kernel: KernelHandle, log: PathBuf) {
-    let answers = |snapshot: &std::sync::Arc<Snapshot>| {
-        snapshot.task(CONTROL).is_some_and(|task| matches!(task.phase, PhaseSnapshot::Ready { .. }))
-    };
-    if kernel.watch().wait_for(answers).await.is_err() {
-        return;
-    }
-    if let Err(error) = let_go(&log) {
-        tracing::warn!(%error, "the outputs are still those of whoever started this");
-    }
-}
-
-fn let_go(log: &std::path::Path) -> io::Result<()> {
-    // Whoever waited may have gone away.
-    let _ = writeln!(io::stdout(), "{UP}");
-    dup2_stdout(File::options().write(true).open("/dev/null")?)?;
-    dup2_stderr(File::options().append(true).create(true).open(log)?)?;
     Ok(())
 }

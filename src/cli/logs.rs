@@ -14,9 +14,10 @@ use jiff::tz::TimeZone;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::{FileArgs, completions, shows_colour};
-use crate::config::{Config, UnknownTask, parse_duration};
-use crate::kernel::Stream;
-use crate::kernel::logs::{Lines, Pattern, Query, Reader, RunChoice, StoredLine};
+use crate::config::{Config, UnknownTask};
+use crate::duration::parse_duration;
+use crate::logs::Stream;
+use crate::logs::{Lines, Pattern, Query, Reader, RunChoice, StoredLine};
 use crate::ui::ansi;
 
 /// Lines that are shown before those that follow.

@@ -14,7 +14,6 @@ mod detach;
 mod down;
 mod events;
 mod init;
-mod launch;
 mod logs;
 mod man;
 #[cfg(feature = "mcp")]
@@ -24,7 +23,6 @@ mod reload;
 mod schema;
 mod send;
 mod signal;
-mod state_dir;
 mod status;
 mod up;
 mod wait;

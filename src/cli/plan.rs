@@ -10,7 +10,8 @@ use unicode_width::UnicodeWidthStr;
 use super::client::{Client, ClientError, block_on};
 use super::reload::{show_report, told};
 use super::{FileArgs, print};
-use crate::config::{Changes, Config, TaskConfig};
+use crate::config::{Config, TaskConfig};
+use crate::supervisor::engine::Changes;
 use crate::ui::ansi;
 
 /// What `stead plan` is told.

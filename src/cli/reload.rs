@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::client::{Client, ClientError, block_on};
 use super::{FileArgs, print, quote};
-use crate::config::Changes;
+use crate::supervisor::engine::Changes;
 
 /// What `stead reload` is told.
 #[derive(Debug, Clone, Args)]

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::client::{Client, block_on, segment};
 use super::{FileArgs, completions, show_accepted};
-use crate::config::Signal;
+use crate::signal::Signal;
 
 /// What `stead signal` is told.
 #[derive(Debug, Clone, Args)]

@@ -102,8 +102,8 @@ fn page(board: &Board, client: &Client) -> String {
     let mut page = heading(board);
     page += "\n\n";
     page += &table(board, shows_colour(&io::stdout()));
-    if let Some(promise) = board.promise {
-        let _ = write!(page, "\n\npromise: {promise}");
+    if let Some(containment) = board.containment {
+        let _ = write!(page, "\n\ncontainment: {containment}");
     }
     for surface in board.tasks.iter().filter(|task| task.is_surface()) {
         if let (Some(address), Ok(token)) = (&surface.address, Token::read(&client.paths.token)) {
@@ -222,7 +222,7 @@ mod tests {
     const TASKS: &str = r#"{
         "project": "shop", "version": "0.1.0", "pid": 7, "now": 9000, "stage": { "stage": "up" },
         "tasks": [
-            { "name": "control", "kind": "surface", "state": "ready", "since": 0, "run": 1,
+            { "name": "control", "kind": "builtin", "state": "ready", "since": 0, "run": 1,
               "retries": 0, "max_retries": 5 },
             { "name": "api", "kind": "process", "state": "backoff", "attempt": 2, "since": 8000, "retry_at": 10000,
               "run": 2, "retries": 2, "max_retries": 5,

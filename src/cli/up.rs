@@ -8,9 +8,10 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 
 use super::detach::{self, detach};
-use super::launch::{Face, launch};
 use super::{FileArgs, completions};
-use crate::config::{Config, parse_duration};
+use crate::app::{Presentation, launch};
+use crate::config::Config;
+use crate::duration::parse_duration;
 
 /// What `stead up` is told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -59,11 +60,11 @@ pub(super) struct DetachArgs {
 }
 
 impl ViewArgs {
-    pub(super) fn face(&self) -> Face {
+    pub(super) fn presentation(&self) -> Presentation {
         match self {
-            Self { headless: true, .. } => Face::Headless,
-            Self { plain: false, no_mouse, .. } if can_draw() => Face::Dashboard { mouse: !no_mouse },
-            Self { .. } => Face::Plain,
+            Self { headless: true, .. } => Presentation::Headless,
+            Self { plain: false, no_mouse, .. } if can_draw() => Presentation::Dashboard { mouse: !no_mouse },
+            Self { .. } => Presentation::Plain,
         }
     }
 }
@@ -79,13 +80,13 @@ pub(super) fn run(file: &FileArgs, args: &UpArgs) -> anyhow::Result<ExitCode> {
     if is_wanted {
         return detach(file, &args.tasks, wait.then(|| timeout.unwrap_or(detach::WAIT)));
     }
-    let face = if is_detached { Face::Detached } else { args.view.face() };
+    let presentation = if is_detached { Presentation::Detached } else { args.view.presentation() };
     if is_detached {
         detach::leave_session()?;
     }
     // The very same file, whatever else is found by then.
     let (path, root, tasks) = (config.path.clone(), config.root.clone(), args.tasks.clone());
-    launch(config, move || Ok(Config::load(Some(&path), &root)?.select(&tasks)?), face)
+    launch(config, move || Ok(Config::load(Some(&path), &root)?.select(&tasks)?), presentation)
 }
 
 /// Whether a dashboard can be drawn here and keys can be read.

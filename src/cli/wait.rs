@@ -13,7 +13,8 @@ use tokio::time::timeout;
 use super::board::{Board, Phase, Stage, Task};
 use super::client::{Client, ClientError, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
-use crate::config::{Pretty, UnknownTask, parse_duration};
+use crate::config::UnknownTask;
+use crate::duration::{Pretty, parse_duration};
 use crate::ui::ansi;
 
 /// What `stead wait` is told.

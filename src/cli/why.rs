@@ -13,9 +13,10 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::client::{Client, ClientError, block_on, segment};
-use super::state_dir::StatePaths;
 use super::{FileArgs, completions, print};
-use crate::config::{Pretty, UnknownTask};
+use crate::app::StatePaths;
+use crate::config::UnknownTask;
+use crate::duration::Pretty;
 use crate::kernel::{PostMortem, PostMortems};
 use crate::ui::{ansi, post_mortem};
 

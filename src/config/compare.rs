@@ -1,56 +1,25 @@
 //! What differs between two configurations, and what that means for what runs.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use super::{Check, Config, LogsConfig, TaskConfig, WebConfig};
+use crate::supervisor::engine::Changes;
 
-/// What a reload changes, or would change. Tasks are named in the order of the file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Changes {
-    /// Tasks that are new: they start as soon as their dependencies hold.
-    pub added: Vec<String>,
-    /// Tasks that are not there any more: they are stopped. Their logs stay.
-    pub removed: Vec<String>,
-    /// Tasks whose runs would differ: they are restarted with the new settings.
-    pub changed: Vec<String>,
-    /// Tasks of which only the policy differs: it applies from now on, and their runs go on.
-    pub adjusted: Vec<String>,
-    /// How many tasks are the same as before.
-    pub unchanged: usize,
-    /// Settings of stead itself that apply from now on, such as `[supervisor] drain`.
-    pub settings: Vec<String>,
-    /// Settings that stay as they are until stead itself is restarted, such as `[web] listen`.
-    pub needs_restart: Vec<String>,
-}
-
-impl Changes {
-    /// What has to be done to go on with `new` instead of `old`.
-    #[must_use]
-    pub fn between(old: &Config, new: &Config) -> Self {
-        let mut changes = Self::default();
-        for task in &new.tasks {
-            let name = task.name.clone();
-            match old.tasks.iter().find(|old| old.name == task.name) {
-                None => changes.added.push(name),
-                Some(old) if !old.runs_like(task) => changes.changed.push(name),
-                Some(old) if old != task => changes.adjusted.push(name),
-                Some(_) => changes.unchanged += 1,
-            }
+/// What has to be done to go on with `new` instead of `old`.
+#[must_use]
+pub fn compare(old: &Config, new: &Config) -> Changes {
+    let mut changes = Changes::default();
+    for task in &new.tasks {
+        let name = task.name.clone();
+        match old.tasks.iter().find(|old| old.name == task.name) {
+            None => changes.added.push(name),
+            Some(old) if !old.runs_like(task) => changes.changed.push(name),
+            Some(old) if old != task => changes.adjusted.push(name),
+            Some(_) => changes.unchanged += 1,
         }
-        let is_gone = |task: &&TaskConfig| new.tasks.iter().all(|new| new.name != task.name);
-        changes.removed = old.tasks.iter().filter(is_gone).map(|task| task.name.clone()).collect();
-        compare_settings(old, new, &mut changes);
-        changes
     }
-
-    /// Whether the two are the same.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self { unchanged: self.unchanged, ..Self::default() }
-    }
+    let is_gone = |task: &&TaskConfig| new.tasks.iter().all(|new| new.name != task.name);
+    changes.removed = old.tasks.iter().filter(is_gone).map(|task| task.name.clone()).collect();
+    compare_settings(old, new, &mut changes);
+    changes
 }
 
 fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
@@ -75,24 +44,6 @@ fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
         ("[web] dist", *dist != new.web.dist),
         ("[hooks]", *hooks != new.hooks),
     ]);
-}
-
-impl fmt::Display for Changes {
-    /// In one line: `added mailer; removed docs; restarted api; 3 unchanged`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lists = [
-            ("added", &self.added),
-            ("removed", &self.removed),
-            ("restarted", &self.changed),
-            ("adjusted without a restart", &self.adjusted),
-            ("now in force:", &self.settings),
-            ("only after a restart of stead:", &self.needs_restart),
-        ];
-        for (what, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
-            write!(f, "{what} {}; ", names.join(", "))?;
-        }
-        write!(f, "{} unchanged", self.unchanged)
-    }
 }
 
 impl TaskConfig {
@@ -127,7 +78,7 @@ mod tests {
 
     fn changes(old: &str, new: &str) -> Changes {
         let config = |text: &str| Config::parse(text, Path::new("/srv/shop/stead.toml")).unwrap();
-        Changes::between(&config(old), &config(new))
+        compare(&config(old), &config(new))
     }
 
     /// What becomes of one task when this line is added to it.

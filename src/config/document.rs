@@ -12,9 +12,9 @@ use super::kind::{FilePath, Flag, Share, Size, Whole};
 use super::parsed::{ADDRESS, DURATION, PERIOD};
 use super::report::Report;
 use super::table::{Table, describe_root, read_root};
-use super::{
-    Config, DrainConfig, Intensity, LogsConfig, Pretty, RestartConfig, UiConfig, WebConfig, graph, hooks, task,
-};
+use super::{Config, LogsConfig, UiConfig, WebConfig, graph, hooks, task};
+use crate::duration::Pretty;
+use crate::supervisor::engine::{DrainConfig, Intensity, RestartConfig};
 
 /// Reads the whole file. Where something is wrong the report says so, and what is returned means nothing.
 pub(super) fn read(entries: &DeTable<'_>, path: PathBuf, root: PathBuf, report: &mut Report) -> Config {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::nearest::nearest;
 use super::report::{Report, Span};
 use super::task::Declared;
-use super::{Condition, Dependency, Policy};
+use crate::supervisor::engine::{Condition, Dependency, Policy};
 
 /// Reports every dependency that is unknown, can't be met, or closes a cycle.
 pub(super) fn check(tasks: &[Declared], report: &mut Report) {

@@ -9,7 +9,8 @@ use super::nearest::nearest;
 use super::parsed::{PERIOD, WEBHOOK};
 use super::table::Table;
 use super::task::{RESERVED_NAMES, check_name, name_pattern};
-use super::{HookCall, HookConfig, HookEvent};
+use super::{HookCall, HookConfig};
+use crate::supervisor::engine::HookEvent;
 
 /// What a hook can be told of.
 const ON: OneOf<HookEvent> = OneOf(&[

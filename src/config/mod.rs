@@ -6,7 +6,6 @@
 
 mod compare;
 mod document;
-mod duration;
 mod env;
 mod graph;
 mod hooks;
@@ -17,20 +16,16 @@ mod parsed;
 mod report;
 mod select;
 mod shared;
-mod signal;
 mod table;
 mod task;
 mod types;
 
-pub use compare::Changes;
+pub use compare::compare;
 pub use document::schema;
-pub(crate) use duration::millis;
-pub use duration::{Pretty, parse_duration};
 pub use load::FILE_NAME;
 pub(crate) use nearest::nearest;
 pub use report::{ConfigError, Report};
 pub use select::UnknownTask;
-pub use shared::{BadConfig, SharedConfig};
-pub use signal::Signal;
+pub use shared::SharedConfig;
 pub use task::RESERVED_NAMES;
 pub use types::*;

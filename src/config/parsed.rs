@@ -8,7 +8,8 @@ use regex::bytes::Regex;
 use serde_json::{Value as Json, json};
 
 use super::kind::{Complaint, Found, Kind, refuse, text};
-use super::{Pretty, Signal, parse_duration};
+use crate::duration::{Pretty, parse_duration};
+use crate::signal::Signal;
 
 /// A string with a meaning.
 pub(super) struct Parsed<T: 'static> {

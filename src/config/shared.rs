@@ -3,28 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use super::{Config, ConfigError, UnknownTask};
-
-/// Why a configuration that was read anew is not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, ToSchema)]
-#[error("{summary}")]
-pub struct BadConfig {
-    /// In one line.
-    pub summary: String,
-    /// Every mistake with its place, for whoever may see the file: it quotes it. Empty where there is nothing to quote.
-    #[serde(skip)]
-    pub report: String,
-}
-
-impl BadConfig {
-    /// It can't be taken for this one reason.
-    pub(crate) fn new(summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), report: String::new() }
-    }
-}
+use crate::supervisor::engine::BadConfig;
 
 impl From<ConfigError> for BadConfig {
     fn from(error: ConfigError) -> Self {

@@ -10,10 +10,8 @@ use super::kind::{AccountName, CommandLine, FilePath, Flag, ListOf, OneOf, Signe
 use super::parsed::{DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP, UMASK};
 use super::report::Span;
 use super::table::Table;
-use super::{
-    Check, Command, Condition, Dependency, Limits, OnExhausted, Policy, ReadyConfig, RestartConfig, StopConfig,
-    TaskConfig, env,
-};
+use super::{Check, Command, Limits, ReadyConfig, StopConfig, TaskConfig, env};
+use crate::supervisor::engine::{Condition, Dependency, OnExhausted, Policy, RestartConfig};
 
 /// The names of stead's own tasks.
 pub const RESERVED_NAMES: [&str; 7] = ["warden", "gateway", "web", "control", "hooks", "terminal", "plain"];

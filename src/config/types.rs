@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use super::Signal;
+use crate::signal::Signal;
+use crate::supervisor::engine::{Dependency, DrainConfig, HookEvent, OnExhausted, Policy, RestartConfig};
 
 /// Everything one supervisor needs to know, as read from one file.
 #[derive(Debug, Clone)]
@@ -42,68 +42,6 @@ impl Config {
     pub fn project(&self) -> Cow<'_, str> {
         self.root.file_name().map(|name| name.to_string_lossy()).unwrap_or_default()
     }
-}
-
-/// How long an ordered stop may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DrainConfig {
-    /// After a graceful end: `drain`, 10 s by default.
-    pub graceful: Duration,
-    /// After a fatal end: `drain_fatal`, 3 s by default.
-    pub fatal: Duration,
-}
-
-impl Default for DrainConfig {
-    fn default() -> Self {
-        Self { graceful: Duration::from_secs(10), fatal: Duration::from_secs(3) }
-    }
-}
-
-/// When and how often a task is started again.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RestartConfig {
-    /// The retry budget: restarts without a stable run in between. 5 by default.
-    pub max_retries: u32,
-    /// A run this long is stable and gives the whole budget back. 5 minutes by default.
-    pub reset_after: Duration,
-    /// The first wait. 500 ms by default.
-    pub initial_backoff: Duration,
-    /// The longest wait. 30 s by default.
-    pub max_backoff: Duration,
-    /// Share of the wait, 0 to 1, that is added at random. 0 by default.
-    pub jitter: f64,
-    /// A second limit over a sliding window. Off by default.
-    pub intensity: Option<Intensity>,
-    /// A start that takes longer has failed. 30 s by default.
-    pub start_timeout: Duration,
-}
-
-impl Default for RestartConfig {
-    fn default() -> Self {
-        Self {
-            max_retries: 5,
-            reset_after: Duration::from_secs(300),
-            initial_backoff: Duration::from_millis(500),
-            max_backoff: Duration::from_secs(30),
-            jitter: 0.0,
-            intensity: None,
-            start_timeout: Duration::from_secs(30),
-        }
-    }
-}
-
-/// At most `restarts` within any stretch of `within`; one more escalates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Intensity {
-    /// How many restarts are still fine; at most [`Intensity::MOST`].
-    pub restarts: u32,
-    /// The length of the sliding window.
-    pub within: Duration,
-}
-
-impl Intensity {
-    /// The most restarts a window can be told to allow: their instants are remembered one by one.
-    pub const MOST: u32 = 1_000;
 }
 
 /// `[logs]`
@@ -154,33 +92,6 @@ pub struct HookConfig {
     pub call: HookCall,
     /// A call that takes longer has failed; 10 s by default.
     pub timeout: Duration,
-}
-
-/// What a hook can be told of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HookEvent {
-    /// A run ended, nobody had asked for it, and it was no success.
-    Failed,
-    /// The retry budget is spent.
-    Exhausted,
-    /// A task that had failed is well again: ready by its probe, stable without one, or done.
-    Recovered,
-    /// A task's end makes everything drain.
-    Fatal,
-}
-
-impl HookEvent {
-    /// As the file has it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Exhausted => "exhausted",
-            Self::Recovered => "recovered",
-            Self::Fatal => "fatal",
-        }
-    }
 }
 
 /// How a hook is told.
@@ -257,65 +168,6 @@ fn quoted(word: &str) -> Cow<'_, str> {
     match !word.is_empty() && word.chars().all(is_plain) {
         true => Cow::Borrowed(word),
         false => Cow::Owned(format!("'{}'", word.replace('\'', r"'\''"))),
-    }
-}
-
-/// What an exit means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Policy {
-    /// Fatal, whatever the code: everything drains.
-    Critical,
-    /// Started again after every exit.
-    Always,
-    /// Started again unless it succeeded.
-    OnFailure,
-    /// Done: never started again by itself.
-    Never,
-}
-
-/// What a spent retry budget means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnExhausted {
-    /// The supervisor ends with this task as its cause.
-    Fatal,
-    /// The task is held `Failed` until a person starts it again.
-    Hold,
-}
-
-/// One entry of `after`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dependency {
-    /// The task that is waited for.
-    pub task: String,
-    /// What must be true of it.
-    pub condition: Condition,
-}
-
-/// What must be true of a dependency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Condition {
-    /// It has been started.
-    Started,
-    /// It is ready now, or has completed.
-    Ready,
-    /// It has completed with success.
-    Success,
-    /// It has exited at least once, however it went.
-    Exited,
-}
-
-impl fmt::Display for Condition {
-    /// As it reads after "for db": `to be ready`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Started => "to be started",
-            Self::Ready => "to be ready",
-            Self::Success => "to succeed",
-            Self::Exited => "to exit",
-        })
     }
 }
 

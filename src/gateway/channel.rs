@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::kernel::EventRecord;
-use crate::supervisor::core::{Answer, Origin, Refusal, Request};
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::{Answer, Origin, Refusal, Request};
 
 /// Events a channel may lag behind; what comes on top is dropped for it, and counted.
 pub const CHANNEL_EVENTS: usize = 256;

@@ -18,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use channel::{CHANNEL_EVENTS, CHANNEL_REQUESTS, Channel, ChannelClient, Requester};
 
-use crate::kernel::{EventRecord, KernelHandle};
-use crate::supervisor::core::{ChannelSnapshot, Origin, Uptime};
+use crate::kernel::KernelHandle;
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::{ChannelSnapshot, Origin, Uptime};
 use channel::Ask;
 
 /// Registrations that may wait for the gateway.
@@ -67,7 +68,7 @@ impl Gateway {
     #[must_use]
     pub fn new(kernel: KernelHandle) -> (Self, GatewayHandle) {
         let (commands, commands_rx) = mpsc::channel(COMMANDS_QUEUED);
-        let (_, events) = kernel.journal().follow();
+        let (_, events) = kernel.event_log().follow();
         let hub = Hub {
             kernel,
             commands: commands_rx,

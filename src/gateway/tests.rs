@@ -5,8 +5,9 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::*;
-use crate::kernel::{Backend, LogHub, kernel};
-use crate::supervisor::core::{Notice, NoticeKind, Refusal, Request};
+use crate::kernel::KernelHandle;
+use crate::supervisor::engine::{Event, EventKind, Refusal, Request};
+use crate::supervisor::{Backend, handle};
 
 struct Scene {
     backend: Backend,
@@ -14,7 +15,8 @@ struct Scene {
 }
 
 fn scene() -> Scene {
-    let (kernel, backend) = kernel(Instant::now(), LogHub::default());
+    let (supervisor, backend) = handle(Instant::now());
+    let kernel = KernelHandle::new(supervisor);
     let (hub, gateway) = Gateway::new(kernel);
     tokio::spawn(hub.run(CancellationToken::new()));
     Scene { backend, gateway }
@@ -22,8 +24,8 @@ fn scene() -> Scene {
 
 impl Scene {
     fn happen(&self) {
-        let notice = Notice { task: None, kind: NoticeKind::Done };
-        self.backend.journal.record(notice, Uptime::default(), Timestamp::UNIX_EPOCH);
+        let notice = Event { task: None, kind: EventKind::Done };
+        self.backend.event_log.record(notice, Uptime::default(), Timestamp::UNIX_EPOCH);
     }
 
     /// Waits until what the kernel knows of the channels is this.
@@ -81,7 +83,8 @@ async fn a_request_carries_the_name_of_its_channel() {
 
 #[tokio::test]
 async fn a_restart_of_the_gateway_disconnects_nobody() {
-    let (kernel, backend) = kernel(Instant::now(), LogHub::default());
+    let (supervisor, backend) = handle(Instant::now());
+    let kernel = KernelHandle::new(supervisor);
     let (hub, gateway) = Gateway::new(kernel);
     let first = CancellationToken::new();
     let running = tokio::spawn(hub.clone().run(first.clone()));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::{OnExhausted, Policy};
-use crate::supervisor::core::{PhaseSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+use crate::supervisor::engine::{OnExhausted, Policy};
+use crate::supervisor::engine::{PhaseSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// A point on the supervisor's clock.
 pub(crate) fn at(millis: u64) -> Uptime {

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ProcessTask, Sampler, until_ending};
 use crate::supervisor::RunContext;
-use crate::supervisor::core::Event;
+use crate::supervisor::engine::Input;
 
 /// The time between two looks.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ impl ProcessTask {
                 }
             };
             // A driver that is gone needs no events.
-            let _ = context.events.send(Event::Exceeded { run: context.run, used, limit }).await;
+            let _ = context.events.send(Input::Exceeded { run: context.run, used, limit }).await;
         };
         until_ending(Box::pin(watching), context, over).await;
     }

@@ -34,10 +34,12 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config::{Check, Command, Signal, TaskConfig};
-use crate::kernel::logs::Store;
-use crate::kernel::{LogTail, TaskScreen};
-use crate::supervisor::core::{Event, ExitReason};
+use crate::config::{Check, Command, TaskConfig};
+use crate::logs::LogTail;
+use crate::logs::Store;
+use crate::screen::TaskScreen;
+use crate::signal::Signal;
+use crate::supervisor::engine::{ExitReason, Input};
 use crate::supervisor::{RunContext, Sent};
 use identity::RunsAs;
 pub(crate) use once::Once;
@@ -47,7 +49,7 @@ use spawn::Spawned;
 pub(crate) use usage::Sampler;
 pub use warden::serve_if_called;
 use warden::{Child, Exit, How, Whom};
-pub(crate) use warden::{Keeper, Warden, this_program};
+pub(crate) use warden::{Warden, WardenTask, this_program};
 
 /// How long a kill waits for a start that hangs. A child that comes to life later is killed then.
 const START_PATIENCE: Duration = Duration::from_secs(1);
@@ -201,7 +203,7 @@ impl ProcessTask {
         over: &CancellationToken,
     ) {
         // A driver that is gone needs no events.
-        let _ = context.events.send(Event::Started { run: context.run, pid: Some(pid), address: None }).await;
+        let _ = context.events.send(Input::Started { run: context.run, pid: Some(pid), address: None }).await;
         let Some(ready) = &self.config.ready else { return };
         let probing = async {
             match ready_line {
@@ -239,7 +241,7 @@ async fn until_gone(child: &Child, context: &RunContext, over: &CancellationToke
         return ExitReason::Error { message: "its end is not known: the warden is gone".to_owned() };
     };
     // Before the end: what comes after is no part of the run.
-    let _ = context.events.send(Event::Measured { run: context.run, peak_memory: exit.peak_memory }).await;
+    let _ = context.events.send(Input::Measured { run: context.run, peak_memory: exit.peak_memory }).await;
     let asked = context.stop.is_cancelled();
     if !asked && !child.is_gone() {
         child.kill().await;
@@ -291,7 +293,7 @@ async fn tell_what_is_left(child: &Child, context: &RunContext, over: &Cancellat
         while let Some(now_left) = child.left(&left).await {
             left = now_left;
             // A driver that is gone needs no events.
-            let _ = context.events.send(Event::Left { run: context.run, processes: left.clone() }).await;
+            let _ = context.events.send(Input::Left { run: context.run, processes: left.clone() }).await;
         }
     };
     over.run_until_cancelled(telling).await;

@@ -13,7 +13,7 @@ use super::start_failure::cause;
 use super::warden::{NoChild, Spawn};
 use super::{Warden, exit_reason};
 use crate::config::{Command, Limits};
-use crate::supervisor::core::ExitReason;
+use crate::supervisor::engine::ExitReason;
 
 /// Bytes of its output that are kept; the rest is read and thrown away.
 const OUTPUT_BYTES: usize = 4 * 1024;

@@ -24,8 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::start_failure::cause;
 use super::sys;
-use crate::kernel::logs::{Cutter, Loss, Store, Writer, Written, without_escapes};
-use crate::kernel::{LogLine, LogTail, Stream, TaskScreen};
+use crate::logs::{Cutter, Loss, Store, Writer, Written, without_escapes};
+use crate::logs::{LogLine, LogTail, Stream};
+use crate::screen::TaskScreen;
 
 /// Moved from one stream before the other has its turn. Not less than any pipe or terminal can hold, so that one
 /// batch of each stream takes in all that was written before it began.

@@ -9,7 +9,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::yield_now;
 
 use super::sys;
-use crate::kernel::{ScreenSize, TaskScreen};
+use crate::screen::{ScreenSize, TaskScreen};
 
 /// The terminal of one run.
 #[derive(Debug)]

@@ -14,9 +14,10 @@ use tokio::time::{sleep, timeout};
 use super::spawn::spawn_silent;
 use super::start_failure::cause;
 use super::{ProcessTask, exit_reason};
-use crate::config::{Check, Command, Pretty, ReadyConfig};
+use crate::config::{Check, Command, ReadyConfig};
+use crate::duration::Pretty;
 use crate::supervisor::RunContext;
-use crate::supervisor::core::{Event, ExitReason};
+use crate::supervisor::engine::{ExitReason, Input};
 
 /// The pause before the first try; doubled after each failure until it is the configured interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -59,7 +60,7 @@ pub(super) async fn wait_for_line(line: oneshot::Receiver<String>, context: &Run
 
 async fn tell(context: &RunContext, passed: bool, detail: String) {
     // A driver that is gone needs no events.
-    let _ = context.events.send(Event::Probed { run: context.run, passed, detail }).await;
+    let _ = context.events.send(Input::Probed { run: context.run, passed, detail }).await;
 }
 
 /// Runs a command of a task to its end. When this is dropped before, the command is killed with its descendants;

@@ -9,7 +9,8 @@ use super::start_failure::explain;
 use super::warden::{Child, Fault, NoChild, Spawn, Step};
 use super::{ProcessTask, pty};
 use crate::config::Command;
-use crate::kernel::{ScreenSize, Stream};
+use crate::logs::Stream;
+use crate::screen::ScreenSize;
 
 /// What a pipe holds, where it can be said: the larger, the fewer turns a flood of output needs. An unprivileged
 /// user may have 64 MiB of this in all (pipe(7)), hence no more.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::supervisor::core::Usage;
+use crate::supervisor::engine::Usage;
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Sampler;

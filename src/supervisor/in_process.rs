@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::core::{Event, ExitReason};
+use super::engine::{ExitReason, Input};
 use super::run::RunContext;
 
 /// What an in-process task ends with.
@@ -27,7 +27,7 @@ pub(super) async fn watch(
 ) -> ExitReason {
     let RunContext { run, stop, kill, events, .. } = context;
     // A full queue only delays the news; a closed one means that the supervisor is gone.
-    let _ = events.send(Event::Started { run, pid: None, address: None }).await;
+    let _ = events.send(Input::Started { run, pid: None, address: None }).await;
     tokio::select! {
         result = &mut handle => return exit_reason(result),
         () = stop.cancelled() => token.cancel(),

@@ -1,7 +1,7 @@
 //! The supervisor: a pure core, the loop that drives it, and the public [`TaskSupervisor`].
 //!
 //! ```
-//! use stead::config::RestartConfig;
+//! use stead::supervisor::engine::RestartConfig;
 //! use stead::supervisor::TaskSupervisor;
 //! use tokio_util::sync::CancellationToken;
 //!
@@ -19,47 +19,53 @@
 //! # }
 //! ```
 
-pub mod core;
 mod driver;
+pub mod engine;
+mod event_log;
+mod handle;
 mod in_process;
-mod post_mortems;
-mod processes;
-mod reading;
+mod reload;
 mod run;
-mod sampling;
 mod signals;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::path::Path;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use self::core::{Cause, ExitReason, Killed, ShutdownOutcome};
+pub use self::engine::{Cause, DrainConfig, ExitReason, Killed, RestartConfig, ShutdownOutcome};
+pub use event_log::{EventLog, EventRecord};
+pub use handle::SupervisorHandle;
 pub use in_process::TaskResult;
 
+pub(crate) use handle::{Backend, QueuedRequest, handle};
 pub(crate) use in_process::exit_reason;
+pub(crate) use reload::{Loader, PlannedReload};
 #[cfg(test)]
 pub(crate) use run::EVENTS_QUEUED;
 pub(crate) use run::{RunContext, Sent};
 
-use self::core::{Plan, TaskKind, TaskPlan};
-use crate::config::{BadConfig, Condition, Dependency, DrainConfig, OnExhausted, Policy, RestartConfig, SharedConfig};
-use crate::gateway::{Gateway, GatewayHandle};
-use crate::kernel::{Backend, KernelHandle, LogHub, PostMortems, kernel};
-use crate::process::{Keeper, Warden};
-use crate::surfaces::{Surface, SurfaceContext, run_surface};
-use driver::{Driver, Runner};
-use processes::{Planned, Processes, by_place};
-use reading::Reading;
+use self::engine::{Dependency, OnExhausted, Plan, Policy, TaskId, TaskKind, TaskPlan, Usage};
+use driver::Driver;
+use reload::Reload;
 
 /// How long an in-process task may take to follow its cancellation before it is aborted.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Brings one run to life and returns how it ended.
+pub(crate) type Runner = Box<dyn FnMut(RunContext) -> Pin<Box<dyn Future<Output = ExitReason> + Send>> + Send>;
+
+/// A task with how its runs are made. After a reload, no runner means the one it had.
+pub(crate) struct PlannedTask {
+    pub(crate) plan: TaskPlan,
+    pub(crate) after: Vec<Dependency>,
+    pub(crate) runner: Option<Runner>,
+}
 
 /// Supervises tasks: futures of a Rust program, and in the `stead` binary child processes and surfaces.
 ///
@@ -69,12 +75,12 @@ pub struct TaskSupervisor {
     root: CancellationToken,
     restart: RestartConfig,
     drain: DrainConfig,
-    tracked: Vec<Planned>,
-    /// What makes the processes of a configuration, if there is one.
-    processes: Option<Processes>,
+    tracked: Vec<PlannedTask>,
+    loader: Option<Loader>,
+    usage: Option<watch::Receiver<BTreeMap<String, Usage>>>,
     on_stop: Vec<OnStop>,
     started: Instant,
-    kernel: KernelHandle,
+    handle: SupervisorHandle,
     backend: Backend,
 }
 
@@ -93,16 +99,17 @@ impl TaskSupervisor {
     #[must_use]
     pub fn new(root: CancellationToken, restart: RestartConfig) -> Self {
         let started = tokio::time::Instant::now().into_std();
-        let (kernel, backend) = kernel(started, LogHub::default());
+        let (handle, backend) = handle(started);
         Self {
             root,
             restart,
             drain: DrainConfig::default(),
             tracked: Vec::new(),
-            processes: None,
+            loader: None,
+            usage: None,
             on_stop: Vec::new(),
             started,
-            kernel,
+            handle,
             backend,
         }
     }
@@ -114,17 +121,29 @@ impl TaskSupervisor {
         self
     }
 
-    /// Keeps what is known of every failed run in `dir`. Nothing is kept by default.
+    /// Sets how a new plan is loaded on [`Request::Reload`](engine::Request::Reload). Without it a reload is refused.
     #[must_use]
-    pub fn with_post_mortems(mut self, dir: &Path) -> Self {
-        self.kernel.set_post_mortems(PostMortems::new(dir));
+    pub(crate) fn with_loader(mut self, loader: Loader) -> Self {
+        self.loader = Some(loader);
         self
     }
 
-    /// What may be seen and asked of this supervisor while it runs.
+    /// Sets where the usage of tasks comes from, by name. Without it a snapshot has none.
     #[must_use]
-    pub fn kernel(&self) -> KernelHandle {
-        self.kernel.clone()
+    pub(crate) fn with_usage(mut self, usage: watch::Receiver<BTreeMap<String, Usage>>) -> Self {
+        self.usage = Some(usage);
+        self
+    }
+
+    /// What may be seen and requested of this supervisor while it runs.
+    #[must_use]
+    pub fn handle(&self) -> SupervisorHandle {
+        self.handle.clone()
+    }
+
+    /// The tasks that are tracked, in their order.
+    pub(crate) fn tracked(&self) -> &[PlannedTask] {
+        &self.tracked
     }
 
     /// Tracks a task that runs already. Its end is fatal, whatever it returns. It is stopped by the root
@@ -133,7 +152,7 @@ impl TaskSupervisor {
         let root = self.root.clone();
         let mut handle = Some(handle);
         let plan = self.plan(name.into(), TaskKind::Future, Policy::Critical, "a task of this program".to_owned());
-        self.track(plan, move |context| {
+        self.track_runs(plan, Vec::new(), move |context| {
             let (handle, root) = (handle.take(), root.clone());
             async move {
                 match handle {
@@ -164,111 +183,46 @@ impl TaskSupervisor {
     /// Supervises until it is over: after SIGINT, SIGTERM or SIGHUP, the cancellation of the root token, a
     /// request, or a fatal end. Returns at the drain's deadline plus half a second at the latest.
     pub async fn run(self) -> ShutdownOutcome {
-        let Self { root, drain, tracked, mut processes, on_stop, started, kernel, backend, .. } = self;
-        if let Some(processes) = &mut processes {
-            let others = tracked.iter().filter(|tracked| tracked.plan.kind != TaskKind::Process);
-            processes.beside(others.map(|tracked| (tracked.plan.clone(), tracked.after.clone())).collect());
-        }
-        let (tasks, runners) = by_place(tracked);
+        let Self { root, drain, tracked, loader, usage, on_stop, started, backend, .. } = self;
+        let (tasks, runners) = resolve_ids(tracked);
         let plan = Plan { tasks, drain, seed: u64::from(std::process::id()) };
-        let (sampled, usage) = watch::channel(BTreeMap::new());
-        let sampler = tokio::spawn(sampling::sample(backend.lookers.clone(), backend.snapshot.subscribe(), sampled));
-        let examiner = post_mortems::Examiner::start(kernel, usage.clone());
-        let outcome = Driver::new(plan, runners, Reading::new(processes), started, root, backend, usage).run().await;
-        sampler.abort();
-        examiner.finish().await;
+        let usage = usage.unwrap_or_else(|| watch::channel(BTreeMap::new()).1);
+        let outcome = Driver::new(plan, runners, Reload::new(loader), started, root, backend, usage).run().await;
         for f in on_stop {
             f(&outcome);
         }
         outcome
     }
 
-    /// Tracks the warden, a critical task.
-    pub(crate) fn track_warden(&mut self, keeper: Keeper) {
-        let promise = keeper.promise();
-        self.kernel.set_promise(promise);
-        let about = format!("spawns the tasks; {promise}");
-        let plan = self.plan("warden".to_owned(), TaskKind::Surface, Policy::Critical, about);
-        let mut keeper = Some(keeper);
-        self.track(plan, move |context| {
-            let keeper = keeper.take();
-            async move {
-                match keeper {
-                    Some(keeper) => keeper.run(context).await,
-                    None => {
-                        ExitReason::StartFailed { message: "there is one warden only, and it has ended".to_owned() }
-                    }
-                }
-            }
-        });
+    /// Tracks a task whose runs `life` makes.
+    pub(crate) fn track(&mut self, task: PlannedTask) {
+        self.tracked.push(task);
     }
 
-    /// Tracks the processes of a configuration, which `warden` makes, and goes on with another one at every reload.
-    ///
-    /// # Errors
-    ///
-    /// Says for people why one of them can't be run.
-    pub(crate) fn track_config(&mut self, config: SharedConfig, warden: &Warden) -> Result<(), BadConfig> {
-        let mut processes = Processes::new(config, self.kernel(), warden.clone());
-        self.tracked.extend(processes.all()?);
-        self.processes = Some(processes);
-        Ok(())
-    }
-
-    /// Tracks the gateway, a critical task, and returns the handle to register at.
-    pub(crate) fn track_gateway(&mut self) -> GatewayHandle {
-        let (gateway, handle) = Gateway::new(self.kernel());
-        let about = "connects the surfaces with the supervisor".to_owned();
-        let plan = self.plan("gateway".to_owned(), TaskKind::Surface, Policy::Critical, about);
-        self.track_future(plan, move |stop| gateway.clone().run(stop));
-        handle
-    }
-
-    /// Tracks a surface. `context` makes what each run is given; its token must be that run's own.
-    pub(crate) fn track_surface<S: Surface>(
-        &mut self,
-        surface: S,
-        gateway: GatewayHandle,
-        context: impl Fn() -> SurfaceContext + Send + 'static,
-    ) {
-        let plan = self.plan(surface.name().to_owned(), TaskKind::Surface, Policy::Always, surface.about());
-        let after = surface.after().map(|task| Dependency { task: task.to_owned(), condition: Condition::Started });
-        let surface = Arc::new(surface);
-        self.track_after(plan, after.into_iter().collect(), move |run| {
-            run_surface(Arc::clone(&surface), context(), gateway.clone(), run)
-        });
-    }
-
-    fn track_future<F, T>(&mut self, plan: TaskPlan, mut restarter: F)
+    /// Tracks a future that is made anew for each run.
+    pub(crate) fn track_future<F, T>(&mut self, plan: TaskPlan, mut restarter: F)
     where
         F: FnMut(CancellationToken) -> T + Send + 'static,
         T: Future<Output = TaskResult> + Send + 'static,
     {
-        self.track(plan, move |context| {
+        self.track_runs(plan, Vec::new(), move |context| {
             let token = CancellationToken::new();
             in_process::run_future(restarter(token.clone()), token, context)
         });
     }
 
-    fn track<F, T>(&mut self, plan: TaskPlan, life: F)
-    where
-        F: FnMut(RunContext) -> T + Send + 'static,
-        T: Future<Output = ExitReason> + Send + 'static,
-    {
-        self.track_after(plan, Vec::new(), life);
-    }
-
-    fn track_after<F, T>(&mut self, plan: TaskPlan, after: Vec<Dependency>, mut life: F)
+    /// Tracks a task whose runs `life` makes.
+    pub(crate) fn track_runs<F, T>(&mut self, plan: TaskPlan, after: Vec<Dependency>, mut life: F)
     where
         F: FnMut(RunContext) -> T + Send + 'static,
         T: Future<Output = ExitReason> + Send + 'static,
     {
         let runner: Runner = Box::new(move |context| Box::pin(life(context)));
-        self.tracked.push(Planned { plan, after, runner: Some(runner) });
+        self.track(PlannedTask { plan, after, runner: Some(runner) });
     }
 
     /// The plan of an in-process task; a spent budget of one is fatal.
-    fn plan(&self, name: String, kind: TaskKind, policy: Policy, about: String) -> TaskPlan {
+    pub(crate) fn plan(&self, name: String, kind: TaskKind, policy: Policy, about: String) -> TaskPlan {
         TaskPlan {
             name,
             revision: 0,
@@ -285,4 +239,16 @@ impl TaskSupervisor {
             success_exit_codes: Vec::new(),
         }
     }
+}
+
+/// Names become ids: every dependency is one of the tasks.
+pub(crate) fn resolve_ids(planned: Vec<PlannedTask>) -> (Vec<TaskPlan>, Vec<Option<Runner>>) {
+    let named = planned.iter().enumerate().map(|(at, planned)| (planned.plan.name.clone(), TaskId(at)));
+    let ids: BTreeMap<String, TaskId> = named.collect();
+    let resolved = |PlannedTask { mut plan, after, runner }: PlannedTask| {
+        let known = after.iter().filter_map(|dependency| Some((*ids.get(&dependency.task)?, dependency.condition)));
+        plan.after = known.collect();
+        (plan, runner)
+    };
+    planned.into_iter().map(resolved).unzip()
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::core::{Event, RunId};
-use crate::config::Signal;
+use super::engine::{Input, RunId};
+use crate::signal::Signal;
 
 /// Events of runs that may wait for the driver. A run that finds the queue full waits its turn.
 pub(crate) const EVENTS_QUEUED: usize = 1_024;
@@ -23,7 +23,7 @@ pub(crate) struct RunContext {
     /// What it is sent beside that.
     pub(crate) signals: Signals,
     /// Takes `Started` and `Probed`; the exit is what the run's future returns.
-    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) events: mpsc::Sender<Input>,
 }
 
 /// Signals on their way to a run. One that waits already is not sent twice, as in the kernel: there are never more of

@@ -5,7 +5,6 @@
 
 mod control;
 mod hooks;
-mod host;
 mod http;
 mod plain;
 mod terminal;
@@ -22,7 +21,6 @@ use crate::kernel::KernelHandle;
 pub use control::Control;
 pub(crate) use control::connect;
 pub use hooks::Hooks;
-pub(crate) use host::run_surface;
 pub use plain::Plain;
 pub use terminal::Terminal;
 pub(crate) use terminal::View;

@@ -14,8 +14,9 @@ use tokio_stream::{StreamExt, StreamMap};
 use tokio_util::sync::CancellationToken;
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::kernel::{EventRecord, LogHub, LogTail};
-use crate::supervisor::core::NoticeKind;
+use crate::logs::{LogHub, LogTail};
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::EventKind;
 use crate::ui::ansi;
 
 /// Text that may wait to be written with what comes after it.
@@ -53,7 +54,7 @@ impl Surface for Plain {
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
-        let (past, events) = kernel.journal().follow();
+        let (past, events) = kernel.event_log().follow();
         let config = config.current();
         let names = config.tasks.iter().map(|task| task.name.as_str());
         let width = names.clone().map(str::len).chain(["gateway".len()]).max().unwrap_or(0);
@@ -137,10 +138,10 @@ impl Writer {
     }
 
     fn add_event(&mut self, record: &EventRecord) {
-        let task = record.notice.task.as_deref().unwrap_or("stead");
+        let task = record.event.task.as_deref().unwrap_or("stead");
         // What a task wrote before it exited stands before the line that says so.
         self.add_lines(task);
-        if let NoticeKind::Reloaded { changes } = &record.notice.kind {
+        if let EventKind::Reloaded { changes } = &record.event.kind {
             changes.added.iter().for_each(|name| self.follow(name));
         }
         let time = record.at.to_zoned(self.zone.clone()).strftime("%H:%M:%S");

@@ -2,7 +2,7 @@
 
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 
-use crate::supervisor::core::Request;
+use crate::supervisor::engine::Request;
 
 /// Something that happened to the dashboard.
 #[derive(Debug, Clone, PartialEq, Eq)]

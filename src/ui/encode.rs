@@ -2,7 +2,7 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::kernel::KeyModes;
+use crate::screen::KeyModes;
 
 /// What stands around pasted text that is marked as such.
 const PASTE_BEGINS: &str = "\x1b[200~";

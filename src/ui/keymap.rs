@@ -6,7 +6,7 @@ use super::action::Action;
 use super::model::{Model, Overlay};
 use super::place::Place;
 use super::{Shown, update};
-use crate::supervisor::core::Stage;
+use crate::supervisor::engine::Stage;
 
 /// Where keys go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

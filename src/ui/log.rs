@@ -12,7 +12,7 @@ use super::ansi::{self, Row};
 use super::model::Model;
 use super::place::{Entries, Place};
 use super::{LogOf, LogWindow, Shown, layout};
-use crate::kernel::logs::{LineId, StoredLine};
+use crate::logs::{LineId, StoredLine};
 
 /// From this width of the pane on every line says when it was written, unless somebody wants it otherwise.
 const TIMES_FROM: u16 = 56;

@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use super::{Shown, selection};
-use crate::kernel::logs::{RunKey, StoredRun};
+use crate::logs::{RunKey, StoredRun};
 
 /// Columns that one key scrolls sideways.
 const SIDEWAYS: usize = 8;

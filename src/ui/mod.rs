@@ -46,8 +46,10 @@ pub use update::update;
 pub use view::view;
 pub use wish::{History, HistoryWish, Hits, LogChoice, LogOf, LogWindow, SearchWish, Wish};
 
-use crate::kernel::{EventRecord, LogLine, Picture};
-use crate::supervisor::core::{Snapshot, Uptime};
+use crate::logs::LogLine;
+use crate::screen::Picture;
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::{Snapshot, Uptime};
 
 /// What the dashboard shows at one instant. It belongs to the caller; the dashboard keeps none of it.
 #[derive(Clone, Copy)]

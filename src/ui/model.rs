@@ -14,10 +14,11 @@ use super::place::{Entries, Place};
 use super::rows::{Row, position, rows};
 use super::selection::Selection;
 use super::{History, HistoryWish, Hits, LogChoice, LogOf, LogWindow, SearchWish, Shown, Theme, Wish, search};
-use crate::kernel::logs::{LineId, RunKey};
-use crate::kernel::{EventRecord, ScreenSize};
-use crate::supervisor::core::TaskKind;
-use crate::supervisor::core::{Snapshot, TaskSnapshot};
+use crate::logs::{LineId, RunKey};
+use crate::screen::ScreenSize;
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::TaskKind;
+use crate::supervisor::engine::{Snapshot, TaskSnapshot};
 
 /// The state of one dashboard.
 #[derive(Debug, Default)]
@@ -176,7 +177,7 @@ impl Model {
             return LogOf::Task(self.selected(snapshot).unwrap_or_default().to_owned());
         }
         let is_wanted = |task: &&TaskSnapshot| match self.marked.is_empty() {
-            true => task.kind != TaskKind::Surface,
+            true => task.kind != TaskKind::Builtin,
             false => self.marked.contains(&task.name),
         };
         LogOf::Merged(snapshot.tasks.iter().filter(is_wanted).map(|task| task.name.clone()).collect())

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::ansi::plain;
-use crate::kernel::EventRecord;
-use crate::supervisor::core::NoticeKind;
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::EventKind;
 
 /// The most characters of a notice.
 const NOTICE_CHARS: usize = 120;
@@ -13,12 +13,12 @@ const NOTICE_CHARS: usize = 120;
 #[must_use]
 pub fn desktop_notice(events: &[Arc<EventRecord>], seen: u64) -> Option<String> {
     let unseen = &events[events.partition_point(|record| record.number <= seen)..];
-    let fatal = unseen.iter().find_map(|record| match &record.notice.kind {
-        NoticeKind::Draining { culprit: Some(_), cause, .. } => Some(format!("stead: fatal: {cause}")),
+    let fatal = unseen.iter().find_map(|record| match &record.event.kind {
+        EventKind::Draining { culprit: Some(_), cause, .. } => Some(format!("stead: fatal: {cause}")),
         _ => None,
     });
-    let mut failed = unseen.iter().filter_map(|record| match &record.notice.kind {
-        NoticeKind::Failed { reason } => Some((record.notice.task.as_deref()?, reason)),
+    let mut failed = unseen.iter().filter_map(|record| match &record.event.kind {
+        EventKind::Failed { reason } => Some((record.event.task.as_deref()?, reason)),
         _ => None,
     });
     let text = match (fatal, failed.next(), failed.count()) {
@@ -37,24 +37,24 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::supervisor::core::{Notice, Uptime};
+    use crate::supervisor::engine::{Event, Uptime};
 
-    fn events(notices: Vec<(&str, NoticeKind)>) -> Vec<Arc<EventRecord>> {
-        let record = |((task, kind), number): ((&str, NoticeKind), u64)| {
+    fn events(notices: Vec<(&str, EventKind)>) -> Vec<Arc<EventRecord>> {
+        let record = |((task, kind), number): ((&str, EventKind), u64)| {
             let (at, text) = (Timestamp::UNIX_EPOCH, kind.to_string());
-            let notice = Notice { task: Some(task.to_owned()), kind };
-            Arc::new(EventRecord { number, at, uptime: Uptime::default(), notice, text })
+            let notice = Event { task: Some(task.to_owned()), kind };
+            Arc::new(EventRecord { number, at, uptime: Uptime::default(), event: notice, text })
         };
         notices.into_iter().zip(1..).map(record).collect()
     }
 
-    fn failed(reason: &str) -> NoticeKind {
-        NoticeKind::Failed { reason: reason.to_owned() }
+    fn failed(reason: &str) -> EventKind {
+        EventKind::Failed { reason: reason.to_owned() }
     }
 
     #[test]
     fn a_failure_for_good_is_told_once() {
-        let events = events(vec![("api", NoticeKind::Stopped), ("api", failed("5 retries spent: code 1"))]);
+        let events = events(vec![("api", EventKind::Stopped), ("api", failed("5 retries spent: code 1"))]);
         let text = desktop_notice(&events, 0);
         assert_eq!(text.as_deref(), Some("stead: api failed: 5 retries spent: code 1"));
         assert_eq!(desktop_notice(&events, 2), None);
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn many_at_once_are_one_notice_and_a_fatal_end_says_it_all() {
-        let drain = |culprit: Option<&str>| NoticeKind::Draining {
+        let drain = |culprit: Option<&str>| EventKind::Draining {
             cause: "db: SIGKILL".to_owned(),
             culprit: culprit.map(str::to_owned),
             within: Duration::from_secs(3),

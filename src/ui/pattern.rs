@@ -2,7 +2,7 @@
 
 use regex::{Regex, RegexBuilder};
 
-use crate::kernel::logs::{LineId, ignores_case};
+use crate::logs::{LineId, ignores_case};
 
 /// A search or a filter.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 //! A held place names its entry by number, not by index: entries may come and go at both ends, and the same
 //! text stays under the reader's eyes.
 
-use crate::kernel::logs::LineId;
+use crate::logs::LineId;
 
 /// A place in a list that grows at its end and is cut at its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

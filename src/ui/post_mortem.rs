@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::ansi;
-use crate::config::Pretty;
+use crate::duration::Pretty;
 use crate::kernel::PostMortem;
 
 /// How a run failed, in one line.

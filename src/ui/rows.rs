@@ -1,6 +1,6 @@
 //! The rows of the table: the project's tasks in the order of the config, a rule, then stead's own surfaces.
 
-use crate::supervisor::core::{Snapshot, TaskKind, TaskSnapshot};
+use crate::supervisor::engine::{Snapshot, TaskKind, TaskSnapshot};
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ impl<'a> Row<'a> {
 
 /// All rows from top to bottom.
 pub(super) fn rows(snapshot: &Snapshot) -> Vec<Row<'_>> {
-    let is_own = |task: &&TaskSnapshot| task.kind == TaskKind::Surface;
+    let is_own = |task: &&TaskSnapshot| task.kind == TaskKind::Builtin;
     let (own, tasks): (Vec<_>, Vec<_>) = snapshot.tasks.iter().partition(is_own);
     let rule = (!own.is_empty()).then_some(Row::Rule);
     tasks.into_iter().map(Row::Task).chain(rule).chain(own.into_iter().map(Row::Task)).collect()

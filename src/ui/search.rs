@@ -10,7 +10,7 @@ use super::model::{Hit, Model, Overlay, Prompt, Purpose};
 use super::pattern::Pattern;
 use super::place::{Entries, Place};
 use super::{Hits, Shown};
-use crate::kernel::logs::LineId;
+use crate::logs::LineId;
 
 /// Characters of a pattern; more are not taken.
 pub(super) const PATTERN_CHARS: usize = 200;

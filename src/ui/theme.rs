@@ -3,7 +3,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::supervisor::core::PhaseSnapshot;
+use crate::supervisor::engine::PhaseSnapshot;
 
 /// How the dashboard looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

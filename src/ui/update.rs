@@ -14,7 +14,7 @@ use super::place::Place;
 use super::rows::rows;
 use super::search::Towards;
 use super::{Shown, attach, log_choice, palette, search, selection, view};
-use crate::supervisor::core::{PhaseSnapshot, Request, Stage, TaskKind, TaskSnapshot};
+use crate::supervisor::engine::{PhaseSnapshot, Request, Stage, TaskKind, TaskSnapshot};
 
 /// Rows that one turn of the wheel scrolls.
 const WHEEL_ROWS: isize = 3;
@@ -191,7 +191,7 @@ fn stop_or_start(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
     }
     tasks.retain(|task| can_stop(task));
     // A stopped surface may take this very dashboard away, and everybody else's.
-    if tasks.iter().any(|task| task.kind == TaskKind::Surface) {
+    if tasks.iter().any(|task| task.kind == TaskKind::Builtin) {
         model.overlay = Some(Overlay::Confirm(Question::Stop(names(&tasks))));
         return Vec::new();
     }
@@ -233,7 +233,7 @@ fn quit(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
         model.tell("draining already; ctrl-c kills what is left");
         return Vec::new();
     }
-    let is_running = |task: &TaskSnapshot| task.kind != TaskKind::Surface && task.is_live();
+    let is_running = |task: &TaskSnapshot| task.kind != TaskKind::Builtin && task.is_live();
     if shown.snapshot.tasks.iter().any(is_running) {
         model.overlay = Some(Overlay::Confirm(Question::Quit));
         return Vec::new();

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::kernel::PostMortem;
-use crate::kernel::logs::{LineId, RunKey, StoredLine, StoredRun};
+use crate::logs::{LineId, RunKey, StoredLine, StoredRun};
 
 /// Whose log is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
-use stead::config::{Account, Check, Config, ConfigError, HookCall, HookEvent, Limits, OnExhausted, Policy, schema};
+use stead::config::{Account, Check, Config, ConfigError, HookCall, Limits, schema};
+use stead::supervisor::engine::HookEvent;
+use stead::supervisor::engine::{OnExhausted, Policy};
 
 /// A file that says everything there is to say.
 const COMPLETE: &str = r#"

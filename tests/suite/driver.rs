@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use stead::config::RestartConfig;
-use stead::kernel::KernelHandle;
-use stead::supervisor::core::{Answer, Origin, PhaseSnapshot, Refusal, Request};
+use stead::supervisor::SupervisorHandle;
+use stead::supervisor::engine::RestartConfig;
+use stead::supervisor::engine::{Answer, Origin, PhaseSnapshot, Refusal, Request};
 use stead::supervisor::{Cause, ShutdownOutcome, TaskSupervisor};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ async fn run(supervisor: TaskSupervisor) -> ShutdownOutcome {
 }
 
 /// Waits until the task's state is this word.
-async fn until(kernel: &KernelHandle, task: &str, word: &str) {
+async fn until(kernel: &SupervisorHandle, task: &str, word: &str) {
     let mut snapshots = kernel.watch();
     let there = snapshots.wait_for(|snapshot| snapshot.task(task).is_some_and(|task| task.phase.word() == word));
     tokio::time::timeout(DEADLINE, there).await.expect("the state in time").expect("a driver");
@@ -72,7 +72,7 @@ async fn whoever_has_an_answer_finds_a_snapshot_that_shows_it() {
         stop.cancelled().await;
         Ok(())
     });
-    let kernel = supervisor.kernel();
+    let kernel = supervisor.handle();
     let running = tokio::spawn(run(supervisor));
     until(&kernel, "worker", "ready").await;
     for run in 2..20 {
@@ -107,7 +107,7 @@ async fn the_root_token_drains_and_every_task_hears_of_it() {
     let told = Arc::new(AtomicU32::new(0));
     let tell = Arc::clone(&told);
     supervisor.on_stop(move |outcome| tell.store(u32::from(outcome.exit_code()) + 1, Ordering::Relaxed));
-    let kernel = supervisor.kernel();
+    let kernel = supervisor.handle();
     let (outcome, ()) = tokio::join!(run(supervisor), async {
         until(&kernel, "ticker", "ready").await;
         root.cancel();
@@ -123,7 +123,7 @@ async fn a_task_that_ignores_its_token_is_aborted_and_named() {
         std::future::pending::<()>().await;
         Ok(())
     });
-    let kernel = supervisor.kernel();
+    let kernel = supervisor.handle();
     let (outcome, ()) = tokio::join!(run(supervisor), async {
         until(&kernel, "deaf", "ready").await;
         root.cancel();
@@ -147,7 +147,7 @@ async fn requests_are_answered_and_acted_on_during_a_countdown() {
             Ok(())
         }
     });
-    let kernel = supervisor.kernel();
+    let kernel = supervisor.handle();
     let (outcome, ()) = tokio::join!(run(supervisor), async {
         let ask = |request| kernel.request(request, Origin("test".to_owned()));
         until(&kernel, "flaky", "backoff").await;
@@ -170,7 +170,7 @@ async fn a_reload_without_a_configuration_is_refused_and_changes_nothing() {
         stop.cancelled().await;
         Ok(())
     });
-    let kernel = supervisor.kernel();
+    let kernel = supervisor.handle();
     let (outcome, ()) = tokio::join!(run(supervisor), async {
         until(&kernel, "ticker", "ready").await;
         for _ in 0..2 {
@@ -187,7 +187,7 @@ async fn a_reload_without_a_configuration_is_refused_and_changes_nothing() {
 async fn a_snapshot_never_shows_two_generations_alike() {
     let (mut supervisor, root) = supervisor();
     supervisor.track_restartable("ticker", |_| async { anyhow::bail!("again") });
-    let kernel = supervisor.kernel();
+    let kernel = supervisor.handle();
     let mut snapshots = kernel.watch();
     let watch = async {
         let mut last = 0;
@@ -210,7 +210,7 @@ async fn a_snapshot_never_shows_two_generations_alike() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_that_blocks_its_thread_does_not_hold_the_end() {
     let (supervisor, root) = supervisor();
-    let mut supervisor = supervisor.with_drain(stead::config::DrainConfig {
+    let mut supervisor = supervisor.with_drain(stead::supervisor::engine::DrainConfig {
         graceful: Duration::from_millis(200),
         fatal: Duration::from_millis(200),
     });
@@ -224,7 +224,7 @@ async fn a_task_that_blocks_its_thread_does_not_hold_the_end() {
             Ok(())
         }
     });
-    let kernel = supervisor.kernel();
+    let kernel = supervisor.handle();
     let (outcome, ()) = tokio::join!(run(supervisor), async {
         until(&kernel, "stuck", "ready").await;
         root.cancel();

@@ -6,7 +6,7 @@ mod binary;
 mod browser;
 mod commands;
 mod config;
-mod core;
 mod dashboard;
 mod driver;
+mod engine;
 mod tidy;

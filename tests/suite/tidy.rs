@@ -9,7 +9,7 @@ const LINES: usize = 600;
 /// What a part of the tree must not mention, and why.
 const RULES: [(&str, &[&str], &str); 8] = [
     (
-        "src/supervisor/core",
+        "src/supervisor/engine",
         &[
             "tokio",
             "crate::ui",
@@ -20,7 +20,7 @@ const RULES: [(&str, &[&str], &str); 8] = [
             "std::fs",
             "std::env",
         ],
-        "the core is pure",
+        "the engine is pure",
     ),
     ("src/supervisor/driver.rs", &["crate::ui", "crate::surfaces"], "the driver knows no face"),
     ("src/process", &["crate::ui", "crate::surfaces", "crate::gateway"], "processes know no face"),

@@ -15,7 +15,7 @@ use super::super::{EXIT_REFUSED, complain};
 use super::log_changes::LogChanges;
 use super::mirror::Mirror;
 use crate::gateway::Gateway;
-use crate::kernel::logs::Reader;
+use crate::logs::Reader;
 use crate::surfaces::{SurfaceHandle, Terminal, View};
 
 /// What of `/api/v1/config` matters here.

@@ -12,8 +12,8 @@ use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
-use crate::kernel::LogHub;
-use crate::kernel::logs::{Query, Reader};
+use crate::logs::LogHub;
+use crate::logs::{Query, Reader};
 
 /// Watches a directory of logs while it lives.
 #[derive(Debug)]

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::client::{Client, ClientError, Events, Message, segment};
 use super::screens;
-use crate::kernel::{Asked, Backend, EventRecord, KernelHandle, LogHub, PostMortems, kernel};
-use crate::supervisor::core::{Answer, Refusal, Request, Snapshot, Uptime};
+use crate::kernel::{KernelHandle, PostMortems};
+use crate::supervisor::engine::{Answer, Refusal, Request, Snapshot, Uptime};
+use crate::supervisor::{Backend, EventRecord, QueuedRequest, handle};
 
 /// The wait before the control socket is tried again when it has gone away: its surface may be restarting.
 const RECONNECT: Duration = Duration::from_millis(500);
@@ -48,7 +49,7 @@ pub(super) struct Mirror {
 /// What the mirror waits for.
 enum Happened {
     Said(Result<Option<Message>, ClientError>),
-    Asked(Asked),
+    Requested(QueuedRequest),
     Answered,
 }
 
@@ -71,8 +72,8 @@ impl Mirror {
         let Board { project, started_at, now, snapshot } =
             serde_json::from_slice(&answer).context("the snapshot can't be read")?;
         let started = Instant::now().checked_sub(now.0).context("the supervisor is older than this system")?;
-        let (mut kernel, backend) = kernel(started, LogHub::default());
-        kernel.set_post_mortems(PostMortems::new(&client.paths.post_mortems));
+        let (handle, backend) = handle(started);
+        let kernel = KernelHandle::new(handle).with_post_mortems(PostMortems::new(&client.paths.post_mortems));
         backend.snapshot.send_replace(Arc::new(snapshot));
         Ok(Self {
             project,
@@ -111,13 +112,13 @@ impl Mirror {
         loop {
             let happened = tokio::select! {
                 said = events.next() => Happened::Said(said),
-                Some(asked) = self.backend.requests.recv() => Happened::Asked(asked),
+                Some(request) = self.backend.requests.recv() => Happened::Requested(request),
                 Some(_) = self.asked.join_next() => Happened::Answered,
             };
             match happened {
                 Happened::Said(Ok(Some(message))) => self.take(&message)?,
                 Happened::Said(Ok(None) | Err(_)) => return Ok(()),
-                Happened::Asked(asked) => self.pass_on(asked),
+                Happened::Requested(request) => self.pass_on(request),
                 Happened::Answered => {}
             }
         }
@@ -134,7 +135,7 @@ impl Mirror {
             "event" => {
                 let record: EventRecord = serde_json::from_str(&message.data).context("an event can't be read")?;
                 self.last_event = record.number;
-                self.backend.journal.copy(record);
+                self.backend.event_log.copy(record);
             }
             // What was dropped is seen by its number.
             _ => {}
@@ -142,7 +143,7 @@ impl Mirror {
         Ok(())
     }
 
-    fn pass_on(&mut self, Asked { request, answer, .. }: Asked) {
+    fn pass_on(&mut self, QueuedRequest { request, answer, .. }: QueuedRequest) {
         let client = Arc::clone(&self.client);
         self.asked.spawn(async move {
             // A dashboard that has left does not hear it.

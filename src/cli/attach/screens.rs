@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::super::client::{Client, Socket, segment};
-use crate::kernel::{ScreenSize, TaskScreen};
+use crate::screen::{ScreenSize, TaskScreen};
 
 /// The wait before a terminal that has gone away is asked for again.
 const RECONNECT: Duration = Duration::from_secs(1);

@@ -15,9 +15,9 @@ use tokio::time::timeout;
 use super::super::FileArgs;
 use super::super::logs::{moment, pattern, run_choice, tasks};
 use super::ANSWER_BYTES;
-use crate::config::Pretty;
-use crate::kernel::Stream;
-use crate::kernel::logs::{Query, Reader, StoredLine};
+use crate::duration::Pretty;
+use crate::logs::Stream;
+use crate::logs::{Query, Reader, StoredLine};
 use crate::ui::ansi;
 
 /// The most lines of one answer.

@@ -21,8 +21,9 @@ use prometheus_client::registry::{Registry, Unit};
 pub(crate) use format::Format;
 use format::{counters, gauge, gauges};
 
-use super::{HookCount, KernelHandle, LogCounts};
-use crate::supervisor::core::{PhaseSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+use super::{HookCount, KernelHandle};
+use crate::logs::LogCounts;
+use crate::supervisor::engine::{PhaseSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// Everything that is measured, at one instant.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Measured {
     pub(crate) async fn of(kernel: &KernelHandle) -> Self {
         let look = kernel.look();
         look.sampled().await;
-        let lag = kernel.probe_loop().await;
+        let lag = kernel.check_lag().await;
         let snapshot = kernel.snapshot();
         let logs = snapshot.tasks.iter().filter_map(|task| {
             let tail = kernel.logs().existing_tail(&task.name)?;
@@ -114,7 +115,7 @@ impl Measured {
 
     /// Only of tasks that have processes now. The warden is none: all of theirs are below it.
     fn usage(&self, page: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let tasks = || self.snapshot.tasks.iter().filter(|task| task.kind != TaskKind::Surface);
+        let tasks = || self.snapshot.tasks.iter().filter(|task| task.kind != TaskKind::Builtin);
         let used = || tasks().filter_map(|task| Some((task, task.usage?)));
         let help = "Processor time per second since the sample before, over all processes; 1 is one whole core.";
         let cpu = used().map(|(task, usage)| (name(task), f64::from(usage.cpu_percent) / 100.0));

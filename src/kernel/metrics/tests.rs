@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::kernel::sample::{at, process, ready, snapshot};
-use crate::supervisor::core::{AfterStop, ChannelSnapshot, Origin, Usage};
+use crate::supervisor::engine::{AfterStop, ChannelSnapshot, Origin, Usage};
 
 /// A page of what this snapshot shows at `now`.
 fn render(snapshot: &Snapshot, now: Uptime) -> String {

@@ -20,12 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::warden::Claim;
 use super::{ProcessTask, Warden, warden};
-use crate::config::{
-    Command, Limits, LogsConfig, OnExhausted, Policy, ReadyConfig, RestartConfig, StopConfig, TaskConfig,
-};
-use crate::kernel::logs::Store;
-use crate::kernel::{LogTail, TaskScreen};
-use crate::supervisor::core::{Event, ExitReason, RunId, TaskId};
+use crate::config::{Command, Limits, LogsConfig, ReadyConfig, StopConfig, TaskConfig};
+use crate::logs::LogTail;
+use crate::logs::Store;
+use crate::screen::TaskScreen;
+use crate::supervisor::engine::{ExitReason, Input, RunId, TaskId};
+use crate::supervisor::engine::{OnExhausted, Policy, RestartConfig};
 use crate::supervisor::{EVENTS_QUEUED, RunContext};
 
 /// How long anything may take before a test fails: far beyond what it needs.
@@ -57,7 +57,7 @@ fn start_warden(claim: Option<Claim>) -> (Warden, CancellationToken) {
     (warden, end)
 }
 
-fn context() -> (RunContext, mpsc::Receiver<Event>) {
+fn context() -> (RunContext, mpsc::Receiver<Input>) {
     let (sender, events) = mpsc::channel(EVENTS_QUEUED);
     let context = RunContext {
         run: RunId { task: TaskId(0), number: 1 },
@@ -83,7 +83,7 @@ struct Life {
     stop: CancellationToken,
     kill: CancellationToken,
     end_of_warden: CancellationToken,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<Input>,
     tail: LogTail,
     screen: Option<TaskScreen>,
     log: PathBuf,
@@ -96,7 +96,7 @@ struct Ended {
     log: Vec<u8>,
     lines: Vec<String>,
     tail: LogTail,
-    events: Vec<Event>,
+    events: Vec<Input>,
     end_of_warden: CancellationToken,
     scratch: TempDir,
 }
@@ -217,7 +217,7 @@ impl Life {
     async fn left(&mut self, pid: &str) {
         let main = self.pid().await;
         loop {
-            if let Event::Left { processes, .. } = self.next_event().await
+            if let Input::Left { processes, .. } = self.next_event().await
                 && processes.iter().all(|process| process.pid != main)
             {
                 assert!(processes.iter().any(|process| process.pid.to_string() == pid), "{processes:?}");
@@ -243,13 +243,13 @@ impl Life {
         timeout(PATIENCE, shown).await.unwrap_or_else(|_| panic!("`{text}` was not shown, but {}", picture()));
     }
 
-    async fn next_event(&mut self) -> Event {
+    async fn next_event(&mut self) -> Input {
         timeout(PATIENCE, self.events.recv()).await.unwrap().expect("the run lives")
     }
 
     async fn pid(&mut self) -> u32 {
         match self.next_event().await {
-            Event::Started { pid: Some(pid), .. } => pid,
+            Input::Started { pid: Some(pid), .. } => pid,
             other => panic!("not started, but {other:?}"),
         }
     }

@@ -1,7 +1,7 @@
 //! What is written is in the log as it was, and on the screen within bounds.
 
 use super::*;
-use crate::kernel::{LINE_BYTES, Stream, TAIL_BYTES, TAIL_LINES};
+use crate::logs::{LINE_BYTES, Stream, TAIL_BYTES, TAIL_LINES};
 
 #[tokio::test]
 async fn a_million_lines_are_in_the_log_as_they_were() {

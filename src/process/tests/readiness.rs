@@ -28,7 +28,7 @@ async fn first_probe(ready: ReadyConfig) -> (bool, String) {
 impl Life {
     async fn next_probe(&mut self) -> (bool, String) {
         match self.next_event().await {
-            Event::Probed { passed, detail, .. } => (passed, detail),
+            Input::Probed { passed, detail, .. } => (passed, detail),
             other => panic!("not probed, but {other:?}"),
         }
     }
@@ -120,7 +120,7 @@ async fn a_log_line_makes_ready_once() {
     assert_eq!(life.next_probe().await, (true, "log line: listening on :80".to_owned()));
     life.says("listening on more").await;
     let events = life.stopped().await.events;
-    assert!(!events.iter().any(|event| matches!(event, Event::Probed { .. })), "{events:?}");
+    assert!(!events.iter().any(|event| matches!(event, Input::Probed { .. })), "{events:?}");
 }
 
 #[tokio::test]

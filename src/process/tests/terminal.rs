@@ -1,7 +1,7 @@
 //! Tasks that have a terminal.
 
 use super::task;
-use crate::kernel::ScreenSize;
+use crate::screen::ScreenSize;
 
 #[tokio::test]
 async fn what_is_typed_is_read_and_what_is_written_is_shown_and_logged() {

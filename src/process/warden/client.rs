@@ -23,12 +23,12 @@ use tokio::sync::{mpsc, watch};
 
 use super::ARGUMENT;
 use super::cgroup::Claim;
-use super::keeper::Keeper;
 use super::orphans::Children;
 use super::protocol::{Exit, Fault, Id, Order, Report, STDIO, Spawn, Whom, frame};
-use crate::config::Signal;
+use super::task::WardenTask;
 use crate::process::sys;
-use crate::supervisor::core::Straggler;
+use crate::signal::Signal;
+use crate::supervisor::engine::Straggler;
 
 /// Orders that may wait for the warden. Who finds the queue full waits its turn.
 const ORDERS_QUEUED: usize = 1_024;
@@ -88,7 +88,7 @@ impl Warden {
     /// # Errors
     ///
     /// It can't be made.
-    pub(crate) fn start() -> io::Result<(Self, Keeper)> {
+    pub(crate) fn start() -> io::Result<(Self, WardenTask)> {
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         let mut command = Command::new(this_program()?);
@@ -101,7 +101,7 @@ impl Warden {
         mut command: Command,
         adopts: bool,
         claim: Option<Claim>,
-    ) -> io::Result<(Self, Keeper)> {
+    ) -> io::Result<(Self, WardenTask)> {
         let (ours, theirs) = UnixStream::pair()?;
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).stderr(Stdio::null());
         // It needs no directory, and should keep none from being unmounted.
@@ -123,7 +123,7 @@ impl Warden {
             nowhere: File::options().read(true).write(true).open("/dev/null")?.into(),
         });
         let children = Children { warden, adopts };
-        let keeper = Keeper { children, socket: ours, orders, shared: Arc::clone(&shared), claim };
+        let keeper = WardenTask { children, socket: ours, orders, shared: Arc::clone(&shared), claim };
         Ok((Self(shared), keeper))
     }
 

@@ -15,15 +15,15 @@
 //! - Both die at once: what is left is in [`cgroup`]s, where there are any, and ends when the next supervisor starts.
 //!
 //! Where the kernel can't give orphans to whom they belong (anything but Linux), a tree is a process group, and the
-//! second promise is not given: [`Promise`](crate::kernel::Promise) says so.
+//! second promise is not given: [`Containment`](crate::kernel::Containment) says so.
 
 mod cgroup;
 mod child;
 mod client;
-mod keeper;
 mod orphans;
 mod protocol;
 mod serve;
+mod task;
 #[cfg(test)]
 mod tests;
 mod trees;
@@ -36,9 +36,9 @@ pub(super) use cgroup::Claim;
 pub(crate) use client::Warden;
 pub(crate) use client::this_program;
 pub(super) use client::{Child, NoChild};
-pub(crate) use keeper::Keeper;
 pub(super) use protocol::{Exit, Fault, How, Identity, Spawn, Step, Whom};
 pub(super) use serve::serve;
+pub(crate) use task::WardenTask;
 
 /// What makes this program the warden. In a list of processes it reads `stead warden-of 4312`.
 const ARGUMENT: &str = "warden-of";

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cgroup::Cgroup;
 use crate::config::Limits;
-use crate::supervisor::core::Straggler;
+use crate::supervisor::engine::Straggler;
 
 /// Grows with every change of what follows.
 const VERSION: u32 = 2;

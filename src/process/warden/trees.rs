@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use super::cgroup::Cgroup;
 use super::protocol::{Id, NAMED};
 use crate::process::proc::{self, Process, Stat};
-use crate::supervisor::core::Straggler;
+use crate::supervisor::engine::Straggler;
 
 /// The variable that every task is started with. Its value is the warden's pid and the number of the tree.
 pub(super) const MARK: &str = "STEAD_TREE";

@@ -16,9 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::occurrence::Occurrence;
 use crate::config::{Command, HookCall, HookConfig};
-use crate::kernel::logs::without_escapes;
+use crate::logs::without_escapes;
 use crate::process::{Once, Warden};
-use crate::supervisor::core::ExitReason;
+use crate::supervisor::engine::ExitReason;
 
 /// Characters of what a command that failed has said that go into the timeline.
 const SAID_CHARS: usize = 200;

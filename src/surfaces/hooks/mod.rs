@@ -25,10 +25,12 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::config::{HookConfig, Pretty};
-use crate::kernel::{EventRecord, KernelHandle};
+use crate::config::HookConfig;
+use crate::duration::Pretty;
+use crate::kernel::KernelHandle;
 use crate::process::Warden;
-use crate::supervisor::core::{Notice, NoticeKind, PhaseSnapshot, Snapshot};
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::{Event, EventKind, PhaseSnapshot, Snapshot};
 use call::Caller;
 use occurrence::Occurrence;
 
@@ -77,7 +79,7 @@ impl Surface for Hooks {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
         let caller =
             Caller { root: self.root.clone(), project: config.current().project().into(), warden: self.warden.clone() };
-        let (_, events) = kernel.journal().follow();
+        let (_, events) = kernel.event_log().follow();
         let mut listener =
             Listener { kernel, heard: Arc::clone(&self.heard), queues: Vec::new(), calls: JoinSet::new() };
         for hook in &self.hooks {
@@ -139,13 +141,13 @@ impl Listener {
     /// Hears all that has happened since.
     async fn catch_up(&mut self) {
         let heard = self.heard.load(Ordering::Relaxed);
-        let records = self.kernel.journal().after(heard);
+        let records = self.kernel.event_log().after(heard);
         let missed = records.first().map_or(0, |first| first.number - heard - 1);
         if missed > 0 {
             self.queues.iter_mut().for_each(|queue| queue.dropped += missed);
         }
         for record in records {
-            if occurrence::concerns(&record.notice) {
+            if occurrence::concerns(&record.event) {
                 let snapshot = self.kernel.snapshot_since(record.uptime).await;
                 if let Some(occurrence) = Occurrence::of(&record, &snapshot) {
                     self.queue(&Arc::new(occurrence));
@@ -199,8 +201,8 @@ async fn time_left(kernel: &KernelHandle) -> Duration {
 
 fn tell_dropped(kernel: &KernelHandle, hook: &HookConfig, dropped: u64) {
     kernel.hooks().count(&hook.name, |count| count.dropped += dropped);
-    let kind = NoticeKind::HookDropped { hook: hook.name.clone(), dropped };
-    kernel.note(Notice { task: Some(NAME.to_owned()), kind });
+    let kind = EventKind::HookDropped { hook: hook.name.clone(), dropped };
+    kernel.note(Event { task: Some(NAME.to_owned()), kind });
 }
 
 /// The calls of one hook, one after the other.
@@ -232,8 +234,8 @@ impl Calls {
             Err(_) => count.failed += 1,
         });
         let (on, after, failure) = (occurrence.event, began.elapsed(), result.err());
-        let kind = NoticeKind::Hooked { hook: hook.name.clone(), on, failure, after };
-        self.kernel.note(Notice { task: Some(occurrence.task.clone()), kind });
+        let kind = EventKind::Hooked { hook: hook.name.clone(), on, failure, after };
+        self.kernel.note(Event { task: Some(occurrence.task.clone()), kind });
     }
 }
 

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::config::{HookConfig, HookEvent};
-use crate::kernel::EventRecord;
-use crate::supervisor::core::{Notice, NoticeKind, Snapshot};
+use crate::config::HookConfig;
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::HookEvent;
+use crate::supervisor::engine::{Event, EventKind, Snapshot};
 
 /// Something that a hook can be told of. Serialized it is what a webhook posts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,16 +28,16 @@ pub(super) struct Occurrence {
 }
 
 /// Whether hooks can be told of this.
-pub(super) fn concerns(notice: &Notice) -> bool {
+pub(super) fn concerns(notice: &Event) -> bool {
     meaning(notice).is_some()
 }
 
-fn meaning(notice: &Notice) -> Option<(HookEvent, &str)> {
+fn meaning(notice: &Event) -> Option<(HookEvent, &str)> {
     let event = match &notice.kind {
-        NoticeKind::Exited { expected: false, .. } => HookEvent::Failed,
-        NoticeKind::Exhausted { .. } => HookEvent::Exhausted,
-        NoticeKind::Recovered { .. } => HookEvent::Recovered,
-        NoticeKind::Draining { culprit: Some(culprit), .. } => return Some((HookEvent::Fatal, culprit)),
+        EventKind::Exited { expected: false, .. } => HookEvent::Failed,
+        EventKind::Exhausted { .. } => HookEvent::Exhausted,
+        EventKind::Recovered { .. } => HookEvent::Recovered,
+        EventKind::Draining { culprit: Some(culprit), .. } => return Some((HookEvent::Fatal, culprit)),
         _ => return None,
     };
     Some((event, notice.task.as_deref()?))
@@ -45,14 +46,14 @@ fn meaning(notice: &Notice) -> Option<(HookEvent, &str)> {
 impl Occurrence {
     /// What this entry means; `snapshot` is of its time or a little later.
     pub(super) fn of(record: &EventRecord, snapshot: &Snapshot) -> Option<Self> {
-        let (event, name) = meaning(&record.notice)?;
+        let (event, name) = meaning(&record.event)?;
         let task = snapshot.task(name)?;
         let last = task.last_exit.as_ref().map(|last| last.reason.to_string()).unwrap_or_default();
-        let (run, reason) = match &record.notice.kind {
-            NoticeKind::Exited { run, reason, .. } => (*run, reason.to_string()),
-            NoticeKind::Exhausted { limit } => (task.run, format!("{limit} spent: {last}")),
-            NoticeKind::Recovered { run } => (*run, task.phase.word().to_owned()),
-            NoticeKind::Draining { cause, .. } => {
+        let (run, reason) = match &record.event.kind {
+            EventKind::Exited { run, reason, .. } => (*run, reason.to_string()),
+            EventKind::Exhausted { limit } => (task.run, format!("{limit} spent: {last}")),
+            EventKind::Recovered { run } => (*run, task.phase.word().to_owned()),
+            EventKind::Draining { cause, .. } => {
                 let reason = cause.strip_prefix(name).and_then(|rest| rest.strip_prefix(": "));
                 (task.run, reason.unwrap_or(cause).to_owned())
             }

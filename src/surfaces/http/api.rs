@@ -25,12 +25,12 @@ use super::limits::{ANSWER_TIME, ATTACHED, BODY_BYTES, BODY_TIME, DISCARD_BYTES,
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::{attach, live, logs, masked, readiness, requests, runs, why};
-use crate::config::Pretty;
+use crate::duration::Pretty;
 use crate::gateway::Requester;
-use crate::kernel::logs::Reader;
 use crate::kernel::metrics::{Format, Measured};
-use crate::kernel::{KernelHandle, Promise};
-use crate::supervisor::core::{ChannelSnapshot, Snapshot, TaskSnapshot, Uptime};
+use crate::kernel::{Containment, KernelHandle};
+use crate::logs::Reader;
+use crate::supervisor::engine::{ChannelSnapshot, Snapshot, TaskSnapshot, Uptime};
 use crate::surfaces::SharedConfig;
 
 /// What the routes share. Cheap to clone.
@@ -60,8 +60,8 @@ struct Version {
     /// When it started: the zero of its clock. Another value means another supervisor.
     #[schema(value_type = String, format = DateTime)]
     started_at: Timestamp,
-    /// What is promised of the processes that tasks leave behind.
-    promise: Option<Promise>,
+    /// How the processes of tasks are contained.
+    containment: Option<Containment>,
 }
 
 /// A snapshot with what a client needs to make sense of it.
@@ -113,7 +113,7 @@ impl Api {
             project: self.config.current().project().into_owned(),
             pid: std::process::id(),
             started_at: self.kernel.started_at(),
-            promise: self.kernel.promise(),
+            containment: self.kernel.containment(),
         }
     }
 

@@ -28,8 +28,8 @@ use super::limits::{ATTACHED, HEARTBEAT, KEYS_BYTES, SILENCE, WRITE_STALL};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::requests::{Accepted, accepted};
-use crate::kernel::{InputRefusal, ScreenSize, Sight, TaskScreen, Viewer};
-use crate::supervisor::core::{Refusal, Request};
+use crate::screen::{InputRefusal, ScreenSize, Sight, TaskScreen, Viewer};
+use crate::supervisor::engine::{Refusal, Request};
 
 /// What is spoken on the WebSocket.
 const PROTOCOL: &str = "stead.v1";

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::limits::CELLS_INTERVAL;
-use crate::kernel::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, TaskScreen};
+use crate::screen::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, TaskScreen};
 
 /// Looks at a terminal: only ever at what it shows now, so that nothing queues.
 #[derive(Debug)]

@@ -30,8 +30,8 @@ use super::log_query::Asked;
 use super::logs::{Line, known};
 use super::problem::Problem;
 use super::reading::{Interest, in_turn, read, unreadable};
-use crate::kernel::logs::{Lines, Reader, Step, StoredLine};
-use crate::supervisor::core::{Snapshot, TaskKind};
+use crate::logs::{Lines, Reader, Step, StoredLine};
+use crate::supervisor::engine::{Snapshot, TaskKind};
 
 /// Lines that were left out.
 #[derive(Debug, Serialize)]

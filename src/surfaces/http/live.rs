@@ -25,8 +25,9 @@ use super::api::Api;
 use super::limits::{HEARTBEAT, RECONNECT, SNAPSHOT_INTERVAL};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
-use crate::kernel::{EventRecord, Look};
-use crate::supervisor::core::Snapshot;
+use crate::kernel::Look;
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::Snapshot;
 
 /// What a browser sends when it connects again.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -55,7 +56,7 @@ type Asked = Result<Query<Since>, QueryRejection>;
 /// The entries that are kept, oldest first, as a JSON array.
 async fn timeline(State(api): State<Api>, asked: Asked) -> Result<Response, Problem> {
     let after = after(&api, asked, &HeaderMap::new())?;
-    let records: Vec<_> = api.kernel.journal().recent().into_iter().filter(|record| record.number > after).collect();
+    let records: Vec<_> = api.kernel.event_log().recent().into_iter().filter(|record| record.number > after).collect();
     Ok(Json(records).into_response())
 }
 
@@ -124,7 +125,7 @@ struct Dropped {
 
 impl Feed {
     fn new(api: Api, permit: OwnedSemaphorePermit, after: u64) -> Self {
-        let (backlog, records) = api.kernel.journal().follow();
+        let (backlog, records) = api.kernel.event_log().follow();
         let first = backlog.first().map_or(0, |record| record.number);
         Self {
             snapshots: api.kernel.watch(),

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 
 use super::limits::{LINES_DEFAULT, LINES_MOST, PATTERN_BYTES};
 use super::problem::Problem;
-use crate::config::{nearest, parse_duration};
-use crate::kernel::Stream;
-use crate::kernel::logs::{LineId, Pattern, Query, RunChoice, RunKey};
-use crate::supervisor::core::Snapshot;
+use crate::config::nearest;
+use crate::duration::parse_duration;
+use crate::logs::Stream;
+use crate::logs::{LineId, Pattern, Query, RunChoice, RunKey};
+use crate::supervisor::engine::Snapshot;
 
 /// What is asked for.
 #[derive(Debug)]

@@ -20,9 +20,9 @@ use super::log_query::{Asked, Direction};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::{read, unreadable};
-use crate::kernel::Stream;
-use crate::kernel::logs::{Lines, Reader, Step, StoredLine};
-use crate::supervisor::core::{Snapshot, TaskKind};
+use crate::logs::Stream;
+use crate::logs::{Lines, Reader, Step, StoredLine};
+use crate::supervisor::engine::{Snapshot, TaskKind};
 
 /// A line as it is kept.
 #[derive(Debug, Serialize, ToSchema)]
@@ -178,8 +178,8 @@ pub(super) fn known(reader: &Reader, snapshot: &Snapshot) -> Result<Vec<String>,
 mod tests {
     use super::*;
     use crate::config::LogsConfig;
-    use crate::kernel::logs::{Store, Writer};
     use crate::kernel::sample::snapshot;
+    use crate::logs::{Store, Writer};
 
     /// A page of a search that has no time.
     fn hasty(reader: &Reader, query: &str) -> Page {

@@ -6,9 +6,8 @@ use std::time::Duration;
 use axum::http::Uri;
 use serde_json::{Map, Value, json};
 
-use crate::config::{
-    Account, Check, Command, Config, HookCall, HookConfig, ReadyConfig, RestartConfig, StopConfig, TaskConfig,
-};
+use crate::config::{Account, Check, Command, Config, HookCall, HookConfig, ReadyConfig, StopConfig, TaskConfig};
+use crate::supervisor::engine::RestartConfig;
 
 /// Stands for what is not shown.
 const MASK: &str = "***";

@@ -43,7 +43,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::kernel::EventRecord;
+use crate::supervisor::EventRecord;
 
 pub(super) use api::Api;
 pub(super) use asker::trust_name;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::config::nearest;
-use crate::supervisor::core::{Refusal, Snapshot};
+use crate::supervisor::engine::{Refusal, Snapshot};
 
 /// One refused request.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::Pretty;
-use crate::supervisor::core::{PhaseSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+use crate::duration::Pretty;
+use crate::supervisor::engine::{PhaseSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// One reason why the whole is not ready.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -32,7 +32,7 @@ pub(super) fn obstacles(snapshot: &Snapshot, now: Uptime) -> Vec<Obstacle> {
         Stage::Up => None,
         Stage::Draining { cause, .. } => Some(Obstacle { task: None, state: "draining", why: cause.clone() }),
     };
-    let tasks = snapshot.tasks.iter().filter(|task| task.kind != TaskKind::Surface);
+    let tasks = snapshot.tasks.iter().filter(|task| task.kind != TaskKind::Builtin);
     drain.into_iter().chain(tasks.filter_map(|task| obstacle(task, now))).collect()
 }
 
@@ -57,9 +57,9 @@ fn obstacle(task: &TaskSnapshot, now: Uptime) -> Option<Obstacle> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Condition;
     use crate::kernel::sample::{at, process, ready, snapshot};
-    use crate::supervisor::core::Blocker;
+    use crate::supervisor::engine::Blocker;
+    use crate::supervisor::engine::Condition;
 
     fn told(tasks: Vec<TaskSnapshot>) -> Vec<String> {
         obstacles(&snapshot(1, tasks), at(1_000)).iter().map(ToString::to_string).collect()
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_surface_is_not_what_people_wait_for() {
         let mut web = process("web", PhaseSnapshot::Failed { reason: "port 7070 in use".into(), dependency: None });
-        web.kind = TaskKind::Surface;
+        web.kind = TaskKind::Builtin;
         assert_eq!(told(vec![web]), [""; 0]);
     }
 

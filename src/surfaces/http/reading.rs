@@ -11,14 +11,14 @@ use tokio::time::timeout;
 use super::api::Api;
 use super::limits::READ_TIME;
 use super::problem::Problem;
-use crate::config::Pretty;
+use crate::duration::Pretty;
 
 /// Tells a query that nobody waits for it any more, once this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Interest(Arc<AtomicBool>);
 
 impl Interest {
-    /// What becomes true at the end: for [`Query::cancelled`](crate::kernel::logs::Query::cancelled).
+    /// What becomes true at the end: for [`Query::cancelled`](crate::logs::Query::cancelled).
     pub(super) fn lost(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)
     }

@@ -19,8 +19,10 @@ use super::api::{self, Api, Name, TaskBoard, text};
 use super::asker::Asker;
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
-use crate::config::{BadConfig, Changes, Signal};
-use crate::supervisor::core::{Answer, PhaseSnapshot, Refusal, Request, Snapshot, TaskKind, TaskSnapshot};
+use crate::config::compare;
+use crate::signal::Signal;
+use crate::supervisor::engine::{Answer, PhaseSnapshot, Refusal, Request, Snapshot, TaskKind, TaskSnapshot};
+use crate::supervisor::engine::{BadConfig, Changes};
 
 /// For each verb: its two paths, and what it does.
 const VERBS: [(Verb, [&str; 2], &str); 4] = [
@@ -99,7 +101,7 @@ impl Verb {
 
     /// What it means to ask it of all: of every process where it makes a difference, and what is done stays so.
     fn of_all(self, snapshot: &Snapshot) -> Vec<Request> {
-        let processes = || snapshot.tasks.iter().filter(|task| task.kind != TaskKind::Surface);
+        let processes = || snapshot.tasks.iter().filter(|task| task.kind != TaskKind::Builtin);
         let each = |wanted: fn(&TaskSnapshot) -> bool| {
             processes().filter(|task| wanted(task)).map(|task| self.of(task.name.clone())).collect()
         };
@@ -161,7 +163,7 @@ async fn reload(
 /// What a reload would answer. Nothing comes of it.
 async fn would_change(api: &Api) -> Result<Answer, Refusal> {
     let config = api.config.clone();
-    let compared = spawn_blocking(move || Ok(Changes::between(&config.current(), &config.read()?))).await;
+    let compared = spawn_blocking(move || Ok(compare(&config.current(), &config.read()?))).await;
     let compared: Result<Changes, BadConfig> = compared.map_err(|_| Refusal::Unavailable)?;
     compared.map(Answer::Reloaded).map_err(Refusal::BadConfig)
 }

@@ -13,9 +13,10 @@ use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::{read, unreadable};
 use super::why::post_mortems;
-use crate::kernel::logs::StoredRun;
-use crate::kernel::{EventRecord, PostMortem};
-use crate::supervisor::core::{NoticeKind, TaskSnapshot};
+use crate::kernel::PostMortem;
+use crate::logs::StoredRun;
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::{EventKind, TaskSnapshot};
 
 /// One run of a task.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -48,8 +49,8 @@ async fn get(State(api): State<Api>, name: Name) -> Result<Response, Problem> {
     let post_mortems = post_mortems(&api, &name).await?;
     let (reader, task) = (api.logs(), name.clone());
     let stored = read(&api, move |_| reader.runs(&task).map_err(|error| unreadable(&error))).await?;
-    let events = api.kernel.journal().recent();
-    let events = events.iter().map(AsRef::as_ref).filter(|event| event.notice.task.as_ref() == Some(&name));
+    let events = api.kernel.event_log().recent();
+    let events = events.iter().map(AsRef::as_ref).filter(|event| event.event.task.as_ref() == Some(&name));
     let mut past = Past::of(&stored, api.kernel.started_at());
     events.for_each(|event| past.hear(event));
     past.settle(state);
@@ -95,9 +96,9 @@ impl Past {
     }
 
     fn hear(&mut self, event: &EventRecord) {
-        match &event.notice.kind {
-            NoticeKind::Started { run, .. } => self.own(*run).started_at = Some(event.at),
-            NoticeKind::Exited { run, reason, after, .. } => {
+        match &event.event.kind {
+            EventKind::Started { run, .. } => self.own(*run).started_at = Some(event.at),
+            EventKind::Exited { run, reason, after, .. } => {
                 let run = self.own(*run);
                 let lasted = SignedDuration::try_from(*after).unwrap_or_default();
                 run.started_at = run.started_at.or_else(|| event.at.checked_sub(lasted).ok());
@@ -146,7 +147,7 @@ impl Past {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::logs::RunKey;
+    use crate::logs::RunKey;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

@@ -13,9 +13,9 @@ use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::read;
 use crate::kernel::PostMortem;
-use crate::kernel::clock::Clock;
-use crate::kernel::why::{Cause, why};
-use crate::supervisor::core::Uptime;
+use crate::present::clock::Clock;
+use crate::present::why::{Cause, why};
+use crate::supervisor::engine::Uptime;
 
 /// Why a task is as it is.
 #[derive(Debug, Serialize, ToSchema)]

@@ -17,9 +17,11 @@ use super::keys::{self, Keys};
 use super::screen::Screen;
 use super::sources::Sources;
 use crate::gateway::ChannelClient;
-use crate::kernel::logs::Reader;
-use crate::kernel::{EventRecord, Look, Picture};
-use crate::supervisor::core::{Answer, Refusal, Request};
+use crate::kernel::Look;
+use crate::logs::Reader;
+use crate::screen::Picture;
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::{Answer, Refusal, Request};
 use crate::ui::{Effect, History, Hits, Input, LogWindow, Model, Shown, Theme, desktop_notice, update, view};
 
 /// The least time between two frames: 30 a second.
@@ -97,7 +99,7 @@ impl Dashboard {
             resized: signal(SignalKind::window_change())?,
             sources: Sources::new(kernel, &Reader::new(&seat.view.logs_dir))?,
             events: Vec::new(),
-            noticed: kernel.journal().recent().last().map_or(0, |record| record.number),
+            noticed: kernel.event_log().recent().last().map_or(0, |record| record.number),
             log: Arc::default(),
             hits: Arc::default(),
             history: Arc::default(),
@@ -272,7 +274,7 @@ impl Dashboard {
         let kernel = &self.seat.view.kernel;
         let snapshot = Arc::clone(&self.sources.snapshot.borrow_and_update());
         while self.seat.client.events.try_recv().is_ok() {}
-        self.events = kernel.journal().recent();
+        self.events = kernel.event_log().recent();
         self.sources.follow(kernel, self.model.wish(&snapshot), self.model.selected(&snapshot)).await;
         (self.log, self.hits, self.history) = self.sources.take_logs();
         self.picture = self.sources.picture();

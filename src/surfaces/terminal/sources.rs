@@ -7,9 +7,11 @@ use futures_util::future::{pending, select_all};
 use tokio::sync::watch;
 
 use super::log_source::LogSource;
-use crate::kernel::logs::{LineId, Pattern, Reader, RunKey, StoredLine};
-use crate::kernel::{KernelHandle, LogLine, LogTail, Picture, TaskScreen};
-use crate::supervisor::core::Snapshot;
+use crate::kernel::KernelHandle;
+use crate::logs::{LineId, Pattern, Reader, RunKey, StoredLine};
+use crate::logs::{LogLine, LogTail};
+use crate::screen::{Picture, TaskScreen};
+use crate::supervisor::engine::Snapshot;
 use crate::ui::{History, Hits, LogOf, LogWindow, Wish};
 
 /// What is watched. It follows what the dashboard wants to show.

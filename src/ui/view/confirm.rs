@@ -9,7 +9,7 @@ use super::super::format::wrap;
 use super::super::layout;
 use super::super::model::Question;
 use super::{Scene, frame};
-use crate::supervisor::core::TaskKind;
+use crate::supervisor::engine::TaskKind;
 
 /// Columns of the question's text.
 const COLUMNS: u16 = 56;
@@ -39,7 +39,7 @@ fn words(scene: &Scene<'_>, question: &Question) -> (&'static str, String) {
     match question {
         Question::Quit => {
             let tasks = &scene.shown.snapshot.tasks;
-            let live = tasks.iter().filter(|task| task.kind != TaskKind::Surface && task.is_live()).count();
+            let live = tasks.iter().filter(|task| task.kind != TaskKind::Builtin && task.is_live()).count();
             let tasks = if live == 1 { "1 task is".to_owned() } else { format!("{live} tasks are") };
             match scene.shown.is_guest {
                 true => ("shut down", format!("{tasks} running. Stop everything in good order, for everybody?")),

@@ -9,8 +9,9 @@ use super::super::ansi::plain;
 use super::super::format::{fit, wrap};
 use super::super::layout;
 use super::{Scene, frame};
-use crate::config::{OnExhausted, Policy, Pretty};
-use crate::supervisor::core::{PhaseSnapshot, TaskSnapshot};
+use crate::duration::Pretty;
+use crate::supervisor::engine::{OnExhausted, Policy};
+use crate::supervisor::engine::{PhaseSnapshot, TaskSnapshot};
 
 /// Columns of a line's label.
 const LABEL_COLUMNS: usize = 11;

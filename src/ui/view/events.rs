@@ -13,8 +13,8 @@ use super::super::model::EventEntries;
 use super::super::place::{Entries, Place};
 use super::log::time_of_day;
 use super::{Scene, frame};
-use crate::kernel::EventRecord;
-use crate::supervisor::core::NoticeKind;
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::EventKind;
 
 /// Columns of the task's name on the page.
 const NAME_COLUMNS: usize = 12;
@@ -28,7 +28,7 @@ pub(super) fn draw_pane(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
     frame::continue_below(scene.theme, area, "events", buffer);
     let inside = Rect { y: area.y + 1, height: area.height.saturating_sub(2), ..layout::inside(detail) };
     let selected = scene.model.selected(scene.shown.snapshot);
-    let is_of_task = |record: &&std::sync::Arc<EventRecord>| record.notice.task.as_deref() == selected;
+    let is_of_task = |record: &&std::sync::Arc<EventRecord>| record.event.task.as_deref() == selected;
     let records = scene.shown.events.iter().rev().filter(is_of_task);
     let mut last: Vec<_> = records.take(usize::from(inside.height)).collect();
     last.reverse();
@@ -49,7 +49,7 @@ pub(super) fn draw_page(scene: &Scene<'_>, place: Place<u64>, area: Rect, buffer
     frame::draw(scene.theme, area, "events", note, buffer);
     frame::hint(scene.theme, area, top.index, height, entries.len(), buffer);
     for (y, record) in (inside.y..inside.bottom()).zip(&scene.shown.events[top.index.min(entries.len())..]) {
-        let name = record.notice.task.as_deref().unwrap_or("stead");
+        let name = record.event.task.as_deref().unwrap_or("stead");
         let line = line(scene, record, Some(name), usize::from(inside.width.saturating_sub(2)));
         buffer.set_line(inside.x + 1, y, &line, inside.width.saturating_sub(1));
     }
@@ -62,36 +62,36 @@ fn line(scene: &Scene<'_>, record: &EventRecord, name: Option<&str>, width: usiz
     }
     let used: usize = spans.iter().map(Span::width).sum();
     let text = fit(&plain(&record.text), width.saturating_sub(used));
-    spans.push(Span::styled(text, style(scene, &record.notice.kind)));
+    spans.push(Span::styled(text, style(scene, &record.event.kind)));
     Line::from(spans)
 }
 
-fn style(scene: &Scene<'_>, kind: &NoticeKind) -> Style {
+fn style(scene: &Scene<'_>, kind: &EventKind) -> Style {
     let theme = scene.theme;
     match kind {
-        NoticeKind::Exhausted { .. }
-        | NoticeKind::Failed { .. }
-        | NoticeKind::Killed { .. }
-        | NoticeKind::Left { .. }
-        | NoticeKind::Forced { .. }
-        | NoticeKind::Abandoned
-        | NoticeKind::Hooked { failure: Some(_), .. }
-        | NoticeKind::HookDropped { .. } => theme.bad(),
-        NoticeKind::Unready { .. }
-        | NoticeKind::Backoff { .. }
-        | NoticeKind::Refused { .. }
-        | NoticeKind::Draining { .. } => theme.warning(),
-        NoticeKind::Waiting { .. }
-        | NoticeKind::Started { .. }
-        | NoticeKind::Ready { .. }
-        | NoticeKind::Exited { .. }
-        | NoticeKind::Done
-        | NoticeKind::Stopping { .. }
-        | NoticeKind::Stopped
-        | NoticeKind::Reloaded { .. }
-        | NoticeKind::Removed
-        | NoticeKind::Recovered { .. }
-        | NoticeKind::Hooked { failure: None, .. }
-        | NoticeKind::Requested { .. } => Style::new(),
+        EventKind::Exhausted { .. }
+        | EventKind::Failed { .. }
+        | EventKind::Killed { .. }
+        | EventKind::Left { .. }
+        | EventKind::Forced { .. }
+        | EventKind::Abandoned
+        | EventKind::Hooked { failure: Some(_), .. }
+        | EventKind::HookDropped { .. } => theme.bad(),
+        EventKind::Unready { .. }
+        | EventKind::Backoff { .. }
+        | EventKind::Refused { .. }
+        | EventKind::Draining { .. } => theme.warning(),
+        EventKind::Waiting { .. }
+        | EventKind::Started { .. }
+        | EventKind::Ready { .. }
+        | EventKind::Exited { .. }
+        | EventKind::Done
+        | EventKind::Stopping { .. }
+        | EventKind::Stopped
+        | EventKind::Reloaded { .. }
+        | EventKind::Removed
+        | EventKind::Recovered { .. }
+        | EventKind::Hooked { failure: None, .. }
+        | EventKind::Requested { .. } => Style::new(),
     }
 }

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::super::ansi::plain;
 use super::super::format::{fit, memory};
 use super::Scene;
-use crate::supervisor::core::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// What is left out when there is not enough room, step by step: which states have a word beside their number (those
 /// less bad than this have none), and which facts stand on the right (those of a higher rank do not).
@@ -70,7 +70,7 @@ fn counted<'a>(scene: &Scene<'a>) -> Vec<(usize, &'a PhaseSnapshot)> {
     let mut counted: Vec<(usize, &PhaseSnapshot)> = Vec::new();
     let is_well = |task: &TaskSnapshot| matches!(task.phase, PhaseSnapshot::Ready { .. });
     let tasks = scene.shown.snapshot.tasks.iter();
-    for task in tasks.filter(|task| task.kind != TaskKind::Surface || !is_well(task)) {
+    for task in tasks.filter(|task| task.kind != TaskKind::Builtin || !is_well(task)) {
         match counted.iter_mut().find(|(_, phase)| phase.word() == task.phase.word()) {
             Some((count, _)) => *count += 1,
             None => counted.push((1, &task.phase)),
@@ -130,7 +130,7 @@ fn facts(scene: &Scene<'_>, rank: u8) -> Line<'static> {
 
 /// Where a surface can be reached, with its state if it can't be now.
 fn address(scene: &Scene<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'static>>> {
-    let address = task.address.as_ref().filter(|_| task.kind == TaskKind::Surface)?;
+    let address = task.address.as_ref().filter(|_| task.kind == TaskKind::Builtin)?;
     let host = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest).trim_end_matches('/');
     let host = host.strip_prefix("127.0.0.1").filter(|port| port.starts_with(':')).unwrap_or(host);
     let name = Span::raw(format!("{} ", task.name));

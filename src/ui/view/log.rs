@@ -17,9 +17,9 @@ use super::super::model::{Hit, Overlay, Purpose};
 use super::super::place::{Entries, Place};
 use super::super::{LogOf, layout};
 use super::{Scene, footer, frame, screen};
-use crate::kernel::Picture;
-use crate::kernel::logs::{RunKey, StoredLine};
-use crate::supervisor::core::{Notice, NoticeKind};
+use crate::logs::{RunKey, StoredLine};
+use crate::screen::Picture;
+use crate::supervisor::engine::{Event, EventKind};
 
 /// Draws the pane; returns where the task's own terminal wants the cursor.
 pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -82,8 +82,8 @@ fn past_run(scene: &Scene<'_>, run: RunKey) -> String {
     let number = u64::from(run.number);
     let next = history.runs.get(at + 1).map_or(Timestamp::MAX, |next| next.first);
     let is_its = |end: Timestamp| (stored.first..=next).contains(&end);
-    let told = scene.shown.events.iter().rev().filter(|event| is_its(event.at)).find_map(|event| match &event.notice {
-        Notice { task: Some(task), kind: NoticeKind::Exited { run, reason, .. } } => {
+    let told = scene.shown.events.iter().rev().filter(|event| is_its(event.at)).find_map(|event| match &event.event {
+        Event { task: Some(task), kind: EventKind::Exited { run, reason, .. } } => {
             (*task == history.of && *run == number).then(|| reason.to_string())
         }
         _ => None,

@@ -25,7 +25,7 @@ use ratatui::widgets::{Clear, Widget};
 use super::layout::{self, Layout};
 use super::model::{Model, Overlay};
 use super::{Shown, Theme};
-use crate::kernel::clock::Clock;
+use crate::present::clock::Clock;
 
 /// Draws everything, and says after how long something of it will read differently by itself: a countdown, an
 /// age. None if nothing will.

@@ -4,8 +4,8 @@ use ratatui::text::{Line, Span};
 
 use super::super::ansi::plain;
 use super::Scene;
-use crate::config::Pretty;
-use crate::supervisor::core::{AfterStop, PhaseSnapshot, Stage, Straggler, TaskSnapshot};
+use crate::duration::Pretty;
+use crate::supervisor::engine::{AfterStop, PhaseSnapshot, Stage, Straggler, TaskSnapshot};
 
 /// Steps of the countdown's bar.
 const BAR_STEPS: u32 = 10;

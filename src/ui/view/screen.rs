@@ -8,7 +8,7 @@ use super::super::ansi;
 use super::super::model::Overlay;
 use super::Scene;
 use super::log::set_symbol;
-use crate::kernel::{Colour, Ink, Picture};
+use crate::screen::{Colour, Ink, Picture};
 
 /// Draws it into the inside of a pane. While the keyboard is the task's, the cursor is where the terminal's own is
 /// wanted; otherwise it is drawn.

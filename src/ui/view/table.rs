@@ -11,8 +11,8 @@ use super::super::format::{fit, memory};
 use super::super::layout::{self, TABLE_FRAME};
 use super::super::rows::{Row, position, rows};
 use super::{Scene, frame, next};
-use crate::config::Policy;
-use crate::supervisor::core::{ExitReason, PhaseSnapshot, TaskKind, TaskSnapshot};
+use crate::supervisor::engine::Policy;
+use crate::supervisor::engine::{ExitReason, PhaseSnapshot, TaskKind, TaskSnapshot};
 
 /// Columns before the name: the marks of selection and marking.
 const MARKERS: u16 = 3;
@@ -181,7 +181,7 @@ fn task_row(
     set_cells(cells, row, buffer);
     // Stead's own parts need no eyes while they are well.
     let is_well = matches!(task.phase, PhaseSnapshot::Ready { .. });
-    if task.kind == TaskKind::Surface && is_well && !is_selected {
+    if task.kind == TaskKind::Builtin && is_well && !is_selected {
         buffer.set_style(row, theme.dim());
     }
 }

@@ -8,7 +8,7 @@ use super::super::format::{fit, wrap};
 use super::super::post_mortem;
 use super::Scene;
 use crate::kernel::PostMortem;
-use crate::kernel::why::why;
+use crate::present::why::why;
 
 /// Columns of text; more would be hard to read.
 const MOST_COLUMNS: u16 = 90;

@@ -111,16 +111,16 @@ fn when_the_wardens_process_group_is_killed() {
     assert_eq!((end.code(), end.last()), (Some(1), "stead: fatal: warden: SIGKILL"));
 }
 
-/// The promise that `stead status` tells.
-fn promise(project: &Project) -> String {
+/// The containment that `stead status` tells.
+fn containment(project: &Project) -> String {
     let told = project.client(&["status", "--json"]);
     let snapshot: serde_json::Value = serde_json::from_str(&told.out).expect("JSON");
-    snapshot["promise"].as_str().expect("a promise").to_owned()
+    snapshot["containment"].as_str().expect("a containment level").to_owned()
 }
 
 /// Whether runs have cgroups here; without them a test is skipped, and says so.
 fn has_cgroups(project: &Project) -> bool {
-    let has = promise(project) == "cgroup";
+    let has = containment(project) == "cgroup";
     if !has {
         eprintln!("skipped: no cgroup can be made here");
     }
@@ -137,14 +137,14 @@ fn cgroup_of(task: Pid) -> PathBuf {
 }
 
 #[test]
-fn the_promise_is_told() {
+fn the_containment_is_shown() {
     let project = Project::new("[tasks.a]\ncommand = ['sleep', '600']");
     let mut stead = project.up();
     stead.wait_for_start("a");
     stead.wait_for("control");
-    let words = match promise(&project).as_str() {
-        "cgroup" => "promise: no process outlives its run (cgroup + subreaper)",
-        "subreaper" => "promise: no process outlives stead (subreaper)",
+    let words = match containment(&project).as_str() {
+        "cgroup" => "containment: no process outlives its run (cgroup + subreaper)",
+        "subreaper" => "containment: no process outlives stead (subreaper)",
         other => panic!("{other}"),
     };
     assert!(project.client(&["status"]).out.contains(words));

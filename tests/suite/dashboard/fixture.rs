@@ -11,14 +11,18 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::text::Span;
-use stead::config::{Condition, OnExhausted, Policy, Signal};
-use stead::kernel::logs::{LineId, Pattern, RunKey, StoredLine, StoredRun};
+use stead::kernel::PostMortem;
 use stead::kernel::post_mortem::LastLine;
-use stead::kernel::{EventRecord, Glyph, KeyModes, LogLine, Picture, PictureRow, PostMortem, Stream};
-use stead::supervisor::core::{
-    AfterStop, Blocker, ExitReason, LastExit, Notice, NoticeKind, Origin, PhaseSnapshot, ProbeSnapshot, Snapshot,
-    Stage, TaskKind, TaskSnapshot, Uptime, Usage,
+use stead::logs::{LineId, Pattern, RunKey, StoredLine, StoredRun};
+use stead::logs::{LogLine, Stream};
+use stead::screen::{Glyph, KeyModes, Picture, PictureRow};
+use stead::signal::Signal;
+use stead::supervisor::EventRecord;
+use stead::supervisor::engine::{
+    AfterStop, Blocker, Event, EventKind, ExitReason, LastExit, Origin, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage,
+    TaskKind, TaskSnapshot, Uptime, Usage,
 };
+use stead::supervisor::engine::{Condition, OnExhausted, Policy};
 use stead::ui::{Effect, History, Hits, Input, LogChoice, LogOf, LogWindow, Model, Shown, Theme, Wish, update, view};
 
 /// `now` of every screen, on the supervisor's clock.
@@ -374,7 +378,7 @@ fn stopped(name: &str) -> TaskSnapshot {
 }
 
 fn surface(name: &str, about: &str, policy: Policy, phase: PhaseSnapshot) -> TaskSnapshot {
-    TaskSnapshot { kind: TaskKind::Surface, policy, on_exhausted: OnExhausted::Fatal, ..task(name, about, phase) }
+    TaskSnapshot { kind: TaskKind::Builtin, policy, on_exhausted: OnExhausted::Fatal, ..task(name, about, phase) }
 }
 
 fn probe(passed: bool, detail: &str, seconds_ago: u64) -> Option<ProbeSnapshot> {
@@ -384,19 +388,19 @@ fn probe(passed: bool, detail: &str, seconds_ago: u64) -> Option<ProbeSnapshot> 
 
 fn events() -> Vec<Arc<EventRecord>> {
     let second = Duration::from_secs(1);
-    let started = |run, pid| NoticeKind::Started { run, pid: Some(pid), address: None };
-    let retry = |attempt, millis| NoticeKind::Backoff { attempt, max_retries: 5, wait: Duration::from_millis(millis) };
+    let started = |run, pid| EventKind::Started { run, pid: Some(pid), address: None };
+    let retry = |attempt, millis| EventKind::Backoff { attempt, max_retries: 5, wait: Duration::from_millis(millis) };
     let segv = || ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
     let port = || ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
-    let restart = NoticeKind::Requested { asked: "restart docs".to_owned(), origin: Origin("web".to_owned()) };
-    let waiting = NoticeKind::Waiting { dependency: "assets".to_owned(), condition: Condition::Success };
+    let restart = EventKind::Requested { asked: "restart docs".to_owned(), origin: Origin("web".to_owned()) };
+    let waiting = EventKind::Waiting { dependency: "assets".to_owned(), condition: Condition::Success };
     [
         (8_040_u32, "db", started(1, 4102)),
         (8_037, "migrate", started(1, 4110)),
         (
             8_034,
             "migrate",
-            NoticeKind::Exited {
+            EventKind::Exited {
                 run: 1,
                 reason: ExitReason::Code { code: 0 },
                 expected: true,
@@ -404,12 +408,12 @@ fn events() -> Vec<Arc<EventRecord>> {
                 peak_memory: None,
             },
         ),
-        (8_034, "migrate", NoticeKind::Done),
+        (8_034, "migrate", EventKind::Done),
         (600, "docs", restart),
         (
             109,
             "api",
-            NoticeKind::Exited {
+            EventKind::Exited {
                 run: 1,
                 reason: ExitReason::Code { code: 1 },
                 expected: false,
@@ -419,19 +423,15 @@ fn events() -> Vec<Arc<EventRecord>> {
         ),
         (109, "api", retry(1, 500)),
         (108, "api", started(2, 4121)),
-        (106, "api", NoticeKind::Ready { run: 2, after: 2 * second }),
-        (
-            40,
-            "worker",
-            NoticeKind::Exited { run: 6, reason: segv(), expected: false, after: second, peak_memory: None },
-        ),
-        (40, "worker", NoticeKind::Exhausted { limit: "5 retries".to_owned() }),
-        (40, "worker", NoticeKind::Failed { reason: "5 retries spent: SIGSEGV (core dumped)".to_owned() }),
+        (106, "api", EventKind::Ready { run: 2, after: 2 * second }),
+        (40, "worker", EventKind::Exited { run: 6, reason: segv(), expected: false, after: second, peak_memory: None }),
+        (40, "worker", EventKind::Exhausted { limit: "5 retries".to_owned() }),
+        (40, "worker", EventKind::Failed { reason: "5 retries spent: SIGSEGV (core dumped)".to_owned() }),
         (9, "mailer", waiting),
         (
             1,
             "web",
-            NoticeKind::Exited {
+            EventKind::Exited {
                 run: 3,
                 reason: port(),
                 expected: false,
@@ -445,8 +445,14 @@ fn events() -> Vec<Arc<EventRecord>> {
     .zip(1..)
     .map(|((seconds_ago, task, kind), number)| {
         let text = kind.to_string();
-        let notice = Notice { task: Some(task.to_owned()), kind };
-        Arc::new(EventRecord { number, at: wall(seconds_ago.into()), uptime: ago(seconds_ago.into()), notice, text })
+        let notice = Event { task: Some(task.to_owned()), kind };
+        Arc::new(EventRecord {
+            number,
+            at: wall(seconds_ago.into()),
+            uptime: ago(seconds_ago.into()),
+            event: notice,
+            text,
+        })
     })
     .collect()
 }

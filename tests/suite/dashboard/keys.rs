@@ -2,8 +2,8 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::style::Modifier;
-use stead::kernel::{KeyModes, ScreenSize};
-use stead::supervisor::core::{PhaseSnapshot, Request};
+use stead::screen::{KeyModes, ScreenSize};
+use stead::supervisor::engine::{PhaseSnapshot, Request};
 use stead::ui::{Effect, Input};
 
 use super::fixture::{Dashboard, log, log_from, post_mortem};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use stead::supervisor::core::Uptime;
+use stead::supervisor::engine::Uptime;
 use stead::ui::Input;
 
 use super::fixture::Dashboard;

@@ -2,7 +2,7 @@
 
 use super::worker::{Job, Progress};
 use crate::kernel::PostMortems;
-use crate::kernel::logs::Reader;
+use crate::logs::Reader;
 use crate::ui::{History, HistoryWish};
 
 /// Reads it, and again whenever a run begins or ends.

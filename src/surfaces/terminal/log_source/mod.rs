@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use crate::kernel::PostMortems;
-use crate::kernel::logs::Reader;
+use crate::logs::Reader;
 use crate::ui::{History, Hits, LogWindow, Wish};
 use history::HistoryJob;
 use search::{Search, SearchJob};

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::kernel::logs::{LineId, Lines, Query, Reader, Step, StoredLine};
+use crate::logs::{LineId, Lines, Query, Reader, Step, StoredLine};
 
 /// Two readings that begin at one line and go away from it.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::io;
 use super::scan::Scan;
 use super::window::query;
 use super::worker::{Job, Progress};
-use crate::kernel::logs::{LineId, Pattern, Reader, Step, StoredLine};
+use crate::logs::{LineId, Pattern, Reader, Step, StoredLine};
 use crate::ui::{Hits, LogChoice, SearchWish};
 
 /// Matches that can be gone to; more are only counted.

@@ -10,8 +10,8 @@ use super::search::{Search, SearchJob};
 use super::window::{LINES_BESIDE, Opened, WindowJob};
 use super::worker::{Job, Progress};
 use crate::config::LogsConfig;
-use crate::kernel::Stream;
-use crate::kernel::logs::{LineId, Query, Reader, Store, StoredLine, Writer};
+use crate::logs::Stream;
+use crate::logs::{LineId, Query, Reader, Store, StoredLine, Writer};
 use crate::ui::{Hits, LogChoice, LogOf, LogWindow, SearchWish};
 
 fn writer(dir: &Path, task: &str, max_size: u64) -> Writer {

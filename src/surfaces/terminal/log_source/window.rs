@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::scan::Scan;
 use super::worker::{Job, Progress};
-use crate::kernel::LINE_BYTES;
-use crate::kernel::logs::{LineId, Pattern, Query, Reader, RunChoice, Step, StoredLine};
+use crate::logs::LINE_BYTES;
+use crate::logs::{LineId, Pattern, Query, Reader, RunChoice, Step, StoredLine};
 use crate::ui::{LogChoice, LogWindow};
 
 /// Lines that are read on each side of the place. More than any screen has rows, so that a page up or down stays in

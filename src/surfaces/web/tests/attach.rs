@@ -6,8 +6,8 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::*;
-use crate::config::Signal;
-use crate::kernel::{ScreenSize, TaskScreen};
+use crate::screen::{ScreenSize, TaskScreen};
+use crate::signal::Signal;
 
 type Socket = WebSocketStream<TcpStream>;
 

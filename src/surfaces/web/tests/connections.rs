@@ -4,7 +4,7 @@ use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::kernel::Stream;
+use crate::logs::Stream;
 use crate::surfaces::http::limits::{HEAD_TIME, WRITE_STALL};
 
 /// Reads to the end of the connection under a clock that runs ahead whenever nothing else happens, and says how long
@@ -93,7 +93,8 @@ async fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port();
     let web = config(&format!("127.0.0.1:{port}"), None);
-    let (handle, _backend) = kernel(Instant::now(), LogHub::default());
+    let (supervisor, _backend) = handle(Instant::now());
+    let handle = KernelHandle::new(supervisor);
     let dir = tempfile::tempdir().unwrap();
     let error =
         Web::new(web.clone(), dir.path().join("token")).start(context(handle, &web, dir.path())).await.unwrap_err();
@@ -105,7 +106,8 @@ async fn a_taken_port_is_named() {
 async fn a_start_that_fails_leaves_the_port_free() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let web = config(&free.to_string(), Some("/nowhere/at/all".into()));
-    let (handle, _backend) = kernel(Instant::now(), LogHub::default());
+    let (supervisor, _backend) = handle(Instant::now());
+    let handle = KernelHandle::new(supervisor);
     let dir = tempfile::tempdir().unwrap();
     let error = Web::new(web.clone(), "/nowhere/token").start(context(handle, &web, dir.path())).await.unwrap_err();
     assert!(format!("{error:#}").starts_with("cannot read /nowhere/at/all: "), "{error:#}");

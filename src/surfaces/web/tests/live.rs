@@ -5,7 +5,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::*;
 use crate::kernel::sample::at;
-use crate::supervisor::core::{Notice, NoticeKind};
+use crate::supervisor::engine::{Event, EventKind};
 use crate::surfaces::http::limits::STREAMS;
 
 /// The client's end of a live stream.
@@ -91,8 +91,8 @@ impl Stream {
 }
 
 impl Site {
-    fn record(&self, kind: NoticeKind) {
-        let notice = Notice { task: Some("api".into()), kind };
+    fn record(&self, kind: EventKind) {
+        let notice = Event { task: Some("api".into()), kind };
         self.journal.record(notice, at(0), Timestamp::now());
     }
 }
@@ -100,13 +100,13 @@ impl Site {
 #[tokio::test]
 async fn the_state_comes_at_once_then_what_happened_then_what_happens() {
     let site = Site::new().await;
-    site.record(NoticeKind::Done);
+    site.record(EventKind::Done);
     let mut stream = Stream::open(&site).await;
     let first = stream.next().await;
     assert_eq!((first.event.as_str(), &first.json()["generation"]), ("snapshot", &1.into()));
     let past = stream.next().await;
     assert_eq!((past.event.as_str(), past.number(), &past.json()["text"]), ("event", 1, &"done".into()));
-    site.record(NoticeKind::Stopped);
+    site.record(EventKind::Stopped);
     let live = stream.next().await;
     assert_eq!((live.event.as_str(), live.number(), &live.json()["text"]), ("event", 2, &"stopped".into()));
 }
@@ -114,7 +114,7 @@ async fn the_state_comes_at_once_then_what_happened_then_what_happens() {
 #[tokio::test]
 async fn a_stream_goes_on_where_its_client_was() {
     let site = Site::new().await;
-    (0..3).for_each(|_| site.record(NoticeKind::Done));
+    (0..3).for_each(|_| site.record(EventKind::Done));
     let mut first = Stream::open(&site).await;
     let id = first.next_of("event").await.id;
     let mut again = Stream::open_with(&site, "", &format!("last-event-id: {id}\r\n")).await;
@@ -135,7 +135,7 @@ async fn a_stream_goes_on_where_its_client_was() {
 #[tokio::test]
 async fn what_is_not_kept_any_more_is_counted() {
     let site = Site::new().await;
-    (0..1_200).for_each(|_| site.record(NoticeKind::Done));
+    (0..1_200).for_each(|_| site.record(EventKind::Done));
     let mut stream = Stream::open_with(&site, "?after=100", "").await;
     assert_eq!(stream.next_of("dropped").await.json()["count"], 100);
     assert_eq!(stream.next_of("event").await.number(), 201);
@@ -144,7 +144,7 @@ async fn what_is_not_kept_any_more_is_counted() {
 #[tokio::test]
 async fn the_timeline_comes_at_once() {
     let site = Site::new().await;
-    (0..3).for_each(|_| site.record(NoticeKind::Done));
+    (0..3).for_each(|_| site.record(EventKind::Done));
     let numbers = |answer: Answer| {
         let records = answer.json();
         records.as_array().unwrap().iter().map(|record| record["number"].as_u64().unwrap()).collect::<Vec<_>>()
@@ -194,7 +194,7 @@ async fn what_a_slow_client_misses_is_counted() {
     stream.next_of("snapshot").await;
     // One thread runs this test and the server, so the stream can't be read from in between.
     for _ in 0..1_000 {
-        site.record(NoticeKind::Done);
+        site.record(EventKind::Done);
     }
     let dropped = stream.next_of("dropped").await.json()["count"].as_u64().unwrap();
     let next = stream.next_of("event").await.number();
@@ -223,7 +223,7 @@ async fn one_stream_too_many_is_refused_and_its_place_comes_back() {
     }
     assert_eq!(site.get("/api/v1/events").await.problem(), 503);
     assert_eq!(site.get("/api/v1/snapshot").await.status, 200);
-    let mut lookers = site.lookers.watch();
+    let mut lookers = site.kernel.lookers().watch();
     within(lookers.wait_for(|count| *count == STREAMS)).await.unwrap();
     drop(streams.pop());
     within(lookers.wait_for(|count| *count == STREAMS - 1)).await.unwrap();
@@ -234,7 +234,7 @@ async fn one_stream_too_many_is_refused_and_its_place_comes_back() {
 async fn markup_in_a_line_stays_text() {
     let site = Site::new().await;
     let mut stream = Stream::open(&site).await;
-    site.record(NoticeKind::Failed { reason: "<script>alert(1)</script>\r\ndata: forged\n\n".into() });
+    site.record(EventKind::Failed { reason: "<script>alert(1)</script>\r\ndata: forged\n\n".into() });
     let event = stream.next_of("event").await;
     assert_eq!(event.json()["reason"], "<script>alert(1)</script>\r\ndata: forged\n\n");
 }

@@ -2,8 +2,8 @@
 
 use super::live::Stream as Live;
 use super::*;
-use crate::kernel::Stream;
-use crate::kernel::logs::{Store, Writer};
+use crate::logs::Stream;
+use crate::logs::{Store, Writer};
 use crate::surfaces::http::limits::FOLLOW_BEHIND_BYTES;
 
 impl Site {

@@ -21,11 +21,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::{BadConfig, Changes, Config, DrainConfig, LogsConfig};
+use crate::config::{Config, LogsConfig};
 use crate::gateway::Gateway;
+use crate::kernel::KernelHandle;
 use crate::kernel::sample::{process, ready, snapshot};
-use crate::kernel::{Backend, Journal, KernelHandle, LogHub, Lookers, kernel};
-use crate::supervisor::core::{self, Origin, Refusal, Request, Snapshot};
+use crate::supervisor::EventLog;
+use crate::supervisor::engine::{self, Origin, Refusal, Request, Snapshot};
+use crate::supervisor::engine::{BadConfig, Changes, DrainConfig};
+use crate::supervisor::{Backend, handle};
 use crate::surfaces::SharedConfig;
 
 /// What a test waits for comes long before this, or never.
@@ -36,8 +39,7 @@ struct Site {
     address: SocketAddr,
     token: Token,
     snapshots: watch::Sender<Arc<Snapshot>>,
-    journal: Journal,
-    lookers: Lookers,
+    journal: EventLog,
     kernel: KernelHandle,
     /// The token and the logs are in it.
     dir: TempDir,
@@ -98,8 +100,9 @@ impl Site {
     }
 
     async fn start(web: WebConfig) -> Self {
-        let (kernel, backend) = kernel(Instant::now(), LogHub::default());
-        let Backend { snapshot: snapshots, mut requests, journal, lookers, .. } = backend;
+        let (supervisor, backend) = handle(Instant::now());
+        let kernel = KernelHandle::new(supervisor);
+        let Backend { snapshot: snapshots, mut requests, event_log: journal, .. } = backend;
         snapshots.send_replace(Arc::new(snapshot(1, vec![process("api", ready(0))])));
         let (gateway, register) = Gateway::new(kernel.clone());
         tokio::spawn(gateway.run(CancellationToken::new()));
@@ -118,8 +121,8 @@ impl Site {
         tokio::spawn(async move {
             while let Some(asked) = requests.recv().await {
                 let answer = match asked.request {
-                    Request::Reload => core::Answer::Reloaded(Changes::default()),
-                    _ => core::Answer::Taken,
+                    Request::Reload => engine::Answer::Reloaded(Changes::default()),
+                    _ => engine::Answer::Taken,
                 };
                 let (refusal, hesitation) = {
                     let mut supervisor = answering.lock().unwrap();
@@ -132,7 +135,7 @@ impl Site {
                 asked.answer.send(refusal.map_or(Ok(answer), Err)).unwrap();
             }
         });
-        Self { address, token, snapshots, journal, lookers, kernel, dir, dist, shutdown, tasks: run.tasks, supervisor }
+        Self { address, token, snapshots, journal, kernel, dir, dist, shutdown, tasks: run.tasks, supervisor }
     }
 
     fn show(&self, snapshot: Snapshot) {

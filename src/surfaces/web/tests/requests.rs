@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::gateway::CHANNEL_EVENTS;
 use crate::kernel::sample::at;
-use crate::supervisor::core::{Notice, NoticeKind, PhaseSnapshot, Stage};
+use crate::supervisor::engine::{Event, EventKind, PhaseSnapshot, Stage};
 
 #[tokio::test]
 async fn a_reload_says_what_changed_or_where_the_mistake_is() {
@@ -141,7 +141,7 @@ async fn a_refusal_is_a_problem_with_its_reason() {
 async fn events_that_nobody_looks_at_do_not_cost_the_web_its_channel() {
     let site = Site::new().await;
     for _ in 0..2 * CHANNEL_EVENTS {
-        site.journal.record(Notice { task: None, kind: NoticeKind::Done }, at(0), Timestamp::now());
+        site.journal.record(Event { task: None, kind: EventKind::Done }, at(0), Timestamp::now());
         tokio::task::yield_now().await;
     }
     assert_eq!(site.post("/api/v1/tasks/api/restart").await.status, 202);

@@ -1,0 +1,71 @@
+//! stead's own tasks: the warden, the gateway and the surfaces.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::surface_host::run_surface;
+use crate::config::SharedConfig;
+use crate::gateway::{Gateway, GatewayHandle};
+use crate::kernel::KernelHandle;
+use crate::process::WardenTask;
+use crate::supervisor::TaskSupervisor;
+use crate::supervisor::engine::{Condition, Dependency, ExitReason, Policy, TaskKind};
+use crate::surfaces::web::ActiveWebDist;
+use crate::surfaces::{Surface, SurfaceContext};
+
+/// Tracks the warden, a critical task.
+pub(super) fn track_warden(supervisor: &mut TaskSupervisor, warden: WardenTask) {
+    let about = format!("spawns the tasks; {}", warden.containment());
+    let plan = supervisor.plan("warden".to_owned(), TaskKind::Builtin, Policy::Critical, about);
+    let mut warden = Some(warden);
+    supervisor.track_runs(plan, Vec::new(), move |context| {
+        let warden = warden.take();
+        async move {
+            match warden {
+                Some(warden) => warden.run(context).await,
+                None => ExitReason::StartFailed { message: "there is one warden only, and it has ended".to_owned() },
+            }
+        }
+    });
+}
+
+/// Tracks the gateway, a critical task, and returns the handle to register with.
+pub(super) fn track_gateway(supervisor: &mut TaskSupervisor, kernel: KernelHandle) -> GatewayHandle {
+    let (gateway, handle) = Gateway::new(kernel);
+    let about = "connects the surfaces with the supervisor".to_owned();
+    let plan = supervisor.plan("gateway".to_owned(), TaskKind::Builtin, Policy::Critical, about);
+    supervisor.track_future(plan, move |stop| gateway.clone().run(stop));
+    handle
+}
+
+/// Tracks surfaces, each run of which gets a context of its own.
+pub(super) struct Surfaces<'a> {
+    pub(super) supervisor: &'a mut TaskSupervisor,
+    pub(super) kernel: KernelHandle,
+    pub(super) config: SharedConfig,
+    pub(super) gateway: GatewayHandle,
+    /// The bundle that is served: one for all, as one surface publishes what another serves.
+    pub(super) web_dist: ActiveWebDist,
+}
+
+impl Surfaces<'_> {
+    pub(super) fn track<S: Surface>(&mut self, surface: S) {
+        let plan = self.supervisor.plan(surface.name().to_owned(), TaskKind::Builtin, Policy::Always, surface.about());
+        let after = surface.after().map(|task| Dependency { task: task.to_owned(), condition: Condition::Started });
+        let surface = Arc::new(surface);
+        let (kernel, config, gateway) = (self.kernel.clone(), self.config.clone(), self.gateway.clone());
+        let config_path = config.current().path.clone();
+        let web_dist = self.web_dist.clone();
+        self.supervisor.track_runs(plan, after.into_iter().collect(), move |run| {
+            let context = SurfaceContext {
+                kernel: kernel.clone(),
+                config: config.clone(),
+                config_path: config_path.clone(),
+                web_dist: web_dist.clone(),
+                shutdown: CancellationToken::new(),
+            };
+            run_surface(Arc::clone(&surface), context, gateway.clone(), run)
+        });
+    }
+}

@@ -1,0 +1,15 @@
+//! Composes a supervisor from a config: the warden, a task for each process, the gateway and the surfaces, what follows
+//! the supervisor (post-mortems, sampling), and the reload of all that.
+
+mod announce;
+mod builtin;
+mod launch;
+mod post_mortems;
+mod sampling;
+mod state_dir;
+mod surface_host;
+mod task_factory;
+
+pub(crate) use announce::UP;
+pub(crate) use launch::{Presentation, launch};
+pub(crate) use state_dir::StatePaths;

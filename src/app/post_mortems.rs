@@ -1,0 +1,166 @@
+//! Keeps what is known of every failed run: follows the timeline, and never holds up the driver.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::kernel::post_mortem::{LAST_LINE_CHARS, LAST_LINES, LastLine};
+use crate::kernel::{KernelHandle, PostMortem, PostMortems};
+use crate::logs::without_escapes;
+use crate::logs::{LogLine, Stream};
+use crate::supervisor::EventRecord;
+use crate::supervisor::engine::{EventKind, ExitReason, Snapshot, TaskSnapshot, Usage};
+
+/// How long after an exit the snapshot may take to tell of it.
+const SNAPSHOT_TIME: Duration = Duration::from_secs(1);
+/// How long the end of the supervisor may wait for what is still to be written.
+const FINISH_TIME: Duration = Duration::from_millis(100);
+
+/// Examines failed runs, on a task of its own.
+#[derive(Debug)]
+pub(super) struct Examiner {
+    /// None if nothing is kept.
+    work: Option<JoinHandle<()>>,
+    over: CancellationToken,
+}
+
+struct Work {
+    kernel: KernelHandle,
+    post_mortems: PostMortems,
+    usage: watch::Receiver<BTreeMap<String, Usage>>,
+    /// The most memory that the current run of each task was seen to use.
+    peaks: BTreeMap<String, u64>,
+}
+
+impl Examiner {
+    /// Starts, if `kernel` says where to keep what is found.
+    pub(super) fn start(kernel: KernelHandle, usage: watch::Receiver<BTreeMap<String, Usage>>) -> Self {
+        let over = CancellationToken::new();
+        let work = kernel.post_mortems().cloned().map(|post_mortems| {
+            let events = kernel.event_log().follow().1;
+            let work = Work { kernel, post_mortems, usage, peaks: BTreeMap::new() };
+            tokio::spawn(work.run(events, over.clone()))
+        });
+        Self { work, over }
+    }
+
+    /// Ends once all that has happened is written, or soon.
+    pub(super) async fn finish(self) {
+        self.over.cancel();
+        if let Some(work) = self.work
+            && timeout(FINISH_TIME, work).await.is_err()
+        {
+            warn!("the last post-mortems were not written in time");
+        }
+    }
+}
+
+impl Work {
+    async fn run(mut self, mut events: Receiver<Arc<EventRecord>>, over: CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    Ok(event) => self.hear(&event).await,
+                    Err(RecvError::Lagged(missed)) => warn!(missed, "events were too many to keep all post-mortems"),
+                    Err(RecvError::Closed) => return,
+                },
+                Ok(()) = self.usage.changed() => self.note_peaks(),
+                () = over.cancelled() => break,
+            }
+        }
+        loop {
+            match events.try_recv() {
+                Ok(event) => self.hear(&event).await,
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn note_peaks(&mut self) {
+        for (task, usage) in &*self.usage.borrow_and_update() {
+            let peak = self.peaks.entry(task.clone()).or_default();
+            *peak = usage.memory_bytes.max(*peak);
+        }
+    }
+
+    async fn hear(&mut self, event: &EventRecord) {
+        let Some(task) = &event.event.task else { return };
+        match &event.event.kind {
+            EventKind::Started { .. } => {
+                self.peaks.remove(task);
+            }
+            EventKind::Exited { expected: false, run, reason, after, peak_memory } => {
+                let Some(snapshot) = self.snapshot_after(task, *run).await else { return };
+                let Some(state) = snapshot.task(task) else { return };
+                let post_mortem = self.examine(event, state, *run, reason, *after, *peak_memory);
+                self.write(post_mortem).await;
+            }
+            _ => {}
+        }
+    }
+
+    /// The first snapshot that tells of the end of this run, or of a later one, or that the task has left the board.
+    async fn snapshot_after(&self, task: &str, run: u64) -> Option<Arc<Snapshot>> {
+        let mut snapshots = self.kernel.watch();
+        let tells = |snapshot: &Arc<Snapshot>| {
+            snapshot.task(task).is_none_or(|task| task.last_exit.as_ref().is_some_and(|last| last.run >= run))
+        };
+        let told = timeout(SNAPSHOT_TIME, snapshots.wait_for(tells)).await;
+        told.ok()?.ok().map(|snapshot| Arc::clone(&snapshot))
+    }
+
+    fn examine(
+        &mut self,
+        event: &EventRecord,
+        state: &TaskSnapshot,
+        run: u64,
+        reason: &ExitReason,
+        after: Duration,
+        measured: Option<u64>,
+    ) -> PostMortem {
+        let signal = match reason {
+            ExitReason::Signal { signal, .. } => Some(signal.to_string()),
+            _ => None,
+        };
+        let written = self.kernel.logs().tail(&state.name).lines();
+        let own: Vec<_> = written.iter().filter(|line| line.run == run).collect();
+        PostMortem {
+            task: state.name.clone(),
+            run,
+            at: event.at,
+            reason: reason.to_string(),
+            class: reason.class().to_owned(),
+            signal,
+            ran_for_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+            retries: state.retries,
+            max_retries: state.max_retries,
+            then: state.phase.word().to_owned(),
+            peak_memory_bytes: self.peaks.remove(&state.name).max(measured),
+            lines: own[own.len().saturating_sub(LAST_LINES)..].iter().map(|line| last_line(line)).collect(),
+        }
+    }
+
+    async fn write(&self, post_mortem: PostMortem) {
+        let kept = self.post_mortems.clone();
+        let task = post_mortem.task.clone();
+        // Only the end of the runtime takes the writing away.
+        if let Ok(Err(error)) = spawn_blocking(move || kept.keep(&post_mortem)).await {
+            warn!(task, %error, "a post-mortem can't be written");
+        }
+    }
+}
+
+fn last_line(line: &LogLine) -> LastLine {
+    let text: String = without_escapes(&line.bytes).chars().take(LAST_LINE_CHARS).collect();
+    LastLine { at: line.at, is_stderr: line.stream == Stream::Stderr, text }
+}

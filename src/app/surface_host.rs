@@ -1,0 +1,108 @@
+//! Hosts a surface as a task: starts a run, registers its channel, watches its tasks, cleans up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::gateway::GatewayHandle;
+use crate::supervisor::engine::{ExitReason, Input};
+use crate::supervisor::{RunContext, TaskResult, exit_reason};
+use crate::surfaces::{Surface, SurfaceContext, SurfaceHandle};
+
+/// How long the other tasks of a surface may take to follow when one of them has ended by itself.
+const OTHERS_MAY_TAKE: Duration = Duration::from_secs(2);
+
+/// One run of a surface, from start to end. `context` is for this run alone: its token is cancelled when
+/// the run ends, however that comes.
+pub(super) async fn run_surface<S: Surface>(
+    surface: Arc<S>,
+    context: SurfaceContext,
+    gateway: GatewayHandle,
+    run: RunContext,
+) -> ExitReason {
+    let token = context.shutdown.clone();
+    let _cancelled_at_the_end = token.clone().drop_guard();
+    let SurfaceHandle { channel, address, tasks } = match start(surface, context, &run).await {
+        Ok(handle) => handle,
+        Err(reason) => return reason,
+    };
+    let registration = match channel {
+        Some(channel) => gateway.register(channel).await,
+        None => None,
+    };
+    // A full queue only delays the news; a closed one means that the supervisor is gone.
+    let _ = run.events.send(Input::Started { run: run.run, pid: None, address }).await;
+    let reason = watch(tasks, &token, &run).await;
+    if let Some(id) = registration {
+        gateway.unregister(id).await;
+    }
+    reason
+}
+
+/// Starts in a task of its own, so that a panic is a reason and a start that hangs can be aborted.
+async fn start<S: Surface>(
+    surface: Arc<S>,
+    context: SurfaceContext,
+    run: &RunContext,
+) -> Result<SurfaceHandle, ExitReason> {
+    let mut starting: JoinHandle<anyhow::Result<SurfaceHandle>> =
+        tokio::spawn(async move { surface.start(context).await });
+    let result = tokio::select! {
+        result = &mut starting => result,
+        () = either(&run.stop, &run.kill) => {
+            starting.abort();
+            let Ok(Ok(handle)) = starting.await else { return Err(ExitReason::Aborted) };
+            // It had just succeeded: nothing of it may stay.
+            for task in handle.tasks {
+                task.abort();
+                let _ = task.await;
+            }
+            return Err(ExitReason::Aborted);
+        }
+    };
+    match result {
+        Ok(Ok(handle)) => Ok(handle),
+        Ok(Err(error)) => Err(ExitReason::StartFailed { message: format!("{error:#}") }),
+        Err(error) => Err(exit_reason(Err(error))),
+    }
+}
+
+/// Waits until one task ends or the run is told to end, then sees the others off. The first end counts.
+async fn watch(tasks: Vec<JoinHandle<TaskResult>>, token: &CancellationToken, run: &RunContext) -> ExitReason {
+    let aborts: Vec<AbortHandle> = tasks.iter().map(JoinHandle::abort_handle).collect();
+    let mut tasks: FuturesUnordered<_> = tasks.into_iter().collect();
+    let mut first = tokio::select! {
+        Some(result) = tasks.next() => Some(exit_reason(result)),
+        () = either(&run.stop, &run.kill) => None,
+    };
+    token.cancel();
+    let ended_by_itself = first.is_some();
+    loop {
+        tokio::select! {
+            result = tasks.next() => match result {
+                Some(result) => first = first.or_else(|| Some(exit_reason(result))),
+                None => return first.unwrap_or(ExitReason::Finished),
+            },
+            () = run.kill.cancelled() => break,
+            () = tokio::time::sleep(OTHERS_MAY_TAKE), if ended_by_itself => break,
+        }
+    }
+    aborts.iter().for_each(AbortHandle::abort);
+    while let Some(result) = tasks.next().await {
+        first = first.or_else(|| Some(exit_reason(result)));
+    }
+    first.unwrap_or(ExitReason::Aborted)
+}
+
+async fn either(one: &CancellationToken, other: &CancellationToken) {
+    tokio::select! {
+        () = one.cancelled() => {}
+        () = other.cancelled() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

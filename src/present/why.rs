@@ -1,0 +1,172 @@
+//! Why a task is not running: the chain of causes in words, followed through what it waits for.
+//!
+//! Words that come from elsewhere (a reason, a last line) are passed on as they are: whoever shows them makes them safe.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::clock::Clock;
+use crate::logs::{LogLine, without_escapes};
+use crate::supervisor::engine::{
+    AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Snapshot, Stage, Straggler, TaskSnapshot,
+};
+
+/// Characters of a log line that are quoted.
+const QUOTED_CHARS: usize = 200;
+
+/// What keeps one task, in sentences.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Cause {
+    /// How far down the chain it is; the task that was asked about is 0.
+    pub(crate) depth: usize,
+    /// Which task.
+    pub(crate) task: String,
+    /// What there is to say of it; each follows its name.
+    pub(crate) sentences: Vec<String>,
+}
+
+/// The newest line of a task.
+pub(crate) type LastLine<'a> = dyn Fn(&str) -> Option<Arc<LogLine>> + 'a;
+
+/// The chain from `task` down to what it all hangs on.
+pub(crate) fn why(task: &TaskSnapshot, snapshot: &Snapshot, last_line: &LastLine<'_>, clock: &Clock) -> Vec<Cause> {
+    let mut chain = Chain { snapshot, newest_line: last_line, clock, causes: Vec::new() };
+    chain.follow(task, 0);
+    chain.causes
+}
+
+struct Chain<'a> {
+    snapshot: &'a Snapshot,
+    newest_line: &'a LastLine<'a>,
+    clock: &'a Clock,
+    causes: Vec<Cause>,
+}
+
+impl Chain<'_> {
+    fn follow(&mut self, task: &TaskSnapshot, depth: usize) {
+        if self.causes.iter().any(|cause| cause.task == task.name) {
+            return;
+        }
+        let sentences = self.sentences(task);
+        self.causes.push(Cause { depth, task: task.name.clone(), sentences });
+        let hangs_on: Vec<&str> = match &task.phase {
+            PhaseSnapshot::Waiting { blockers } => blockers.iter().map(|blocker| blocker.task.as_str()).collect(),
+            PhaseSnapshot::Failed { dependency, .. } => dependency.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        };
+        for task in hangs_on.into_iter().filter_map(|name| self.snapshot.task(name)) {
+            self.follow(task, depth + 1);
+        }
+    }
+
+    fn sentences(&self, task: &TaskSnapshot) -> Vec<String> {
+        let mut sentences = vec![self.state(task)];
+        let went_wrong = task.last_exit.as_ref().filter(|last| !last.expected || task.phase == PhaseSnapshot::Done);
+        if let Some(last) = went_wrong {
+            sentences.push(self.last_exit(last));
+        }
+        let quoted = match task.phase {
+            PhaseSnapshot::Running { .. } => Some(task.run),
+            _ => went_wrong.map(|last| last.run),
+        };
+        sentences.extend(quoted.and_then(|run| self.last_line(task, run)));
+        if task.is_unstable() {
+            sentences.push(format!("it is unstable: {} restarts in the last hour", task.restarts_last_hour));
+        }
+        if let Some(back) = task.budget_back_at.filter(|_| task.is_live()) {
+            let left = self.clock.left_in_prose(back);
+            sentences
+                .push(format!("{} of {} retries are used; they are back in {left}", task.retries, task.max_retries));
+        }
+        if let Stage::Draining { cause, .. } = &self.snapshot.stage {
+            sentences.push(format!("stead is shutting down: {cause}"));
+        }
+        sentences
+    }
+
+    fn state(&self, task: &TaskSnapshot) -> String {
+        match &task.phase {
+            PhaseSnapshot::Waiting { blockers } if blockers.is_empty() => "is about to start".to_owned(),
+            PhaseSnapshot::Waiting { blockers } => format!("is waiting for {}", listed(blockers)),
+            PhaseSnapshot::Starting { since, deadline } => {
+                let (since, left) = (self.clock.age_in_prose(*since), self.clock.left_in_prose(*deadline));
+                format!("is starting since {since}; the start has failed if it takes {left} more")
+            }
+            PhaseSnapshot::Running { since, .. } => {
+                let probe = match &task.probe {
+                    Some(probe) if !probe.passed => {
+                        let seen = self.clock.age_in_prose(probe.at);
+                        format!("its probe says {}, {seen}, {} in a row", probe.detail, tries(probe.failures))
+                    }
+                    _ => "its probe has no result yet".to_owned(),
+                };
+                format!("is running for {} and not ready: {probe}", self.clock.span_in_prose(*since))
+            }
+            PhaseSnapshot::Ready { since, .. } => {
+                format!("is ready: run {}, for {}; nothing holds it back", task.run, self.clock.span_in_prose(*since))
+            }
+            PhaseSnapshot::Stopping { kill_at, killed, then, left, .. } => {
+                let end = match killed {
+                    true => "it was killed and has not ended yet".to_owned(),
+                    false => format!("it is killed in {}", self.clock.left_in_prose(*kill_at)),
+                };
+                let then = match then {
+                    AfterStop::Stay => "",
+                    AfterStop::Restart => ", then a new run starts",
+                    AfterStop::Retry => ", then its policy decides",
+                    AfterStop::Leave => ", then it leaves: it is not in the configuration any more",
+                };
+                let left = if left.is_empty() { String::new() } else { format!("; left is {}", Straggler::list(left)) };
+                format!("is stopping: {end}{then}{left}")
+            }
+            PhaseSnapshot::Backoff { attempt, retry_at, .. } => {
+                let left = self.clock.left_in_prose(*retry_at);
+                format!("is in backoff: retry {attempt} of {} in {left}", task.max_retries)
+            }
+            PhaseSnapshot::Stopped => "was stopped, and stays so until somebody starts it".to_owned(),
+            PhaseSnapshot::Done => "is done: its policy does not start it again".to_owned(),
+            PhaseSnapshot::Failed { reason, .. } => format!("has failed: {}; a restart tries again", reason),
+        }
+    }
+
+    fn last_exit(&self, last: &LastExit) -> String {
+        let how = match &last.reason {
+            ExitReason::Code { code } => format!("exited with code {code}"),
+            ExitReason::Signal { .. } => format!("was ended by {}", last.reason),
+            ExitReason::Finished => "finished".to_owned(),
+            ExitReason::Panic { .. } => last.reason.to_string().replacen("panic:", "panicked:", 1),
+            ExitReason::Error { .. } => format!("failed: {}", last.reason),
+            ExitReason::Aborted => "was aborted".to_owned(),
+            ExitReason::StartFailed { .. } => format!("could not start: {}", last.reason),
+            ExitReason::StartTimeout { .. } => format!("could not start: {}", last.reason),
+            ExitReason::OverMemory { .. } => format!("was ended: it {}", last.reason),
+            ExitReason::NotReady { .. } => format!("was given up, {}", last.reason),
+        };
+        format!("its last run {how}, {}", self.clock.age_in_prose(last.at))
+    }
+
+    /// What a run wrote last, unless a newer one has written since.
+    fn last_line(&self, task: &TaskSnapshot, run: u64) -> Option<String> {
+        let line = (self.newest_line)(&task.name).filter(|line| line.run == run)?;
+        let text = without_escapes(&line.bytes);
+        let text = text.trim();
+        let quoted: String = text.chars().take(QUOTED_CHARS).collect();
+        let ellipsis = if quoted.len() < text.len() { "…" } else { "" };
+        (!quoted.is_empty()).then(|| format!("its last line was “{quoted}{ellipsis}”"))
+    }
+}
+
+/// `db to be ready and migrate to succeed`
+fn listed(blockers: &[Blocker]) -> String {
+    let each: Vec<String> = blockers.iter().map(|blocker| format!("{} {}", blocker.task, blocker.condition)).collect();
+    each.join(" and ")
+}
+
+fn tries(failures: u32) -> String {
+    match failures {
+        1 => "1 failed try".to_owned(),
+        _ => format!("{failures} failed tries"),
+    }
+}

@@ -1,0 +1,156 @@
+//! The run of the warden itself, as a task of the supervisor: carries orders and reports, and sees to what it leaves
+//! behind. That is the one case in which the supervisor kills by itself.
+
+use std::future::pending;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream as StdStream;
+use std::os::unix::process::ExitStatusExt;
+use std::pin::pin;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Signal as RawSignal, kill_process};
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::cgroup::Claim;
+use super::client::{Outgoing, Shared};
+use super::orphans::Children;
+use super::protocol::{Inbox, send};
+use crate::kernel::Containment;
+use crate::process::proc;
+use crate::signal::Signal;
+use crate::supervisor::RunContext;
+use crate::supervisor::engine::{ExitReason, Input};
+
+/// How long a warden whose socket has closed may take to end, and what it left to be killed.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Sees to the warden while it lives, and to what it leaves behind.
+#[derive(Debug)]
+pub(crate) struct WardenTask {
+    pub(super) children: Children,
+    pub(super) socket: StdStream,
+    pub(super) orders: mpsc::Receiver<Outgoing>,
+    pub(super) shared: Arc<Shared>,
+    /// The cgroup in which the warden makes those of the runs.
+    pub(super) claim: Option<Claim>,
+}
+
+impl WardenTask {
+    /// What is promised here of descendants.
+    pub(crate) fn containment(&self) -> Containment {
+        match &self.claim {
+            Some(_) => Containment::Cgroup,
+            None if proc::is_there() => Containment::Subreaper,
+            None => Containment::ProcessGroup,
+        }
+    }
+
+    /// The life of the warden, until it is asked to end or dies. What it left behind is killed then.
+    pub(crate) async fn run(self, context: RunContext) -> ExitReason {
+        let Self { children, socket, mut orders, shared, claim } = self;
+        let pid = children.warden.as_raw_nonzero().get().unsigned_abs();
+        // A driver that is gone needs no events.
+        let _ = context.events.send(Input::Started { run: context.run, pid: Some(pid), address: None }).await;
+        let result = Self::keep(children, socket, &mut orders, &shared, &context).await;
+        // In this order: whoever still gets an order through learns that it is lost.
+        orders.close();
+        shared.close();
+        drop(claim);
+        match result {
+            Ok(status) => reason(status),
+            Err(error) => ExitReason::Error { message: format!("it can't be reached: {error}") },
+        }
+    }
+
+    /// Takes no descriptor: tasks that start at the same time may have used all there are.
+    async fn keep(
+        children: Children,
+        socket: StdStream,
+        orders: &mut mpsc::Receiver<Outgoing>,
+        shared: &Shared,
+        context: &RunContext,
+    ) -> io::Result<ExitStatus> {
+        let mut child_ended = signal(SignalKind::child())?;
+        let socket = UnixStream::from_std(socket)?;
+        let status = {
+            let mut hear = pin!(hear(&socket, shared));
+            let mut ended = pin!(children.ended(&mut child_ended));
+            let asked = async {
+                tokio::select! {
+                    () = context.stop.cancelled() => {}
+                    () = context.kill.cancelled() => {}
+                }
+                // It is told by the end of what it reads; what it still reports is heard.
+                let _ = rustix::net::shutdown(&socket, rustix::net::Shutdown::Write);
+                pending::<()>().await;
+            };
+            tokio::select! {
+                status = &mut ended => {
+                    let _ = timeout(LAST_PATIENCE, &mut hear).await;
+                    status
+                }
+                () = &mut hear => match timeout(LAST_PATIENCE, &mut ended).await {
+                    Ok(status) => status,
+                    Err(_) => {
+                        let _ = kill_process(children.warden, RawSignal::KILL);
+                        ended.await
+                    }
+                },
+                () = send_orders(&socket, orders) => unreachable!("it waits for ever"),
+                () = asked => unreachable!("it waits for ever"),
+            }
+        };
+        if children.adopts {
+            let _ = timeout(LAST_PATIENCE, children.kill_what_is_left(&mut child_ended)).await;
+        }
+        Ok(status)
+    }
+}
+
+/// Takes reports until there are no more.
+async fn hear(socket: &UnixStream, shared: &Shared) {
+    let mut inbox = Inbox::default();
+    while let Ok(true) = socket.async_io(Interest::READABLE, || inbox.receive(socket)).await {
+        loop {
+            match inbox.next() {
+                Ok(Some(report)) => shared.take(report),
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "the warden says what can't be understood");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Sends orders as they come. Waits for ever once nobody takes them.
+async fn send_orders(socket: &UnixStream, orders: &mut mpsc::Receiver<Outgoing>) {
+    while let Some(Outgoing { frame, stdio }) = orders.recv().await {
+        let mut fds: Vec<BorrowedFd<'_>> = stdio.iter().flatten().map(AsFd::as_fd).collect();
+        let mut rest = frame.as_slice();
+        while !rest.is_empty() {
+            let Ok(sent) = socket.async_io(Interest::WRITABLE, || send(socket, rest, &fds)).await else {
+                return pending().await;
+            };
+            // They travel with the first byte.
+            fds.clear();
+            rest = &rest[sent..];
+        }
+    }
+    pending().await
+}
+
+fn reason(status: ExitStatus) -> ExitReason {
+    match status.signal() {
+        Some(signal) => ExitReason::Signal { signal: Signal::from_raw(signal), core_dumped: status.core_dumped() },
+        None => ExitReason::Code { code: status.code().unwrap_or_default() },
+    }
+}

@@ -1,0 +1,139 @@
+//! One look at a task's terminal from a terminal elsewhere: the bytes that make it show the same.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::hub::TaskScreen;
+
+/// Pieces of output that somebody who looks may lag behind; then the screen is drawn anew for them.
+pub(super) const OUTPUT_QUEUED: usize = 64;
+
+/// What somebody who looks is given next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// Bytes for their terminal.
+    Output(Arc<[u8]>),
+    /// Whether a run has the terminal.
+    Live(bool),
+}
+
+/// What has become of a screen.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    /// This was written to it.
+    Output(Arc<[u8]>),
+    /// It is another one: what was written before does not lead to it.
+    Anew,
+    /// Whether a run has it.
+    Live(bool),
+}
+
+/// Looks at a terminal, from the screen as it is now on.
+#[derive(Debug)]
+pub struct Viewer {
+    screen: TaskScreen,
+    changes: broadcast::Receiver<Change>,
+    /// Whether the screen must be drawn whole.
+    is_stale: bool,
+    /// What was said last of whether it is live.
+    told: Option<bool>,
+    is_live: bool,
+}
+
+impl Viewer {
+    pub(super) fn new(screen: TaskScreen, changes: broadcast::Receiver<Change>) -> Self {
+        Self { screen, changes, is_stale: true, told: None, is_live: false }
+    }
+
+    /// Waits for what comes next; the screen as it is comes first. Nothing is lost when this is dropped.
+    pub async fn next(&mut self) -> Sight {
+        loop {
+            if self.is_stale {
+                let drawn;
+                (drawn, self.changes, self.is_live) = self.screen.redraw();
+                self.is_stale = false;
+                return Sight::Output(drawn.into());
+            }
+            if self.told != Some(self.is_live) {
+                self.told = Some(self.is_live);
+                return Sight::Live(self.is_live);
+            }
+            match self.changes.recv().await {
+                Ok(Change::Output(bytes)) => return Sight::Output(bytes),
+                Ok(Change::Live(is_live)) => self.is_live = is_live,
+                Ok(Change::Anew) | Err(RecvError::Lagged(_)) => self.is_stale = true,
+                Err(RecvError::Closed) => pending().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(bytes: &[u8]) -> Sight {
+        Sight::Output(bytes.into())
+    }
+
+    fn show(screen: &TaskScreen, bytes: &[u8]) {
+        screen.write(bytes);
+        while screen.show_some() {}
+    }
+
+    /// The next sight, which is there already.
+    async fn drawn(viewer: &mut Viewer) -> String {
+        match viewer.next().await {
+            Sight::Output(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Sight::Live(is_live) => panic!("live: {is_live}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_screen_comes_first_then_what_is_written_and_the_end_last() {
+        let screen = TaskScreen::default();
+        screen.begin();
+        show(&screen, b"before");
+        let mut viewer = screen.viewer();
+        assert!(drawn(&mut viewer).await.contains("before"));
+        assert_eq!(viewer.next().await, Sight::Live(true));
+        show(&screen, b"\x1b[6nafter\x1b[3");
+        screen.write(b"1mred");
+        screen.end();
+        assert_eq!(viewer.next().await, output(b"after"));
+        while screen.show_some() {}
+        assert_eq!(viewer.next().await, output(b"\x1b[31mred"));
+        assert_eq!(viewer.next().await, Sight::Live(false));
+        screen.begin();
+        assert!(!drawn(&mut viewer).await.contains("red"));
+        assert_eq!(viewer.next().await, Sight::Live(true));
+    }
+
+    #[tokio::test]
+    async fn whoever_is_too_slow_gets_the_screen_as_it_is() {
+        let screen = TaskScreen::default();
+        screen.begin();
+        let mut viewer = screen.viewer();
+        drawn(&mut viewer).await;
+        assert_eq!(viewer.next().await, Sight::Live(true));
+        (0..2 * OUTPUT_QUEUED).for_each(|number| show(&screen, format!("line {number}\r\n").as_bytes()));
+        assert!(drawn(&mut viewer).await.contains(&format!("line {}", 2 * OUTPUT_QUEUED - 1)));
+        show(&screen, b"on");
+        assert_eq!(viewer.next().await, output(b"on"));
+    }
+
+    #[tokio::test]
+    async fn what_was_skipped_or_resized_is_drawn_anew() {
+        let screen = TaskScreen::default();
+        screen.begin();
+        let mut viewer = screen.viewer();
+        drawn(&mut viewer).await;
+        assert_eq!(viewer.next().await, Sight::Live(true));
+        show(&screen, &vec![b'x'; 1024 * 1024]);
+        assert!(drawn(&mut viewer).await.starts_with("\x1b[?1049l"));
+        screen.resize(crate::screen::ScreenSize::new(40, 10));
+        assert!(drawn(&mut viewer).await.starts_with("\x1b[?1049l"));
+    }
+}

@@ -1,0 +1,106 @@
+//! How long to wait before the next try, and how many tries are left.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::duration::Pretty;
+use crate::supervisor::engine::{Intensity, RestartConfig};
+
+/// The stretch that "restarts in the last hour" counts over.
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// The wait before retry number `attempt`, counted from 1 (0 is treated as 1):
+/// `min(initial_backoff * 2^(attempt - 1), max_backoff)`. Saturates instead of overflowing.
+#[must_use]
+pub fn backoff(config: &RestartConfig, attempt: u32) -> Duration {
+    let doublings = attempt.saturating_sub(1);
+    let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
+    config.initial_backoff.saturating_mul(factor).min(config.max_backoff)
+}
+
+/// What a task has used of its limits on restarts.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    /// Retries since the last stable run or since a person gave the budget back.
+    pub(super) retries: u32,
+    /// When the latest restarts happened, oldest first; at most [`Intensity::MOST`].
+    recent: VecDeque<Instant>,
+}
+
+/// A limit on restarts is spent; says which.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Exhausted(pub(super) String);
+
+impl Budget {
+    /// Takes one retry, after a run that lasted `ran_for`: the attempt's number, or which limit is spent.
+    pub(super) fn spend(&mut self, config: &RestartConfig, ran_for: Duration, now: Instant) -> Result<u32, Exhausted> {
+        if ran_for >= config.reset_after {
+            self.retries = 0;
+        }
+        if self.retries >= config.max_retries {
+            return Err(Exhausted(counted(config.max_retries, "retry", "retries")));
+        }
+        if let Some(Intensity { restarts, within }) = config.intensity
+            && self.restarts_within(within, now) >= restarts
+        {
+            return Err(Exhausted(format!("{} within {}", counted(restarts, "restart", "restarts"), Pretty(within))));
+        }
+        self.retries += 1;
+        Ok(self.retries)
+    }
+
+    /// Remembers that a restart happened.
+    pub(super) fn restarted(&mut self, now: Instant) {
+        if self.recent.len() == Intensity::MOST as usize {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(now);
+    }
+
+    /// What is used is never more than there is, whatever a reload makes of that.
+    pub(super) fn cap(&mut self, max_retries: u32) {
+        self.retries = self.retries.min(max_retries);
+    }
+
+    /// A person gives everything back.
+    pub(super) fn refund(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Restarts in the last hour; counts no further than [`Intensity::MOST`].
+    pub(super) fn restarts_last_hour(&self, now: Instant) -> u32 {
+        self.restarts_within(HOUR, now)
+    }
+
+    fn restarts_within(&self, window: Duration, now: Instant) -> u32 {
+        let count = self.recent.iter().rev().take_while(|at| now.saturating_duration_since(**at) < window).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+}
+
+fn counted(count: u32, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A small seeded generator (SplitMix64), so that the core stays deterministic.
+#[derive(Debug)]
+pub(super) struct Jitter(u64);
+
+impl Jitter {
+    pub(super) fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Adds up to `share` (0 to 1) of `wait` to it. The cap of the backoff is applied before: at the cap
+    /// jitter would otherwise do nothing, and that is where crowds meet.
+    pub(super) fn stretch(&mut self, wait: Duration, share: f64) -> Duration {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        let unit = (z >> 11) as f64 / (1u64 << 53) as f64;
+        let extra = wait.as_secs_f64() * share * unit;
+        wait.saturating_add(Duration::try_from_secs_f64(extra).unwrap_or(Duration::ZERO))
+    }
+}

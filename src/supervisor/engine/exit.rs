@@ -1,0 +1,110 @@
+//! How a run ended, whole: never "task panicked" alone.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::duration::{Pretty, millis};
+use crate::signal::Signal;
+
+/// Why a run is over. Its `Display` is what every face shows: `code 7`, `SIGKILL`, `panic: …`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ExitReason {
+    /// The process ended with this code.
+    Code {
+        /// As `exit` was given it.
+        code: i32,
+    },
+    /// The process was ended by a signal.
+    Signal {
+        /// By name.
+        signal: Signal,
+        /// Whether the kernel wrote a core file.
+        core_dumped: bool,
+    },
+    /// An in-process task returned without an error.
+    Finished,
+    /// An in-process task panicked.
+    Panic {
+        /// What it panicked with.
+        message: String,
+    },
+    /// An in-process task returned an error.
+    Error {
+        /// The error with its chain of causes.
+        message: String,
+    },
+    /// An in-process task was aborted because it did not follow its cancellation in time.
+    Aborted,
+    /// It never ran.
+    StartFailed {
+        /// What was tried and why it failed.
+        message: String,
+    },
+    /// Its start took longer than `start_timeout`.
+    StartTimeout {
+        /// The limit that was passed.
+        #[serde(rename = "limit_ms", with = "millis")]
+        #[schema(value_type = u64)]
+        limit: Duration,
+    },
+    /// It ran, but its readiness probe gave up on it.
+    NotReady {
+        /// The last result of the probe.
+        detail: String,
+        /// How many tries in a row had failed.
+        failures: u32,
+    },
+    /// It used more memory than its `max_memory`.
+    OverMemory {
+        /// What it used, in bytes.
+        #[serde(rename = "used_bytes")]
+        used: u64,
+        /// What it may use.
+        #[serde(rename = "limit_bytes")]
+        limit: u64,
+    },
+}
+
+impl ExitReason {
+    /// The class an exit is counted under, in the API and in metrics; a small fixed set.
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Code { code: 0 } | Self::Finished => "success",
+            Self::Code { .. } => "code",
+            Self::Signal { .. } => "signal",
+            Self::Panic { .. } => "panic",
+            Self::Error { .. } => "error",
+            Self::Aborted => "aborted",
+            Self::StartFailed { .. } => "start_failed",
+            Self::StartTimeout { .. } => "start_timeout",
+            Self::NotReady { .. } => "not_ready",
+            Self::OverMemory { .. } => "over_memory",
+        }
+    }
+}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code { code } => write!(f, "code {code}"),
+            Self::Signal { signal, core_dumped: false } => write!(f, "{signal}"),
+            Self::Signal { signal, core_dumped: true } => write!(f, "{signal} (core dumped)"),
+            Self::Finished => f.write_str("finished"),
+            Self::Panic { message } => write!(f, "panic: {message}"),
+            Self::Error { message } | Self::StartFailed { message } => f.write_str(message),
+            Self::Aborted => f.write_str("aborted"),
+            Self::StartTimeout { limit } => write!(f, "start took longer than {}", Pretty(*limit)),
+            Self::NotReady { detail, failures } => write!(f, "not ready after {failures} tries: {detail}"),
+            Self::OverMemory { used, limit } => {
+                let [used, limit] = [used, limit].map(|&bytes| ByteSize(bytes).display().iec());
+                write!(f, "used {used:.0} of memory, over its {limit:.0}")
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The pure state machine: events and the time go in, effects come out.
+//!
+//! No clock, no I/O, no tokio; the same events at the same instants give the same effects. Deadlines are
+//! polled, never scheduled as effects, so a stale timer can't exist.
+//!
+//! ```text
+//!             start                    ready
+//!  Waiting ─────────▶ Starting ──▶ Running ◀─▶ Ready        (no probe: Ready as soon as it runs)
+//!     ▲ deps not met      │ start failed  │ exited / probe gave up
+//!     │                   ▼               ▼
+//!     │      Backoff { attempt, retry_at } ◀── budget left
+//!     └──────────────────────┘            │ budget spent
+//!  Stopping { kill_at } ─▶ Stopped        ├─▶ fatal (the whole supervisor drains)
+//!  Done (policy says it is done)          └─▶ Failed, held for a person
+//! ```
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::wildcard_enum_match_arm)]
+
+mod backoff;
+mod drain;
+mod event;
+mod exit;
+mod gate;
+mod input;
+mod lifecycle;
+mod plan;
+mod policy;
+mod reload;
+mod replan;
+mod requests;
+mod snapshot;
+mod task;
+mod view;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+pub use backoff::backoff;
+pub use drain::{Cause, Killed, ShutdownOutcome};
+pub use event::{Event, EventKind, HookEvent};
+pub use exit::ExitReason;
+pub use input::{
+    Answer, Effect, Input, Origin, RELOADS_WAITING, Refusal, Request, RequestId, RunId, Straggler, TaskId,
+};
+pub use plan::{Plan, TaskPlan};
+pub use policy::{Condition, Dependency, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig};
+pub use replan::{BadConfig, Changes, Replan};
+pub use snapshot::{
+    AfterStop, Blocker, ChannelSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
+    TaskSnapshot, UNSTABLE_RESTARTS, Uptime, Usage,
+};
+
+use backoff::Jitter;
+use drain::Drain;
+use task::Task;
+
+/// The state of one supervisor.
+#[derive(Debug)]
+pub struct Engine {
+    started: Instant,
+    /// Every task there ever was, by id: one that a reload removes and another brings back goes on counting its runs.
+    tasks: Vec<Task>,
+    /// Those that are supervised, in the order in which they are shown.
+    board: Vec<TaskId>,
+    /// Who waits for the configuration to be read; the first of them is being served.
+    reloads: VecDeque<(RequestId, Origin)>,
+    plan_drain: crate::supervisor::engine::DrainConfig,
+    drain: Option<Drain>,
+    jitter: Jitter,
+    /// Effects of the event at hand, in order.
+    effects: Vec<Effect>,
+}
+
+impl Engine {
+    /// A supervisor that has started nothing yet: the first [`Input::Tick`] does.
+    #[must_use]
+    pub fn new(plan: Plan, now: Instant) -> Self {
+        Self {
+            started: now,
+            board: (0..plan.tasks.len()).map(TaskId).collect(),
+            reloads: VecDeque::new(),
+            tasks: plan.tasks.into_iter().map(Task::new).collect(),
+            plan_drain: plan.drain,
+            drain: None,
+            jitter: Jitter::seeded(plan.seed),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Applies one event, then expires deadlines: an exit beats its own kill deadline.
+    pub fn handle(&mut self, event: Input, now: Instant) -> Vec<Effect> {
+        match event {
+            Input::Started { run, pid, address } => self.on_started(run, pid, address, now),
+            Input::Exited { run, reason } => self.on_exited(run, reason, now),
+            Input::Probed { run, passed, detail } => self.on_probed(run, passed, detail, now),
+            Input::Left { run, processes } => self.on_left(run, processes),
+            Input::Exceeded { run, used, limit } => self.on_exceeded(run, used, limit, now),
+            Input::Measured { run, peak_memory } => self.on_measured(run, peak_memory),
+            Input::Requested { id, request, origin } => self.on_requested(id, &request, &origin, now),
+            Input::Loaded(loaded) => self.on_loaded(loaded, now),
+            Input::Tick => {}
+        }
+        self.expire(now);
+        if self.drain.is_some() {
+            self.advance_drain(now);
+        } else {
+            self.open_gates(now);
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When the core must be called again if nothing happens before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let drain = self.drain.as_ref().and_then(Drain::deadline);
+        self.board.iter().filter_map(|&id| self.task(id).deadline()).chain(drain).min()
+    }
+
+    fn task(&self, id: TaskId) -> &Task {
+        &self.tasks[id.0]
+    }
+
+    fn task_mut(&mut self, id: TaskId) -> &mut Task {
+        &mut self.tasks[id.0]
+    }
+
+    /// The tasks on the board.
+    fn ids(&self) -> impl Iterator<Item = TaskId> + use<> {
+        self.board.clone().into_iter()
+    }
+
+    fn notice(&mut self, id: TaskId, kind: EventKind) {
+        let task = Some(self.task(id).plan.name.clone());
+        self.effects.push(Effect::Event(Event { task, kind }));
+    }
+
+    fn notice_all(&mut self, kind: EventKind) {
+        self.effects.push(Effect::Event(Event { task: None, kind }));
+    }
+}
+
+/// `now + wait`, or some thirty years from now where that can't be said: no configured duration overflows.
+fn later(now: Instant, wait: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(1_000_000_000);
+    now.checked_add(wait).unwrap_or_else(|| now.checked_add(FAR).unwrap_or(now))
+}

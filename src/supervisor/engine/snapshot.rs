@@ -1,0 +1,345 @@
+//! What every face shows: one value, made by the core, the latest wins.
+//!
+//! All times are on the supervisor's own clock ([`Uptime`]), so that a snapshot can travel to a browser or
+//! to another process and a countdown still means the same.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
+
+use super::exit::ExitReason;
+use super::input::{Origin, Straggler};
+use crate::duration::millis;
+use crate::supervisor::engine::{Condition, OnExhausted, Policy};
+
+/// A point on the supervisor's monotonic clock: the time since it started. Serialized as milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = u64)]
+pub struct Uptime(#[serde(with = "millis")] pub Duration);
+
+impl Uptime {
+    /// The time from `earlier` to here; zero if `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The time from here to `later`; zero if that is past.
+    #[must_use]
+    pub fn until(self, later: Self) -> Duration {
+        later.since(self)
+    }
+}
+
+/// The whole supervisor at one instant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Snapshot {
+    /// Grows with every change.
+    pub generation: u64,
+    /// When it was taken.
+    pub at: Uptime,
+    /// Whether it supervises or drains.
+    pub stage: Stage,
+    /// Every task, in the order of the plan.
+    pub tasks: Vec<TaskSnapshot>,
+    /// Who is connected. The core leaves it empty; the driver adds it.
+    pub channels: Vec<ChannelSnapshot>,
+}
+
+impl Snapshot {
+    /// The task of that name.
+    #[must_use]
+    pub fn task(&self, name: &str) -> Option<&TaskSnapshot> {
+        self.tasks.iter().find(|task| task.name == name)
+    }
+}
+
+/// Where the supervisor is in its own life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Stage {
+    /// Tasks are supervised.
+    Up,
+    /// Everything is being stopped.
+    Draining {
+        /// Why: `asked by terminal`, `db: SIGKILL`.
+        cause: String,
+        /// Whether a task's end is the cause.
+        fatal: bool,
+        /// When the rest is killed.
+        deadline: Uptime,
+    },
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TaskSnapshot {
+    /// Its unique name.
+    pub name: String,
+    /// What it is made of.
+    pub kind: TaskKind,
+    /// The command line, or what the surface is: for people.
+    pub about: String,
+    /// What an exit means.
+    pub policy: Policy,
+    /// What a spent budget means.
+    pub on_exhausted: OnExhausted,
+    /// Whether it has a terminal to attach to and type into.
+    pub tty: bool,
+    /// The state with its data.
+    #[serde(flatten)]
+    pub phase: PhaseSnapshot,
+    /// The number of the latest run; 0 before the first.
+    pub run: u64,
+    /// How much of the budget is used.
+    pub retries: u32,
+    /// The budget.
+    pub max_retries: u32,
+    /// The first wait of the backoff, in milliseconds.
+    #[serde(rename = "initial_backoff_ms", with = "millis")]
+    #[schema(value_type = u64)]
+    pub initial_backoff: Duration,
+    /// The longest wait of the backoff, in milliseconds.
+    #[serde(rename = "max_backoff_ms", with = "millis")]
+    #[schema(value_type = u64)]
+    pub max_backoff: Duration,
+    /// When the current run becomes stable and the budget comes back; only while some of it is used.
+    pub budget_back_at: Option<Uptime>,
+    /// Restarts by policy since the supervisor started.
+    pub restarts: u64,
+    /// Restarts by policy in the last hour; from [`UNSTABLE_RESTARTS`] on the row says `unstable`.
+    pub restarts_last_hour: u32,
+    /// How the last finished run ended.
+    pub last_exit: Option<LastExit>,
+    /// Exits by class of reason; see [`ExitReason::class`].
+    pub exits: BTreeMap<Cow<'static, str>, u64>,
+    /// The last try of the readiness probe in this run.
+    pub probe: Option<ProbeSnapshot>,
+    /// What the process tree uses. The core leaves it empty; the driver adds it while somebody looks.
+    pub usage: Option<Usage>,
+    /// Where a surface that listens can be reached: `http://127.0.0.1:7070`.
+    pub address: Option<String>,
+}
+
+impl TaskSnapshot {
+    /// Whether a run is live: starting, up, or on its way down.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        match self.phase {
+            PhaseSnapshot::Starting { .. }
+            | PhaseSnapshot::Running { .. }
+            | PhaseSnapshot::Ready { .. }
+            | PhaseSnapshot::Stopping { .. } => true,
+            PhaseSnapshot::Waiting { .. }
+            | PhaseSnapshot::Backoff { .. }
+            | PhaseSnapshot::Stopped
+            | PhaseSnapshot::Done
+            | PhaseSnapshot::Failed { .. } => false,
+        }
+    }
+
+    /// Whether it restarts so often that its row says `unstable`.
+    #[must_use]
+    pub fn is_unstable(&self) -> bool {
+        self.restarts_last_hour >= UNSTABLE_RESTARTS
+    }
+}
+
+/// From so many restarts in the last hour on a task is called unstable.
+pub const UNSTABLE_RESTARTS: u32 = 6;
+
+/// What a task is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// A child process from the config.
+    Process,
+    /// One of stead's own parts: the gateway, a surface.
+    Builtin,
+    /// A future handed over by a Rust program.
+    Future,
+}
+
+/// The state of a task, with what belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PhaseSnapshot {
+    /// It starts as soon as its dependencies allow.
+    Waiting {
+        /// What it still waits for.
+        blockers: Vec<Blocker>,
+    },
+    /// A start is under way.
+    Starting {
+        /// Since when.
+        since: Uptime,
+        /// When the start has failed.
+        deadline: Uptime,
+    },
+    /// It runs, and is not known to be ready.
+    Running {
+        /// When the run started.
+        since: Uptime,
+        /// Its process, if it is one.
+        pid: Option<u32>,
+    },
+    /// It runs and is ready.
+    Ready {
+        /// When the run started.
+        since: Uptime,
+        /// Its process, if it is one.
+        pid: Option<u32>,
+    },
+    /// It was asked to end and has not yet.
+    Stopping {
+        /// When it was asked.
+        since: Uptime,
+        /// When it is killed.
+        kill_at: Uptime,
+        /// Whether that has happened.
+        killed: bool,
+        /// The first few processes that hold it up, if that is known.
+        left: Vec<Straggler>,
+        /// What comes after.
+        then: AfterStop,
+        /// Its process, if it is one.
+        pid: Option<u32>,
+    },
+    /// It waits to be started again.
+    Backoff {
+        /// Which retry of the budget comes next, from 1.
+        attempt: u32,
+        /// When the wait began.
+        since: Uptime,
+        /// When it is over.
+        retry_at: Uptime,
+    },
+    /// A person stopped it, or the drain did.
+    Stopped,
+    /// Its policy says that it is done.
+    Done,
+    /// It failed for good and is held for a person.
+    Failed {
+        /// Why, for people: `5 retries spent: SIGSEGV`, `migrate failed`.
+        reason: String,
+        /// The dependency that failed, if that is why.
+        dependency: Option<String>,
+    },
+}
+
+impl PhaseSnapshot {
+    /// The word every face shows for the state.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "waiting",
+            Self::Starting { .. } => "starting",
+            Self::Running { .. } => "running",
+            Self::Ready { .. } => "ready",
+            Self::Stopping { .. } => "stopping",
+            Self::Backoff { .. } => "backoff",
+            Self::Stopped => "stopped",
+            Self::Done => "done",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+/// What follows once a run that is asked to end has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterStop {
+    /// It stays down.
+    Stay,
+    /// A new run starts.
+    Restart,
+    /// It counts as a failure: the policy decides.
+    Retry,
+    /// It leaves the board: a reload took it out of the configuration.
+    Leave,
+}
+
+/// A dependency that does not hold yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Blocker {
+    /// The task that is waited for.
+    pub task: String,
+    /// What must be true of it.
+    pub condition: Condition,
+    /// The state it is in.
+    pub state: Cow<'static, str>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LastExit {
+    /// The number of the run.
+    pub run: u64,
+    /// How it ended; serialized with its words as `text`.
+    #[serde(serialize_with = "with_text")]
+    #[schema(value_type = ExitReasonWithText)]
+    pub reason: ExitReason,
+    /// Whether that was a success by the task's own codes, or asked for.
+    pub expected: bool,
+    /// When.
+    pub at: Uptime,
+    /// How long it had lasted, in milliseconds.
+    #[serde(rename = "ran_for_ms", with = "millis")]
+    #[schema(value_type = u64)]
+    pub ran_for: Duration,
+    /// The most memory that a process of it had resident at once, in bytes; none if it was no process.
+    #[serde(rename = "peak_memory_bytes")]
+    pub peak_memory: Option<u64>,
+}
+
+/// How a run ended, with the words that every face shows.
+#[derive(Serialize, ToSchema)]
+struct ExitReasonWithText {
+    #[serde(flatten)]
+    reason: ExitReason,
+    /// `code 7`, `SIGKILL`, `panic: …`
+    text: String,
+}
+
+fn with_text<S: Serializer>(reason: &ExitReason, serializer: S) -> Result<S::Ok, S::Error> {
+    ExitReasonWithText { reason: reason.clone(), text: reason.to_string() }.serialize(serializer)
+}
+
+/// The last try of a readiness probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProbeSnapshot {
+    /// Whether it passed.
+    pub passed: bool,
+    /// What was seen: `http 200 in 3 ms`, `connection refused`.
+    pub detail: String,
+    /// When.
+    pub at: Uptime,
+    /// Failed tries in a row.
+    pub failures: u32,
+}
+
+/// What a task's process tree uses.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Usage {
+    /// Processes in the tree.
+    pub processes: u32,
+    /// Share of one core, in percent; above 100 when several are busy.
+    pub cpu_percent: f32,
+    /// Resident memory in bytes, summed over the tree.
+    pub memory_bytes: u64,
+}
+
+/// One conversation with the supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChannelSnapshot {
+    /// Who it is; its requests carry this as their origin.
+    pub name: Origin,
+    /// Since when.
+    pub since: Uptime,
+    /// Events it was too slow to take.
+    pub dropped: u64,
+}
