@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::client::{Client, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
+use crate::supervisor::engine::Verb;
 
 /// Which tasks are meant.
 #[derive(Debug, Clone, Args)]
@@ -43,15 +44,15 @@ struct Refused {
 /// # Errors
 ///
 /// There is no supervisor, or it refused all of it.
-pub(super) fn run(file: &FileArgs, verb: &str, args: &AskArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(file: &FileArgs, verb: Verb, args: &AskArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
     let body = (!args.all).then(|| json!({ "tasks": args.tasks }));
-    let answer = block_on(async { Ok(client.post(&format!("/api/v1/tasks/{verb}"), body.as_ref()).await?) })?;
+    let answer = block_on(async { Ok(client.ask_of_several(verb, body.as_ref()).await?) })?;
     let taken: Taken = serde_json::from_slice(&answer)?;
     if args.json {
         print(&String::from_utf8_lossy(&answer))?;
     } else if taken.accepted.is_empty() && taken.refused.is_empty() {
-        print(&format!("nothing to {verb}"))?;
+        print(&format!("nothing to {}", verb.word()))?;
     } else {
         taken.accepted.iter().try_for_each(|request| print(&format!("{request}: accepted")))?;
         taken.refused.iter().for_each(|refused| complain(&refused.detail));

@@ -38,6 +38,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, UnknownTask, nearest};
+use crate::supervisor::engine::Verb;
 use client::ClientError;
 
 /// The exit code of a bad command line or a bad configuration: nothing was started.
@@ -186,10 +187,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Up(args)) => up::run(&cli.file, &args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Status(args)) => status::run(&cli.file, &args),
-        Some(Command::Start(args)) => ask::run(&cli.file, "start", &args),
-        Some(Command::Stop(args)) => ask::run(&cli.file, "stop", &args),
-        Some(Command::Restart(args)) => ask::run(&cli.file, "restart", &args),
-        Some(Command::Kill(args)) => ask::run(&cli.file, "kill", &args),
+        Some(Command::Start(args)) => ask::run(&cli.file, Verb::Start, &args),
+        Some(Command::Stop(args)) => ask::run(&cli.file, Verb::Stop, &args),
+        Some(Command::Restart(args)) => ask::run(&cli.file, Verb::Restart, &args),
+        Some(Command::Kill(args)) => ask::run(&cli.file, Verb::Kill, &args),
         Some(Command::Signal(args)) => signal::run(&cli.file, &args),
         Some(Command::Send(args)) => send::run(&cli.file, &args),
         Some(Command::Attach(args)) => attach::run(&cli.file, &args),

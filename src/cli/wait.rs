@@ -15,6 +15,7 @@ use super::client::{Client, ClientError, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 use crate::config::UnknownTask;
 use crate::duration::{Pretty, parse_duration};
+use crate::supervisor::engine::{Condition, Reach};
 use crate::ui::ansi;
 
 /// What `stead wait` is told.
@@ -51,15 +52,6 @@ pub(super) enum Until {
     Success,
     /// It has exited at least once, however it went
     Exited,
-}
-
-/// How far a task is on its way.
-#[derive(Debug, PartialEq, Eq)]
-enum Way {
-    There,
-    Underway,
-    /// It does not get there by itself.
-    Never,
 }
 
 impl WaitArgs {
@@ -107,7 +99,7 @@ pub(super) async fn wait(
         Ok(missing) => missing,
         Err(_) => {
             let board = last.ok_or(ClientError::Silent(args.timeout))?;
-            let open = |task: &&Task| args.until.way(task) != Way::There;
+            let open = |task: &&Task| !args.until.is_reached_by(task);
             let told: Vec<_> =
                 chosen(&board, args)?.into_iter().filter(open).map(|task| tell(task, board.now)).collect();
             Ok(vec![format!("not {} within {}: {}", args.until.word(), Pretty(args.timeout), told.join("; "))])
@@ -130,16 +122,17 @@ async fn reach(
         }
         let board: Board = serde_json::from_str(&message.data).context("the snapshot can't be read")?;
         let tasks = chosen(&board, args)?;
-        for task in tasks.iter().filter(|task| args.until.way(task) == Way::There) {
+        for task in tasks.iter().filter(|task| args.until.is_reached_by(task)) {
             if !there.contains(&task.name) {
                 tell_reached(task)?;
                 there.push(task.name.clone());
             }
         }
-        if tasks.iter().all(|task| args.until.way(task) == Way::There) {
+        if tasks.iter().all(|task| args.until.is_reached_by(task)) {
             return Ok(Vec::new());
         }
-        let never: Vec<_> = tasks.iter().filter(|task| args.until.way(task) == Way::Never).collect();
+        let is_vain = |task: &&&Task| matches!(task.toward(args.until.condition()), Reach::Halted | Reach::Failed);
+        let never: Vec<_> = tasks.iter().filter(is_vain).collect();
         if !never.is_empty() {
             return Ok(never.into_iter().map(|task| tell(task, board.now)).collect());
         }
@@ -187,23 +180,16 @@ impl Until {
         }
     }
 
-    fn way(self, task: &Task) -> Way {
-        let reached = match self {
-            Self::Started => task.run > 0 && !matches!(task.phase, Phase::Starting { .. }),
-            Self::Ready => matches!(task.phase, Phase::Ready { .. } | Phase::Done),
-            Self::Success => matches!(task.phase, Phase::Done),
-            Self::Exited => task.last_exit.is_some(),
-        };
-        match &task.phase {
-            _ if reached => Way::There,
-            Phase::Stopped | Phase::Done | Phase::Failed { .. } => Way::Never,
-            Phase::Waiting { .. }
-            | Phase::Starting { .. }
-            | Phase::Running { .. }
-            | Phase::Ready { .. }
-            | Phase::Stopping { .. }
-            | Phase::Backoff { .. }
-            | Phase::Unknown => Way::Underway,
+    fn condition(self) -> Condition {
+        match self {
+            Self::Started => Condition::Started,
+            Self::Ready => Condition::Ready,
+            Self::Success => Condition::Success,
+            Self::Exited => Condition::Exited,
         }
+    }
+
+    fn is_reached_by(self, task: &Task) -> bool {
+        task.toward(self.condition()) == Reach::Met
     }
 }

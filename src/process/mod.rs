@@ -40,7 +40,7 @@ use crate::logs::Store;
 use crate::screen::TaskScreen;
 use crate::signal::Signal;
 use crate::supervisor::engine::{ExitReason, Input};
-use crate::supervisor::{RunContext, Sent};
+use crate::supervisor::{RunContext, SentSignal};
 use identity::RunsAs;
 pub(crate) use once::Once;
 use output::Output;
@@ -202,8 +202,7 @@ impl ProcessTask {
         context: &RunContext,
         over: &CancellationToken,
     ) {
-        // A driver that is gone needs no events.
-        let _ = context.events.send(Input::Started { run: context.run, pid: Some(pid), address: None }).await;
+        context.started(Some(pid), None).await;
         let Some(ready) = &self.config.ready else { return };
         let probing = async {
             match ready_line {
@@ -241,7 +240,7 @@ async fn until_gone(child: &Child, context: &RunContext, over: &CancellationToke
         return ExitReason::Error { message: "its end is not known: the warden is gone".to_owned() };
     };
     // Before the end: what comes after is no part of the run.
-    let _ = context.events.send(Input::Measured { run: context.run, peak_memory: exit.peak_memory }).await;
+    context.report(Input::Measured { run: context.run, peak_memory: exit.peak_memory }).await;
     let asked = context.stop.is_cancelled();
     if !asked && !child.is_gone() {
         child.kill().await;
@@ -278,7 +277,7 @@ async fn kill_when_told(child: &Child, context: &RunContext, over: &Cancellation
 async fn pass_signals(child: &Child, context: &RunContext, over: &CancellationToken) {
     let passing = async {
         loop {
-            for Sent { signal, tree } in context.signals.take().await {
+            for SentSignal { signal, tree } in context.signals.take().await {
                 child.signal(&[signal], if tree { Whom::Tree } else { Whom::Main }).await;
             }
         }
@@ -292,8 +291,7 @@ async fn tell_what_is_left(child: &Child, context: &RunContext, over: &Cancellat
         let mut left = Vec::new();
         while let Some(now_left) = child.left(&left).await {
             left = now_left;
-            // A driver that is gone needs no events.
-            let _ = context.events.send(Input::Left { run: context.run, processes: left.clone() }).await;
+            context.report(Input::Left { run: context.run, processes: left.clone() }).await;
         }
     };
     over.run_until_cancelled(telling).await;

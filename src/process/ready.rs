@@ -59,8 +59,7 @@ pub(super) async fn wait_for_line(line: oneshot::Receiver<String>, context: &Run
 }
 
 async fn tell(context: &RunContext, passed: bool, detail: String) {
-    // A driver that is gone needs no events.
-    let _ = context.events.send(Input::Probed { run: context.run, passed, detail }).await;
+    context.report(Input::Probed { run: context.run, passed, detail }).await;
 }
 
 /// Runs a command of a task to its end. When this is dropped before, the command is killed with its descendants;

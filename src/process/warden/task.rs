@@ -26,7 +26,7 @@ use crate::kernel::Containment;
 use crate::process::proc;
 use crate::signal::Signal;
 use crate::supervisor::RunContext;
-use crate::supervisor::engine::{ExitReason, Input};
+use crate::supervisor::engine::ExitReason;
 
 /// How long a warden whose socket has closed may take to end, and what it left to be killed.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
@@ -56,8 +56,7 @@ impl WardenTask {
     pub(crate) async fn run(self, context: RunContext) -> ExitReason {
         let Self { children, socket, mut orders, shared, claim } = self;
         let pid = children.warden.as_raw_nonzero().get().unsigned_abs();
-        // A driver that is gone needs no events.
-        let _ = context.events.send(Input::Started { run: context.run, pid: Some(pid), address: None }).await;
+        context.started(Some(pid), None).await;
         let result = Self::keep(children, socket, &mut orders, &shared, &context).await;
         // In this order: whoever still gets an order through learns that it is lost.
         orders.close();
