@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::ensure;
-use hyper::{Method, Request};
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
+use hyper::{Method, Request};
 use serde::Serialize;
 
 use super::occurrence::Occurrence;
