@@ -51,7 +51,7 @@ async fn start<S: Surface>(
         tokio::spawn(async move { surface.start(context).await });
     let result = tokio::select! {
         result = &mut starting => result,
-        () = either(&run.stop, &run.kill) => {
+        () = run.ending() => {
             starting.abort();
             let Ok(Ok(handle)) = starting.await else { return Err(ExitReason::Aborted) };
             // It had just succeeded: nothing of it may stay.
@@ -75,7 +75,7 @@ async fn watch(tasks: Vec<JoinHandle<TaskResult>>, token: &CancellationToken, ru
     let mut tasks: FuturesUnordered<_> = tasks.into_iter().collect();
     let mut first = tokio::select! {
         Some(result) = tasks.next() => Some(exit_reason(result)),
-        () = either(&run.stop, &run.kill) => None,
+        () = run.ending() => None,
     };
     token.cancel();
     let ended_by_itself = first.is_some();
@@ -94,13 +94,6 @@ async fn watch(tasks: Vec<JoinHandle<TaskResult>>, token: &CancellationToken, ru
         first = first.or_else(|| Some(exit_reason(result)));
     }
     first.unwrap_or(ExitReason::Aborted)
-}
-
-async fn either(one: &CancellationToken, other: &CancellationToken) {
-    tokio::select! {
-        () = one.cancelled() => {}
-        () = other.cancelled() => {}
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::Runner;
 use super::engine::{
     Answer, Effect, Engine, Input, Origin, Plan, Refusal, Request, RequestId, ShutdownOutcome, TaskId, Usage,
 };
@@ -19,7 +20,6 @@ use super::publisher::Publisher;
 use super::reload::{LoadResult, Reload};
 use super::run::SentSignal;
 use super::signals::{ReceivedSignal, SignalListener, has_terminal};
-use super::Runner;
 
 /// What the loop works on.
 pub(super) struct Driver {

@@ -41,6 +41,14 @@ impl RunContext {
         // A full queue only delays the input; a closed one means that the supervisor has ended.
         let _ = self.inputs.send(input).await;
     }
+
+    /// Waits until the run is asked to end, or must.
+    pub(crate) async fn ending(&self) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.kill.cancelled() => {}
+        }
+    }
 }
 
 /// Signals on their way to a run. One that waits already is not queued twice, as in the kernel, so the queue is never

@@ -81,7 +81,9 @@ impl Engine {
         let (name, state) = (|| task.plan.name.clone(), task.state());
         let is_essential = task.plan.kind == TaskKind::Builtin && task.plan.policy == Policy::Critical;
         match verb {
-            Verb::Signal { .. } if task.plan.kind != TaskKind::Process => return Err(Refusal::NoProcess { task: name() }),
+            Verb::Signal { .. } if task.plan.kind != TaskKind::Process => {
+                return Err(Refusal::NoProcess { task: name() });
+            }
             Verb::Input | Verb::Attach if !task.plan.tty => return Err(Refusal::NoTerminal { task: name() }),
             // The one request that helps a drain along.
             Verb::Kill if state == TaskState::Stopping => {}

@@ -139,8 +139,7 @@ async fn a_signal_reaches_the_supervisor_by_its_name() {
     assert_eq!((answer.status, answer.json()), (202, serde_json::json!({ "accepted": "signal api SIGHUP" })));
     let answer = site.post_json(path, r#"{"signal": "term", "tree": true}"#).await;
     assert_eq!(answer.json()["accepted"], "signal api SIGTERM, its whole tree");
-    let sent =
-        |signal: &str, tree| Verb::Signal { signal: signal.parse::<Signal>().unwrap(), tree }.of("api");
+    let sent = |signal: &str, tree| Verb::Signal { signal: signal.parse::<Signal>().unwrap(), tree }.of("api");
     assert_eq!(site.asked(), [sent("HUP", false), sent("TERM", true)]);
     for body in ["", "{}", r#"{"signal": "SIGNOPE"}"#, r#"["SIGHUP"]"#, r#"{"signal": "SIGHUP", "trees": true}"#] {
         assert_eq!(site.post_json(path, body).await.problem(), 400, "{body}");
