@@ -9,7 +9,7 @@ use super::start_failure::explain;
 use super::warden::{Child, Fault, NoChild, Spawn, Step};
 use super::{ProcessTask, pty};
 use crate::config::Command;
-use crate::logs::Stream;
+use crate::logs::OutputStream;
 use crate::screen::ScreenSize;
 
 /// What a pipe holds, where it can be said: the larger, the fewer turns a flood of output needs. An unprivileged
@@ -22,7 +22,7 @@ const TERMINAL_KIND: &str = "xterm-256color";
 #[derive(Debug)]
 pub(super) struct Spawned {
     pub(super) child: Child,
-    pub(super) outputs: Vec<(Stream, OwnedFd)>,
+    pub(super) outputs: Vec<(OutputStream, OwnedFd)>,
 }
 
 /// Starts the main process of a run.
@@ -74,12 +74,12 @@ async fn explained(task: &ProcessTask, command: &Command, fault: Fault) -> Strin
     explained.unwrap_or_else(|error| format!("cannot start: {error}"))
 }
 
-type Opened = (Vec<(Stream, OwnedFd)>, [OwnedFd; 3]);
+type Opened = (Vec<(OutputStream, OwnedFd)>, [OwnedFd; 3]);
 
 fn with_pipes(task: &ProcessTask) -> io::Result<Opened> {
     let (stdout, stdout_writer) = pipe()?;
     let (stderr, stderr_writer) = pipe()?;
-    let outputs = vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
+    let outputs = vec![(OutputStream::Stdout, stdout), (OutputStream::Stderr, stderr)];
     Ok((outputs, [task.warden.nowhere()?, stdout_writer, stderr_writer]))
 }
 
@@ -89,7 +89,7 @@ fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<Opened> {
     spawn.terminal = true;
     spawn.env.entry("TERM".to_owned()).or_insert_with(|| TERMINAL_KIND.to_owned());
     let stdio = [theirs.try_clone()?, theirs.try_clone()?, theirs];
-    Ok((vec![(Stream::Stdout, ours)], stdio))
+    Ok((vec![(OutputStream::Stdout, ours)], stdio))
 }
 
 /// The command in the task's directory and environment, within its limits. The environment says which run of which
