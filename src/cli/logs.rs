@@ -17,7 +17,7 @@ use super::{FileArgs, completions, shows_colour};
 use crate::config::{Config, UnknownTask};
 use crate::duration::parse_duration;
 use crate::logs::OutputStream;
-use crate::logs::{LinePattern, LogLine, LogLines, LogQuery, LogReader, RunChoice};
+use crate::logs::{LinePattern, LineQuery, LogLine, LogLines, LogReader, RunChoice};
 use crate::ui::ansi;
 
 /// Lines that are shown before those that follow.
@@ -78,14 +78,14 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     let tasks = tasks(&config, &reader, &args.tasks)?;
     // Before anything is read, so that nothing is missed in between.
     let changes = if args.follow { Some(Changes::watch(&config)?) } else { None };
-    let query = LogQuery {
+    let query = LineQuery {
         run: args.run,
         stream: args.stderr.then_some(OutputStream::Stderr),
         since: args.since,
         until: args.until,
         pattern: args.grep.clone(),
         waits_for_ends: args.follow,
-        ..LogQuery::default()
+        ..LineQuery::default()
     };
     let mut printer = Printer::new(args, &tasks);
     match print_all(&reader, &tasks, &query, args, &mut printer, changes) {
@@ -114,7 +114,7 @@ pub(super) fn tasks(config: &Config, reader: &LogReader, asked: &[String]) -> an
 fn print_all(
     reader: &LogReader,
     tasks: &[String],
-    query: &LogQuery,
+    query: &LineQuery,
     args: &LogsArgs,
     printer: &mut Printer,
     changes: Option<Changes>,

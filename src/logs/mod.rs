@@ -35,7 +35,7 @@ pub use index::RunKey;
 pub(crate) use line_splitter::LineSplitter;
 pub use lines::{LogLine, LogLines, ReadStep};
 pub(crate) use reader::ignores_case;
-pub use reader::{LinePattern, LogQuery, LogReader, RunChoice, StoredRun};
+pub use reader::{LinePattern, LineQuery, LogReader, RunChoice, StoredRun};
 pub use store::Store;
 pub use tail::{LogCounts, LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
 pub(crate) use text::without_escapes;

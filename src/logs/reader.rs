@@ -28,7 +28,7 @@ pub struct LogReader {
 
 /// Which lines are asked for. By default all of them.
 #[derive(Debug, Clone, Default)]
-pub struct LogQuery {
+pub struct LineQuery {
     /// Only those of one run.
     pub run: Option<RunChoice>,
     /// Only those of one stream.
@@ -119,7 +119,7 @@ impl LogReader {
     /// # Errors
     ///
     /// A log can't be read.
-    pub fn forwards<T: AsRef<str>>(&self, tasks: &[T], query: &LogQuery) -> io::Result<LogLines> {
+    pub fn forwards<T: AsRef<str>>(&self, tasks: &[T], query: &LineQuery) -> io::Result<LogLines> {
         self.lines(tasks, query, Direction::Forwards)
     }
 
@@ -128,11 +128,11 @@ impl LogReader {
     /// # Errors
     ///
     /// A log can't be read.
-    pub fn backwards<T: AsRef<str>>(&self, tasks: &[T], query: &LogQuery) -> io::Result<LogLines> {
+    pub fn backwards<T: AsRef<str>>(&self, tasks: &[T], query: &LineQuery) -> io::Result<LogLines> {
         self.lines(tasks, query, Direction::Backwards)
     }
 
-    fn lines<T: AsRef<str>>(&self, tasks: &[T], query: &LogQuery, direction: Direction) -> io::Result<LogLines> {
+    fn lines<T: AsRef<str>>(&self, tasks: &[T], query: &LineQuery, direction: Direction) -> io::Result<LogLines> {
         let mut lines = Vec::new();
         for (number, task) in tasks.iter().enumerate() {
             let mut view = TaskLog::open(&self.dir, task.as_ref(), query.waits_for_ends)?;

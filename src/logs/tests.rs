@@ -37,18 +37,18 @@ impl TestLogs {
         }
     }
 
-    fn forwards(&self, query: &LogQuery) -> Vec<String> {
+    fn forwards(&self, query: &LineQuery) -> Vec<String> {
         texts(LogReader::new(self.path()).forwards(&["it"], query).unwrap())
     }
 
-    fn backwards(&self, query: &LogQuery) -> Vec<String> {
+    fn backwards(&self, query: &LineQuery) -> Vec<String> {
         let mut texts = texts(LogReader::new(self.path()).backwards(&["it"], query).unwrap());
         texts.reverse();
         texts
     }
 
     fn all(&self) -> Vec<String> {
-        self.forwards(&LogQuery::default())
+        self.forwards(&LineQuery::default())
     }
 
     /// Waits until nothing is left to compress.
@@ -67,8 +67,8 @@ fn texts_of(lines: impl IntoIterator<Item = LogLine>) -> Vec<String> {
     lines.into_iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
 }
 
-fn matching(pattern: &str) -> LogQuery {
-    LogQuery { pattern: Some(LinePattern::new(pattern).unwrap()), ..LogQuery::default() }
+fn matching(pattern: &str) -> LineQuery {
+    LineQuery { pattern: Some(LinePattern::new(pattern).unwrap()), ..LineQuery::default() }
 }
 
 use OutputStream::{Stderr as Err, Stdout as Out};
@@ -79,7 +79,7 @@ fn lines_are_told_apart_by_stream_and_run() {
     logs.run(1, &[(Out, "one "), (Err, "oops\nmo"), (Out, "line\n"), (Err, "re\n"), (Out, "unfinished")]);
     logs.run(2, &[(Out, "second\n")]);
     assert_eq!(logs.all(), ["one line", "oops", "more", "unfinished", "second"]);
-    assert_eq!(logs.forwards(&LogQuery { stream: Some(Err), ..LogQuery::default() }), ["oops", "more"]);
+    assert_eq!(logs.forwards(&LineQuery { stream: Some(Err), ..LineQuery::default() }), ["oops", "more"]);
     for (choice, first) in [
         (RunChoice::Back(0), Some("second")),
         (RunChoice::Back(1), Some("one line")),
@@ -87,7 +87,7 @@ fn lines_are_told_apart_by_stream_and_run() {
         (RunChoice::Number(2), Some("second")),
         (RunChoice::Number(3), None),
     ] {
-        let lines = logs.forwards(&LogQuery { run: Some(choice), ..LogQuery::default() });
+        let lines = logs.forwards(&LineQuery { run: Some(choice), ..LineQuery::default() });
         assert_eq!(lines.first().map(String::as_str), first, "{choice:?}");
     }
     let runs = LogReader::new(logs.path()).runs("it").unwrap();
@@ -119,10 +119,10 @@ fn whatever_is_cut_off_the_rest_is_read() {
             let bytes: usize = lines.iter().map(String::len).sum();
             let ends = log[..log_len].iter().filter(|byte| **byte == b'\n').count();
             assert_eq!(bytes, log_len - ends, "log {log_len}, index {index_len}: {lines:?}");
-            assert_eq!(lines, cut.backwards(&LogQuery::default()), "log {log_len}, index {index_len}");
+            assert_eq!(lines, cut.backwards(&LineQuery::default()), "log {log_len}, index {index_len}");
             // Whoever writes on tells nothing wrong about what is there.
             cut.run(9, &[(Err, "new\n")]);
-            let new = LogQuery { run: Some(RunChoice::Number(9)), stream: Some(Err), ..LogQuery::default() };
+            let new = LineQuery { run: Some(RunChoice::Number(9)), stream: Some(Err), ..LineQuery::default() };
             assert_eq!(cut.forwards(&new), ["new"], "log {log_len}, index {index_len}");
             assert_eq!(fs::read(cut.store.path()).unwrap(), [&log[..log_len], b"new\n"].concat());
         }
@@ -142,7 +142,7 @@ fn a_full_segment_grows_old_and_is_compressed() {
     assert_eq!(lines.last().map(String::as_str), Some("line 49 of fifty"));
     assert_eq!(number(&lines[0]), 50 - lines.len());
     assert!(lines.windows(2).all(|pair| number(&pair[0]) + 1 == number(&pair[1])), "{lines:?}");
-    assert_eq!(logs.backwards(&LogQuery::default()), lines);
+    assert_eq!(logs.backwards(&LineQuery::default()), lines);
     // What other programs make of it.
     let mut text = String::new();
     let packed = File::open(logs.path().join("it.log.1.gz")).unwrap();
@@ -161,7 +161,7 @@ fn a_line_may_go_on_in_the_next_segment() {
     let logs = TestLogs::new(10, 9);
     logs.run(1, &[(Out, "one\ntw"), (Out, "o and thr"), (Out, "ee\nfour\n")]);
     assert_eq!(logs.all(), ["one", "two and three", "four"]);
-    assert_eq!(logs.backwards(&LogQuery::default()), logs.all());
+    assert_eq!(logs.backwards(&LineQuery::default()), logs.all());
     logs.compressed();
     assert_eq!(logs.all(), ["one", "two and three", "four"]);
 }
@@ -200,7 +200,7 @@ fn what_is_written_after_a_loss_is_a_line_of_its_own() {
     writer.break_line(Out);
     writer.write(Out, b"after\n").unwrap();
     assert_eq!(logs.all(), ["whole", "cut", "after"]);
-    assert_eq!(logs.backwards(&LogQuery::default()), logs.all());
+    assert_eq!(logs.backwards(&LineQuery::default()), logs.all());
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn what_somebody_else_adds_is_read_and_does_no_harm() {
     writer.look();
     writer.write(Err, b"ours again\n").unwrap();
     assert_eq!(logs.all(), ["ours", "theirs", "ours again"]);
-    assert_eq!(logs.forwards(&LogQuery { stream: Some(Err), ..LogQuery::default() }), ["ours again"]);
+    assert_eq!(logs.forwards(&LineQuery { stream: Some(Err), ..LineQuery::default() }), ["ours again"]);
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn lines_of_many_windows_are_found_from_both_ends() {
     assert_eq!(lines.len(), 60_002);
     assert!(lines[..60_000].iter().enumerate().all(|(at, line)| number(line) == at));
     assert_eq!((lines[60_000].len(), lines[60_001].as_str()), (128 * 1024, "after"));
-    assert_eq!(logs.backwards(&LogQuery::default()), lines);
+    assert_eq!(logs.backwards(&LineQuery::default()), lines);
     assert_eq!(logs.forwards(&matching("^line 59999$|after")), ["line 59999", "after"]);
 }
 
@@ -263,8 +263,8 @@ fn a_time_range_is_cut_out() {
         std::thread::yield_now();
     }
     logs.run(2, &[(Out, "late\n")]);
-    let since = LogQuery { since: Some(between), ..LogQuery::default() };
-    let until = LogQuery { until: Some(between), ..LogQuery::default() };
+    let since = LineQuery { since: Some(between), ..LineQuery::default() };
+    let until = LineQuery { until: Some(between), ..LineQuery::default() };
     assert_eq!((logs.forwards(&since), logs.backwards(&since)), (vec!["late".into()], vec!["late".into()]));
     assert_eq!((logs.forwards(&until), logs.backwards(&until)), (vec!["early".into()], vec!["early".into()]));
 }
@@ -273,7 +273,7 @@ fn a_time_range_is_cut_out() {
 fn a_cancelled_query_ends() {
     let logs = TestLogs::new(0, 0);
     logs.run(1, &[(Out, &"line\n".repeat(100_000))]);
-    let query = LogQuery::default();
+    let query = LineQuery::default();
     let mut lines = LogReader::new(logs.path()).forwards(&["it"], &query).unwrap();
     lines.next().unwrap().unwrap();
     query.cancelled.store(true, Ordering::Relaxed);
@@ -291,8 +291,8 @@ fn tasks_are_merged_in_the_order_of_time() {
     }
     let reader = LogReader::new(dir.path());
     assert_eq!(reader.tasks().unwrap(), ["a", "b"]);
-    assert_eq!(texts(reader.forwards(&["a", "b"], &LogQuery::default()).unwrap()), ["0", "1", "2", "3", "4", "5"]);
-    assert_eq!(texts(reader.backwards(&["b", "a"], &LogQuery::default()).unwrap()), ["5", "4", "3", "2", "1", "0"]);
+    assert_eq!(texts(reader.forwards(&["a", "b"], &LineQuery::default()).unwrap()), ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!(texts(reader.backwards(&["b", "a"], &LineQuery::default()).unwrap()), ["5", "4", "3", "2", "1", "0"]);
 }
 
 #[test]
@@ -307,22 +307,22 @@ fn reading_goes_on_from_any_line_in_either_direction() {
     logs.compressed();
     let tasks = ["it", "other"];
     let reader = LogReader::new(logs.path());
-    let all: Vec<_> = reader.forwards(&tasks, &LogQuery::default()).unwrap().map(Result::unwrap).collect();
+    let all: Vec<_> = reader.forwards(&tasks, &LineQuery::default()).unwrap().map(Result::unwrap).collect();
     assert!(all.len() > 60, "{}", all.len());
     for (number, line) in all.iter().enumerate() {
         let id = LineId::of_cursor(&line.cursor(), &tasks).unwrap();
         assert_eq!(id, line.id);
-        let query = LogQuery { from: Some(id.behind()), ..LogQuery::default() };
+        let query = LineQuery { from: Some(id.behind()), ..LineQuery::default() };
         let after: Vec<_> = reader.forwards(&tasks, &query).unwrap().map(Result::unwrap).collect();
         assert_eq!(after, all[number + 1..], "after {number}");
-        let query = LogQuery { from: Some(id), ..LogQuery::default() };
+        let query = LineQuery { from: Some(id), ..LineQuery::default() };
         let mut before: Vec<_> = reader.backwards(&tasks, &query).unwrap().map(Result::unwrap).collect();
         before.reverse();
         assert_eq!(before, all[..number], "before {number}");
     }
     // A line that is not kept any more stood before all that is.
     let gone = LineId::of_cursor("1000000.1000000.7.it", &tasks);
-    let query = LogQuery { from: gone.map(LineId::behind), ..LogQuery::default() };
+    let query = LineQuery { from: gone.map(LineId::behind), ..LineQuery::default() };
     assert_eq!(reader.forwards(&tasks, &query).unwrap().count(), all.len());
     assert_eq!(reader.backwards(&tasks, &query).unwrap().count(), 0);
 }
@@ -355,7 +355,7 @@ fn the_nearest_match_of_several_logs_is_there_before_the_rest_is_read() {
 fn a_follower_of_matches_gets_a_line_that_came_in_pieces() {
     let logs = TestLogs::new(0, 0);
     let mut writer = LogWriter::new(logs.store.clone(), 1);
-    let query = LogQuery { waits_for_ends: true, ..matching("^half a line$|^open$") };
+    let query = LineQuery { waits_for_ends: true, ..matching("^half a line$|^open$") };
     let mut lines = LogReader::new(logs.path()).forwards(&["it"], &query).unwrap();
     let mut after = |text: &str| {
         writer.write(Out, text.as_bytes()).unwrap();
@@ -373,7 +373,7 @@ fn a_follower_of_matches_gets_a_line_that_came_in_pieces() {
 fn a_follower_sees_whole_lines_across_segments() {
     let logs = TestLogs::new(20, 9);
     let mut writer = LogWriter::new(logs.store.clone(), 1);
-    let query = LogQuery { waits_for_ends: true, ..LogQuery::default() };
+    let query = LineQuery { waits_for_ends: true, ..LineQuery::default() };
     let mut lines = LogReader::new(logs.path()).forwards(&["it"], &query).unwrap();
     let mut seen = Vec::new();
     for chunk in ["first\nsec", "ond\n", "a long line that ", "takes three segments ", "or so\nlast", "\n"] {
@@ -390,7 +390,7 @@ fn after_the_last_lines_a_follower_goes_on_at_the_end() {
     let logs = TestLogs::new(0, 0);
     let mut writer = LogWriter::new(logs.store.clone(), 1);
     writer.write(Out, b"1\n2\n3\nhal").unwrap();
-    let query = LogQuery { waits_for_ends: true, ..LogQuery::default() };
+    let query = LineQuery { waits_for_ends: true, ..LineQuery::default() };
     let mut lines = LogReader::new(logs.path()).backwards(&["it"], &query).unwrap();
     let last: Vec<_> = lines.by_ref().take(2).map(|line| line.unwrap().bytes).collect();
     assert_eq!(last, [b"3", b"2"]);
@@ -420,13 +420,13 @@ proptest! {
             for stream in [Out, Err] {
                 let said: String = of_run.iter().filter(|(of, _)| *of == stream).map(|(_, text)| *text).collect();
                 let number = u32::try_from(*run).unwrap();
-                let query = LogQuery { run: Some(RunChoice::Number(number)), stream: Some(stream), ..LogQuery::default() };
+                let query = LineQuery { run: Some(RunChoice::Number(number)), stream: Some(stream), ..LineQuery::default() };
                 let expected: Vec<_> = said.lines().map(str::to_owned).collect();
                 prop_assert_eq!(logs.forwards(&query), expected.clone());
                 prop_assert_eq!(logs.backwards(&query), expected);
             }
         }
-        prop_assert_eq!(logs.forwards(&LogQuery::default()), logs.backwards(&LogQuery::default()));
+        prop_assert_eq!(logs.forwards(&LineQuery::default()), logs.backwards(&LineQuery::default()));
     }
 
     /// From whichever line somebody goes on, in whichever direction, of one task or several: nothing is left out,
@@ -447,33 +447,33 @@ proptest! {
         let reader = LogReader::new(dir.path());
         for tasks in [&names[..], &names[..1]] {
             let read = |lines: io::Result<LogLines>| lines.unwrap().map(Result::unwrap).collect::<Vec<_>>();
-            let all = read(reader.forwards(tasks, &LogQuery::default()));
+            let all = read(reader.forwards(tasks, &LineQuery::default()));
             prop_assert!(all.windows(2).all(|pair| pair[0].id < pair[1].id));
             for (at, line) in all.iter().enumerate() {
-                let query = LogQuery { from: Some(line.id), ..LogQuery::default() };
+                let query = LineQuery { from: Some(line.id), ..LineQuery::default() };
                 prop_assert_eq!(&read(reader.forwards(tasks, &query))[..], &all[at..]);
                 let mut before = read(reader.backwards(tasks, &query));
                 before.reverse();
                 prop_assert_eq!(&before[..], &all[..at]);
             }
             // Whoever stops anywhere, before a line or a window, can go on there.
-            let (mut forwards, mut taken) = (reader.forwards(tasks, &LogQuery::default()).unwrap(), 0);
+            let (mut forwards, mut taken) = (reader.forwards(tasks, &LineQuery::default()).unwrap(), 0);
             while let Some(cursor) = forwards.cursor().unwrap() {
                 let from = LineId::of_cursor(&cursor, tasks).map(LineId::behind);
-                prop_assert_eq!(&read(reader.forwards(tasks, &LogQuery { from, ..LogQuery::default() }))[..], &all[taken..]);
+                prop_assert_eq!(&read(reader.forwards(tasks, &LineQuery { from, ..LineQuery::default() }))[..], &all[taken..]);
                 taken += usize::from(matches!(forwards.step().unwrap(), ReadStep::Line(_)));
             }
             prop_assert_eq!(taken, all.len());
-            let mut backwards = reader.backwards(tasks, &LogQuery::default()).unwrap();
+            let mut backwards = reader.backwards(tasks, &LineQuery::default()).unwrap();
             while let Some(cursor) = backwards.cursor().unwrap() {
                 let from = LineId::of_cursor(&cursor, tasks);
-                let mut before = read(reader.backwards(tasks, &LogQuery { from, ..LogQuery::default() }));
+                let mut before = read(reader.backwards(tasks, &LineQuery { from, ..LineQuery::default() }));
                 before.reverse();
                 prop_assert_eq!(&before[..], &all[..taken]);
                 taken -= usize::from(matches!(backwards.step().unwrap(), ReadStep::Line(_)));
             }
             prop_assert_eq!(taken, 0);
-            let end = LogQuery { from: Some(LineId::END), ..LogQuery::default() };
+            let end = LineQuery { from: Some(LineId::END), ..LineQuery::default() };
             prop_assert_eq!(read(reader.forwards(tasks, &end)).len(), 0);
             prop_assert_eq!(read(reader.backwards(tasks, &end)).len(), all.len());
         }

@@ -16,7 +16,7 @@ use super::log_changes::LogChanges;
 use super::mirror::Mirror;
 use crate::gateway::Gateway;
 use crate::logs::LogReader;
-use crate::surfaces::{SurfaceHandle, Terminal, View};
+use crate::surfaces::{DashboardSetup, SurfaceHandle, Terminal};
 
 /// What of `/api/v1/config` matters here.
 #[derive(Deserialize)]
@@ -50,8 +50,8 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
     let gateway = tokio::spawn(gateway.run(shutdown.clone()));
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let view = View { kernel, project, logs_dir, notify: Box::new(|| true), is_guest: true };
-    let SurfaceHandle { channel, mut tasks, .. } = Terminal::new(mouse).show(view, shutdown.clone()).await?;
+    let setup = DashboardSetup { kernel, project, logs_dir, notify: Box::new(|| true), is_guest: true };
+    let SurfaceHandle { channel, mut tasks, .. } = Terminal::new(mouse).show(setup, shutdown.clone()).await?;
     if let Some(channel) = channel {
         channels.register(channel).await;
     }

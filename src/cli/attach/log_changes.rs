@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use crate::logs::LogHub;
-use crate::logs::{LogQuery, LogReader};
+use crate::logs::{LineQuery, LogReader};
 
 /// Watches a directory of logs while it lives.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl LogChanges {
             for task in self.grown.next().await {
                 let (reader, tail) = (reader.clone(), logs.tail(&task));
                 let told = spawn_blocking(move || {
-                    let mut newest = reader.backwards(&[task], &LogQuery::default())?;
+                    let mut newest = reader.backwards(&[task], &LineQuery::default())?;
                     let Some(line) = newest.next().transpose()? else { return Ok(()) };
                     tail.write(line.run.number.into(), line.stream, &line.bytes);
                     tail.finish();

@@ -17,7 +17,7 @@ use super::super::logs::{moment, pattern, run_choice, tasks};
 use super::ANSWER_BYTES;
 use crate::duration::Pretty;
 use crate::logs::OutputStream;
-use crate::logs::{LogLine, LogQuery, LogReader};
+use crate::logs::{LineQuery, LogLine, LogReader};
 use crate::ui::ansi;
 
 /// The most lines of one answer.
@@ -64,12 +64,12 @@ impl Drop for Cancels {
 
 pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value> {
     let wrong = |what: &'static str| move |why: String| anyhow!("{what}: {why}");
-    let query = LogQuery {
+    let query = LineQuery {
         run: asked.run.as_deref().map(run_choice).transpose().map_err(wrong("run"))?,
         stream: asked.stderr.then_some(OutputStream::Stderr),
         since: asked.since.as_deref().map(moment).transpose().map_err(wrong("since"))?,
         pattern: asked.grep.as_deref().map(pattern).transpose().map_err(wrong("grep"))?,
-        ..LogQuery::default()
+        ..LineQuery::default()
     };
     let limit = asked.limit.clamp(1, LINES_MOST);
     let _cancels = Cancels(Arc::clone(&query.cancelled));
@@ -84,7 +84,7 @@ pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value>
 }
 
 /// The last lines, as many as an answer has room for.
-fn last_lines(reader: &LogReader, tasks: &[String], query: &LogQuery, limit: usize) -> io::Result<Value> {
+fn last_lines(reader: &LogReader, tasks: &[String], query: &LineQuery, limit: usize) -> io::Result<Value> {
     let mut lines = Vec::new();
     let mut room = ANSWER_BYTES - FRAME_BYTES;
     let mut more = false;

@@ -8,7 +8,7 @@ use super::problem::Problem;
 use crate::config::nearest;
 use crate::duration::parse_duration;
 use crate::logs::OutputStream;
-use crate::logs::{LineId, LinePattern, LogQuery, RunChoice, RunKey};
+use crate::logs::{LineId, LinePattern, LineQuery, RunChoice, RunKey};
 use crate::supervisor::engine::Snapshot;
 
 /// What is asked for.
@@ -16,7 +16,7 @@ use crate::supervisor::engine::Snapshot;
 pub(super) struct Asked {
     /// None named: all.
     tasks: Vec<String>,
-    pub(super) query: LogQuery,
+    pub(super) query: LineQuery,
     pub(super) direction: Direction,
     /// The line to go on from, and by what name that was given.
     pub(super) cursor: Option<(&'static str, String)>,
@@ -67,7 +67,7 @@ impl Asked {
     fn of(query: Option<&str>, known: &[&str], limit: usize) -> Result<Self, Problem> {
         let mut asked = Self {
             tasks: Vec::new(),
-            query: LogQuery::default(),
+            query: LineQuery::default(),
             direction: Direction::Backwards,
             cursor: None,
             limit,

@@ -6,13 +6,18 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::super::ansi;
 use super::super::model::Overlay;
-use super::Scene;
+use super::DrawContext;
 use super::log::set_symbol;
 use crate::screen::{CellStyle, Colour, ScreenContents};
 
 /// Draws it into the inside of a pane. While the keyboard is the task's, the cursor is where the terminal's own is
 /// wanted; otherwise it is drawn.
-pub(super) fn draw(scene: &Scene<'_>, contents: &ScreenContents, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+pub(super) fn draw(
+    scene: &DrawContext<'_>,
+    contents: &ScreenContents,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
     for (y, row) in (area.y..area.bottom()).zip(&contents.rows) {
         for (x, cell) in (area.x..area.right()).zip(&row.cells) {
             let text = ansi::visible(&cell.text);

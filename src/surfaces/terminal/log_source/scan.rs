@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::logs::{LineId, LogLine, LogLines, LogQuery, LogReader, ReadStep};
+use crate::logs::{LineId, LineQuery, LogLine, LogLines, LogReader, ReadStep};
 
 /// Two readings that begin at one line and go away from it.
 #[derive(Debug)]
@@ -34,11 +34,11 @@ impl Scan {
     pub(super) fn open(
         reader: &LogReader,
         tasks: &[String],
-        query: &LogQuery,
+        query: &LineQuery,
         from: Option<LineId>,
     ) -> io::Result<Self> {
-        let query = LogQuery { from, ..query.clone() };
-        let following = LogQuery { waits_for_ends: true, ..query.clone() };
+        let query = LineQuery { from, ..query.clone() };
+        let following = LineQuery { waits_for_ends: true, ..query.clone() };
         let (older, newer) = match from {
             None => (reader.backwards(tasks, &following)?, Newer::AfterOlder),
             Some(_) => (reader.backwards(tasks, &query)?, Newer::Reading(reader.forwards(tasks, &following)?)),

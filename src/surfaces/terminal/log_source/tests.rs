@@ -11,8 +11,8 @@ use super::window::{LINES_BESIDE, Opened, WindowJob};
 use super::worker::{Job, Progress};
 use crate::config::LogsConfig;
 use crate::logs::OutputStream;
-use crate::logs::{LineId, LogLine, LogQuery, LogReader, LogWriter, Store};
-use crate::ui::{Hits, LogChoice, LogOf, LogWindow, SearchWish};
+use crate::logs::{LineId, LineQuery, LogLine, LogReader, LogWriter, Store};
+use crate::ui::{Hits, LogChoice, LogOf, LogWindow, SearchQuery};
 
 fn writer(dir: &Path, task: &str, max_size: u64) -> LogWriter {
     LogWriter::new(Store::new(&LogsConfig { dir: dir.to_owned(), max_size, keep: 1_000 }, task), 1)
@@ -58,11 +58,11 @@ fn texts<'a>(lines: impl IntoIterator<Item = &'a LogLine>) -> Vec<String> {
 }
 
 fn all(dir: &Path, choice: &LogChoice) -> Vec<LogLine> {
-    LogReader::new(dir).forwards(choice.of.tasks(), &LogQuery::default()).unwrap().map(Result::unwrap).collect()
+    LogReader::new(dir).forwards(choice.of.tasks(), &LineQuery::default()).unwrap().map(Result::unwrap).collect()
 }
 
 fn search(job: &mut SearchJob, choice: &LogChoice, pattern: &str, from: LineId) -> Hits {
-    let search = SearchWish { pattern: pattern.to_owned(), from };
+    let search = SearchQuery { pattern: pattern.to_owned(), from };
     job.turn_to(Some(SearchRequest { choice: choice.clone(), search }));
     finish(job)
 }
@@ -154,8 +154,8 @@ fn a_search_finds_the_nearest_first_then_all_then_what_comes() {
     let it = of(&["it"]);
     let lines = all(dir.path(), &it);
     let mut job = SearchJob::new(LogReader::new(dir.path()));
-    let search_wish = SearchWish { pattern: "LINE".to_lowercase(), from: lines[7_000].id };
-    job.turn_to(Some(SearchRequest { choice: it.clone(), search: search_wish }));
+    let search_query = SearchQuery { pattern: "LINE".to_lowercase(), from: lines[7_000].id };
+    job.turn_to(Some(SearchRequest { choice: it.clone(), search: search_query }));
     while job.step() == Progress::More {}
     assert_eq!(job.answer().ids, [lines[6_999].id]);
     let hits = finish(&mut job);
