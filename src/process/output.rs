@@ -32,7 +32,7 @@ use crate::screen::TaskScreen;
 /// batch of each stream takes in all that was written before it began.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Read at once: what fits into the processor's own memory.
-const READ_BYTES: usize = 128 * 1024;
+const CAPTURE_READ_BYTES: usize = 128 * 1024;
 /// A batch this large is a flood.
 const FLOOD_BYTES: usize = 256 * 1024;
 /// So much at once is not copied for the tail, which can read it in the file.
@@ -46,7 +46,7 @@ const SEARCHED_BYTES: usize = 16 * 1024;
 
 /// The capture of one run.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(super) struct OutputCapture {
     sources: Vec<Source>,
     sink: Sink,
 }
@@ -100,7 +100,7 @@ enum Rest {
     Ended,
 }
 
-impl Output {
+impl OutputCapture {
     /// Prepares to read `outputs`.
     ///
     /// # Errors
@@ -186,7 +186,7 @@ impl Output {
 
     /// Moves what there is, a bounded number of batches at a time, until `over`.
     fn turn(&mut self, over: &CancellationToken) {
-        let mut buffer = Vec::with_capacity(READ_BYTES);
+        let mut buffer = Vec::with_capacity(CAPTURE_READ_BYTES);
         self.sink.log.look();
         for _ in 0..TURN_BATCHES {
             let mut more = false;
@@ -208,7 +208,7 @@ impl Output {
 
     /// Moves all that was written before now, and lets go.
     fn last_turn(&mut self) {
-        let mut buffer = Vec::with_capacity(READ_BYTES);
+        let mut buffer = Vec::with_capacity(CAPTURE_READ_BYTES);
         self.sink.log.look();
         for source in std::mem::take(&mut self.sources) {
             // The pipe itself is asked: the runtime may not have heard yet that there is something.
