@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::backoff::{Exhausted, backoff};
-use super::drain::ShutdownCause;
 use super::effect::Effect;
 use super::event::EventKind;
 use super::exit::ExitReason;
 use super::gate::Gate;
 use super::input::{RunId, Straggler, TaskId};
 use super::policy::{OnExhausted, Policy};
+use super::shutdown::ShutdownCause;
 use super::snapshot::{LastExit, ProbeSnapshot, TaskKind};
 use super::state::TaskState;
 use super::task::{Failure, Phase, RunStage, Stop, StopCause};
@@ -105,12 +105,12 @@ impl Engine {
         let Some(run) = self.task_mut(id.task).run_mut(id.number) else { return };
         let RunStage::Stopping(stop) = &mut run.stage else { return };
         stop.left = processes;
-        if stop.killed {
+        if stop.is_killed() {
             self.name_left(id.task);
         }
     }
 
-    fn name_left(&mut self, id: TaskId) {
+    pub(super) fn name_left(&mut self, id: TaskId) {
         let task = self.task(id);
         let Some(stop) = task.phase.stop().filter(|stop| !stop.left.is_empty()) else { return };
         let (run, name, processes) = (task.run, task.plan.name.clone(), stop.left.clone());
@@ -136,14 +136,11 @@ impl Engine {
     pub(super) fn on_exited(&mut self, id: RunId, reason: ExitReason, now: Instant) {
         let Some(run) = self.task_mut(id.task).run_mut(id.number).cloned() else { return };
         let ran_for = run.ran_for(now);
-        let cause = match run.stage {
-            RunStage::Stopping(Stop { cause, .. }) => Some(cause),
-            RunStage::Starting { .. } | RunStage::Running | RunStage::Ready => None,
-        };
-        let (reason, asked) = match &cause {
-            Some(StopCause::GaveUp(why)) => (why.clone(), false),
-            Some(StopCause::Asked | StopCause::Restart | StopCause::Leave) => (reason, true),
-            None => (reason, false),
+        let pending = run.pending_stop().cloned();
+        let (cause, reason, asked) = match run.stage {
+            RunStage::Stopping(Stop { cause: StopCause::GaveUp(why), .. }) => (None, why, false),
+            RunStage::Stopping(Stop { cause, .. }) => (Some(cause), reason, true),
+            RunStage::Starting { .. } | RunStage::Running | RunStage::Ready => (pending, reason, false),
         };
         self.record_exit(id, &reason, asked, ran_for, run.peak_memory, now);
         if self.drain.is_some() {
@@ -239,28 +236,6 @@ impl Engine {
         self.begin_drain(ShutdownCause::Fatal { name, reason }, now);
     }
 
-    /// Ends a run that does not do what it should; that counts as a failure.
-    fn give_up(&mut self, id: TaskId, why: ExitReason, now: Instant) {
-        let grace = self.task(id).plan.stop_timeout;
-        self.stop(id, StopCause::GaveUp(why), grace, now);
-    }
-
-    /// Asks a run to end; it is killed after `grace`, at once if that is zero. For a run that is being stopped already
-    /// only the cause changes, and the kill comes no later than before. Nothing happens if none is live.
-    pub(super) fn stop(&mut self, id: TaskId, cause: StopCause, grace: Duration, now: Instant) {
-        let task = self.task_mut(id);
-        let number = task.run;
-        if !task.live_mut().is_some_and(|run| run.stop(cause, later(now, grace), now)) {
-            return;
-        }
-        if grace.is_zero() {
-            self.kill(id, now);
-        } else {
-            self.effects.push(Effect::Stop(RunId { task: id, number }));
-            self.emit(id, EventKind::Stopping { run: number, grace });
-        }
-    }
-
     /// Acts on every deadline that is due.
     pub(super) fn expire(&mut self, now: Instant) {
         for id in self.ids() {
@@ -280,7 +255,8 @@ impl Engine {
                         self.recover(id);
                     }
                 }
-                TaskState::Stopping => self.kill(id, now),
+                TaskState::Stopping if task.phase.stop().is_some_and(|stop| !stop.is_killed()) => self.kill(id, now),
+                TaskState::Stopping => self.task_mut(id).give_up_waiting(),
                 TaskState::Backoff => {
                     let task = self.task_mut(id);
                     task.restarts += 1;
@@ -290,22 +266,5 @@ impl Engine {
                 TaskState::Waiting | TaskState::Stopped | TaskState::Done | TaskState::Failed => {}
             }
         }
-    }
-
-    /// Kills a run that is being stopped.
-    pub(super) fn kill(&mut self, id: TaskId, now: Instant) {
-        let task = self.task_mut(id);
-        let (number, name) = (task.run, task.plan.name.clone());
-        let Some(RunStage::Stopping(stop)) = task.live_mut().map(|run| &mut run.stage) else { return };
-        if std::mem::replace(&mut stop.killed, true) {
-            return;
-        }
-        let held = now.saturating_duration_since(stop.since);
-        self.effects.push(Effect::Kill(RunId { task: id, number }));
-        self.emit(id, EventKind::Killed { run: number, held });
-        if let Some(drain) = &mut self.drain {
-            drain.note_killed(name, held);
-        }
-        self.name_left(id);
     }
 }

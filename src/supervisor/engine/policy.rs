@@ -7,18 +7,18 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How long an ordered stop may take.
+/// Bounds of the ordered stop of everything. Without one it takes as long as the stop timeouts on its longest chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrainConfig {
-    /// After a graceful end: `drain`, 10 s by default.
-    pub graceful: Duration,
+    /// When it was asked for: `drain`. None by default.
+    pub graceful: Option<Duration>,
     /// After a fatal end: `drain_fatal`, 3 s by default.
     pub fatal: Duration,
 }
 
 impl Default for DrainConfig {
     fn default() -> Self {
-        Self { graceful: Duration::from_secs(10), fatal: Duration::from_secs(3) }
+        Self { graceful: None, fatal: Duration::from_secs(3) }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use super::drain::ShutdownCause;
 use super::effect::Effect;
 use super::event::EventKind;
 use super::input::TaskId;
 use super::policy::Policy;
 use super::request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
+use super::shutdown::ShutdownCause;
 use super::snapshot::TaskKind;
 use super::state::TaskState;
 use super::task::{Phase, StopCause};
@@ -86,7 +86,7 @@ impl Engine {
             }
             Verb::Input | Verb::Attach if !task.plan.tty => return Err(Refusal::NoTerminal { task: name() }),
             // The one request that helps a drain along.
-            Verb::Kill if state == TaskState::Stopping => {}
+            Verb::Kill if state == TaskState::Stopping || (self.is_draining() && state.is_live()) => {}
             Verb::Start | Verb::Stop | Verb::Restart | Verb::Kill if self.is_draining() => {
                 return Err(Refusal::Draining);
             }
@@ -189,7 +189,7 @@ fn verdict(verb: Verb, phase: &Phase) -> Verdict {
         },
         Verb::Kill => match phase.state() {
             Starting | Running | Ready => Verdict::Act,
-            Stopping if phase.stop().is_some_and(|stop| stop.killed) => Verdict::Already,
+            Stopping if phase.stop().is_some_and(|stop| stop.is_killed()) => Verdict::Already,
             Stopping => Verdict::Act,
             Waiting | Backoff | Stopped | Done | Failed => Verdict::NotRunning,
         },

@@ -15,7 +15,7 @@ const MASK: &str = "***";
 /// Durations are in milliseconds, and their keys say so.
 pub(super) fn config(config: &Config) -> Value {
     let mut supervisor = restart(&config.restart);
-    supervisor.insert("drain_ms".into(), millis(config.drain.graceful));
+    supervisor.insert("drain_ms".into(), config.drain.graceful.map_or(Value::Null, millis));
     supervisor.insert("drain_fatal_ms".into(), millis(config.drain.fatal));
     let tasks: Map<_, _> = config.tasks.iter().map(|own| (own.name.clone(), task(own))).collect();
     let hooks: Map<_, _> = config.hooks.iter().map(|own| (own.name.clone(), hook(own))).collect();

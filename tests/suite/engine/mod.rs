@@ -36,8 +36,14 @@ pub(crate) fn check_plan(plan: &str, script: &str, expected: &[&str]) {
     assert_eq!(sim.said, expected, "\nplan: {plan}\nscript: {script}");
 }
 
-/// Reads a plan: tasks divided by `;`, each a name followed by words.
+/// Reads a plan: tasks divided by `;`, each a name followed by words. `DRAIN 2s` bounds the drain.
 pub(crate) fn plan(text: &str) -> Plan {
+    let bound = text.split(';').find_map(|part| part.trim().strip_prefix("DRAIN "));
+    let drain = DrainConfig {
+        graceful: bound.map(|bound| parse_duration(bound).expect("a duration")),
+        ..DrainConfig::default()
+    };
+    let text = text.split(';').filter(|part| !part.trim().starts_with("DRAIN ")).collect::<Vec<_>>().join(";");
     let names: Vec<&str> = text.split(';').filter_map(|task| task.split_whitespace().next()).collect();
     let find = |name: &str| TaskId(names.iter().position(|known| *known == name).expect("a task of the plan"));
     let tasks = text.split(';').map(|task| {
@@ -69,6 +75,9 @@ pub(crate) fn plan(text: &str) -> Plan {
                 "tty" => plan.tty = true,
                 "probed" => plan.probed = true,
                 "threshold" => plan.failure_threshold = words.pop_front().and_then(|n| n.parse().ok()),
+                "stop" => {
+                    plan.stop_timeout = parse_duration(words.pop_front().expect("a duration")).expect("a duration");
+                }
                 "retries" => plan.restart.max_retries = words.pop_front().expect("a number").parse().expect("a number"),
                 "intensity" => {
                     let restarts = words.pop_front().expect("a number").parse().expect("a number");
@@ -91,7 +100,7 @@ pub(crate) fn plan(text: &str) -> Plan {
         }
         plan
     });
-    Plan { tasks: tasks.collect(), drain: DrainConfig::default(), seed: 1 }
+    Plan { tasks: tasks.collect(), drain, seed: 1 }
 }
 
 /// What another process is sent means there what it means here.
