@@ -235,12 +235,12 @@ impl LiveRun {
     async fn shows(&self, text: &str) {
         let mut changes = self.screen().watch();
         let shown = async {
-            while !self.screen().picture().text().contains(text) {
+            while !self.screen().contents().text().contains(text) {
                 changes.changed().await.unwrap();
             }
         };
-        let picture = || self.screen().picture().text();
-        timeout(PATIENCE, shown).await.unwrap_or_else(|_| panic!("`{text}` was not shown, but {}", picture()));
+        let contents = || self.screen().contents().text();
+        timeout(PATIENCE, shown).await.unwrap_or_else(|_| panic!("`{text}` was not shown, but {}", contents()));
     }
 
     async fn next_event(&mut self) -> Input {

@@ -28,7 +28,7 @@ use super::limits::{ATTACHED, HEARTBEAT, KEYS_BYTES, SILENCE, WRITE_STALL};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::requests::{Accepted, accepted};
-use crate::screen::{InputRefusal, ScreenSize, Sight, TaskScreen, Viewer};
+use crate::screen::{AttachEvent, AttachStream, InputRefusal, ScreenSize, TaskScreen};
 use crate::supervisor::engine::{Refusal, Request};
 
 /// What is spoken on the WebSocket.
@@ -59,14 +59,14 @@ enum View {
 
 /// What leads to what a client is shown.
 enum Eye {
-    Bytes(Viewer),
+    Bytes(AttachStream),
     Cells(CellsViewer),
 }
 
 impl Eye {
     fn of(screen: &TaskScreen, view: Option<View>) -> Self {
         match view {
-            None => Self::Bytes(screen.viewer()),
+            None => Self::Bytes(screen.attach()),
             Some(View::Cells) => Self::Cells(CellsViewer::new(screen.clone())),
         }
     }
@@ -75,8 +75,8 @@ impl Eye {
     async fn next(&mut self) -> Message {
         match self {
             Self::Bytes(viewer) => match viewer.next().await {
-                Sight::Output(bytes) => Message::Binary(Bytes::copy_from_slice(&bytes)),
-                Sight::Live(is_live) => Said::Live(is_live).into(),
+                AttachEvent::Output(bytes) => Message::Binary(Bytes::copy_from_slice(&bytes)),
+                AttachEvent::Live(is_live) => Said::Live(is_live).into(),
             },
             Self::Cells(viewer) => Message::text(viewer.next().await),
         }

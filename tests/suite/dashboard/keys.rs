@@ -293,7 +293,7 @@ fn attached_every_key_goes_to_the_task_but_the_one_that_leaves() {
     assert_eq!(dashboard.key(KeyCode::Up), [typed("\x1b[A")]);
     assert_eq!(dashboard.input(DashboardInput::Paste("a\nb".to_owned())), [typed("a\rb")]);
     let modes = KeyModes { application_cursor: true, bracketed_paste: true };
-    dashboard.pictures.values_mut().for_each(|picture| picture.modes = modes);
+    dashboard.screens.values_mut().for_each(|screen| screen.modes = modes);
     assert_eq!(dashboard.key(KeyCode::Up), [typed("\x1bOA")]);
     assert_eq!(dashboard.input(DashboardInput::Paste("a".to_owned())), [typed("\x1b[200~a\x1b[201~")]);
     // What terminals call ctrl-5 is the byte of ctrl-].
@@ -309,7 +309,7 @@ fn attaching_needs_a_terminal_and_ends_with_it() {
     let mut dashboard = dashboard.with_terminal();
     dashboard.press("a");
     assert!(dashboard.text().contains("attached"));
-    dashboard.pictures.clear();
+    dashboard.screens.clear();
     assert_eq!(dashboard.press("s"), [ask(Request::Stop, "api")]);
 }
 
@@ -403,8 +403,8 @@ fn a_click_selects_no_text() {
 #[test]
 fn a_terminals_wrapped_line_is_copied_as_one() {
     let mut dashboard = Dashboard::new(120, 30).with_terminal();
-    let picture = dashboard.pictures.get_mut("api").unwrap();
-    picture.rows[0].wrapped = true;
+    let screen = dashboard.screens.get_mut("api").unwrap();
+    screen.rows[0].wrapped = true;
     let (x, y) = find(&mut dashboard, "Python 3.14");
     let copied = drag(&mut dashboard, (x, y), (x + 8, y + 1));
     let DashboardEffect::Copy(text) = &copied[0] else { panic!("{copied:?}") };
