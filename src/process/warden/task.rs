@@ -24,7 +24,7 @@ use super::protocol::{Inbox, send};
 use crate::kernel::Containment;
 use crate::process::{proc, reason_of};
 use crate::supervisor::RunContext;
-use crate::supervisor::engine::{ExitReason, Input};
+use crate::supervisor::engine::ExitReason;
 
 /// Follows the warden while it lives, and kills what it leaves behind.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl WardenTask {
     pub(crate) async fn run(self, context: RunContext) -> ExitReason {
         let Self { children, socket, mut orders, shared, claim } = self;
         let pid = children.warden.as_raw_nonzero().get().unsigned_abs();
-        context.report(Input::Started { run: context.run, pid: Some(pid), address: None }).await;
+        context.started(Some(pid), None).await;
         let result = Self::follow(children, socket, &mut orders, &shared, &context).await;
         // In this order: an order that was still accepted must learn that the warden is gone.
         orders.close();

@@ -29,7 +29,7 @@ use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::requests::{Accepted, accepted};
 use crate::screen::{AttachEvent, AttachStream, InputRefusal, ScreenSize, TaskScreen};
-use crate::supervisor::engine::{Refusal, Request};
+use crate::supervisor::engine::{Refusal, Verb};
 
 /// What is spoken on the WebSocket.
 const PROTOCOL: &str = "stead.v1";
@@ -85,7 +85,7 @@ impl Eye {
 
 async fn input(State(api): State<Api>, asker: Asker, name: Name, body: Bytes) -> Result<Response, Problem> {
     let task = text(name)?;
-    let accepted = accepted(&api, &asker, Request::Input(task.clone())).await?;
+    let accepted = accepted(&api, &asker, Verb::Input.of(&task)).await?;
     screen(&api, &task)?.type_in(&body).map_err(|refusal| refused(&task, refusal))?;
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
@@ -106,7 +106,7 @@ async fn attach(
             let detail = format!("{ATTACHED} terminals are attached to already");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         })?;
-        accepted(&api, &asker, Request::Attach(task.clone())).await?;
+        accepted(&api, &asker, Verb::Attach.of(&task)).await?;
         Ok((permit, screen(&api, &task)?))
     };
     let (permit, screen) = attaching.await.map_err(|problem: Problem| problem.into_response())?;

@@ -301,6 +301,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         restarts_last_hour: 0,
         last_exit: None,
         exits: BTreeMap::new(),
+        has_started: true,
         probe: None,
         usage: None,
         address: None,
