@@ -3,9 +3,6 @@
 
 mod announce;
 mod builtin;
-mod compose;
-mod diagnostics;
-mod last_words;
 mod launch;
 mod post_mortems;
 mod sampling;

@@ -4,7 +4,7 @@ use memchr::memrchr;
 
 /// What has been written of one line.
 #[derive(Debug)]
-pub(super) struct PartialLine {
+pub(super) struct Line {
     most: usize,
     bytes: Vec<u8>,
     cut: bool,
@@ -12,7 +12,7 @@ pub(super) struct PartialLine {
     returned: bool,
 }
 
-impl PartialLine {
+impl Line {
     /// An empty line of which at most so many bytes are kept.
     pub(super) fn new(most: usize) -> Self {
         Self { most, bytes: Vec::new(), cut: false, returned: false }

@@ -14,7 +14,7 @@ use super::rows::rows;
 use super::scroll::ScrollPosition;
 use super::search::Towards;
 use super::{Shown, attach, log_choice, palette, search, selection, view};
-use crate::supervisor::engine::{Request, Stage, TaskKind, TaskSnapshot, Verb};
+use crate::supervisor::engine::{PhaseSnapshot, Request, Stage, TaskKind, TaskSnapshot};
 
 /// Rows that one turn of the wheel scrolls.
 const WHEEL_ROWS: isize = 3;
@@ -38,9 +38,23 @@ pub fn update(model: &mut Model, input: DashboardInput, shown: &Shown<'_>) -> Ve
     effects
 }
 
-/// Whether `s` stops these tasks: a stop would change one of them.
+/// Whether `s` stops these tasks: one of them runs, or would start by itself.
 pub(super) fn stops(tasks: &[&TaskSnapshot]) -> bool {
-    tasks.iter().any(|task| task.state().can_stop())
+    tasks.iter().any(|task| can_stop(task))
+}
+
+fn can_stop(task: &TaskSnapshot) -> bool {
+    match task.phase {
+        PhaseSnapshot::Waiting { .. }
+        | PhaseSnapshot::Starting { .. }
+        | PhaseSnapshot::Running { .. }
+        | PhaseSnapshot::Ready { .. }
+        | PhaseSnapshot::Backoff { .. } => true,
+        PhaseSnapshot::Stopping { .. }
+        | PhaseSnapshot::Stopped
+        | PhaseSnapshot::Done
+        | PhaseSnapshot::Failed { .. } => false,
+    }
 }
 
 fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<DashboardEffect> {
@@ -93,7 +107,7 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Dashboar
         Action::SelectFirst => move_selection(model, isize::MIN, shown),
         Action::SelectLast => move_selection(model, isize::MAX, shown),
         Action::Mark => mark(model, shown),
-        Action::Restart => return ask_each(model.targets(shown.snapshot), Verb::Restart),
+        Action::Restart => return ask_each(model.targets(shown.snapshot), Request::Restart),
         Action::StopOrStart => return stop_or_start(model, shown),
         Action::Kill => confirm_kill(model, shown),
         Action::RestartAll => model.overlay = Some(Overlay::Confirm(Question::RestartAll)),
@@ -166,22 +180,22 @@ fn mark(model: &mut Model, shown: &Shown<'_>) {
 
 // Acting
 
-fn ask_each(tasks: Vec<&TaskSnapshot>, verb: Verb) -> Vec<DashboardEffect> {
-    tasks.into_iter().map(|task| DashboardEffect::Ask(verb.of(&task.name))).collect()
+fn ask_each(tasks: Vec<&TaskSnapshot>, request: fn(String) -> Request) -> Vec<DashboardEffect> {
+    tasks.into_iter().map(|task| DashboardEffect::Ask(request(task.name.clone()))).collect()
 }
 
 fn stop_or_start(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let mut tasks = model.targets(shown.snapshot);
     if !stops(&tasks) {
-        return ask_each(tasks, Verb::Start);
+        return ask_each(tasks, Request::Start);
     }
-    tasks.retain(|task| task.state().can_stop());
+    tasks.retain(|task| can_stop(task));
     // A stopped surface may take this very dashboard away, and everybody else's.
     if tasks.iter().any(|task| task.kind == TaskKind::Builtin) {
         model.overlay = Some(Overlay::Confirm(Question::Stop(names(&tasks))));
         return Vec::new();
     }
-    ask_each(tasks, Verb::Stop)
+    ask_each(tasks, Request::Stop)
 }
 
 fn open(model: &Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
@@ -202,13 +216,14 @@ fn names(tasks: &[&TaskSnapshot]) -> Vec<String> {
 
 fn answer_yes(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let Some(Overlay::Confirm(question)) = model.overlay.take() else { return Vec::new() };
-    let each =
-        |names: Vec<String>, verb: Verb| names.into_iter().map(|name| DashboardEffect::Ask(verb.of(name))).collect();
+    let each = |names: Vec<String>, request: fn(String) -> Request| {
+        names.into_iter().map(|name| DashboardEffect::Ask(request(name))).collect()
+    };
     match question {
         Question::Quit if is_draining(shown) => Vec::new(),
         Question::Quit => vec![DashboardEffect::Ask(Request::ShutDown)],
-        Question::Stop(names) => each(names, Verb::Stop),
-        Question::Kill(names) => each(names, Verb::Kill),
+        Question::Stop(names) => each(names, Request::Stop),
+        Question::Kill(names) => each(names, Request::Kill),
         Question::RestartAll => vec![DashboardEffect::Ask(Request::RestartAll)],
     }
 }
