@@ -242,7 +242,8 @@ mod tests {
         };
         assert_eq!(next(stopping(false)), "killed in 3s, then restarts");
         assert_eq!(next(stopping(true)), "killed, not gone yet, then restarts: sleep (7)");
-        let failed = PhaseSnapshot::Failed { reason: "5 retries spent: code 1".into(), dependency: None };
+        let failed =
+            PhaseSnapshot::Failed { reason: "5 retries spent: code 1".into(), dependency: None, retry_at: None };
         assert_eq!(next(failed), "5 retries spent: code 1");
         assert_eq!(next(PhaseSnapshot::Stopped), "");
         assert_eq!(next(PhaseSnapshot::Done), "");

@@ -129,7 +129,8 @@ impl Engine {
             match &mut self.task_mut(id).phase {
                 Phase::Waiting { .. } | Phase::Backoff { .. } => self.stopped(id),
                 Phase::Live(run) => run.request_stop(StopCause::Asked),
-                Phase::Stopped | Phase::Done | Phase::Failed(_) => {}
+                Phase::Failed { retry_at, .. } => *retry_at = None,
+                Phase::Stopped | Phase::Done => {}
             }
         }
     }

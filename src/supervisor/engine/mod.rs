@@ -42,7 +42,7 @@ use std::time::{Duration, Instant};
 
 pub use backoff::backoff;
 pub use effect::Effect;
-pub use event::{Event, EventKind, HookEvent};
+pub use event::{AfterExit, Event, EventKind, HookEvent};
 pub use exit::ExitReason;
 pub use input::{Input, RunId, Straggler, TaskId};
 pub use plan::{Plan, TaskPlan};
@@ -102,7 +102,7 @@ impl Engine {
             Input::Left { run, processes } => self.on_left(run, processes),
             Input::Exceeded { run, used, limit } => self.on_exceeded(run, used, limit, now),
             Input::Measured { run, peak_memory } => self.on_measured(run, peak_memory),
-            Input::Requested { id, request, origin } => self.on_requested(id, &request, &origin, now),
+            Input::Requested { id, request, origin } => self.on_requested(id, &request, origin, now),
             Input::Loaded(loaded) => self.on_loaded(loaded, now),
             Input::Tick => {}
         }

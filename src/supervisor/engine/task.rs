@@ -44,8 +44,8 @@ pub(super) enum Phase {
     Stopped,
     /// Its policy does not start it again.
     Done,
-    /// It failed for good.
-    Failed(Failure),
+    /// It failed for good, or is tried again only now and then.
+    Failed { failure: Failure, retry_at: Option<Instant> },
 }
 
 /// A live run.
@@ -142,7 +142,7 @@ impl Phase {
             Self::Backoff { .. } => TaskState::Backoff,
             Self::Stopped => TaskState::Stopped,
             Self::Done => TaskState::Done,
-            Self::Failed(_) => TaskState::Failed,
+            Self::Failed { .. } => TaskState::Failed,
         }
     }
 
@@ -151,7 +151,7 @@ impl Phase {
         match self {
             Self::Live(Run { stage: RunStage::Stopping(stop), .. }) => Some(stop),
             Self::Live(_) | Self::Waiting { .. } | Self::Backoff { .. } => None,
-            Self::Stopped | Self::Done | Self::Failed(_) => None,
+            Self::Stopped | Self::Done | Self::Failed { .. } => None,
         }
     }
 
@@ -205,7 +205,7 @@ impl Task {
     pub(super) fn live(&self) -> Option<&Run> {
         match &self.phase {
             Phase::Live(run) => Some(run),
-            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => None,
+            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed { .. } => None,
         }
     }
 
@@ -213,7 +213,7 @@ impl Task {
     pub(super) fn live_mut(&mut self) -> Option<&mut Run> {
         match &mut self.phase {
             Phase::Live(run) => Some(run),
-            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => None,
+            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed { .. } => None,
         }
     }
 
@@ -269,7 +269,8 @@ impl Task {
                 RunStage::Stopping(stop) => stop.deadline(),
             },
             Phase::Backoff { retry_at, .. } => Some(*retry_at),
-            Phase::Waiting { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => None,
+            Phase::Failed { retry_at, .. } => *retry_at,
+            Phase::Waiting { .. } | Phase::Stopped | Phase::Done => None,
         }
     }
 

@@ -79,8 +79,9 @@ impl Engine {
             }
             Phase::Stopped => PhaseSnapshot::Stopped,
             Phase::Done => PhaseSnapshot::Done,
-            Phase::Failed(failure) => PhaseSnapshot::Failed {
+            Phase::Failed { failure, retry_at } => PhaseSnapshot::Failed {
                 reason: self.failure_text(failure),
+                retry_at: retry_at.map(|at| self.uptime(at)),
                 dependency: match failure {
                     Failure::Own(_) => None,
                     Failure::Dependency(dependency) => Some(self.task(*dependency).plan.name.clone()),

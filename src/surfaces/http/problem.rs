@@ -74,7 +74,6 @@ impl From<Refusal> for Problem {
             Refusal::BadConfig(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Leaving { .. }
             | Refusal::Essential { .. }
-            | Refusal::Already { .. }
             | Refusal::NotRunning { .. }
             | Refusal::NoProcess { .. }
             | Refusal::NoTerminal { .. }

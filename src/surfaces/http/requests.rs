@@ -86,6 +86,9 @@ fn of_all(verb: Verb, snapshot: &Snapshot) -> Vec<Request> {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Accepted {
     accepted: String,
+    /// If there was nothing to do: `api is ready already`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unchanged: Option<String>,
 }
 
 async fn one(verb: Verb, State(api): State<Api>, asker: Asker, name: Name) -> Result<Response, Problem> {
@@ -102,7 +105,7 @@ async fn reload(
     match answer {
         Ok(Answer::Reloaded(changes)) => Ok(Json(changes).into_response()),
         // It is not taken before it is done.
-        Ok(Answer::Taken) => Err(Refusal::Unavailable.into()),
+        Ok(Answer::Taken | Answer::Already { .. }) => Err(Refusal::Unavailable.into()),
         Err(Refusal::BadConfig(bad)) => {
             // Only whoever may reload sees it: it quotes the file.
             let report = bad.report.clone();
@@ -157,7 +160,7 @@ async fn ask(api: &Api, asker: &Asker, request: Request) -> Result<Response, Pro
 pub(super) async fn accepted(api: &Api, Asker(requester): &Asker, request: Request) -> Result<Accepted, Problem> {
     let accepted = request.to_string();
     match requester.request(request).await {
-        Ok(_) => Ok(Accepted { accepted }),
+        Ok(answer) => Ok(Accepted { accepted, unchanged: answer.unchanged() }),
         Err(Refusal::UnknownTask { task }) => Err(Problem::unknown_task(&task, &api.kernel.snapshot())),
         Err(refusal) => Err(refusal.into()),
     }
@@ -174,6 +177,8 @@ struct Chosen {
 #[derive(Debug, Default, Serialize, ToSchema)]
 struct Taken {
     accepted: Vec<String>,
+    /// Where there was nothing to do: `api is ready already`.
+    unchanged: Vec<String>,
     refused: Vec<Refused>,
 }
 
@@ -202,11 +207,14 @@ async fn many(verb: Verb, State(api): State<Api>, Asker(requester): Asker, body:
     for request in requests {
         let text = request.to_string();
         match requester.request(request).await {
-            Ok(_) => taken.accepted.push(text),
+            Ok(answer) => match answer.unchanged() {
+                Some(unchanged) => taken.unchanged.push(unchanged),
+                None => taken.accepted.push(text),
+            },
             Err(refusal) => taken.refused.push(Refused { request: text, detail: refusal.to_string(), refusal }),
         }
     }
-    if taken.accepted.is_empty() && !taken.refused.is_empty() {
+    if taken.accepted.is_empty() && taken.unchanged.is_empty() && !taken.refused.is_empty() {
         let details: Vec<_> = taken.refused.iter().map(|refused| refused.detail.as_str()).collect();
         return Err(Problem::new(StatusCode::CONFLICT, details.join("; ")).with("refused", &taken.refused));
     }

@@ -55,6 +55,7 @@ pub(crate) fn plan(text: &str) -> Plan {
             about: String::new(),
             policy: Policy::OnFailure,
             on_exhausted: OnExhausted::Hold,
+            slow_retry: None,
             restart: RestartConfig::default(),
             after: Vec::new(),
             probed: false,
@@ -70,6 +71,10 @@ pub(crate) fn plan(text: &str) -> Plan {
                 "critical" => plan.policy = Policy::Critical,
                 "always" => plan.policy = Policy::Always,
                 "never" => plan.policy = Policy::Never,
+                "slow" => {
+                    let wait = parse_duration(words.pop_front().expect("a duration")).expect("a duration");
+                    plan.slow_retry = Some(wait);
+                }
                 "fatal" => plan.on_exhausted = OnExhausted::Fatal,
                 "surface" => plan.kind = TaskKind::Builtin,
                 "tty" => plan.tty = true,
@@ -296,7 +301,8 @@ impl Sim {
             Effect::Signal { run, signal, tree } => {
                 format!("signal {} {signal}{}", self.name(*run), if *tree { " tree" } else { "" })
             }
-            Effect::Answer(_, Ok(_)) | Effect::Adopt(_) => return None,
+            Effect::Answer(_, Ok(answer)) => return answer.unchanged(),
+            Effect::Adopt(_) => return None,
             Effect::Load => "load".to_owned(),
             Effect::Answer(_, Err(refusal)) => format!("refused: {refusal}"),
             Effect::Finish => {
