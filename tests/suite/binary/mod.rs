@@ -7,6 +7,7 @@ mod crowds;
 mod detach;
 mod export;
 mod hooks;
+mod inherited;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod limits;
