@@ -15,7 +15,7 @@ use super::client::{Client, ClientError, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 use crate::config::UnknownTask;
 use crate::duration::{Pretty, parse_duration};
-use crate::ui::ansi;
+use crate::present::ansi;
 
 /// Arguments of `stead wait`.
 #[derive(Debug, Clone, Args)]

@@ -3,6 +3,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::present::state::{self, Tone};
 use crate::supervisor::engine::PhaseSnapshot;
 
 /// How the dashboard looks.
@@ -21,16 +22,19 @@ impl Default for Theme {
 impl Theme {
     /// The glyph of a state and how its word looks.
     pub(super) fn phase(self, phase: &PhaseSnapshot) -> (&'static str, Style) {
-        match phase {
-            PhaseSnapshot::Waiting { .. } => ("◌", self.color(Color::Blue)),
-            PhaseSnapshot::Starting { .. } => ("◔", self.color(Color::Cyan)),
-            PhaseSnapshot::Running { .. } => ("◑", self.color(Color::Cyan)),
-            PhaseSnapshot::Ready { .. } => ("●", self.color(Color::Green)),
-            PhaseSnapshot::Stopping { .. } => ("◒", self.color(Color::Magenta)),
-            PhaseSnapshot::Backoff { .. } => ("◐", self.color(Color::Yellow)),
-            PhaseSnapshot::Stopped => ("○", self.dim()),
-            PhaseSnapshot::Done => ("✔", self.color(Color::Green)),
-            PhaseSnapshot::Failed { .. } => ("✖", self.bad().add_modifier(Modifier::BOLD)),
+        let look = state::look(phase);
+        (look.glyph, self.tone(look.tone))
+    }
+
+    /// How a text of this tone looks.
+    pub(super) fn tone(self, tone: Tone) -> Style {
+        match tone {
+            Tone::Plain => Style::new(),
+            Tone::Quiet => self.dim(),
+            Tone::Good => self.color(Color::Green),
+            Tone::Busy => self.color(Color::Cyan),
+            Tone::Warning => self.warning(),
+            Tone::Bad => self.bad().add_modifier(Modifier::BOLD),
         }
     }
 

@@ -18,7 +18,7 @@ use super::ANSWER_BYTES;
 use crate::duration::Pretty;
 use crate::logs::Stream;
 use crate::logs::{Query, Reader, StoredLine};
-use crate::ui::ansi;
+use crate::present::ansi;
 
 /// The most lines of one answer.
 const LINES_MOST: usize = 1_000;

@@ -5,9 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::super::ansi::plain;
-use super::super::format::{fit, memory};
 use super::DrawContext;
+use crate::present::ansi::plain;
+use crate::present::state::look;
+use crate::present::text::{fit, memory};
 use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// What is left out when there is not enough room, step by step: which states have a word beside their number (those
@@ -58,7 +59,7 @@ fn counts(scene: &DrawContext<'_>, words_below: u8) -> Line<'static> {
             line.push_span(Span::styled(format!("{glyph}{count} "), style));
             continue;
         }
-        let word = if badness(phase) < words_below { format!(" {}", participle(phase)) } else { String::new() };
+        let word = if look(phase).rank < words_below { format!(" {}", look(phase).counted) } else { String::new() };
         line.push_span(Span::styled(format!("{glyph} {count}"), style));
         line.push_span(Span::raw(format!("{word}  ")));
     }
@@ -76,31 +77,8 @@ fn counted<'a>(scene: &DrawContext<'a>) -> Vec<(usize, &'a PhaseSnapshot)> {
             None => counted.push((1, &task.phase)),
         }
     }
-    counted.sort_by_key(|(_, phase)| badness(phase));
+    counted.sort_by_key(|(_, phase)| look(phase).rank);
     counted
-}
-
-/// The rank of a state, the worst first.
-fn badness(phase: &PhaseSnapshot) -> u8 {
-    match phase {
-        PhaseSnapshot::Failed { .. } => 0,
-        PhaseSnapshot::Backoff { .. } => 1,
-        PhaseSnapshot::Stopping { .. } => 2,
-        PhaseSnapshot::Running { .. } => 3,
-        PhaseSnapshot::Starting { .. } => 4,
-        PhaseSnapshot::Waiting { .. } => 5,
-        PhaseSnapshot::Stopped => 6,
-        PhaseSnapshot::Ready { .. } => 7,
-        PhaseSnapshot::Done => 8,
-    }
-}
-
-fn participle(phase: &PhaseSnapshot) -> &'static str {
-    match phase {
-        PhaseSnapshot::Backoff { .. } => "backing off",
-        PhaseSnapshot::Running { .. } => "not ready",
-        other => other.word(),
-    }
 }
 
 /// The figures on the right, up to a rank.
@@ -146,7 +124,7 @@ fn drain(scene: &DrawContext<'_>, deadline: Uptime, style: Style, room: usize) -
     let tasks = &scene.shown.snapshot.tasks;
     let left = tasks.iter().filter(|task| task.is_live()).count();
     let rest = match scene.clock.is_before(deadline) {
-        true => format!("{} until the rest is killed", scene.clock.left_in_prose(deadline)),
+        true => format!("{} until the rest is killed", scene.clock.left(deadline)),
         false => "the rest is being killed".to_owned(),
     };
     let mut parts = vec!["draining".to_owned(), format!("{left} of {} left", tasks.len()), rest];
