@@ -1,6 +1,6 @@
 //! The states of a task: glyph, tone and words. They stand apart without colour.
 
-use crate::supervisor::engine::PhaseSnapshot;
+use crate::supervisor::engine::TaskState;
 
 /// What a text is to a reader. Each surface has one style for each tone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,17 +28,17 @@ pub(crate) struct StateLook {
 }
 
 /// How a task in this state is shown.
-pub(crate) fn look(phase: &PhaseSnapshot) -> StateLook {
-    let (rank, glyph, tone, counted) = match phase {
-        PhaseSnapshot::Failed { .. } => (0, "✖", Tone::Bad, "failed"),
-        PhaseSnapshot::Backoff { .. } => (1, "◐", Tone::Warning, "backing off"),
-        PhaseSnapshot::Stopping { .. } => (2, "◒", Tone::Warning, "stopping"),
-        PhaseSnapshot::Running { .. } => (3, "◑", Tone::Busy, "not ready"),
-        PhaseSnapshot::Starting { .. } => (4, "◔", Tone::Busy, "starting"),
-        PhaseSnapshot::Waiting { .. } => (5, "◌", Tone::Busy, "waiting"),
-        PhaseSnapshot::Stopped => (6, "○", Tone::Quiet, "stopped"),
-        PhaseSnapshot::Ready { .. } => (7, "●", Tone::Good, "ready"),
-        PhaseSnapshot::Done => (8, "✔", Tone::Quiet, "done"),
+pub(crate) fn look(state: TaskState) -> StateLook {
+    let (rank, glyph, tone, counted) = match state {
+        TaskState::Failed => (0, "✖", Tone::Bad, "failed"),
+        TaskState::Backoff => (1, "◐", Tone::Warning, "backing off"),
+        TaskState::Stopping => (2, "◒", Tone::Warning, "stopping"),
+        TaskState::Running => (3, "◑", Tone::Busy, "not ready"),
+        TaskState::Starting => (4, "◔", Tone::Busy, "starting"),
+        TaskState::Waiting => (5, "◌", Tone::Busy, "waiting"),
+        TaskState::Stopped => (6, "○", Tone::Quiet, "stopped"),
+        TaskState::Ready => (7, "●", Tone::Good, "ready"),
+        TaskState::Done => (8, "✔", Tone::Quiet, "done"),
     };
     StateLook { glyph, tone, counted, rank }
 }

@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::state::Tone;
 use crate::duration::Pretty;
-use crate::supervisor::engine::{OnExhausted, PhaseSnapshot, Policy, TaskSnapshot};
+use crate::supervisor::engine::{OnExhausted, Policy, TaskSnapshot};
 
 /// A longer budget is shown in numbers alone.
 const MOST_PIPS: u32 = 8;
@@ -39,16 +39,7 @@ pub(crate) fn last_exit(task: &TaskSnapshot, clock: &Clock) -> Option<(String, S
 
 /// How long the current run has lasted; none unless it is up.
 pub(crate) fn uptime(task: &TaskSnapshot, clock: &Clock) -> Option<String> {
-    match &task.phase {
-        PhaseSnapshot::Running { since, .. } | PhaseSnapshot::Ready { since, .. } => Some(clock.span(*since)),
-        PhaseSnapshot::Waiting { .. }
-        | PhaseSnapshot::Starting { .. }
-        | PhaseSnapshot::Stopping { .. }
-        | PhaseSnapshot::Backoff { .. }
-        | PhaseSnapshot::Stopped
-        | PhaseSnapshot::Done
-        | PhaseSnapshot::Failed { .. } => None,
-    }
+    task.up_since().map(|since| clock.span(since))
 }
 
 /// Which exits the policy is about.

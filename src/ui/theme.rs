@@ -3,8 +3,8 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::present::state::{self, Tone};
-use crate::supervisor::engine::PhaseSnapshot;
+use crate::present::state::{Tone, look};
+use crate::supervisor::engine::TaskState;
 
 /// How the dashboard looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +21,8 @@ impl Default for Theme {
 
 impl Theme {
     /// The glyph of a state and how its word looks.
-    pub(super) fn phase(self, phase: &PhaseSnapshot) -> (&'static str, Style) {
-        let look = state::look(phase);
+    pub(super) fn state(self, state: TaskState) -> (&'static str, Style) {
+        let look = look(state);
         (look.glyph, self.tone(look.tone))
     }
 

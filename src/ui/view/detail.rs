@@ -58,13 +58,7 @@ fn lines(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Line
 
 /// `pid 4121 · 3 processes · cargo run -p api`
 fn what(task: &TaskSnapshot) -> String {
-    let pid = match &task.phase {
-        PhaseSnapshot::Running { pid, .. } | PhaseSnapshot::Ready { pid, .. } | PhaseSnapshot::Stopping { pid, .. } => {
-            *pid
-        }
-        _ => None,
-    };
-    let pid = pid.map(|pid| format!("pid {pid}"));
+    let pid = task.pid().map(|pid| format!("pid {pid}"));
     let processes =
         task.usage.filter(|usage| usage.processes > 1).map(|usage| format!("{} processes", usage.processes));
     let parts: Vec<String> = pid.into_iter().chain(processes).chain([plain(&task.about)]).collect();

@@ -9,7 +9,7 @@ use super::DrawContext;
 use crate::present::ansi::plain;
 use crate::present::state::look;
 use crate::present::text::{fit, memory};
-use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, TaskState, Uptime};
 
 /// What is left out when there is not enough room, step by step: which states have a word beside their number (those
 /// less bad than this have none), and which facts stand on the right (those of a higher rank do not).
@@ -53,13 +53,14 @@ fn supervising(scene: &DrawContext<'_>, room: usize) -> (Line<'static>, Line<'st
 /// How many tasks are in which state, the worst first; with words for those that are worse than `words_below`.
 fn counts(scene: &DrawContext<'_>, words_below: u8) -> Line<'static> {
     let mut line = Line::default();
-    for (count, phase) in counted(scene) {
-        let (glyph, style) = scene.theme.phase(phase);
+    for (count, state) in counted(scene) {
+        let (glyph, style) = scene.theme.state(state);
         if words_below == 0 {
             line.push_span(Span::styled(format!("{glyph}{count} "), style));
             continue;
         }
-        let word = if look(phase).rank < words_below { format!(" {}", look(phase).counted) } else { String::new() };
+        let look = look(state);
+        let word = if look.rank < words_below { format!(" {}", look.counted) } else { String::new() };
         line.push_span(Span::styled(format!("{glyph} {count}"), style));
         line.push_span(Span::raw(format!("{word}  ")));
     }
@@ -67,17 +68,16 @@ fn counts(scene: &DrawContext<'_>, words_below: u8) -> Line<'static> {
 }
 
 /// The states that occur, the worst first, with how often. Stead's own parts count only when they need eyes.
-fn counted<'a>(scene: &DrawContext<'a>) -> Vec<(usize, &'a PhaseSnapshot)> {
-    let mut counted: Vec<(usize, &PhaseSnapshot)> = Vec::new();
-    let is_well = |task: &TaskSnapshot| matches!(task.phase, PhaseSnapshot::Ready { .. });
+fn counted(scene: &DrawContext<'_>) -> Vec<(usize, TaskState)> {
+    let mut counted: Vec<(usize, TaskState)> = Vec::new();
     let tasks = scene.shown.snapshot.tasks.iter();
-    for task in tasks.filter(|task| task.kind != TaskKind::Builtin || !is_well(task)) {
-        match counted.iter_mut().find(|(_, phase)| phase.word() == task.phase.word()) {
+    for task in tasks.filter(|task| !task.is_builtin() || task.state() != TaskState::Ready) {
+        match counted.iter_mut().find(|(_, state)| *state == task.state()) {
             Some((count, _)) => *count += 1,
-            None => counted.push((1, &task.phase)),
+            None => counted.push((1, task.state())),
         }
     }
-    counted.sort_by_key(|(_, phase)| look(phase).rank);
+    counted.sort_by_key(|(_, state)| look(*state).rank);
     counted
 }
 
@@ -115,7 +115,7 @@ fn address(scene: &DrawContext<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'sta
     if matches!(task.phase, PhaseSnapshot::Ready { .. }) {
         return Some(vec![name, Span::raw(plain(host))]);
     }
-    let (glyph, style) = scene.theme.phase(&task.phase);
+    let (glyph, style) = scene.theme.state(task.state());
     Some(vec![name, Span::styled(format!("{glyph} "), style), Span::styled(plain(host), scene.theme.dim())])
 }
 

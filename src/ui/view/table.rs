@@ -225,7 +225,7 @@ fn cell(
 }
 
 fn state(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
-    let (glyph, style) = scene.theme.phase(&task.phase);
+    let (glyph, style) = scene.theme.state(task.state());
     let mut line = Line::styled(format!("{glyph} {:<8}", task.phase.word()), style);
     if task.policy == Policy::Critical && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
         line.push_span(Span::styled(" crit", scene.theme.dim()));
