@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::clock::Clock;
@@ -17,7 +17,7 @@ use crate::supervisor::engine::{
 const QUOTED_CHARS: usize = 200;
 
 /// What keeps one task, in sentences.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Cause {
     /// How far down the chain it is; the task that was asked about is 0.
     pub(crate) depth: usize,

@@ -69,7 +69,6 @@ enum Woken {
     Input(Input),
     Ended(Result<(Id, ExitReason), JoinError>),
     Loaded(Box<LoadResult>),
-    ChannelsChanged,
     UsageChanged,
     Deadline,
     PublishDue,
@@ -139,7 +138,6 @@ impl Driver {
                 woken = next_of_runs(&mut self.inputs.1, &mut self.lives) => woken,
                 loaded = self.reload.next() => Woken::Loaded(Box::new(loaded)),
                 () = sleep_until(deadline) => Woken::Deadline,
-                Ok(()) = self.backend.channels.changed() => Woken::ChannelsChanged,
                 Ok(()) = self.usage.changed() => Woken::UsageChanged,
             }
         };
@@ -170,7 +168,7 @@ impl Driver {
             Woken::Ended(ended) => self.on_ended(ended),
             Woken::Loaded(loaded) => Some(self.reload.input(*loaded)),
             Woken::Deadline => Some(Input::Tick),
-            Woken::ChannelsChanged | Woken::UsageChanged => {
+            Woken::UsageChanged => {
                 self.stale = true;
                 None
             }
@@ -299,7 +297,6 @@ impl Driver {
         self.stale = false;
         self.published = now;
         let mut next = self.engine.snapshot(now);
-        next.channels.clone_from(&self.backend.channels.borrow_and_update());
         let usage = self.usage.borrow_and_update();
         for task in next.tasks.iter_mut().filter(|task| task.is_live()) {
             task.usage = usage.get(&task.name).copied();

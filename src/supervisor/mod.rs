@@ -39,7 +39,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::engine::{Cause, DrainConfig, ExitReason, Killed, RestartConfig, ShutdownOutcome};
-pub use event_log::{EventLog, EventRecord};
+pub use event_log::{EventFollower, EventLog, EventRecord, Followed};
 pub use handle::SupervisorHandle;
 pub use in_process::TaskResult;
 

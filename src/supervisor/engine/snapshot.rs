@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::exit::ExitReason;
-use super::input::{Origin, Straggler};
+use super::input::Straggler;
 use crate::duration::millis;
 use crate::supervisor::engine::{Condition, OnExhausted, Policy};
 
@@ -46,8 +46,6 @@ pub struct Snapshot {
     pub stage: Stage,
     /// Every task, in the order of the plan.
     pub tasks: Vec<TaskSnapshot>,
-    /// Who is connected. The core leaves it empty; the driver adds it.
-    pub channels: Vec<ChannelSnapshot>,
 }
 
 impl Snapshot {
@@ -331,15 +329,4 @@ pub struct Usage {
     pub cpu_percent: f32,
     /// Resident memory in bytes, summed over the tree.
     pub memory_bytes: u64,
-}
-
-/// One conversation with the supervisor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ChannelSnapshot {
-    /// Who it is; its requests carry this as their origin.
-    pub name: Origin,
-    /// Since when.
-    pub since: Uptime,
-    /// Events it was too slow to take.
-    pub dropped: u64,
 }

@@ -56,11 +56,11 @@ impl Cells {
         }
         let old = last.map_or_else(Vec::new, |last| last.rows);
         let changed = picture.rows.iter().enumerate().filter(|(at, row)| old.get(*at) != Some(row));
-        let message = Message {
+        let message = CellsMessage {
             height: picture.rows.len(),
             rows: changed.map(|(at, row)| (at, runs(row))).collect(),
             cursor: picture.cursor,
-            modes: Modes::from(picture.modes),
+            modes: CellsModes::from(picture.modes),
             is_live: picture.is_live,
             skipped_bytes: picture.skipped_bytes,
         };
@@ -69,38 +69,38 @@ impl Cells {
 }
 
 #[derive(Serialize)]
-struct Message {
+struct CellsMessage {
     /// How many rows the screen has.
     height: usize,
     /// Those that have changed, by their number from the top.
-    rows: BTreeMap<usize, Vec<Run>>,
+    rows: BTreeMap<usize, Vec<CellRun>>,
     /// Column and row.
     cursor: Option<(u16, u16)>,
-    modes: Modes,
+    modes: CellsModes,
     is_live: bool,
     skipped_bytes: u64,
 }
 
 #[derive(Serialize)]
-struct Modes {
+struct CellsModes {
     application_cursor: bool,
     bracketed_paste: bool,
 }
 
 /// Neighbours that look the same.
 #[derive(Serialize)]
-struct Run {
+struct CellRun {
     text: String,
     /// Columns, of a character that a font may draw wider or narrower than it is; it is alone then.
     #[serde(skip_serializing_if = "Option::is_none")]
     width: Option<u16>,
     #[serde(flatten)]
-    ink: Look,
+    ink: RunStyle,
 }
 
 /// An [`Ink`], without what is not on.
 #[derive(Serialize, PartialEq)]
-struct Look {
+struct RunStyle {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "colour")]
     fg: Option<Colour>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "colour")]
@@ -109,13 +109,13 @@ struct Look {
     flags: BTreeMap<&'static str, bool>,
 }
 
-impl From<KeyModes> for Modes {
+impl From<KeyModes> for CellsModes {
     fn from(KeyModes { application_cursor, bracketed_paste }: KeyModes) -> Self {
         Self { application_cursor, bracketed_paste }
     }
 }
 
-impl From<Ink> for Look {
+impl From<Ink> for RunStyle {
     fn from(ink: Ink) -> Self {
         let Ink { foreground, background, bold, dim, italic, underlined, reversed } = ink;
         let flags =
@@ -135,17 +135,17 @@ fn colour<S: Serializer>(colour: &Option<Colour>, serializer: S) -> Result<S::Ok
 }
 
 /// The row without the blanks at its end.
-fn runs(row: &PictureRow) -> Vec<Run> {
+fn runs(row: &PictureRow) -> Vec<CellRun> {
     let is_blank = |glyph: &&Glyph| glyph.text.trim().is_empty() && glyph.ink == Ink::default();
     let end = row.glyphs.len() - row.glyphs.iter().rev().take_while(is_blank).count();
-    let mut runs: Vec<Run> = Vec::new();
+    let mut runs: Vec<CellRun> = Vec::new();
     for glyph in row.glyphs[..end].iter().filter(|glyph| glyph.width > 0) {
         let text = if glyph.text.is_empty() { " " } else { &glyph.text };
         let width = (!is_of_one_column(text)).then_some(glyph.width);
-        let ink = Look::from(glyph.ink);
+        let ink = RunStyle::from(glyph.ink);
         match runs.last_mut() {
             Some(last) if width.is_none() && last.width.is_none() && last.ink == ink => last.text.push_str(text),
-            Some(_) | None => runs.push(Run { text: text.to_owned(), width, ink }),
+            Some(_) | None => runs.push(CellRun { text: text.to_owned(), width, ink }),
         }
     }
     runs

@@ -80,6 +80,7 @@ fn style(scene: &Scene<'_>, kind: &EventKind) -> Style {
         EventKind::Unready { .. }
         | EventKind::Backoff { .. }
         | EventKind::Refused { .. }
+        | EventKind::Disconnected { .. }
         | EventKind::Draining { .. } => theme.warning(),
         EventKind::Waiting { .. }
         | EventKind::Started { .. }

@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use super::*;
 use crate::kernel::sample::at;
 use crate::supervisor::engine::{Event, EventKind};
-use crate::surfaces::http::limits::STREAMS;
+use crate::surfaces::http::limits::STREAMS_MOST;
 
 /// The client's end of a live stream.
 pub(super) struct Stream(BufReader<TcpStream>);
@@ -218,15 +218,15 @@ async fn an_open_stream_does_not_hold_the_end() {
 async fn one_stream_too_many_is_refused_and_its_place_comes_back() {
     let site = Site::new().await;
     let mut streams = Vec::new();
-    for _ in 0..STREAMS {
+    for _ in 0..STREAMS_MOST {
         streams.push(Stream::open(&site).await);
     }
     assert_eq!(site.get("/api/v1/events").await.problem(), 503);
     assert_eq!(site.get("/api/v1/snapshot").await.status, 200);
-    let mut lookers = site.kernel.lookers().watch();
-    within(lookers.wait_for(|count| *count == STREAMS)).await.unwrap();
+    let mut observers = site.kernel.usage_observers().watch();
+    within(observers.wait_for(|count| *count == STREAMS_MOST)).await.unwrap();
     drop(streams.pop());
-    within(lookers.wait_for(|count| *count == STREAMS - 1)).await.unwrap();
+    within(observers.wait_for(|count| *count == STREAMS_MOST - 1)).await.unwrap();
     Stream::open(&site).await;
 }
 

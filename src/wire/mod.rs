@@ -1,0 +1,21 @@
+//! What goes over the API: one set of types for its server, the command line, the attached dashboard and agents.
+//!
+//! What the supervisor has anyway (snapshots, events, refusals, post-mortems) is sent as it is. [`Lenient`] reads what a
+//! newer supervisor may say in a way that this program does not know.
+
+mod lenient;
+mod logs;
+mod requests;
+mod status;
+mod terminal;
+
+pub(crate) use lenient::{Lenient, LenientSnapshot};
+pub(crate) use logs::{LogEntry, LogGap, LogPage};
+pub(crate) use requests::{
+    AcceptedResponse, DisconnectedEvent, ProblemBody, PublishRequest, PublishResponse, RefusedRequest, SignalRequest,
+    TasksRequest, TasksResponse,
+};
+pub(crate) use status::{
+    DroppedEvents, EventLine, RunSummary, SnapshotResponse, TaskResponse, VersionResponse, WhyResponse,
+};
+pub(crate) use terminal::{KEYS_MESSAGE_BYTES, TerminalCommand, TerminalNotice};
