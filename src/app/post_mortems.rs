@@ -14,8 +14,8 @@ use crate::kernel::post_mortem::{LAST_LINE_CHARS, LAST_LINES, LastLine};
 use crate::kernel::{KernelHandle, PostMortem, PostMortems};
 use crate::logs::without_escapes;
 use crate::logs::{LogLine, Stream};
-use crate::supervisor::{EventFollower, EventRecord, Followed};
 use crate::supervisor::engine::{EventKind, ExitReason, Snapshot, TaskSnapshot, Usage};
+use crate::supervisor::{EventFollower, EventRecord, Followed};
 
 /// How long after an exit the snapshot may take to tell of it.
 const SNAPSHOT_TIME: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::kernel::{UsageObservers, SAMPLE_INTERVAL};
+use crate::kernel::{SAMPLE_INTERVAL, UsageObservers};
 use crate::process::Sampler;
 use crate::supervisor::engine::{PhaseSnapshot, Snapshot, Usage};
 

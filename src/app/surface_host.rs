@@ -23,8 +23,7 @@ pub(super) async fn run_surface<S: Surface>(surface: Arc<S>, context: SurfaceCon
         Ok(handle) => handle,
         Err(reason) => return reason,
     };
-    // A full queue only delays the news; a closed one means that the supervisor is gone.
-    let _ = run.events.send(Input::Started { run: run.run, pid: None, address }).await;
+    run.report(Input::Started { run: run.run, pid: None, address }).await;
     watch(tasks, &token, &run).await
 }
 
@@ -38,7 +37,7 @@ async fn start<S: Surface>(
         tokio::spawn(async move { surface.start(context).await });
     let result = tokio::select! {
         result = &mut starting => result,
-        () = either(&run.stop, &run.kill) => {
+        () = run.ending() => {
             starting.abort();
             let Ok(Ok(handle)) = starting.await else { return Err(ExitReason::Aborted) };
             // It had just succeeded: nothing of it may stay.
@@ -62,7 +61,7 @@ async fn watch(tasks: Vec<JoinHandle<TaskResult>>, token: &CancellationToken, ru
     let mut tasks: FuturesUnordered<_> = tasks.into_iter().collect();
     let mut first = tokio::select! {
         Some(result) = tasks.next() => Some(exit_reason(result)),
-        () = either(&run.stop, &run.kill) => None,
+        () = run.ending() => None,
     };
     token.cancel();
     let ended_by_itself = first.is_some();
@@ -81,13 +80,6 @@ async fn watch(tasks: Vec<JoinHandle<TaskResult>>, token: &CancellationToken, ru
         first = first.or_else(|| Some(exit_reason(result)));
     }
     first.unwrap_or(ExitReason::Aborted)
-}
-
-async fn either(one: &CancellationToken, other: &CancellationToken) {
-    tokio::select! {
-        () = one.cancelled() => {}
-        () = other.cancelled() => {}
-    }
 }
 
 #[cfg(test)]

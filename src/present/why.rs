@@ -28,10 +28,10 @@ pub(crate) struct Cause {
 }
 
 /// The newest line of a task.
-pub(crate) type LastLine<'a> = dyn Fn(&str) -> Option<Arc<LogLine>> + 'a;
+pub(crate) type NewestLine<'a> = dyn Fn(&str) -> Option<Arc<LogLine>> + 'a;
 
 /// The chain from `task` down to what it all hangs on.
-pub(crate) fn why(task: &TaskSnapshot, snapshot: &Snapshot, last_line: &LastLine<'_>, clock: &Clock) -> Vec<Cause> {
+pub(crate) fn why(task: &TaskSnapshot, snapshot: &Snapshot, last_line: &NewestLine<'_>, clock: &Clock) -> Vec<Cause> {
     let mut chain = Chain { snapshot, newest_line: last_line, clock, causes: Vec::new() };
     chain.follow(task, 0);
     chain.causes
@@ -39,7 +39,7 @@ pub(crate) fn why(task: &TaskSnapshot, snapshot: &Snapshot, last_line: &LastLine
 
 struct Chain<'a> {
     snapshot: &'a Snapshot,
-    newest_line: &'a LastLine<'a>,
+    newest_line: &'a NewestLine<'a>,
     clock: &'a Clock,
     causes: Vec<Cause>,
 }

@@ -32,7 +32,7 @@ use crate::screen::TaskScreen;
 /// batch of each stream takes in all that was written before it began.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Read at once: what fits into the processor's own memory.
-const READ_BYTES: usize = 128 * 1024;
+const CAPTURE_READ_BYTES: usize = 128 * 1024;
 /// A batch this large is a flood.
 const FLOOD_BYTES: usize = 256 * 1024;
 /// So much at once is not copied for the tail, which can read it in the file.
@@ -46,7 +46,7 @@ const SEARCHED_BYTES: usize = 16 * 1024;
 
 /// The capture of one run.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(super) struct OutputCapture {
     sources: Vec<Source>,
     sink: Sink,
 }
@@ -76,12 +76,12 @@ struct Sink {
     screen: Option<TaskScreen>,
     /// Bytes lost since the file could last be written.
     losing: u64,
-    search: Option<Search>,
+    search: Option<LineSearch>,
 }
 
 /// A line that is waited for.
 #[derive(Debug)]
-struct Search {
+struct LineSearch {
     pattern: Regex,
     cutters: [Cutter; 2],
     found: oneshot::Sender<String>,
@@ -100,7 +100,7 @@ enum Rest {
     Ended,
 }
 
-impl Output {
+impl OutputCapture {
     /// Prepares to read `outputs`.
     ///
     /// # Errors
@@ -125,7 +125,7 @@ impl Output {
     pub(super) fn search(&mut self, pattern: Regex) -> oneshot::Receiver<String> {
         let (found, matched) = oneshot::channel();
         let cutters = [Stream::Stdout, Stream::Stderr].map(|stream| Cutter::new(self.sink.run, stream));
-        self.sink.search = Some(Search { pattern, cutters, found });
+        self.sink.search = Some(LineSearch { pattern, cutters, found });
         matched
     }
 
@@ -180,7 +180,7 @@ impl Output {
 
     /// Moves what there is, a bounded number of batches at a time, until `over`.
     fn turn(&mut self, over: &CancellationToken) {
-        let mut buffer = Vec::with_capacity(READ_BYTES);
+        let mut buffer = Vec::with_capacity(CAPTURE_READ_BYTES);
         self.sink.log.look();
         for _ in 0..TURN_BATCHES {
             let mut more = false;
@@ -202,7 +202,7 @@ impl Output {
 
     /// Moves all that was written before now, and lets go.
     fn last_turn(&mut self) {
-        let mut buffer = Vec::with_capacity(READ_BYTES);
+        let mut buffer = Vec::with_capacity(CAPTURE_READ_BYTES);
         self.sink.log.look();
         for source in std::mem::take(&mut self.sources) {
             // The pipe itself is asked: the runtime may not have heard yet that there is something.
@@ -364,7 +364,7 @@ impl Sink {
     }
 
     fn search_in(&mut self, next: impl FnOnce(&mut [Cutter; 2]) -> Vec<LogLine>) {
-        let Some(Search { pattern, cutters, .. }) = &mut self.search else { return };
+        let Some(LineSearch { pattern, cutters, .. }) = &mut self.search else { return };
         let lines = next(cutters);
         let mut texts = lines.iter().map(|line| without_escapes(&line.bytes));
         let Some(text) = texts.find(|text| pattern.is_match(text.as_bytes())) else { return };

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::supervisor::engine::{Event, Uptime};
 
 /// Events that are kept.
-pub const EVENTS_KEPT: usize = 1_000;
+const EVENTS_KEPT: usize = 1_000;
 
 /// One entry of the event log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

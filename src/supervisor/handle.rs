@@ -133,11 +133,6 @@ pub(crate) fn handle(started: Instant) -> (SupervisorHandle, Backend) {
         lag_checks,
         event_log: event_log.clone(),
     };
-    let backend = Backend {
-        snapshot: snapshot_tx,
-        requests: requests_rx,
-        lag_checks: lag_checks_rx,
-        event_log,
-    };
+    let backend = Backend { snapshot: snapshot_tx, requests: requests_rx, lag_checks: lag_checks_rx, event_log };
     (handle, backend)
 }

@@ -25,9 +25,8 @@ pub(super) async fn watch(
     token: CancellationToken,
     context: RunContext,
 ) -> ExitReason {
-    let RunContext { run, stop, kill, events, .. } = context;
-    // A full queue only delays the news; a closed one means that the supervisor is gone.
-    let _ = events.send(Input::Started { run, pid: None, address: None }).await;
+    context.report(Input::Started { run: context.run, pid: None, address: None }).await;
+    let RunContext { stop, kill, .. } = context;
     tokio::select! {
         result = &mut handle => return exit_reason(result),
         () = stop.cancelled() => token.cancel(),

@@ -22,8 +22,23 @@ pub(crate) struct RunContext {
     pub(crate) kill: CancellationToken,
     /// What it is sent beside that.
     pub(crate) signals: Signals,
-    /// Takes `Started` and `Probed`; the exit is what the run's future returns.
+    /// Takes what the run reports; its exit is what its future returns.
     pub(crate) events: mpsc::Sender<Input>,
+}
+
+impl RunContext {
+    /// Reports to the engine. Waits while the queue is full, and does nothing once the driver is gone.
+    pub(crate) async fn report(&self, input: Input) {
+        let _ = self.events.send(input).await;
+    }
+
+    /// Waits until the run is asked to end, or must.
+    pub(crate) async fn ending(&self) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.kill.cancelled() => {}
+        }
+    }
 }
 
 /// Signals on their way to a run. One that waits already is not sent twice, as in the kernel: there are never more of

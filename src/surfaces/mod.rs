@@ -22,8 +22,8 @@ pub use control::Control;
 pub(crate) use control::connect;
 pub use hooks::Hooks;
 pub use plain::Plain;
+pub(crate) use terminal::DashboardSetup;
 pub use terminal::Terminal;
-pub(crate) use terminal::View;
 pub use web::Web;
 use web::{ActiveWebDist, WebDist};
 

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use super::VersionResponse;
 use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// A value that is read as far as this program knows it, and kept as it came otherwise: a newer supervisor may have
@@ -45,9 +46,12 @@ impl<T: Serialize> Serialize for Lenient<T> {
     }
 }
 
-/// A snapshot of a supervisor that may be newer.
+/// A [`SnapshotResponse`](super::SnapshotResponse) of a supervisor that may be newer.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct LenientSnapshot {
+    #[serde(flatten)]
+    pub(crate) supervisor: VersionResponse,
+    pub(crate) now: Uptime,
     pub(crate) stage: Lenient<Stage>,
     pub(crate) tasks: Vec<Lenient<TaskSnapshot>>,
 }
@@ -102,10 +106,9 @@ impl Lenient<TaskSnapshot> {
 mod tests {
     use super::*;
     use crate::kernel::sample::process;
-    use crate::wire::SnapshotResponse;
 
     /// A snapshot as a supervisor of years to come sends it.
-    fn newer(change: impl FnOnce(&mut Value)) -> SnapshotResponse<LenientSnapshot> {
+    fn newer(change: impl FnOnce(&mut Value)) -> LenientSnapshot {
         let mut json = serde_json::json!({
             "project": "shop", "version": "9.0.0", "pid": 7, "started_at": "2026-01-01T00:00:00Z", "now": 9_000,
             "containment": "cgroup", "generation": 1, "at": 0, "stage": { "stage": "up" },
@@ -118,7 +121,7 @@ mod tests {
     #[test]
     fn what_is_known_is_read_and_what_is_new_is_passed_over() {
         let response = newer(|json| json["tasks"][0]["mood"] = "sunny".into());
-        let task = &response.snapshot.tasks[0];
+        let task = &response.tasks[0];
         assert_eq!((task.name(), task.state(), task.is_builtin()), ("api", "done", false));
         assert!(task.known().is_some() && response.supervisor.containment.is_some_and(|level| level.known().is_some()));
     }
@@ -130,12 +133,12 @@ mod tests {
             json["containment"] = "airtight".into();
             json["stage"] = serde_json::json!({ "stage": "hibernating" });
         });
-        let task = &response.snapshot.tasks[0];
+        let task = &response.tasks[0];
         assert_eq!((task.name(), task.state(), task.phase()), ("api", "dreaming", None));
         assert_eq!(response.supervisor.containment, Some(Lenient::Unknown("airtight".into())));
-        assert_eq!(response.snapshot.drain(), None);
+        assert_eq!(response.drain(), None);
         let response = newer(|json| json["tasks"][0]["kind"] = "wasm".into());
-        assert_eq!((response.snapshot.tasks[0].state(), response.snapshot.tasks[0].is_builtin()), ("done", false));
+        assert_eq!((response.tasks[0].state(), response.tasks[0].is_builtin()), ("done", false));
     }
 
     #[test]

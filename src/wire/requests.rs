@@ -79,6 +79,9 @@ pub(crate) struct ProblemBody {
     pub(crate) members: Map<String, Value>,
 }
 
+/// The route that chooses the bundle of the web surface.
+pub(crate) const WEB_DIST_PATH: &str = "/api/v1/web-dist";
+
 /// Which bundle the web surface is to serve.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,8 +1,9 @@
 //! Answers that show something: the supervisor, its tasks, what happened.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::Lenient;
@@ -29,14 +30,14 @@ pub(crate) struct VersionResponse {
 
 /// The whole supervisor at one instant.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub(crate) struct SnapshotResponse<S = Arc<Snapshot>> {
+pub(crate) struct SnapshotResponse {
     /// Which supervisor it is.
     #[serde(flatten)]
     pub(crate) supervisor: VersionResponse,
     /// The supervisor's clock as this is sent; countdowns go on from here.
     pub(crate) now: Uptime,
     #[serde(flatten)]
-    pub(crate) snapshot: S,
+    pub(crate) snapshot: Arc<Snapshot>,
 }
 
 /// One task at one instant.

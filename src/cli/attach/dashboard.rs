@@ -16,7 +16,7 @@ use super::log_changes::LogChanges;
 use super::mirror::Mirror;
 use crate::gateway::Gateway;
 use crate::logs::Reader;
-use crate::surfaces::{SurfaceHandle, Terminal, View};
+use crate::surfaces::{DashboardSetup, SurfaceHandle, Terminal};
 
 /// What of `/api/v1/config` matters here.
 #[derive(Deserialize)]
@@ -49,8 +49,8 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
     let gateway = Gateway::new(kernel.clone());
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let view = View { kernel, gateway, project, logs_dir, notify: Box::new(|| true), is_guest: true };
-    let SurfaceHandle { mut tasks, .. } = Terminal::new(mouse).show(view, shutdown.clone()).await?;
+    let setup = DashboardSetup { kernel, gateway, project, logs_dir, notify: Box::new(|| true), is_guest: true };
+    let SurfaceHandle { mut tasks, .. } = Terminal::new(mouse).show(setup, shutdown.clone()).await?;
     let mut dashboard = tasks.pop().context("a dashboard is a task")?;
     let end = tokio::select! {
         left = &mut dashboard => left.context("the dashboard broke off")?.map(|()| End::Left),

@@ -70,15 +70,15 @@ fn context() -> (RunContext, mpsc::Receiver<Input>) {
 }
 
 /// A shell snippet that is to be run as a task.
-struct Task {
+struct TestTask {
     config: TaskConfig,
     scratch: TempDir,
     /// The cgroup of its warden, if that is to have one.
     claim: Option<Claim>,
 }
 
-/// The run of a [`Task`].
-struct Life {
+/// The run of a [`TestTask`].
+struct LiveRun {
     run: JoinHandle<ExitReason>,
     stop: CancellationToken,
     kill: CancellationToken,
@@ -102,7 +102,7 @@ struct Ended {
 }
 
 /// A task that runs `line` by `sh -c` in a directory of its own.
-fn task(line: &str) -> Task {
+fn task(line: &str) -> TestTask {
     let scratch = tempfile::tempdir().unwrap();
     let config = TaskConfig {
         name: "it".to_owned(),
@@ -124,7 +124,7 @@ fn task(line: &str) -> Task {
         tty: false,
         success_exit_codes: vec![0],
     };
-    Task { config, scratch, claim: None }
+    TestTask { config, scratch, claim: None }
 }
 
 /// Runs `line` as a task until it ends.
@@ -132,7 +132,7 @@ async fn run(line: &str) -> Ended {
     task(line).start().ended().await
 }
 
-impl Task {
+impl TestTask {
     fn argv<const N: usize>(mut self, argv: [&str; N]) -> Self {
         self.config.command = Command::Argv(argv.map(str::to_owned).to_vec());
         self
@@ -163,12 +163,12 @@ impl Task {
         self
     }
 
-    fn start(self) -> Life {
+    fn start(self) -> LiveRun {
         let log_dir = self.scratch.path().join("logs");
         self.start_logging_to(log_dir)
     }
 
-    fn start_logging_to(self, log_dir: PathBuf) -> Life {
+    fn start_logging_to(self, log_dir: PathBuf) -> LiveRun {
         let (context, events) = context();
         let (stop, kill) = (context.stop.clone(), context.kill.clone());
         let (tail, log) = (LogTail::default(), log_dir.join("it.log"));
@@ -176,7 +176,7 @@ impl Task {
         let store = Store::new(&LogsConfig { dir: log_dir, max_size: 0, keep: 0 }, "it");
         let screen = self.config.tty.then(TaskScreen::default);
         let task = Arc::new(ProcessTask::new(self.config, store, tail.clone(), screen.clone(), warden).unwrap());
-        Life {
+        LiveRun {
             run: tokio::spawn(task.run(context)),
             stop,
             kill,
@@ -190,7 +190,7 @@ impl Task {
     }
 }
 
-impl Life {
+impl LiveRun {
     /// Waits until the tail has a line, finished or not, that is `line`.
     async fn says(&self, line: &str) {
         let mut changes = self.tail.watch();

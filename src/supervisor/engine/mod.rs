@@ -46,8 +46,8 @@ pub use plan::{Plan, TaskPlan};
 pub use policy::{Condition, Dependency, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig};
 pub use replan::{BadConfig, Changes, Replan};
 pub use snapshot::{
-    AfterStop, Blocker, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
-    TaskSnapshot, UNSTABLE_RESTARTS, Uptime, Usage,
+    AfterStop, Blocker, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot,
+    UNSTABLE_RESTARTS, Uptime, Usage,
 };
 
 use backoff::Jitter;

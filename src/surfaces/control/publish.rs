@@ -10,12 +10,10 @@ use tokio::task::spawn_blocking;
 
 use crate::surfaces::http::{Api, Problem};
 use crate::surfaces::{ActiveWebDist, WebDist};
-use crate::wire::{PublishRequest, PublishResponse};
-
-const PUBLISH_PATH: &str = "/api/v1/web-dist";
+use crate::wire::{PublishRequest, PublishResponse, WEB_DIST_PATH};
 
 pub(super) fn routes(active: ActiveWebDist) -> Router<Api> {
-    Router::new().route(PUBLISH_PATH, post(publish)).route(PUBLISH_PATH, delete(reset)).with_state(active)
+    Router::new().route(WEB_DIST_PATH, post(publish)).route(WEB_DIST_PATH, delete(reset)).with_state(active)
 }
 
 /// Reads the directory whole, and serves that from the next request on. What happens to the directory afterwards

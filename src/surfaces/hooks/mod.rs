@@ -27,8 +27,8 @@ use crate::config::HookConfig;
 use crate::duration::Pretty;
 use crate::kernel::KernelHandle;
 use crate::process::Warden;
-use crate::supervisor::{EventFollower, Followed};
 use crate::supervisor::engine::{Event, EventKind, PhaseSnapshot, Snapshot};
+use crate::supervisor::{EventFollower, Followed};
 use call::HookRunner;
 use payload::HookPayload;
 
@@ -75,8 +75,11 @@ impl Surface for Hooks {
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
-        let runner =
-            HookRunner { root: self.root.clone(), project: config.current().project().into(), warden: self.warden.clone() };
+        let runner = HookRunner {
+            root: self.root.clone(),
+            project: config.current().project().into(),
+            warden: self.warden.clone(),
+        };
         let events = kernel.event_log().follow(self.heard.load(Ordering::Relaxed));
         let mut listener =
             HookListener { kernel, heard: Arc::clone(&self.heard), queues: Vec::new(), calls: JoinSet::new() };

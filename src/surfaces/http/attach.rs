@@ -6,9 +6,9 @@
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
@@ -38,7 +38,9 @@ pub(super) fn routes() -> Routes {
     let attach = "A WebSocket to its terminal: binary messages are what it shows and what is typed.";
     let attach = Operation::socket("/api/v1/tasks/{name}/attach", attach);
     let attach = attach.query("view", "^cells$", "`cells`: what it shows as rows of cells, as JSON, instead of bytes.");
-    Routes::default().route(input.answers::<AcceptedResponse>(StatusCode::ACCEPTED), self::input).route(attach, self::attach)
+    Routes::default()
+        .route(input.answers::<AcceptedResponse>(StatusCode::ACCEPTED), self::input)
+        .route(attach, self::attach)
 }
 
 /// What a client wants to be shown.
@@ -105,7 +107,8 @@ async fn attach(
         Ok((permit, screen(&api, &task)?))
     };
     let (permit, screen) = attaching.await.map_err(|problem: Problem| problem.into_response())?;
-    let socket = socket.protocols([SOCKET_PROTOCOL]).max_message_size(KEYS_MESSAGE_BYTES).max_frame_size(KEYS_MESSAGE_BYTES);
+    let socket =
+        socket.protocols([SOCKET_PROTOCOL]).max_message_size(KEYS_MESSAGE_BYTES).max_frame_size(KEYS_MESSAGE_BYTES);
     Ok(socket.on_upgrade(async move |socket| {
         let _permit = permit;
         converse(socket, screen, view, caller).await;

@@ -1,9 +1,9 @@
 //! `/api/v1/clients`: who is connected, and the end of a client's connection.
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::Json;
 
 use super::caller::Caller;
 use super::extract::uncached;
@@ -15,7 +15,9 @@ use crate::gateway::{ClientRefusal, ConnectedClient};
 pub(super) fn routes() -> Routes {
     let list = Operation::get("/api/v1/clients", "Who is connected.").answers_list_of::<ConnectedClient>();
     let disconnect = Operation::delete("/api/v1/clients/{id}", "Disconnect a client.");
-    Routes::default().route(list, self::list).route(disconnect.answers::<ConnectedClient>(StatusCode::OK), self::disconnect)
+    Routes::default()
+        .route(list, self::list)
+        .route(disconnect.answers::<ConnectedClient>(StatusCode::OK), self::disconnect)
 }
 
 async fn list(caller: Caller) -> Response {

@@ -22,7 +22,7 @@ use super::limits::{
     FOLLOW_BATCH_BYTES, FOLLOW_BATCH_LINES, FOLLOW_BEHIND_BYTES, FOLLOW_INTERVAL, FOLLOW_SKIP_TIME, PAGE_BYTES,
     RECONNECT_TIME, SEARCH_TIME,
 };
-use super::log_query::LogQuery;
+use super::log_query::LogsQuery;
 use super::logs::known;
 use super::problem::Problem;
 use super::reading::{in_turn, read, unreadable};
@@ -45,7 +45,7 @@ pub(super) async fn follow(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut query = LogQuery::follow(query.as_deref())?;
+    let mut query = LogsQuery::follow(query.as_deref())?;
     if let Some(id) = last_event_id(&headers) {
         query.go_on_after("last-event-id", &id);
     }
@@ -71,7 +71,7 @@ struct LogFeed {
 }
 
 impl LogFeed {
-    async fn open(api: Api, mut query: LogQuery, permit: OwnedSemaphorePermit) -> Result<Self, Problem> {
+    async fn open(api: Api, mut query: LogsQuery, permit: OwnedSemaphorePermit) -> Result<Self, Problem> {
         let cancel = CancelOnDrop::default();
         query.filter.cancelled = cancel.flag();
         query.filter.waits_for_ends = true;
@@ -165,7 +165,7 @@ fn processes(snapshot: &Snapshot) -> Vec<String> {
 fn first_lines(
     reader: &Reader,
     tasks: &[String],
-    query: &LogQuery,
+    query: &LogsQuery,
     until: StdInstant,
 ) -> io::Result<(Lines, VecDeque<StoredLine>)> {
     if query.cursor.is_some() {

@@ -121,9 +121,7 @@ impl EventFeed {
 
     fn followed(&self, followed: Followed) -> Event {
         match followed {
-            Followed::Event(record) => {
-                message("event", &record).id(format!("{}-{}", epoch(&self.api), record.number))
-            }
+            Followed::Event(record) => message("event", &record).id(format!("{}-{}", epoch(&self.api), record.number)),
             Followed::Dropped(count) => message("dropped", &DroppedEvents { count }),
         }
     }

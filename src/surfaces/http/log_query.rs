@@ -13,7 +13,7 @@ use crate::supervisor::engine::Snapshot;
 
 /// Which lines of which logs.
 #[derive(Debug)]
-pub(super) struct LogQuery {
+pub(super) struct LogsQuery {
     /// None named: all.
     tasks: Vec<String>,
     pub(super) filter: Query,
@@ -38,7 +38,7 @@ const FROM_START: &str = "start";
 const OF_ALL: [&str; 4] = ["task", "stream", "grep", "limit"];
 const OF_PAGES: [&str; 5] = ["run", "since", "until", "after", "before"];
 
-impl LogQuery {
+impl LogsQuery {
     /// The query of `GET /logs`.
     ///
     /// # Errors
@@ -65,8 +65,13 @@ impl LogQuery {
     }
 
     fn of(query: Option<&str>, known: &[&str], limit: usize) -> Result<Self, Problem> {
-        let mut read =
-            Self { tasks: Vec::new(), filter: Query::default(), direction: PageDirection::Backwards, cursor: None, limit };
+        let mut read = Self {
+            tasks: Vec::new(),
+            filter: Query::default(),
+            direction: PageDirection::Backwards,
+            cursor: None,
+            limit,
+        };
         let mut seen = Vec::new();
         for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if !known.contains(&&*key) {
@@ -182,16 +187,16 @@ mod tests {
     #[test]
     fn a_query_is_read_whole() {
         let read =
-            LogQuery::page(Some("task=api&task=db&task=api&stream=stderr&limit=7&after=7.5.9.db&grep=a%2Bb")).unwrap();
+            LogsQuery::page(Some("task=api&task=db&task=api&stream=stderr&limit=7&after=7.5.9.db&grep=a%2Bb")).unwrap();
         assert_eq!((read.tasks.as_slice(), read.limit), (["api".to_owned(), "db".to_owned()].as_slice(), 7));
         assert_eq!((read.filter.stream, read.direction), (Some(Stream::Stderr), PageDirection::Forwards));
         assert_eq!(read.cursor, Some(("after", "7.5.9.db".to_owned())));
-        let run = LogQuery::page(Some("task=api&run=1764000000-3")).unwrap().query.run;
+        let run = LogsQuery::page(Some("task=api&run=1764000000-3")).unwrap().filter.run;
         assert_eq!(run, Some(RunChoice::Key(RunKey { supervised_since: 1_764_000_000, number: 3 })));
-        let read = LogQuery::page(None).unwrap();
+        let read = LogsQuery::page(None).unwrap();
         assert_eq!((read.limit, read.direction), (PAGE_LINES_DEFAULT, PageDirection::Backwards));
-        assert_eq!(LogQuery::follow(Some("limit=0")).unwrap().limit, 0);
-        let first = LogQuery::page(Some("after=start")).unwrap();
+        assert_eq!(LogsQuery::follow(Some("limit=0")).unwrap().limit, 0);
+        let first = LogsQuery::page(Some("after=start")).unwrap();
         assert_eq!((first.direction, first.cursor), (PageDirection::Forwards, None));
     }
 
@@ -212,8 +217,8 @@ mod tests {
             "since=yesterday",
             "after=1.2.3.a&before=1.2.3.a",
         ] {
-            assert!(LogQuery::page(Some(query)).is_err(), "{query}");
+            assert!(LogsQuery::page(Some(query)).is_err(), "{query}");
         }
-        assert!(LogQuery::follow(Some("since=10m")).is_err());
+        assert!(LogsQuery::follow(Some("since=10m")).is_err());
     }
 }

@@ -12,8 +12,8 @@ use serde_json::json;
 
 use super::extract::uncached;
 use super::follow;
-use super::limits::{PAGE_LINES_DEFAULT, PAGE_LINES_MOST, PAGE_BYTES, SEARCH_TIME};
-use super::log_query::{LogQuery, PageDirection};
+use super::limits::{PAGE_BYTES, PAGE_LINES_DEFAULT, PAGE_LINES_MOST, SEARCH_TIME};
+use super::log_query::{LogsQuery, PageDirection};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::{read, unreadable};
@@ -55,14 +55,14 @@ fn limit(least: usize, default: usize) -> serde_json::Value {
 }
 
 async fn page(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
-    let query = LogQuery::page(query.as_deref())?;
+    let query = LogsQuery::page(query.as_deref())?;
     let (snapshot, reader) = (api.kernel.snapshot(), api.logs());
     let until = Instant::now() + SEARCH_TIME;
     let page = read(&api, move |cancelled| query.page_of(&reader, &snapshot, until, cancelled)).await?;
     Ok(uncached(page))
 }
 
-impl LogQuery {
+impl LogsQuery {
     /// Reads the page, or what there is of it when the time is up.
     fn page_of(
         mut self,
@@ -138,7 +138,7 @@ mod tests {
 
     /// A page of a search that has no time.
     fn hasty(reader: &Reader, query: &str) -> LogPage {
-        let query = LogQuery::page(Some(query)).unwrap();
+        let query = LogsQuery::page(Some(query)).unwrap();
         query.page_of(reader, &snapshot(1, Vec::new()), Instant::now(), Arc::default()).unwrap()
     }
 

@@ -50,7 +50,9 @@ pub(super) fn routes() -> Routes {
     for (verb, [of_one, of_many], about) in VERBS {
         let one_task = Operation::post(of_one, about).answers::<AcceptedResponse>(StatusCode::ACCEPTED);
         let several = format!("{about} Several tasks; without a body all processes.");
-        let several = Operation::post(of_many, &several).may_take::<TasksRequest>().answers::<TasksResponse>(StatusCode::ACCEPTED);
+        let several = Operation::post(of_many, &several)
+            .may_take::<TasksRequest>()
+            .answers::<TasksResponse>(StatusCode::ACCEPTED);
         // A task may be called like a verb.
         let look = format!("The task that is called `{verb}`, as it stands.");
         let look = Operation::get(of_many, &look).answers::<TaskResponse>(StatusCode::OK);

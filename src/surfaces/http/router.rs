@@ -12,7 +12,7 @@ use axum::routing::any;
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use super::limits::{RESPONSE_TIME, REQUEST_BODY_BYTES, REQUEST_BODY_TIME, DISCARD_BYTES};
+use super::limits::{DISCARD_BYTES, REQUEST_BODY_BYTES, REQUEST_BODY_TIME, RESPONSE_TIME};
 use super::openapi::Routes;
 use super::problem::Problem;
 use super::state::Api;
@@ -69,7 +69,8 @@ fn slow(status: StatusCode, what: &str, limit: Duration) -> Response {
 /// The body, if it is small enough. One that is too large is read on within bounds all the same, because a client
 /// that is cut off while it writes never sees why; one that waits for leave to write (`Expect`) is refused at once.
 async fn read(body: Body, headers: &HeaderMap) -> Result<Body, Problem> {
-    let refusal = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has {REQUEST_BODY_BYTES} bytes at most"));
+    let refusal =
+        || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has {REQUEST_BODY_BYTES} bytes at most"));
     if headers.contains_key(header::EXPECT) && body.size_hint().lower() > REQUEST_BODY_BYTES as u64 {
         return Err(refusal());
     }

@@ -21,7 +21,9 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use super::caller::Caller;
-use super::limits::{ACCEPT_PAUSE, CONNECTIONS_MOST, REQUEST_HEAD_BYTES, REQUEST_HEAD_TIME, REQUEST_HEADERS, LINGER, WRITE_STALL};
+use super::limits::{
+    ACCEPT_PAUSE, CONNECTIONS_MOST, LINGER, REQUEST_HEAD_BYTES, REQUEST_HEAD_TIME, REQUEST_HEADERS, WRITE_STALL,
+};
 use crate::gateway::{ClientRefusal, Connection, Gateway};
 
 /// Where connections come from.
@@ -114,7 +116,10 @@ where
         router.clone().call(request)
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(REQUEST_HEAD_TIME).max_headers(REQUEST_HEADERS).max_buf_size(REQUEST_HEAD_BYTES);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_HEAD_TIME)
+        .max_headers(REQUEST_HEADERS)
+        .max_buf_size(REQUEST_HEAD_BYTES);
     let mut stream = Box::pin(TimeoutWriter::new(stream));
     stream.as_mut().set_timeout_pinned(Some(WRITE_STALL));
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());

@@ -64,7 +64,5 @@ impl Api {
 }
 
 fn permit(permits: &Arc<Semaphore>, detail: impl FnOnce() -> String) -> Result<OwnedSemaphorePermit, Problem> {
-    Arc::clone(permits)
-        .try_acquire_owned()
-        .map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail()))
+    Arc::clone(permits).try_acquire_owned().map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail()))
 }

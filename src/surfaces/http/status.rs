@@ -24,7 +24,10 @@ pub(super) fn routes() -> Routes {
         .route(get("/readyz", ready).answers_text("text/plain"), self::ready)
         .route(metrics, self::metrics)
         .route(get("/api/v1/version", "Which supervisor answers.").answers::<VersionResponse>(StatusCode::OK), version)
-        .route(get("/api/v1/snapshot", "The state of every task.").answers::<SnapshotResponse>(StatusCode::OK), snapshot)
+        .route(
+            get("/api/v1/snapshot", "The state of every task.").answers::<SnapshotResponse>(StatusCode::OK),
+            snapshot,
+        )
         .route(get("/api/v1/config", config).answers_object(), self::config)
         .route(get("/api/v1/tasks/{name}", "The state of a task.").answers::<TaskResponse>(StatusCode::OK), task)
 }

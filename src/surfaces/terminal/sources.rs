@@ -13,7 +13,7 @@ use crate::logs::{LogLine, LogTail};
 use crate::screen::{Picture, TaskScreen};
 use crate::supervisor::engine::Snapshot;
 use crate::supervisor::{EventLog, EventRecord};
-use crate::ui::{History, Hits, LogOf, LogWindow, Wish};
+use crate::ui::{History, Hits, LogOf, LogQuery, LogWindow};
 
 /// What is watched. It follows what the dashboard wants to show.
 #[derive(Debug)]
@@ -55,11 +55,11 @@ impl Sources {
     }
 
     /// Watches these logs, and the screen of this task if it has one; waits a moment for what is wanted of the logs.
-    pub(super) async fn follow(&mut self, kernel: &KernelHandle, wish: Wish, selected: Option<&str>) {
+    pub(super) async fn follow(&mut self, kernel: &KernelHandle, query: LogQuery, selected: Option<&str>) {
         let screen = selected.and_then(|task| kernel.screens().get(task));
         let is_same_screen = self.selected.as_deref() == selected && self.screen.is_some() == screen.is_some();
-        if self.log_of != wish.choice.of || !is_same_screen {
-            self.log_of = wish.choice.of.clone();
+        if self.log_of != query.choice.of || !is_same_screen {
+            self.log_of = query.choice.of.clone();
             self.selected = selected.map(str::to_owned);
             self.tails = self.log_of.tasks().iter().map(|task| kernel.logs().tail(task)).collect();
             self.screen = screen;
@@ -71,7 +71,7 @@ impl Sources {
             // Both at once: a change between the two would be lost.
             self.has_changed |= changes.borrow_and_update().has_changed();
         }
-        self.logs.ask(wish, std::mem::take(&mut self.has_changed));
+        self.logs.ask(query, std::mem::take(&mut self.has_changed));
         self.logs.settle().await;
     }
 

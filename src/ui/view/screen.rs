@@ -6,13 +6,13 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::super::ansi;
 use super::super::model::Overlay;
-use super::Scene;
+use super::DrawContext;
 use super::log::set_symbol;
 use crate::screen::{Colour, Ink, Picture};
 
 /// Draws it into the inside of a pane. While the keyboard is the task's, the cursor is where the terminal's own is
 /// wanted; otherwise it is drawn.
-pub(super) fn draw(scene: &Scene<'_>, picture: &Picture, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+pub(super) fn draw(scene: &DrawContext<'_>, picture: &Picture, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     for (y, row) in (area.y..area.bottom()).zip(&picture.rows) {
         for (x, glyph) in (area.x..area.right()).zip(&row.glyphs) {
             let text = ansi::visible(&glyph.text);

@@ -23,7 +23,10 @@ use stead::supervisor::engine::{
     TaskKind, TaskSnapshot, Uptime, Usage,
 };
 use stead::supervisor::engine::{Condition, OnExhausted, Policy};
-use stead::ui::{Effect, History, Hits, Input, LogChoice, LogOf, LogWindow, Model, Shown, Theme, Wish, update, view};
+use stead::ui::{
+    DashboardEffect, DashboardInput, History, Hits, LogChoice, LogOf, LogQuery, LogWindow, Model, Shown, Theme, update,
+    view,
+};
 
 /// `now` of every screen, on the supervisor's clock.
 pub(crate) const NOW: Uptime = Uptime(Duration::from_millis(8_040_200));
@@ -64,7 +67,7 @@ impl Dashboard {
             is_guest: false,
             size: (width, height),
         };
-        dashboard.input(Input::Resize(width, height));
+        dashboard.input(DashboardInput::Resize(width, height));
         dashboard.press("jj");
         dashboard
     }
@@ -73,7 +76,7 @@ impl Dashboard {
     pub(crate) fn without_color(mut self) -> Self {
         let (width, height) = self.size;
         self.model = Model::new(Theme { color: false });
-        self.input(Input::Resize(width, height));
+        self.input(DashboardInput::Resize(width, height));
         self.press("jj");
         self
     }
@@ -82,7 +85,7 @@ impl Dashboard {
     pub(crate) fn with_terminal(mut self) -> Self {
         let text = ["Python 3.14.0 on linux", ">>> print('日本')", "日本", ">>> "];
         self.pictures.insert("api".to_owned(), picture(&text, (4, 3)));
-        self.input(Input::Changed);
+        self.input(DashboardInput::Changed);
         self
     }
 
@@ -105,25 +108,25 @@ impl Dashboard {
 
     pub(crate) fn resize(&mut self, width: u16, height: u16) {
         self.size = (width, height);
-        self.input(Input::Resize(width, height));
+        self.input(DashboardInput::Resize(width, height));
     }
 
     /// Presses one key for each character.
-    pub(crate) fn press(&mut self, keys: &str) -> Vec<Effect> {
+    pub(crate) fn press(&mut self, keys: &str) -> Vec<DashboardEffect> {
         keys.chars().flat_map(|c| self.key(KeyCode::Char(c))).collect()
     }
 
-    pub(crate) fn key(&mut self, code: KeyCode) -> Vec<Effect> {
-        self.input(Input::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    pub(crate) fn key(&mut self, code: KeyCode) -> Vec<DashboardEffect> {
+        self.input(DashboardInput::Key(KeyEvent::new(code, KeyModifiers::NONE)))
     }
 
-    pub(crate) fn control(&mut self, c: char) -> Vec<Effect> {
-        self.input(Input::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL)))
+    pub(crate) fn control(&mut self, c: char) -> Vec<DashboardEffect> {
+        self.input(DashboardInput::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL)))
     }
 
-    pub(crate) fn input(&mut self, input: Input) -> Vec<Effect> {
+    pub(crate) fn input(&mut self, input: DashboardInput) -> Vec<DashboardEffect> {
         let effects = self.with_shown(|model, shown| update(model, input, shown));
-        let changed = self.with_shown(|model, shown| update(model, Input::Changed, shown));
+        let changed = self.with_shown(|model, shown| update(model, DashboardInput::Changed, shown));
         assert_eq!(changed, [], "a change of what is shown asks for nothing");
         effects
     }
@@ -148,8 +151,8 @@ impl Dashboard {
     fn with_shown<T>(&mut self, f: impl FnOnce(&mut Model, &Shown<'_>) -> T) -> T {
         let selected = self.model.selected(&self.snapshot).unwrap_or_default().to_owned();
         let logs = &self.logs;
-        let wish = self.model.wish(&self.snapshot);
-        let (log, hits, history) = (self.window(&wish), hits(logs, &wish), self.history(&wish));
+        let query = self.model.query(&self.snapshot);
+        let (log, hits, history) = (self.window(&query), hits(logs, &query), self.history(&query));
         let shown = Shown {
             project: "shop",
             is_guest: self.is_guest,
@@ -168,12 +171,12 @@ impl Dashboard {
     }
 
     /// The part of the logs that is asked for, with so many lines around its place.
-    fn window(&self, wish: &Wish) -> LogWindow {
-        let lines = chosen(&self.logs, &wish.choice);
-        let place = wish.around.map_or(lines.len(), |id| lines.partition_point(|line| line.id < id));
+    fn window(&self, query: &LogQuery) -> LogWindow {
+        let lines = chosen(&self.logs, &query.choice);
+        let place = query.around.map_or(lines.len(), |id| lines.partition_point(|line| line.id < id));
         let (first, last) = (place.saturating_sub(self.beside), place.saturating_add(self.beside).min(lines.len()));
         LogWindow {
-            choice: wish.choice.clone(),
+            choice: query.choice.clone(),
             lines: lines[first..last].to_vec(),
             is_start: first == 0,
             is_end: last == lines.len(),
@@ -181,8 +184,8 @@ impl Dashboard {
         }
     }
 
-    fn history(&self, wish: &Wish) -> History {
-        let of = wish.history.of.clone();
+    fn history(&self, query: &LogQuery) -> History {
+        let of = query.history.of.clone();
         let mut runs: Vec<StoredRun> = Vec::new();
         for line in self.logs.get(&of).into_iter().flatten() {
             if runs.last().is_none_or(|last| last.key != line.run) {
@@ -212,12 +215,12 @@ fn chosen(logs: &Logs, choice: &LogChoice) -> Vec<Arc<StoredLine>> {
     lines
 }
 
-fn hits(logs: &Logs, wish: &Wish) -> Hits {
-    let Some(search) = wish.search.clone() else { return Hits::default() };
+fn hits(logs: &Logs, query: &LogQuery) -> Hits {
+    let Some(search) = query.search.clone() else { return Hits::default() };
     let pattern = Pattern::smart_case(&search.pattern).expect("a pattern");
-    let lines = chosen(logs, &wish.choice);
+    let lines = chosen(logs, &query.choice);
     let ids = lines.iter().filter(|line| pattern.matches(&line.bytes)).map(|line| line.id).collect();
-    let choice = wish.choice.clone();
+    let choice = query.choice.clone();
     Hits { choice, search, ids, is_start_reached: true, is_complete: true, percent: 100, ..Hits::default() }
 }
 

@@ -325,6 +325,7 @@ impl Sim {
                     | EventKind::Requested { .. }
                     | EventKind::Refused { .. }
                     | EventKind::Forced { .. }
+                    | EventKind::Disconnected { .. }
                     | EventKind::Hooked { .. }
                     | EventKind::HookDropped { .. } => return None,
                 }

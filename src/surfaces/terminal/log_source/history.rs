@@ -3,7 +3,7 @@
 use super::worker::{Job, Progress};
 use crate::kernel::PostMortems;
 use crate::logs::Reader;
-use crate::ui::{History, HistoryWish};
+use crate::ui::{History, HistoryQuery};
 
 /// Reads it, and again whenever a run begins or ends.
 #[derive(Debug)]
@@ -20,11 +20,11 @@ impl HistoryJob {
 }
 
 impl Job for HistoryJob {
-    type Wish = HistoryWish;
+    type Query = HistoryQuery;
     type Answer = History;
 
-    fn turn_to(&mut self, wish: HistoryWish) {
-        self.task = wish.of;
+    fn turn_to(&mut self, wanted: HistoryQuery) {
+        self.task = wanted.of;
     }
 
     fn refresh(&mut self) {}

@@ -1,6 +1,6 @@
 //! Where the dashboard's windows of the logs come from: the files, read on threads of their own.
 //!
-//! It needs the directory of the logs and to be told when something was written there, and knows no supervisor. A wish
+//! It needs the directory of the logs and to be told when something was written there, and knows no supervisor. A query
 //! is taken at once and answered when it can be: a newer one takes the place of one that waits, and what is read is
 //! handed in as it grows. However slow a disk is, nobody waits for it longer than [`ANSWER_MAY_TAKE`].
 
@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::kernel::PostMortems;
 use crate::logs::Reader;
-use crate::ui::{History, Hits, LogWindow, Wish};
+use crate::ui::{History, Hits, LogQuery, LogWindow};
 use history::HistoryJob;
 use search::{Search, SearchJob};
 use window::{Opened, WindowJob};
@@ -55,8 +55,8 @@ impl LogSource {
     }
 
     /// Says what is wanted now, and whether something has been written since the last time.
-    pub(super) fn ask(&mut self, wish: Wish, has_changed: bool) {
-        let Wish { choice, around, search, history } = wish;
+    pub(super) fn ask(&mut self, wanted: LogQuery, has_changed: bool) {
+        let LogQuery { choice, around, search, history } = wanted;
         let search = search.map(|search| Search { choice: choice.clone(), search });
         self.windows.ask(Opened { choice, around }, has_changed);
         self.searches.ask(search, has_changed);

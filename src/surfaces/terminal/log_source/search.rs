@@ -8,7 +8,7 @@ use super::scan::Scan;
 use super::window::query;
 use super::worker::{Job, Progress};
 use crate::logs::{LineId, Pattern, Reader, Step, StoredLine};
-use crate::ui::{Hits, LogChoice, SearchWish};
+use crate::ui::{Hits, LogChoice, SearchQuery};
 
 /// Matches that can be gone to; more are only counted.
 pub(super) const HITS_KEPT: usize = 200_000;
@@ -19,14 +19,14 @@ const STEPS_AT_ONCE: usize = 4_096;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Search {
     pub(super) choice: LogChoice,
-    pub(super) search: SearchWish,
+    pub(super) search: SearchQuery,
 }
 
 /// Searches, if anything is searched for.
 #[derive(Debug)]
 pub(super) struct SearchJob {
     reader: Reader,
-    wish: Option<Search>,
+    wanted: Option<Search>,
     running: io::Result<Option<Running>>,
 }
 
@@ -46,21 +46,21 @@ struct Running {
 
 impl SearchJob {
     pub(super) fn new(reader: Reader) -> Self {
-        Self { reader, wish: None, running: Ok(None) }
+        Self { reader, wanted: None, running: Ok(None) }
     }
 
     fn begin(&mut self) {
-        let begun = self.wish.as_ref().map(|wish| Running::begin(&self.reader, wish));
+        let begun = self.wanted.as_ref().map(|wanted| Running::begin(&self.reader, wanted));
         self.running = begun.transpose();
     }
 }
 
 impl Job for SearchJob {
-    type Wish = Option<Search>;
+    type Query = Option<Search>;
     type Answer = Hits;
 
-    fn turn_to(&mut self, wish: Option<Search>) {
-        self.wish = wish;
+    fn turn_to(&mut self, wanted: Option<Search>) {
+        self.wanted = wanted;
         self.begin();
     }
 
@@ -91,7 +91,7 @@ impl Job for SearchJob {
     }
 
     fn answer(&mut self) -> Hits {
-        let Some(Search { choice, search }) = self.wish.clone() else { return Hits::default() };
+        let Some(Search { choice, search }) = self.wanted.clone() else { return Hits::default() };
         if let Ok(Some(running)) = &mut self.running
             && let Err(error) = running.see_unfinished()
         {
@@ -109,11 +109,11 @@ impl Job for SearchJob {
 }
 
 impl Running {
-    fn begin(reader: &Reader, wish: &Search) -> io::Result<Self> {
-        let query = query(&wish.choice, Some(&wish.search.pattern))?;
-        let from = Some(wish.search.from).filter(|from| *from != LineId::END);
-        let scan = Scan::open(reader, wish.choice.of.tasks(), &query, from)?;
-        let filter = wish.choice.filter.as_deref().map(Pattern::smart_case).transpose().map_err(io::Error::other)?;
+    fn begin(reader: &Reader, wanted: &Search) -> io::Result<Self> {
+        let query = query(&wanted.choice, Some(&wanted.search.pattern))?;
+        let from = Some(wanted.search.from).filter(|from| *from != LineId::END);
+        let scan = Scan::open(reader, wanted.choice.of.tasks(), &query, from)?;
+        let filter = wanted.choice.filter.as_deref().map(Pattern::smart_case).transpose().map_err(io::Error::other)?;
         let bytes = scan.left();
         Ok(Self { scan, filter, ids: VecDeque::new(), unfinished: Vec::new(), before: 0, after: 0, bytes })
     }

@@ -12,7 +12,7 @@ use super::worker::{Job, Progress};
 use crate::config::LogsConfig;
 use crate::logs::Stream;
 use crate::logs::{LineId, Query, Reader, Store, StoredLine, Writer};
-use crate::ui::{Hits, LogChoice, LogOf, LogWindow, SearchWish};
+use crate::ui::{Hits, LogChoice, LogOf, LogWindow, SearchQuery};
 
 fn writer(dir: &Path, task: &str, max_size: u64) -> Writer {
     Writer::new(Store::new(&LogsConfig { dir: dir.to_owned(), max_size, keep: 1_000 }, task), 1)
@@ -62,7 +62,7 @@ fn all(dir: &Path, choice: &LogChoice) -> Vec<StoredLine> {
 }
 
 fn search(job: &mut SearchJob, choice: &LogChoice, pattern: &str, from: LineId) -> Hits {
-    let search = SearchWish { pattern: pattern.to_owned(), from };
+    let search = SearchQuery { pattern: pattern.to_owned(), from };
     job.turn_to(Some(Search { choice: choice.clone(), search }));
     finish(job)
 }
@@ -154,8 +154,8 @@ fn a_search_finds_the_nearest_first_then_all_then_what_comes() {
     let it = of(&["it"]);
     let lines = all(dir.path(), &it);
     let mut job = SearchJob::new(Reader::new(dir.path()));
-    let search_wish = SearchWish { pattern: "LINE".to_lowercase(), from: lines[7_000].id };
-    job.turn_to(Some(Search { choice: it.clone(), search: search_wish }));
+    let search_query = SearchQuery { pattern: "LINE".to_lowercase(), from: lines[7_000].id };
+    job.turn_to(Some(Search { choice: it.clone(), search: search_query }));
     while job.step() == Progress::More {}
     assert_eq!(job.answer().ids, [lines[6_999].id]);
     let hits = finish(&mut job);

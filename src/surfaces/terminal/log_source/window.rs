@@ -29,7 +29,7 @@ pub(super) struct Opened {
 #[derive(Debug)]
 pub(super) struct WindowJob {
     reader: Reader,
-    wish: Opened,
+    wanted: Opened,
     window: io::Result<Window>,
 }
 
@@ -43,19 +43,19 @@ struct Window {
 
 impl WindowJob {
     pub(super) fn new(reader: Reader) -> Self {
-        let wish = Opened::default();
-        let window = Window::open(&reader, &wish);
-        Self { reader, wish, window }
+        let wanted = Opened::default();
+        let window = Window::open(&reader, &wanted);
+        Self { reader, wanted, window }
     }
 
     fn open(&mut self) {
-        self.window = Window::open(&self.reader, &self.wish);
+        self.window = Window::open(&self.reader, &self.wanted);
     }
 
     /// Does something with the window, which is lost when that fails.
     fn with_window<T: Default>(&mut self, f: impl FnOnce(&mut Window, Option<LineId>) -> io::Result<T>) -> T {
         let Ok(window) = &mut self.window else { return T::default() };
-        f(window, self.wish.around).unwrap_or_else(|error| {
+        f(window, self.wanted.around).unwrap_or_else(|error| {
             self.window = Err(error);
             T::default()
         })
@@ -63,13 +63,13 @@ impl WindowJob {
 }
 
 impl Job for WindowJob {
-    type Wish = Opened;
+    type Query = Opened;
     type Answer = LogWindow;
 
-    fn turn_to(&mut self, wish: Opened) {
-        let is_same_log = wish.choice == self.wish.choice;
-        self.wish = wish;
-        let around = self.wish.around;
+    fn turn_to(&mut self, wanted: Opened) {
+        let is_same_log = wanted.choice == self.wanted.choice;
+        self.wanted = wanted;
+        let around = self.wanted.around;
         if !(is_same_log && self.window.as_ref().is_ok_and(|window| window.reaches(around))) {
             self.open();
         }
@@ -78,8 +78,9 @@ impl Job for WindowJob {
     fn refresh(&mut self) {
         let Ok(window) = &mut self.window else { return self.open() };
         let is_refreshed = window.scan.refresh();
-        let is_far_behind =
-            self.wish.around.is_none() && self.wish.choice.filter.is_none() && window.scan.bytes_ahead() > BEHIND_BYTES;
+        let is_far_behind = self.wanted.around.is_none()
+            && self.wanted.choice.filter.is_none()
+            && window.scan.bytes_ahead() > BEHIND_BYTES;
         match is_refreshed {
             Ok(()) if is_far_behind => self.open(),
             Ok(()) => {}
@@ -102,7 +103,7 @@ impl Job for WindowJob {
     }
 
     fn answer(&mut self) -> LogWindow {
-        let (choice, around) = (self.wish.choice.clone(), self.wish.around);
+        let (choice, around) = (self.wanted.choice.clone(), self.wanted.around);
         let answer = self.with_window(|window, _| window.answer(around));
         let error = self.window.as_ref().err().map(|error| format!("can't be read: {error}"));
         LogWindow { choice, error, ..answer }
@@ -110,9 +111,9 @@ impl Job for WindowJob {
 }
 
 impl Window {
-    fn open(reader: &Reader, wish: &Opened) -> io::Result<Self> {
-        let query = query(&wish.choice, wish.choice.filter.as_deref())?;
-        let scan = Scan::open(reader, wish.choice.of.tasks(), &query, wish.around)?;
+    fn open(reader: &Reader, wanted: &Opened) -> io::Result<Self> {
+        let query = query(&wanted.choice, wanted.choice.filter.as_deref())?;
+        let scan = Scan::open(reader, wanted.choice.of.tasks(), &query, wanted.around)?;
         Ok(Self { scan, lines: VecDeque::new(), turns_back: false })
     }
 
