@@ -7,7 +7,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::supervisor::engine::{ExitReason, Input};
+use crate::supervisor::engine::ExitReason;
 use crate::supervisor::{RunContext, TaskResult, exit_reason};
 use crate::surfaces::{Surface, SurfaceContext, SurfaceHandle};
 
@@ -23,7 +23,7 @@ pub(super) async fn run_surface<S: Surface>(surface: Arc<S>, context: SurfaceCon
         Ok(handle) => handle,
         Err(reason) => return reason,
     };
-    run.report(Input::Started { run: run.run, pid: None, address }).await;
+    run.started(None, address).await;
     watch(tasks, &token, &run).await
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Sets its flag once this is dropped: for `cancelled` of a [`Query`](super::Query).
+/// Sets its flag once this is dropped: for `cancelled` of a [`LineQuery`](super::LineQuery).
 #[derive(Debug, Default)]
 pub(crate) struct CancelOnDrop(Arc<AtomicBool>);
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::logs::{StoredLine, Stream};
+use crate::logs::{LogLine, OutputStream};
 
 /// A line of a log.
 #[derive(Debug, Serialize, ToSchema)]
@@ -19,7 +19,7 @@ pub(crate) struct LogEntry {
     #[schema(value_type = String, format = DateTime)]
     pub(crate) at: Timestamp,
     /// Where it was written to.
-    pub(crate) stream: Stream,
+    pub(crate) stream: OutputStream,
     /// The line with its escape sequences; bytes that are not UTF-8 are replaced.
     pub(crate) text: String,
     /// Whether the line was longer than what was read of it.
@@ -47,10 +47,10 @@ pub(crate) struct LogGap {
     pub(crate) skipped: u64,
 }
 
-impl From<StoredLine> for LogEntry {
-    fn from(line: StoredLine) -> Self {
+impl From<LogLine> for LogEntry {
+    fn from(line: LogLine) -> Self {
         let cursor = line.cursor();
-        let StoredLine { task, at, run, stream, bytes, cut, .. } = line;
+        let LogLine { task, at, run, stream, bytes, cut, .. } = line;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Self { cursor, task: task.to_string(), run: run.number, at, stream, text, cut }
     }

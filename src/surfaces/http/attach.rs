@@ -24,8 +24,8 @@ use super::limits::{HEARTBEAT, SOCKET_SILENCE, WRITE_STALL};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::state::Api;
-use crate::screen::{InputRefusal, ScreenSize, Sight, TaskScreen, Viewer};
-use crate::supervisor::engine::{Refusal, Request};
+use crate::screen::{AttachEvent, AttachStream, InputRefusal, ScreenSize, TaskScreen};
+use crate::supervisor::engine::{Refusal, Verb};
 use crate::wire::{AcceptedResponse, KEYS_MESSAGE_BYTES, TerminalCommand, TerminalNotice};
 
 /// The WebSocket's protocol.
@@ -58,14 +58,14 @@ enum AttachView {
 
 /// What a client is shown.
 enum ScreenFeed {
-    Bytes(Viewer),
+    Bytes(AttachStream),
     Cells(CellsViewer),
 }
 
 impl ScreenFeed {
     fn of(screen: &TaskScreen, view: Option<AttachView>) -> Self {
         match view {
-            None => Self::Bytes(screen.viewer()),
+            None => Self::Bytes(screen.attach()),
             Some(AttachView::Cells) => Self::Cells(CellsViewer::new(screen.clone())),
         }
     }
@@ -74,8 +74,8 @@ impl ScreenFeed {
     async fn next(&mut self) -> Message {
         match self {
             Self::Bytes(viewer) => match viewer.next().await {
-                Sight::Output(bytes) => Message::Binary(Bytes::copy_from_slice(&bytes)),
-                Sight::Live(is_live) => Message::text(TerminalNotice::Live(is_live).json()),
+                AttachEvent::Output(bytes) => Message::Binary(Bytes::copy_from_slice(&bytes)),
+                AttachEvent::Live(is_live) => Message::text(TerminalNotice::Live(is_live).json()),
             },
             Self::Cells(viewer) => Message::text(viewer.next().await),
         }
@@ -88,7 +88,7 @@ async fn input(
     TaskName(task): TaskName,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let accepted = caller.accepted(&api, Request::Input(task.clone())).await?;
+    let accepted = caller.accepted(&api, Verb::Input.of(&task)).await?;
     screen(&api, &task)?.type_in(&body).map_err(|refusal| refused(&task, refusal))?;
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
@@ -103,7 +103,7 @@ async fn attach(
     let socket = socket.map_err(|_| upgrade_needed())?;
     let attaching = async {
         let permit = api.attach_permit()?;
-        caller.accepted(&api, Request::Attach(task.clone())).await?;
+        caller.accepted(&api, Verb::Attach.of(&task)).await?;
         Ok((permit, screen(&api, &task)?))
     };
     let (permit, screen) = attaching.await.map_err(|problem: Problem| problem.into_response())?;

@@ -28,7 +28,7 @@ use super::problem::Problem;
 use super::reading::{in_turn, read, unreadable};
 use super::sse::{self, last_event_id, message};
 use super::state::Api;
-use crate::logs::{CancelOnDrop, Lines, Reader, Step, StoredLine};
+use crate::logs::{CancelOnDrop, LogLine, LogLines, LogReader, ReadStep};
 use crate::supervisor::engine::{Snapshot, TaskKind};
 use crate::wire::{LogEntry, LogGap};
 
@@ -36,7 +36,7 @@ use crate::wire::{LogEntry, LogGap};
 #[derive(Debug, Default)]
 struct LogBatch {
     skipped: u64,
-    lines: Vec<StoredLine>,
+    lines: Vec<LogLine>,
 }
 
 pub(super) async fn follow(
@@ -57,8 +57,8 @@ pub(super) async fn follow(
 struct LogFeed {
     api: Api,
     /// Not there while it is being read.
-    lines: Option<Lines>,
-    ready: VecDeque<StoredLine>,
+    lines: Option<LogLines>,
+    ready: VecDeque<LogLine>,
     /// Tells by task when something was written.
     written: StreamMap<usize, WatchStream<u64>>,
     /// Those that are followed because they are all there are.
@@ -163,11 +163,11 @@ fn processes(snapshot: &Snapshot) -> Vec<String> {
 
 /// The lines that come first, as far as they are found in time, and the way on from there.
 fn first_lines(
-    reader: &Reader,
+    reader: &LogReader,
     tasks: &[String],
     query: &LogsQuery,
     until: StdInstant,
-) -> io::Result<(Lines, VecDeque<StoredLine>)> {
+) -> io::Result<(LogLines, VecDeque<LogLine>)> {
     if query.cursor.is_some() {
         return Ok((reader.forwards(tasks, &query.filter)?, VecDeque::new()));
     }
@@ -176,12 +176,12 @@ fn first_lines(
     let (wanted, mut last, mut bytes) = (query.limit.max(1), VecDeque::new(), 0);
     loop {
         match lines.step()? {
-            Step::Line(line) => {
+            ReadStep::Line(line) => {
                 bytes += line.bytes.len();
                 last.push_front(line);
             }
-            Step::Reading => {}
-            Step::End => break,
+            ReadStep::Reading => {}
+            ReadStep::End => break,
         }
         if last.len() == wanted || bytes > PAGE_BYTES || StdInstant::now() >= until {
             break;
@@ -195,7 +195,7 @@ fn first_lines(
 }
 
 /// What has been written since, as far as it goes into one batch.
-fn read_on(lines: &mut Lines) -> io::Result<LogBatch> {
+fn read_on(lines: &mut LogLines) -> io::Result<LogBatch> {
     lines.refresh()?;
     let mut batch = LogBatch::default();
     if lines.bytes_left() > FOLLOW_BEHIND_BYTES {

@@ -7,8 +7,8 @@ use super::limits::{PAGE_LINES_DEFAULT, PAGE_LINES_MOST, PATTERN_BYTES};
 use super::problem::Problem;
 use crate::config::nearest;
 use crate::duration::parse_duration;
-use crate::logs::Stream;
-use crate::logs::{LineId, Pattern, Query, RunChoice, RunKey};
+use crate::logs::OutputStream;
+use crate::logs::{LineId, LinePattern, LineQuery, RunChoice, RunKey};
 use crate::supervisor::engine::Snapshot;
 
 /// Which lines of which logs.
@@ -16,7 +16,7 @@ use crate::supervisor::engine::Snapshot;
 pub(super) struct LogsQuery {
     /// None named: all.
     tasks: Vec<String>,
-    pub(super) filter: Query,
+    pub(super) filter: LineQuery,
     pub(super) direction: PageDirection,
     /// The line to go on from, and by what name that was given.
     pub(super) cursor: Option<(&'static str, String)>,
@@ -67,7 +67,7 @@ impl LogsQuery {
     fn of(query: Option<&str>, known: &[&str], limit: usize) -> Result<Self, Problem> {
         let mut read = Self {
             tasks: Vec::new(),
-            filter: Query::default(),
+            filter: LineQuery::default(),
             direction: PageDirection::Backwards,
             cursor: None,
             limit,
@@ -141,19 +141,19 @@ fn bad(key: &str, expected: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, format!("`{key}`: expected {expected}"))
 }
 
-fn stream(text: &str) -> Result<Stream, Problem> {
+fn stream(text: &str) -> Result<OutputStream, Problem> {
     match text {
-        "stdout" => Ok(Stream::Stdout),
-        "stderr" => Ok(Stream::Stderr),
+        "stdout" => Ok(OutputStream::Stdout),
+        "stderr" => Ok(OutputStream::Stderr),
         _ => Err(bad("stream", "`stdout` or `stderr`")),
     }
 }
 
-fn pattern(text: &str) -> Result<Pattern, Problem> {
+fn pattern(text: &str) -> Result<LinePattern, Problem> {
     if text.len() > PATTERN_BYTES {
         return Err(bad("grep", &format!("{PATTERN_BYTES} bytes at most")));
     }
-    Pattern::new(text).map_err(|error| bad("grep", &format!("a regular expression: {error}")))
+    LinePattern::new(text).map_err(|error| bad("grep", &format!("a regular expression: {error}")))
 }
 
 fn limit(text: &str) -> Result<usize, Problem> {
@@ -189,7 +189,7 @@ mod tests {
         let read =
             LogsQuery::page(Some("task=api&task=db&task=api&stream=stderr&limit=7&after=7.5.9.db&grep=a%2Bb")).unwrap();
         assert_eq!((read.tasks.as_slice(), read.limit), (["api".to_owned(), "db".to_owned()].as_slice(), 7));
-        assert_eq!((read.filter.stream, read.direction), (Some(Stream::Stderr), PageDirection::Forwards));
+        assert_eq!((read.filter.stream, read.direction), (Some(OutputStream::Stderr), PageDirection::Forwards));
         assert_eq!(read.cursor, Some(("after", "7.5.9.db".to_owned())));
         let run = LogsQuery::page(Some("task=api&run=1764000000-3")).unwrap().filter.run;
         assert_eq!(run, Some(RunChoice::Key(RunKey { supervised_since: 1_764_000_000, number: 3 })));

@@ -18,7 +18,7 @@ use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::{read, unreadable};
 use super::state::Api;
-use crate::logs::{Lines, Reader, Step};
+use crate::logs::{LogLines, LogReader, ReadStep};
 use crate::supervisor::engine::{Snapshot, TaskKind};
 use crate::wire::LogPage;
 
@@ -66,7 +66,7 @@ impl LogsQuery {
     /// Reads the page, or what there is of it when the time is up.
     fn page_of(
         mut self,
-        reader: &Reader,
+        reader: &LogReader,
         snapshot: &Snapshot,
         until: Instant,
         cancelled: Arc<AtomicBool>,
@@ -81,20 +81,20 @@ impl LogsQuery {
         page.map_err(|error| unreadable(&error))
     }
 
-    fn fill(&self, mut lines: Lines, until: Instant) -> io::Result<LogPage> {
+    fn fill(&self, mut lines: LogLines, until: Instant) -> io::Result<LogPage> {
         let (mut page, mut bytes, mut more) = (LogPage::default(), 0, false);
         loop {
             match lines.step()? {
-                Step::Line(_) if page.lines.len() == self.limit || bytes > PAGE_BYTES => {
+                ReadStep::Line(_) if page.lines.len() == self.limit || bytes > PAGE_BYTES => {
                     more = true;
                     break;
                 }
-                Step::Line(line) => {
+                ReadStep::Line(line) => {
                     bytes += line.bytes.len();
                     page.lines.push(line.into());
                 }
-                Step::Reading => {}
-                Step::End => break,
+                ReadStep::Reading => {}
+                ReadStep::End => break,
             }
             if Instant::now() >= until {
                 page.next = lines.cursor()?;
@@ -119,7 +119,7 @@ impl LogsQuery {
 /// # Errors
 ///
 /// The directory can't be read.
-pub(super) fn known(reader: &Reader, snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
+pub(super) fn known(reader: &LogReader, snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
     let processes = snapshot.tasks.iter().filter(|task| task.kind == TaskKind::Process);
     let mut known: Vec<_> = processes.map(|task| task.name.clone()).collect();
     let stored = reader.tasks().map_err(|error| unreadable(&error))?;
@@ -134,10 +134,10 @@ mod tests {
     use super::*;
     use crate::config::LogsConfig;
     use crate::kernel::sample::snapshot;
-    use crate::logs::{Store, Stream, Writer};
+    use crate::logs::{LogWriter, OutputStream, Store};
 
     /// A page of a search that has no time.
-    fn hasty(reader: &Reader, query: &str) -> LogPage {
+    fn hasty(reader: &LogReader, query: &str) -> LogPage {
         let query = LogsQuery::page(Some(query)).unwrap();
         query.page_of(reader, &snapshot(1, Vec::new()), Instant::now(), Arc::default()).unwrap()
     }
@@ -147,13 +147,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let config = LogsConfig { dir: dir.path().to_owned(), max_size: 300_000, keep: 9 };
         for task in ["api", "db"] {
-            let mut writer = Writer::new(Store::new(&config, task), 1);
+            let mut writer = LogWriter::new(Store::new(&config, task), 1);
             for number in 0..9 {
                 let text = "nothing of note\n".repeat(5_000) + &format!("{task} {number}\n");
-                writer.write(Stream::Stdout, text.as_bytes()).unwrap();
+                writer.write(OutputStream::Stdout, text.as_bytes()).unwrap();
             }
         }
-        let reader = Reader::new(dir.path());
+        let reader = LogReader::new(dir.path());
         for (direction, first, tasks) in [("after", "&after=start", 2), ("before", "", 2), ("before", "&task=db", 1)] {
             let (mut found, mut pages, mut from) = (Vec::new(), 0, first.to_owned());
             loop {

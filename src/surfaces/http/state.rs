@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::limits::{ATTACHED_MOST, READS_MOST, STREAMS_MOST};
 use super::problem::Problem;
 use crate::kernel::KernelHandle;
-use crate::logs::Reader;
+use crate::logs::LogReader;
 use crate::supervisor::engine::Snapshot;
 use crate::surfaces::SharedConfig;
 use crate::wire::{Lenient, SnapshotResponse, VersionResponse};
@@ -44,8 +44,8 @@ impl Api {
     }
 
     /// What the tasks wrote.
-    pub(super) fn logs(&self) -> Reader {
-        Reader::new(&self.config.current().logs.dir)
+    pub(super) fn logs(&self) -> LogReader {
+        LogReader::new(&self.config.current().logs.dir)
     }
 
     pub(super) fn version(&self) -> VersionResponse {
