@@ -1,4 +1,4 @@
-//! Samples what the process trees of the tasks use, while there are observers.
+//! Samples what the process trees of tasks use, only while a client asks for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::kernel::{SAMPLE_INTERVAL, UsageObservers};
 use crate::process::Sampler;
 use crate::supervisor::engine::{Snapshot, Usage};
 
-/// Samples until the supervisor is gone.
+/// Samples until no handle is left that could ask for it.
 pub(super) async fn sample(
     observers: UsageObservers,
     snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -28,7 +28,7 @@ pub(super) async fn sample(
     }
 }
 
-/// The main process of every task that has one now.
+/// Returns the main process of every task that has one now.
 fn mains(snapshot: &Snapshot) -> Vec<(String, u32)> {
     snapshot.tasks.iter().filter_map(|task| Some((task.name.clone(), task.pid()?))).collect()
 }
