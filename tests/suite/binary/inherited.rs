@@ -67,6 +67,28 @@ fn signals_that_are_blocked_or_ignored_reach_stead_and_its_tasks() {
 }
 
 #[test]
+fn under_nohup_it_outlives_its_terminal() {
+    let project = Project::new("[tasks.a]\ncommand = 'echo up; exec sleep 600'");
+    // `script` gives it a terminal, which it closes when it is killed.
+    if !super::has("script") {
+        return;
+    }
+    let run = format!("nohup {} up --plain > out 2>&1", env!("CARGO_BIN_EXE_stead"));
+    let mut terminal = std::process::Command::new("script");
+    terminal.current_dir(project.path()).args(["-qc", &run, "/dev/null"]).stdin(std::process::Stdio::piped());
+    let mut terminal = terminal.spawn().expect("script");
+    let said = |text: &str| std::fs::read_to_string(project.path().join("out")).is_ok_and(|out| out.contains(text));
+    super::until(|| said("| up"));
+    terminal.kill().expect("a process");
+    terminal.wait().expect("an end");
+    // The hang-up reaches it before the answer to this.
+    let told = project.client(&["down"]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    super::until(|| said("asked by control"));
+    assert!(!said("SIGHUP"));
+}
+
+#[test]
 fn processor_time_that_is_limited_softly_does_not_end_stead() {
     let project = Project::new("[tasks.a]\ncommand = 'echo up; exec sleep 600'");
     let mut stead = project.up_after("ulimit -St 1");

@@ -257,6 +257,15 @@ fn wait(child: &mut Child) -> ExitStatus {
     status
 }
 
+/// Waits until something holds that nothing announces.
+pub(super) fn until(holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it does not come to hold");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Whether a process is there and no zombie.
 pub(super) fn is_alive(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
