@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use super::report::Span;
 
 /// The files, in the order in which they were opened. The first is the one that was named.
-#[derive(Debug)]
-pub(super) struct Sources(Vec<SourceFile>);
+#[derive(Debug, Clone)]
+pub(super) struct SourceFiles(Vec<SourceFile>);
 
 /// One of the files.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct SourceFile {
     /// What mistakes call it.
     pub(super) shown: PathBuf,
@@ -20,18 +20,23 @@ pub(super) struct SourceFile {
     pub(super) base: usize,
 }
 
-impl Sources {
+impl SourceFiles {
     /// The file that was named.
     pub(super) fn new(shown: PathBuf, dir: PathBuf, text: String) -> Self {
         Self(vec![SourceFile { shown, dir, text, base: 0 }])
     }
 
-    /// Adds a file. Where it begins among all.
-    pub(super) fn add(&mut self, shown: PathBuf, dir: PathBuf, text: String) -> usize {
+    /// Adds a file.
+    pub(super) fn add(&mut self, shown: PathBuf, dir: PathBuf, text: String) -> &SourceFile {
         // One byte between two files, so that the end of one is not the start of the next.
         let base = self.0.last().map_or(0, |last| last.base + last.text.len() + 1);
         self.0.push(SourceFile { shown, dir, text, base });
-        base
+        &self.0[self.0.len() - 1]
+    }
+
+    /// Every file.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SourceFile> {
+        self.0.iter()
     }
 
     /// The file in which `span` stands, and its place in that file's text.
@@ -65,9 +70,9 @@ mod tests {
 
     #[test]
     fn an_offset_names_a_place_in_one_file() {
-        let mut sources = Sources::new("a.toml".into(), "/a".into(), "one".to_owned());
-        assert_eq!(sources.add("b.toml".into(), "/b".into(), String::new()), 4);
-        assert_eq!(sources.add("c.toml".into(), "/c".into(), "three".to_owned()), 5);
+        let mut sources = SourceFiles::new("a.toml".into(), "/a".into(), "one".to_owned());
+        assert_eq!(sources.add("b.toml".into(), "/b".into(), String::new()).base, 4);
+        assert_eq!(sources.add("c.toml".into(), "/c".into(), "three".to_owned()).base, 5);
         let place = |span: Span| {
             let (file, within) = sources.locate(&span);
             (file.shown.to_str().unwrap(), within)

@@ -1,19 +1,25 @@
 //! One table of the file while it is read.
 //!
 //! Whoever reads a table names each key once, with its kind and what it means. That one line takes the value,
-//! makes the key known (what nobody named is reported as unknown), and describes it for the JSON Schema: the
-//! schema is what the readers say of themselves over an empty file, so it can't differ from them.
+//! fills in its variables, makes the key known (what nobody named is reported as unknown), and describes it for the
+//! JSON Schema: the schema is what the readers say of themselves over an empty file, so it can't differ from them.
 //!
 //! Nothing here knows a key of its own.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::kind::{Complaint, Kind, unexpected};
+use super::expand::{BadExpansion, expand, place_in_source};
+use super::kind::{Complaint, Given, Kind, SpannedValue, unexpected};
 use super::nearest::nearest;
-use super::report::{Report, Span};
+use super::report::{MistakeReport, Span};
+use super::scope::Scope;
+use super::sources::SourceFiles;
 
 /// A table, and the report on it.
 pub(super) struct Table<'a> {
@@ -21,16 +27,37 @@ pub(super) struct Table<'a> {
     path: Vec<&'a str>,
     /// Where it is named.
     span: Span,
-    entries: &'a DeTable<'a>,
+    entries: &'a DeTable<'static>,
     known: Vec<&'static str>,
+    foreign: &'static [Foreign],
+    missing: Vec<Missing>,
     /// The schema's properties; only while the readers describe themselves.
     properties: Option<Map<String, Json>>,
     required: Vec<&'static str>,
-    report: &'a mut Report,
+    /// What the variables in its values stand for.
+    pub(super) scope: Scope,
+    report: &'a mut MistakeReport,
+}
+
+/// A key that other tools have, and the answer to it.
+pub(super) struct Foreign {
+    /// What people write who know another tool.
+    pub(super) words: &'static [&'static str],
+    /// The key for it; empty if there is none.
+    pub(super) key: &'static str,
+    /// What to write.
+    pub(super) remedy: &'static str,
+}
+
+/// A key that is not there, or one of several.
+struct Missing {
+    keys: Vec<&'static str>,
+    title: String,
+    remedy: String,
 }
 
 /// One entry of a table whose keys are the writer's own.
-pub(super) struct Entry<T> {
+pub(super) struct MapEntry<T> {
     /// The key.
     pub(super) key: String,
     /// The key's place.
@@ -40,26 +67,49 @@ pub(super) struct Entry<T> {
 }
 
 /// Reads the outermost table, and reports its unknown keys.
-pub(super) fn read_root<R>(entries: &DeTable<'_>, report: &mut Report, read: impl FnOnce(&mut Table<'_>) -> R) -> R {
-    let mut root = Table::new(Vec::new(), 0..0, entries, report, false);
+pub(super) fn read_root<R>(
+    entries: &DeTable<'static>,
+    scope: Scope,
+    report: &mut MistakeReport,
+    read: impl FnOnce(&mut Table<'_>) -> R,
+) -> R {
+    let mut root = Table::new(Vec::new(), 0..0, entries, scope, report, false);
     let result = read(&mut root);
-    root.report_unknown();
+    root.finish();
     result
 }
 
 /// What `read` says of the table it reads: its JSON Schema.
 pub(super) fn describe_root<R>(read: impl FnOnce(&mut Table<'_>) -> R) -> Json {
-    let mut report = Report::new(PathBuf::new(), "");
+    let sources = SourceFiles::new(PathBuf::new(), PathBuf::new(), String::new());
+    let mut report = MistakeReport::new(Arc::new(sources));
     let entries = DeTable::new();
-    let mut root = Table::new(Vec::new(), 0..0, &entries, &mut report, true);
+    let mut root = Table::new(Vec::new(), 0..0, &entries, Scope::inheriting([]), &mut report, true);
     read(&mut root);
     root.schema()
 }
 
 impl<'a> Table<'a> {
-    fn new(path: Vec<&'a str>, span: Span, entries: &'a DeTable<'a>, report: &'a mut Report, describes: bool) -> Self {
-        let properties = describes.then(Map::new);
-        Self { path, span, entries, known: Vec::new(), properties, required: Vec::new(), report }
+    fn new(
+        path: Vec<&'a str>,
+        span: Span,
+        entries: &'a DeTable<'static>,
+        scope: Scope,
+        report: &'a mut MistakeReport,
+        describes: bool,
+    ) -> Self {
+        Self {
+            path,
+            span,
+            entries,
+            known: Vec::new(),
+            foreign: &[],
+            missing: Vec::new(),
+            properties: describes.then(Map::new),
+            required: Vec::new(),
+            scope,
+            report,
+        }
     }
 
     /// A value that may be left out. `None`, too, when it is wrong and reported.
@@ -89,20 +139,56 @@ impl<'a> Table<'a> {
         self.required.push(key);
         if !self.has(key) {
             let title = format!("`{key}` is missing {}", self.place());
-            self.report.add_missing(self.span.clone(), title, format!("expected `{key}`. {about}"));
+            self.missing.push(Missing { keys: vec![key], title, remedy: format!("expected `{key}`. {about}") });
         }
         self.get(key, kind, about)
     }
 
+    /// Reports that there is not exactly one of `keys`. `what` they are is put into words: "check".
+    pub(super) fn require_one(&mut self, keys: &[&'static str], what: &str) {
+        let there: Vec<_> = keys.iter().copied().filter(|key| self.has(key)).collect();
+        let names: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+        let (last, first) = names.split_last().map_or(("", &[][..]), |(last, first)| (last.as_str(), first));
+        let remedy = format!("expected exactly one of {} and {last}", first.join(", "));
+        match there.as_slice() {
+            [_] => {}
+            [] => {
+                let title = format!("no {what} {}", self.place());
+                self.missing.push(Missing { keys: keys.to_vec(), title, remedy });
+            }
+            [_, second, ..] => {
+                let title = format!("more than one {what} {}", self.place());
+                self.report.add(self.key_span(second), title, remedy);
+            }
+        }
+    }
+
+    /// Makes known what people write who know other tools.
+    pub(super) fn knows(&mut self, foreign: &'static [Foreign]) {
+        self.foreign = foreign;
+    }
+
     /// A table whose keys are the writer's own, each with a value of one kind.
-    pub(super) fn map<K: Kind>(&mut self, key: &'static str, kind: &K, about: &'static str) -> Vec<Entry<K::Value>> {
+    pub(super) fn map<K: Kind>(&mut self, key: &'static str, kind: &K, about: &'static str) -> Vec<MapEntry<K::Value>> {
+        self.map_with(key, kind, about, |_, _| {})
+    }
+
+    /// As [`map`](Self::map). `each` is given every entry before the next one is read.
+    pub(super) fn map_with<K: Kind>(
+        &mut self,
+        key: &'static str,
+        kind: &K,
+        about: &'static str,
+        mut each: impl FnMut(&mut Self, &MapEntry<K::Value>),
+    ) -> Vec<MapEntry<K::Value>> {
         self.describe(key, about, || json!({ "type": "object", "additionalProperties": kind.schema() }));
         let Some(entries) = self.entries_of(key) else { return Vec::new() };
         let mut read = Vec::new();
-        for (name, found) in entries {
-            let value =
-                kind.read(found).map_err(|complaints| self.report_wrong(&[key, name.get_ref()], complaints)).ok();
-            read.push(Entry { key: name.get_ref().to_string(), span: name.span(), value });
+        for (name, written) in entries {
+            let value = self.read_value(&[key, name.get_ref()], written, kind);
+            let entry = MapEntry { key: name.get_ref().to_string(), span: name.span(), value };
+            each(self, &entry);
+            read.push(entry);
         }
         read
     }
@@ -159,6 +245,11 @@ impl<'a> Table<'a> {
         self.span.clone()
     }
 
+    /// The value of a key as it is written.
+    pub(super) fn written(&self, key: &str) -> Option<&'a SpannedValue> {
+        self.entries.get(key)
+    }
+
     /// Whether the key is there, right or wrong.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
@@ -166,7 +257,7 @@ impl<'a> Table<'a> {
 
     /// Reports something wrong with the value of `key`, which is there and was read.
     pub(super) fn refuse(&mut self, key: &'static str, remedy: impl Into<String>) {
-        let span = self.entries.get(key).map_or_else(|| self.span.clone(), |found| found.span());
+        let span = self.entries.get(key).map_or_else(|| self.span.clone(), Spanned::span);
         self.report_wrong(&[key], vec![Complaint { span, remedy: remedy.into() }]);
     }
 
@@ -175,9 +266,19 @@ impl<'a> Table<'a> {
         self.report.add(span, title, remedy);
     }
 
+    /// The files that it is read from.
+    pub(super) fn sources(&self) -> &SourceFiles {
+        self.report.sources()
+    }
+
     /// How mistakes call it: `in [tasks.api]`.
     pub(super) fn place(&self) -> String {
-        if self.path.is_empty() { "at the top level".to_owned() } else { format!("in [{}]", dotted(&self.path)) }
+        if self.path.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.header(&[])) }
+    }
+
+    /// How it, or a table within it, is written: `[tasks.api]`.
+    pub(super) fn header(&self, within: &[&str]) -> String {
+        format!("[{}]", dotted(&[&self.path, within].concat()))
     }
 
     /// The place of a key, or of the table when it is not there.
@@ -186,10 +287,24 @@ impl<'a> Table<'a> {
     }
 
     fn take<K: Kind>(&mut self, key: &'static str, kind: &K) -> Option<K::Value> {
-        kind.read(self.entries.get(key)?).map_err(|complaints| self.report_wrong(&[key], complaints)).ok()
+        self.read_value(&[key], self.entries.get(key)?, kind)
     }
 
-    fn entries_of(&mut self, key: &'static str) -> Option<&'a DeTable<'a>> {
+    /// Reads a value of this table. None when it is wrong and reported.
+    fn read_value<K: Kind>(&mut self, path: &[&str], written: &SpannedValue, kind: &K) -> Option<K::Value> {
+        let filled = match fill(written, &self.scope) {
+            Ok(filled) => filled.map_or(Cow::Borrowed(written), Cow::Owned),
+            Err((span, bad)) => {
+                self.report_expansion(path, &span, bad);
+                return None;
+            }
+        };
+        let sources = Arc::clone(self.report.sources());
+        let given = Given { written, filled: &filled, dir: sources.dir(&written.span()) };
+        kind.read(&given).map_err(|complaints| self.report_wrong(path, complaints)).ok()
+    }
+
+    fn entries_of(&mut self, key: &'static str) -> Option<&'a DeTable<'static>> {
         let found = self.entries.get(key)?;
         if let DeValue::Table(entries) = found.get_ref() {
             return Some(entries);
@@ -202,13 +317,13 @@ impl<'a> Table<'a> {
         &mut self,
         more: Vec<&str>,
         span: Span,
-        entries: &DeTable<'_>,
+        entries: &DeTable<'static>,
         read: impl FnOnce(&mut Table<'_>) -> R,
     ) -> R {
         let path = self.path.iter().copied().chain(more).collect();
-        let mut table = Table::new(path, span, entries, self.report, false);
+        let mut table = Table::new(path, span, entries, self.scope.clone(), self.report, false);
         let result = read(&mut table);
-        table.report_unknown();
+        table.finish();
         result
     }
 
@@ -218,14 +333,44 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn report_unknown(&mut self) {
+    /// Reports a variable in the string at `span`: at its own place, where that can be told.
+    fn report_expansion(&mut self, path: &[&str], span: &Span, BadExpansion { text, at, title, remedy }: BadExpansion) {
+        let raw = self.report.sources().written(span);
+        let place = place_in_source(raw, &text, &at).map(|place| span.start + place.start..span.start + place.end);
+        let title = format!("{title}, in `{}` {}", dotted(path), self.place());
+        self.report.add(place.unwrap_or_else(|| span.clone()), title, remedy);
+    }
+
+    /// Reports keys that are unknown, and those that are missing: but not the right key beside the wrong one that
+    /// somebody wrote for it.
+    fn finish(mut self) {
+        let mut meant = Vec::new();
         for (key, _) in self.entries.iter().filter(|(key, _)| !self.known.contains(&key.get_ref().as_ref())) {
-            let remedy = match nearest(key.get_ref(), self.known.iter().copied()) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None => format!("expected one of {}", self.known.join(", ")),
-            };
+            let (known, remedy) = self.answer(key.get_ref());
+            meant.extend(known);
             let title = format!("unknown key `{}` {}", key.get_ref().escape_debug(), self.place());
             self.report.add(key.span(), title, remedy);
+        }
+        for Missing { keys, title, remedy } in std::mem::take(&mut self.missing) {
+            if !keys.iter().any(|key| meant.contains(key)) {
+                self.report.add_missing(self.span.clone(), title, remedy);
+            }
+        }
+    }
+
+    /// The key that an unknown one was probably meant to be, and what to say of it.
+    fn answer(&self, key: &str) -> (Option<&'static str>, String) {
+        let foreign = |word: &str| self.foreign.iter().find(|foreign| foreign.words.contains(&word));
+        let near_foreign = || nearest(key, self.foreign.iter().flat_map(|foreign| foreign.words.iter().copied()));
+        if let Some(foreign) = foreign(key) {
+            return (Some(foreign.key), foreign.remedy.to_owned());
+        }
+        if let Some(known) = nearest(key, self.known.iter().copied()) {
+            return (self.known.iter().copied().find(|word| *word == known), format!("did you mean `{known}`?"));
+        }
+        match near_foreign().and_then(foreign) {
+            Some(foreign) => (Some(foreign.key), foreign.remedy.to_owned()),
+            None => (None, format!("expected one of {}", self.known.join(", "))),
         }
     }
 
@@ -247,6 +392,34 @@ impl<'a> Table<'a> {
         }
         schema
     }
+}
+
+/// A value with the variables in its strings filled in; nothing, if it has none.
+fn fill(written: &SpannedValue, scope: &Scope) -> Result<Option<SpannedValue>, (Span, BadExpansion)> {
+    let span = written.span();
+    let filled = match written.get_ref() {
+        DeValue::String(text) => match expand(text, scope).map_err(|bad| (span.clone(), bad))? {
+            Cow::Borrowed(_) => return Ok(None),
+            Cow::Owned(text) => DeValue::String(text.into()),
+        },
+        DeValue::Array(items) => {
+            let filled: Vec<_> = items.iter().map(|item| fill(item, scope)).collect::<Result<_, _>>()?;
+            if filled.iter().all(Option::is_none) {
+                return Ok(None);
+            }
+            let items = items.iter().zip(filled).map(|(item, filled)| filled.unwrap_or_else(|| item.clone()));
+            DeValue::Array(items.collect())
+        }
+        DeValue::Table(entries) => {
+            let filled = entries.iter().map(|(key, value)| {
+                let filled = fill(value, scope)?;
+                Ok((key.clone(), filled.unwrap_or_else(|| value.clone())))
+            });
+            DeValue::Table(filled.collect::<Result<_, _>>()?)
+        }
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => return Ok(None),
+    };
+    Ok(Some(Spanned::new(span, filled)))
 }
 
 /// A path of keys as TOML writes it; safe to show whatever a key holds.
