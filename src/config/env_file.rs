@@ -30,7 +30,7 @@ pub(crate) struct EnvFileEntry {
 
 /// Why a file gives no variables.
 #[derive(Debug, thiserror::Error)]
-pub enum EnvFileError {
+pub(crate) enum EnvFileError {
     /// It is not there, or can't be read.
     #[error("cannot read {}: {why}", .path.display())]
     Unreadable {

@@ -3,16 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value as Json, json};
-use toml::Spanned;
-use toml::de::DeValue;
-
+use super::command::RunForm;
+use super::environment::FileRef;
 use super::nearest::nearest;
 use super::report::Span;
-use super::{Account, CommandLine, RunForm};
-
-/// A value of the file with its place.
-pub(super) type SpannedValue = Spanned<DeValue<'static>>;
+use super::value::{FileValue, SpannedValue};
+use super::{Account, CommandLine};
+use serde_json::{Value as Json, json};
 
 /// A value to be read.
 #[derive(Clone, Copy)]
@@ -27,7 +24,7 @@ pub(super) struct Given<'a> {
 
 impl<'a> Given<'a> {
     /// The value, with its variables filled in.
-    pub(super) fn value(&self) -> &'a DeValue<'static> {
+    pub(super) fn value(&self) -> &'a FileValue {
         self.filled.get_ref()
     }
 
@@ -78,12 +75,12 @@ fn expected<T>(given: &Given<'_>, what: &str) -> Result<T, Vec<Complaint>> {
 /// Says that `what` was expected, and what was found instead.
 pub(super) fn unexpected(found: &SpannedValue, what: &str) -> Complaint {
     let instead = match found.get_ref() {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
+        FileValue::Text(_) => "a string",
+        FileValue::Integer(..) | FileValue::Float(_) => "a number",
+        FileValue::Boolean(_) => "a boolean",
+        FileValue::Date => "a date",
+        FileValue::Array(_) => "an array",
+        FileValue::Table(_) => "a table",
     };
     Complaint { span: found.span(), remedy: format!("expected {what}, found {instead}") }
 }
@@ -91,8 +88,8 @@ pub(super) fn unexpected(found: &SpannedValue, what: &str) -> Complaint {
 /// A string that can be given to a program: the operating system has no way to pass on a NUL.
 pub(super) fn text<'a>(given: &Given<'a>, what: &str) -> Result<&'a str, Vec<Complaint>> {
     match given.value() {
-        DeValue::String(text) if text.contains('\0') => refuse(given, "a NUL can't be passed on; remove it"),
-        DeValue::String(text) => Ok(text),
+        FileValue::Text(text) if text.contains('\0') => refuse(given, "a NUL can't be passed on; remove it"),
+        FileValue::Text(text) => Ok(text),
         _ => expected(given, what),
     }
 }
@@ -104,7 +101,10 @@ impl Kind for Flag {
     type Value = bool;
 
     fn read(&self, given: &Given<'_>) -> Result<bool, Vec<Complaint>> {
-        given.value().as_bool().map_or_else(|| expected(given, "`true` or `false`"), Ok)
+        match given.value() {
+            FileValue::Boolean(truth) => Ok(*truth),
+            _ => expected(given, "`true` or `false`"),
+        }
     }
 
     fn schema(&self) -> Json {
@@ -149,6 +149,26 @@ impl Kind for FilePath {
     }
 }
 
+/// A file, relative to the one that it stands in. With a `?` at its end it may be missing.
+pub(super) struct FileName;
+
+impl Kind for FileName {
+    type Value = FileRef;
+
+    fn read(&self, given: &Given<'_>) -> Result<FileRef, Vec<Complaint>> {
+        let written = text(given, "a path")?;
+        let path = written.strip_suffix('?');
+        match path.unwrap_or(written) {
+            "" => refuse(given, "expected the path of a file, found nothing"),
+            file => Ok(FileRef { path: given.dir.join(file), may_be_missing: path.is_some() }),
+        }
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "type": "string", "minLength": 1 })
+    }
+}
+
 /// A whole number, both ends included.
 pub(super) struct Whole(pub(super) u32, pub(super) u32);
 
@@ -157,8 +177,8 @@ impl Kind for Whole {
 
     fn read(&self, given: &Given<'_>) -> Result<u32, Vec<Complaint>> {
         let what = format!("a whole number from {} to {}", self.0, self.1);
-        let Some(digits) = given.value().as_integer() else { return expected(given, &what) };
-        match u32::from_str_radix(digits.as_str(), digits.radix()) {
+        let FileValue::Integer(digits, radix) = given.value() else { return expected(given, &what) };
+        match u32::from_str_radix(digits, *radix) {
             Ok(number) if (self.0..=self.1).contains(&number) => Ok(number),
             _ => refuse(given, format!("expected {what}")),
         }
@@ -181,8 +201,8 @@ impl Kind for Signed {
 
     fn read(&self, given: &Given<'_>) -> Result<i32, Vec<Complaint>> {
         let what = format!("a whole number from {} to {}", self.0, self.1);
-        let Some(digits) = given.value().as_integer() else { return expected(given, &what) };
-        match i32::from_str_radix(digits.as_str(), digits.radix()) {
+        let FileValue::Integer(digits, radix) = given.value() else { return expected(given, &what) };
+        match i32::from_str_radix(digits, *radix) {
             Ok(number) if (self.0..=self.1).contains(&number) => Ok(number),
             _ => refuse(given, format!("expected {what}")),
         }
@@ -205,8 +225,7 @@ impl Kind for Share {
 
     fn read(&self, given: &Given<'_>) -> Result<f64, Vec<Complaint>> {
         let number = match given.value() {
-            DeValue::Integer(digits) => digits.as_str().parse(),
-            DeValue::Float(digits) => digits.as_str().parse(),
+            FileValue::Integer(digits, _) | FileValue::Float(digits) => digits.parse(),
             _ => return expected(given, "a number from 0 to 1"),
         };
         match number {
@@ -233,8 +252,8 @@ impl Kind for Size {
     fn read(&self, given: &Given<'_>) -> Result<u64, Vec<Complaint>> {
         const WHAT: &str = "a size with its unit, like \"64 MiB\", or 0";
         let text = match given.value() {
-            DeValue::Integer(digits) => digits.as_str(),
-            DeValue::String(text) => text.trim(),
+            FileValue::Integer(digits, _) => digits.as_str(),
+            FileValue::Text(text) => text.trim(),
             _ => return expected(given, WHAT),
         };
         if text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse() != Ok(0) {
@@ -262,7 +281,7 @@ impl Kind for AccountName {
     type Value = Account;
 
     fn read(&self, given: &Given<'_>) -> Result<Account, Vec<Complaint>> {
-        if given.value().is_integer() {
+        if matches!(given.value(), FileValue::Integer(..)) {
             // The last number means "unchanged" to the kernel.
             return Whole(0, u32::MAX - 1).read(given).map(Account::Id);
         }
@@ -326,7 +345,7 @@ impl Kind for Runnable {
 }
 
 fn run_form(given: &Given<'_>) -> Result<RunForm, Vec<Complaint>> {
-    if !given.value().is_array() {
+    if given.value().as_array().is_none() {
         return match text(given, "a string or an array of strings")? {
             line if line.trim().is_empty() => refuse(given, "expected a command, found nothing to run"),
             line => Ok(RunForm::Shell(line.to_owned())),
@@ -348,14 +367,7 @@ impl<K: Kind> Kind for ListOf<K> {
 
     fn read(&self, given: &Given<'_>) -> Result<Self::Value, Vec<Complaint>> {
         let Some(items) = given.items() else { return expected(given, "an array") };
-        let (mut values, mut complaints) = (Vec::new(), Vec::new());
-        for item in items {
-            match self.0.read(&item) {
-                Ok(value) => values.push(value),
-                Err(more) => complaints.extend(more),
-            }
-        }
-        if complaints.is_empty() { Ok(values) } else { Err(complaints) }
+        collect(items.map(|item| self.0.read(&item)))
     }
 
     fn schema(&self) -> Json {
@@ -365,4 +377,32 @@ impl<K: Kind> Kind for ListOf<K> {
     fn show(&self, value: &Self::Value) -> Json {
         value.iter().map(|item| self.0.show(item)).collect()
     }
+}
+
+/// A value, or an array of them.
+pub(super) struct OneOrMany<K>(pub(super) K);
+
+impl<K: Kind> Kind for OneOrMany<K> {
+    type Value = Vec<K::Value>;
+
+    fn read(&self, given: &Given<'_>) -> Result<Self::Value, Vec<Complaint>> {
+        let Some(items) = given.items() else { return self.0.read(given).map(|value| vec![value]) };
+        collect(items.map(|item| self.0.read(&item)))
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "anyOf": [self.0.schema(), { "type": "array", "items": self.0.schema() }] })
+    }
+}
+
+/// All values, or all that is wrong with them.
+fn collect<T>(read: impl Iterator<Item = Result<T, Vec<Complaint>>>) -> Result<Vec<T>, Vec<Complaint>> {
+    let (mut values, mut complaints) = (Vec::new(), Vec::new());
+    for result in read {
+        match result {
+            Ok(value) => values.push(value),
+            Err(more) => complaints.extend(more),
+        }
+    }
+    if complaints.is_empty() { Ok(values) } else { Err(complaints) }
 }

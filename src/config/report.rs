@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, told all at once: where, what, and what would be right.
+//! What is wrong with a configuration, all at once: where, what, and what would be right.
 //!
 //! Mistakes are collected here and rendered here. Nothing is judged here.
 
@@ -150,12 +150,14 @@ impl MistakeReport {
     }
 
     /// `value` if there is no mistake; else the error, in the order of the text.
-    pub(super) fn conclude<T>(mut self, value: T) -> Result<T, ConfigError> {
-        if self.mistakes.is_empty() {
-            return Ok(value);
-        }
+    pub(super) fn conclude<T>(self, value: T) -> Result<T, ConfigError> {
+        if self.mistakes.is_empty() { Ok(value) } else { Err(self.into_error()) }
+    }
+
+    /// The error that these mistakes are.
+    pub(super) fn into_error(mut self) -> ConfigError {
         self.mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
-        Err(ConfigError::Invalid(Box::new(self)))
+        ConfigError::Invalid(Box::new(self))
     }
 
     fn line_start(&self, span: &Span) -> usize {
@@ -163,6 +165,11 @@ impl MistakeReport {
             0 => 0,
             line => self.lines[line - 1],
         }
+    }
+
+    /// The first mistake in one line, for where there is no room for its place.
+    pub(super) fn first(&self) -> Option<String> {
+        self.mistakes.first().map(|Mistake { title, remedy, .. }| format!("{title}: {remedy}"))
     }
 
     fn headline(&self) -> String {

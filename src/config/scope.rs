@@ -22,6 +22,14 @@ pub struct Variable {
     pub origin: Origin,
 }
 
+impl Variable {
+    /// A variable of the supervisor itself.
+    #[must_use]
+    pub fn inherited(value: impl Into<String>) -> Self {
+        Self { value: value.into().into(), origin: Origin::Inherited }
+    }
+}
+
 impl Serialize for Variable {
     /// Shows nothing of it: values of variables are where secrets are.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -63,7 +71,7 @@ impl fmt::Display for Origin {
 }
 
 /// Variables by name.
-pub(super) type Variables = BTreeMap<String, Variable>;
+pub type Variables = BTreeMap<String, Variable>;
 
 /// What the names in braces stand for in some part of the configuration.
 #[derive(Debug, Clone)]
@@ -79,16 +87,14 @@ pub(super) struct Scope {
 impl Scope {
     /// The environment of this process. A value that is not UTF-8 can't stand in the file, and is left out.
     pub(super) fn of_this_process() -> Self {
-        let texts = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let texts =
+            env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self::inheriting(texts)
     }
 
     /// The given environment.
     pub(super) fn inheriting(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let inherited = variables.into_iter().map(|(name, value)| {
-            let variable = Variable { value: value.into(), origin: Origin::Inherited };
-            (name, variable)
-        });
+        let inherited = variables.into_iter().map(|(name, value)| (name, Variable::inherited(value)));
         Self { inherited: Arc::new(inherited.collect()), own: Variables::new(), provided: Arc::default() }
     }
 
@@ -117,7 +123,9 @@ impl Names for Scope {
         match nearest(name, known.map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None if name.starts_with("tasks.") => "expected `${tasks.NAME.port}` of a task with `ports`".to_owned(),
-            None => format!("set it, or write `${{{name}:-default}}`; what the shell sets is written `${name}` or `$${{{name}}}`"),
+            None => format!(
+                "set it, or write `${{{name}:-default}}`; what the shell sets is written `${name}` or `$${{{name}}}`"
+            ),
         }
     }
 }

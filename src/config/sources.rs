@@ -47,6 +47,12 @@ impl SourceFiles {
         (file, within(span.start)..within(span.end))
     }
 
+    /// The file and the line, from 1, in which `span` begins.
+    pub(super) fn line(&self, span: &Span) -> (PathBuf, usize) {
+        let (file, within) = self.locate(span);
+        (file.shown.clone(), 1 + file.text[..within.start].matches('\n').count())
+    }
+
     /// What is written at `span`.
     pub(super) fn written(&self, span: &Span) -> &str {
         let (file, span) = self.locate(span);

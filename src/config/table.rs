@@ -7,19 +7,21 @@
 //! Nothing here knows a key of its own.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
-use super::expand::{BadExpansion, expand, place_in_source};
-use super::kind::{Complaint, Given, Kind, SpannedValue, unexpected};
+use super::expand::place_in_source;
+use super::fill::{BadText, fill};
+use super::kind::{Complaint, Given, Kind, unexpected};
 use super::nearest::nearest;
 use super::report::{MistakeReport, Span};
 use super::scope::Scope;
 use super::sources::SourceFiles;
+use super::value::{FileTable, SpannedValue};
 
 /// A table, and the report on it.
 pub(super) struct Table<'a> {
@@ -27,13 +29,15 @@ pub(super) struct Table<'a> {
     path: Vec<&'a str>,
     /// Where it is named.
     span: Span,
-    entries: &'a DeTable<'static>,
+    entries: &'a FileTable,
     known: Vec<&'static str>,
     foreign: &'static [Foreign],
     missing: Vec<Missing>,
     /// The schema's properties; only while the readers describe themselves.
     properties: Option<Map<String, Json>>,
     required: Vec<&'static str>,
+    /// Whether all of its keys have been read before, and only some are now.
+    rereads: bool,
     /// What the variables in its values stand for.
     pub(super) scope: Scope,
     report: &'a mut MistakeReport,
@@ -68,23 +72,34 @@ pub(super) struct MapEntry<T> {
 
 /// Reads the outermost table, and reports its unknown keys.
 pub(super) fn read_root<R>(
-    entries: &DeTable<'static>,
+    entries: &FileTable,
     scope: Scope,
     report: &mut MistakeReport,
     read: impl FnOnce(&mut Table<'_>) -> R,
 ) -> R {
-    let mut root = Table::new(Vec::new(), 0..0, entries, scope, report, false);
+    let mut root = Table::new(Vec::new(), 0..0, entries, scope, report);
     let result = read(&mut root);
     root.finish();
     result
+}
+
+/// Reads some keys of what was read before: unknown and missing keys are reported already.
+pub(super) fn reread_root<R>(
+    entries: &FileTable,
+    scope: Scope,
+    report: &mut MistakeReport,
+    read: impl FnOnce(&mut Table<'_>) -> R,
+) -> R {
+    read(&mut Table { rereads: true, ..Table::new(Vec::new(), 0..0, entries, scope, report) })
 }
 
 /// What `read` says of the table it reads: its JSON Schema.
 pub(super) fn describe_root<R>(read: impl FnOnce(&mut Table<'_>) -> R) -> Json {
     let sources = SourceFiles::new(PathBuf::new(), PathBuf::new(), String::new());
     let mut report = MistakeReport::new(Arc::new(sources));
-    let entries = DeTable::new();
-    let mut root = Table::new(Vec::new(), 0..0, &entries, Scope::inheriting([]), &mut report, true);
+    let entries = FileTable::default();
+    let root = Table::new(Vec::new(), 0..0, &entries, Scope::inheriting([]), &mut report);
+    let mut root = Table { properties: Some(Map::new()), ..root };
     read(&mut root);
     root.schema()
 }
@@ -93,10 +108,9 @@ impl<'a> Table<'a> {
     fn new(
         path: Vec<&'a str>,
         span: Span,
-        entries: &'a DeTable<'static>,
+        entries: &'a FileTable,
         scope: Scope,
         report: &'a mut MistakeReport,
-        describes: bool,
     ) -> Self {
         Self {
             path,
@@ -105,8 +119,9 @@ impl<'a> Table<'a> {
             known: Vec::new(),
             foreign: &[],
             missing: Vec::new(),
-            properties: describes.then(Map::new),
+            properties: None,
             required: Vec::new(),
+            rereads: false,
             scope,
             report,
         }
@@ -134,14 +149,31 @@ impl<'a> Table<'a> {
         self.take(key, kind).map(|found| *value = found).is_some()
     }
 
+    /// A value that has a default that can't be shown: what `value` holds.
+    pub(super) fn set<K: Kind>(&mut self, key: &'static str, kind: &K, about: &'static str, value: &mut K::Value) {
+        if let Some(found) = self.get(key, kind, about) {
+            *value = found;
+        }
+    }
+
     /// A value that can't be left out.
     pub(super) fn require<K: Kind>(&mut self, key: &'static str, kind: &K, about: &'static str) -> Option<K::Value> {
         self.required.push(key);
         if !self.has(key) {
             let title = format!("`{key}` is missing {}", self.place());
-            self.missing.push(Missing { keys: vec![key], title, remedy: format!("expected `{key}`. {about}") });
+            self.report_missing(&[key], title, format!("expected `{key}`. {about}"));
         }
         self.get(key, kind, about)
+    }
+
+    /// Reports what is wrong because none of `keys` is there: but not where somebody meant to write one.
+    pub(super) fn report_missing(
+        &mut self,
+        keys: &[&'static str],
+        title: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.missing.push(Missing { keys: keys.to_vec(), title: title.into(), remedy: remedy.into() });
     }
 
     /// Reports that there is not exactly one of `keys`. `what` they are is put into words: "check".
@@ -154,7 +186,7 @@ impl<'a> Table<'a> {
             [_] => {}
             [] => {
                 let title = format!("no {what} {}", self.place());
-                self.missing.push(Missing { keys: keys.to_vec(), title, remedy });
+                self.report_missing(keys, title, remedy);
             }
             [_, second, ..] => {
                 let title = format!("more than one {what} {}", self.place());
@@ -170,23 +202,22 @@ impl<'a> Table<'a> {
 
     /// A table whose keys are the writer's own, each with a value of one kind.
     pub(super) fn map<K: Kind>(&mut self, key: &'static str, kind: &K, about: &'static str) -> Vec<MapEntry<K::Value>> {
-        self.map_with(key, kind, about, |_, _| {})
+        self.describe_map(key, kind, about);
+        self.take_map(key, kind, |_, _| {})
     }
 
-    /// As [`map`](Self::map). `each` is given every entry before the next one is read.
-    pub(super) fn map_with<K: Kind>(
+    /// Reads such a table, whose key is made known elsewhere. `each` is given every entry before the next one is read.
+    pub(super) fn take_map<K: Kind>(
         &mut self,
         key: &'static str,
         kind: &K,
-        about: &'static str,
         mut each: impl FnMut(&mut Self, &MapEntry<K::Value>),
     ) -> Vec<MapEntry<K::Value>> {
-        self.describe(key, about, || json!({ "type": "object", "additionalProperties": kind.schema() }));
         let Some(entries) = self.entries_of(key) else { return Vec::new() };
         let mut read = Vec::new();
-        for (name, written) in entries {
-            let value = self.read_value(&[key, name.get_ref()], written, kind);
-            let entry = MapEntry { key: name.get_ref().to_string(), span: name.span(), value };
+        for (name, span, written) in entries.iter() {
+            let value = self.read_value(&[key, name], written, kind);
+            let entry = MapEntry { key: name.to_owned(), span: span.clone(), value };
             each(self, &entry);
             read.push(entry);
         }
@@ -224,15 +255,33 @@ impl<'a> Table<'a> {
         });
         let Some(entries) = self.entries_of(key) else { return Vec::new() };
         let mut all = Vec::new();
-        for (name, found) in entries {
-            match found.get_ref() {
-                DeValue::Table(entries) => {
-                    all.push(self.inside(vec![key, name.get_ref()], name.span(), entries, &mut read))
-                }
-                _ => self.report_wrong(&[key, name.get_ref()], vec![unexpected(found, "a table")]),
+        for (name, span, found) in entries.iter() {
+            match found.get_ref().as_table() {
+                Some(entries) => all.push(self.inside(vec![key, name], span.clone(), entries, &mut read)),
+                None => self.report_wrong(&[key, name], vec![unexpected(found, "a table")]),
             }
         }
         all
+    }
+
+    /// Some keys of a table that is read as a whole elsewhere.
+    pub(super) fn peek<R>(&mut self, key: &'static str, read: impl FnOnce(&mut Table<'_>) -> R) -> Option<R> {
+        let entries = self.entries.get(key)?.get_ref().as_table()?;
+        let (scope, path) = (self.scope.clone(), self.path.iter().copied().chain([key]).collect());
+        let table = Table::new(path, self.key_span(key), entries, scope, self.report);
+        Some(read(&mut Table { rereads: true, ..table }))
+    }
+
+    /// One table of a table of tables.
+    pub(super) fn table_of<R>(
+        &mut self,
+        key: &'static str,
+        name: &str,
+        read: impl FnOnce(&mut Table<'_>) -> R,
+    ) -> Option<R> {
+        let entries = self.entries_of(key)?;
+        let table = entries.get(name)?.get_ref().as_table()?;
+        Some(self.inside(vec![key, name], entries.key_span(name)?, table, read))
     }
 
     /// The table's own key: `api` for `[tasks.api]`.
@@ -252,7 +301,25 @@ impl<'a> Table<'a> {
 
     /// Whether the key is there, right or wrong.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.entries.contains_key(key)
+        self.entries.contains(key)
+    }
+
+    /// Whether there is anything below the key, right or wrong.
+    pub(super) fn has_entries(&self, key: &str) -> bool {
+        self.entries.get(key).is_some_and(|found| found.get_ref().as_table().is_none_or(|table| !table.is_empty()))
+    }
+
+    /// The names below a key, right or wrong, and those below a key that was probably meant to be it. Called when all
+    /// keys are known.
+    pub(super) fn names_in(&self, key: &str) -> BTreeSet<String> {
+        let is_meant = |word: &str| word == key || !self.is_known(word) && self.answer(word).0 == Some(key);
+        let meant = self.entries.iter().filter(|(word, ..)| is_meant(word));
+        let tables = meant.filter_map(|(.., found)| found.get_ref().as_table());
+        tables.flat_map(|table| table.keys().map(str::to_owned)).collect()
+    }
+
+    fn is_known(&self, key: &str) -> bool {
+        self.known.contains(&key)
     }
 
     /// Reports something wrong with the value of `key`, which is there and was read.
@@ -283,10 +350,11 @@ impl<'a> Table<'a> {
 
     /// The place of a key, or of the table when it is not there.
     pub(super) fn key_span(&self, key: &str) -> Span {
-        self.entries.get_key_value(key).map_or_else(|| self.span.clone(), |(key, _)| key.span())
+        self.entries.key_span(key).unwrap_or_else(|| self.span.clone())
     }
 
-    fn take<K: Kind>(&mut self, key: &'static str, kind: &K) -> Option<K::Value> {
+    /// Reads a value, of a key that is made known elsewhere.
+    pub(super) fn take<K: Kind>(&mut self, key: &'static str, kind: &K) -> Option<K::Value> {
         self.read_value(&[key], self.entries.get(key)?, kind)
     }
 
@@ -294,8 +362,8 @@ impl<'a> Table<'a> {
     fn read_value<K: Kind>(&mut self, path: &[&str], written: &SpannedValue, kind: &K) -> Option<K::Value> {
         let filled = match fill(written, &self.scope) {
             Ok(filled) => filled.map_or(Cow::Borrowed(written), Cow::Owned),
-            Err((span, bad)) => {
-                self.report_expansion(path, &span, bad);
+            Err(bad) => {
+                self.report_expansion(path, &bad);
                 return None;
             }
         };
@@ -304,24 +372,25 @@ impl<'a> Table<'a> {
         kind.read(&given).map_err(|complaints| self.report_wrong(path, complaints)).ok()
     }
 
-    fn entries_of(&mut self, key: &'static str) -> Option<&'a DeTable<'static>> {
+    fn entries_of(&mut self, key: &'static str) -> Option<&'a FileTable> {
         let found = self.entries.get(key)?;
-        if let DeValue::Table(entries) = found.get_ref() {
-            return Some(entries);
+        let entries = found.get_ref().as_table();
+        if entries.is_none() {
+            self.report_wrong(&[key], vec![unexpected(found, "a table")]);
         }
-        self.report_wrong(&[key], vec![unexpected(found, "a table")]);
-        None
+        entries
     }
 
     fn inside<R>(
         &mut self,
         more: Vec<&str>,
         span: Span,
-        entries: &DeTable<'static>,
+        entries: &FileTable,
         read: impl FnOnce(&mut Table<'_>) -> R,
     ) -> R {
         let path = self.path.iter().copied().chain(more).collect();
-        let mut table = Table::new(path, span, entries, self.scope.clone(), self.report, false);
+        let rereads = self.rereads;
+        let mut table = Table { rereads, ..Table::new(path, span, entries, self.scope.clone(), self.report) };
         let result = read(&mut table);
         table.finish();
         result
@@ -333,23 +402,29 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Reports a variable in the string at `span`: at its own place, where that can be told.
-    fn report_expansion(&mut self, path: &[&str], span: &Span, BadExpansion { text, at, title, remedy }: BadExpansion) {
+    /// Reports a variable at its own place in the string, where that can be told.
+    fn report_expansion(&mut self, path: &[&str], BadText { text, span, bad }: &BadText<'_>) {
         let raw = self.report.sources().written(span);
-        let place = place_in_source(raw, &text, &at).map(|place| span.start + place.start..span.start + place.end);
-        let title = format!("{title}, in `{}` {}", dotted(path), self.place());
-        self.report.add(place.unwrap_or_else(|| span.clone()), title, remedy);
+        let place = place_in_source(raw, text, &bad.at).map(|place| span.start + place.start..span.start + place.end);
+        let title = format!("{}, in `{}` {}", bad.title, dotted(path), self.place());
+        self.report.add(place.unwrap_or_else(|| span.clone()), title, &bad.remedy);
     }
 
     /// Reports keys that are unknown, and those that are missing: but not the right key beside the wrong one that
     /// somebody wrote for it.
     fn finish(mut self) {
+        if self.rereads {
+            return;
+        }
         let mut meant = Vec::new();
-        for (key, _) in self.entries.iter().filter(|(key, _)| !self.known.contains(&key.get_ref().as_ref())) {
-            let (known, remedy) = self.answer(key.get_ref());
+        for (key, span, _) in self.entries.iter() {
+            if self.is_known(key) {
+                continue;
+            }
+            let (known, remedy) = self.answer(key);
             meant.extend(known);
-            let title = format!("unknown key `{}` {}", key.get_ref().escape_debug(), self.place());
-            self.report.add(key.span(), title, remedy);
+            let title = format!("unknown key `{}` {}", key.escape_debug(), self.place());
+            self.report.add(span.clone(), title, remedy);
         }
         for Missing { keys, title, remedy } in std::mem::take(&mut self.missing) {
             if !keys.iter().any(|key| meant.contains(key)) {
@@ -374,7 +449,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn describe(&mut self, key: &'static str, about: &'static str, schema: impl FnOnce() -> Json) {
+    /// Makes the key of a table known whose keys are the writer's own.
+    pub(super) fn describe_map<K: Kind>(&mut self, key: &'static str, kind: &K, about: &'static str) {
+        self.describe(key, about, || json!({ "type": "object", "additionalProperties": kind.schema() }));
+    }
+
+    /// Makes a key known.
+    pub(super) fn describe(&mut self, key: &'static str, about: &'static str, schema: impl FnOnce() -> Json) {
         self.known.push(key);
         if let Some(properties) = &mut self.properties {
             let mut schema = schema();
@@ -392,34 +473,6 @@ impl<'a> Table<'a> {
         }
         schema
     }
-}
-
-/// A value with the variables in its strings filled in; nothing, if it has none.
-fn fill(written: &SpannedValue, scope: &Scope) -> Result<Option<SpannedValue>, (Span, BadExpansion)> {
-    let span = written.span();
-    let filled = match written.get_ref() {
-        DeValue::String(text) => match expand(text, scope).map_err(|bad| (span.clone(), bad))? {
-            Cow::Borrowed(_) => return Ok(None),
-            Cow::Owned(text) => DeValue::String(text.into()),
-        },
-        DeValue::Array(items) => {
-            let filled: Vec<_> = items.iter().map(|item| fill(item, scope)).collect::<Result<_, _>>()?;
-            if filled.iter().all(Option::is_none) {
-                return Ok(None);
-            }
-            let items = items.iter().zip(filled).map(|(item, filled)| filled.unwrap_or_else(|| item.clone()));
-            DeValue::Array(items.collect())
-        }
-        DeValue::Table(entries) => {
-            let filled = entries.iter().map(|(key, value)| {
-                let filled = fill(value, scope)?;
-                Ok((key.clone(), filled.unwrap_or_else(|| value.clone())))
-            });
-            DeValue::Table(filled.collect::<Result<_, _>>()?)
-        }
-        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => return Ok(None),
-    };
-    Ok(Some(Spanned::new(span, filled)))
 }
 
 /// A path of keys as TOML writes it; safe to show whatever a key holds.

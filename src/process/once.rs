@@ -8,11 +8,10 @@ use std::path::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::{Receiver, Sender};
 
-use super::spawn::argv;
 use super::start_failure::cause;
 use super::warden::{NoChild, Spawn};
 use super::{Warden, exit_reason};
-use crate::config::{Command, Limits};
+use crate::config::{CommandLine, Limits};
 use crate::supervisor::engine::ExitReason;
 
 /// Bytes of its output that are kept; the rest is read and thrown away.
@@ -21,7 +20,7 @@ const OUTPUT_BYTES: usize = 4 * 1024;
 /// What is run.
 #[derive(Debug)]
 pub(crate) struct Once<'a> {
-    pub(crate) command: &'a Command,
+    pub(crate) command: &'a CommandLine,
     /// Where it runs.
     pub(crate) dir: &'a Path,
     /// Set on top of the supervisor's own environment.
@@ -52,7 +51,7 @@ impl Once<'_> {
         let mut input = Sender::from_owned_fd(OwnedFd::from(input)).map_err(cannot)?;
         let mut output = Receiver::from_owned_fd(OwnedFd::from(output)).map_err(cannot)?;
         let spawn = Spawn {
-            argv: argv(self.command),
+            argv: self.command.to_argv(),
             env: self.env,
             dir: self.dir.into(),
             terminal: false,

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::spawn::spawn_silent;
 use super::start_failure::cause;
 use super::{ProcessTask, exit_reason};
-use crate::config::{Check, Command, ReadyConfig};
+use crate::config::{Check, CommandLine, ReadyConfig};
 use crate::duration::Pretty;
 use crate::supervisor::RunContext;
 use crate::supervisor::engine::{ExitReason, Input};
@@ -69,7 +69,7 @@ async fn tell(context: &RunContext, passed: bool, detail: String) {
 /// # Errors
 ///
 /// Says why it could not be run.
-pub(super) async fn run_silent(task: &ProcessTask, command: &Command, run: u64) -> Result<ExitReason, String> {
+pub(super) async fn run_silent(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<ExitReason, String> {
     let child = spawn_silent(task, command, run).await?;
     // What is left goes with the child, at the end of this.
     child.exited().await.map(exit_reason).ok_or_else(|| "the warden is gone".to_owned())
@@ -81,7 +81,7 @@ async fn attempt(task: &ProcessTask, ready: &ReadyConfig, run: u64) -> Result<St
     let checked = async {
         match &ready.check {
             Check::Tcp(address) => tcp(address).await,
-            Check::Http(url) => http(url).await,
+            Check::Http(url) => http(url.expose()).await,
             Check::Exec(command) => exec(task, command, run).await,
             // Lines are searched where they are read.
             Check::Log(_) => std::future::pending().await,
@@ -99,7 +99,7 @@ async fn tcp(address: &str) -> Result<String, String> {
     Ok(format!("tcp {address}"))
 }
 
-async fn exec(task: &ProcessTask, command: &Command, run: u64) -> Result<String, String> {
+async fn exec(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<String, String> {
     match run_silent(task, command, run).await? {
         ExitReason::Code { code: 0 } => Ok("exec code 0".to_owned()),
         reason => Err(format!("exec {reason}")),

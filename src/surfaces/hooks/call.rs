@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::occurrence::Occurrence;
-use crate::config::{Command, HookCall, HookConfig};
+use crate::config::{CommandLine, HookCall, HookConfig};
 use crate::logs::without_escapes;
 use crate::process::{Once, Warden};
 use crate::supervisor::engine::ExitReason;
@@ -53,11 +53,11 @@ impl Caller {
         let told = serde_json::to_string(&told).expect("plain data with string keys");
         match &hook.call {
             HookCall::Command(command) => self.run(command, &hook.name, occurrence, told).await,
-            HookCall::Url(url) => post(url, told).await.map_err(|error| format!("{error:#}")),
+            HookCall::Url(url) => post(url.expose(), told).await.map_err(|error| format!("{error:#}")),
         }
     }
 
-    async fn run(&self, command: &Command, hook: &str, about: &Occurrence, told: String) -> Result<(), String> {
+    async fn run(&self, command: &CommandLine, hook: &str, about: &Occurrence, told: String) -> Result<(), String> {
         let env = [
             ("STEAD_HOOK", hook.to_owned()),
             ("STEAD_EVENT", about.event.word().to_owned()),

@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 use super::limits::{ANSWER_TIME, ATTACHED, BODY_BYTES, BODY_TIME, DISCARD_BYTES, READS, STREAMS};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
-use super::{attach, live, logs, masked, readiness, requests, runs, why};
+use super::{attach, live, logs, readiness, requests, runs, why};
 use crate::duration::Pretty;
 use crate::gateway::Requester;
 use crate::kernel::metrics::{Format, Measured};
@@ -183,7 +183,7 @@ async fn channels(State(api): State<Api>) -> Response {
 }
 
 async fn config(State(api): State<Api>) -> Response {
-    fresh(masked::config(&api.config.current()))
+    fresh(&*api.config.current())
 }
 
 async fn task(api: State<Api>, name: Name) -> Result<Response, Problem> {

@@ -14,7 +14,6 @@
 //! | `runs`, `why` | a task's past; why it is as it is |
 //! | `reading` | turns to read what is on disk |
 //! | `readiness` | what keeps the whole from being ready |
-//! | `masked` | the configuration without its secrets |
 //! | `openapi` | what is said of the routes |
 //! | `problem` | refusals |
 //! | `limits` | every bound there is |
@@ -28,7 +27,6 @@ pub(super) mod limits;
 mod live;
 mod log_query;
 mod logs;
-mod masked;
 mod openapi;
 mod problem;
 mod readiness;
