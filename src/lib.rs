@@ -23,6 +23,7 @@ pub mod cli;
 pub mod config;
 pub mod duration;
 pub mod gateway;
+mod http_client;
 pub mod kernel;
 pub mod logs;
 pub mod present;

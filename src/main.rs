@@ -1,4 +1,4 @@
-//! The binary: everything it does is in the library.
+//! The `stead` binary. Everything it does is in the library.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! A supervisor in the background reports to the command that started it.
+//! Reports from a supervisor in the background to the command that started it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,13 +10,13 @@ use rustix::stdio::{dup2_stderr, dup2_stdout};
 use crate::kernel::KernelHandle;
 use crate::supervisor::engine::{PhaseSnapshot, Snapshot};
 
-/// The line that the process in the background writes when it answers requests.
+/// The line that the background process writes once it answers requests.
 pub(crate) const UP: &str = "up";
-/// The surface that answers them.
+/// The surface that answers requests.
 const CONTROL: &str = "control";
 
-/// Once the supervisor can be asked, tells whoever waits for that, and lets go of the outputs it was started with:
-/// nothing goes to the first any more, and the second goes to `log`.
+/// Writes [`UP`] to standard output once the control socket answers, then redirects standard output to `/dev/null` and
+/// standard error to `log`.
 pub(super) async fn announce(kernel: KernelHandle, log: PathBuf) {
     let answers = |snapshot: &Arc<Snapshot>| {
         snapshot.task(CONTROL).is_some_and(|task| matches!(task.phase, PhaseSnapshot::Ready { .. }))
@@ -24,13 +24,13 @@ pub(super) async fn announce(kernel: KernelHandle, log: PathBuf) {
     if kernel.watch().wait_for(answers).await.is_err() {
         return;
     }
-    if let Err(error) = let_go(&log) {
-        tracing::warn!(%error, "the outputs are still those of whoever started this");
+    if let Err(error) = redirect_outputs(&log) {
+        tracing::warn!(%error, "cannot redirect the outputs, they are still those of `stead up -d`");
     }
 }
 
-fn let_go(log: &Path) -> io::Result<()> {
-    // Whoever waited may have gone away.
+fn redirect_outputs(log: &Path) -> io::Result<()> {
+    // `stead up -d` may have ended already.
     let _ = writeln!(io::stdout(), "{UP}");
     dup2_stdout(File::options().write(true).open("/dev/null")?)?;
     dup2_stderr(File::options().append(true).create(true).open(log)?)?;

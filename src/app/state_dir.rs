@@ -1,4 +1,4 @@
-//! `.stead/`, beside the config: the lock, the control socket, the token, the logs, and stead's own diagnostics.
+//! The state directory `.stead/` beside the config: lock, control socket, token, logs, and stead's own diagnostics.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -7,28 +7,28 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// The directory's name.
-const NAME: &str = ".stead";
+/// The name of the directory.
+const STATE_DIR: &str = ".stead";
 
-/// Where things lie in the `.stead/` of a project, claimed or not.
+/// The paths in the `.stead/` of a project, whether or not a supervisor holds it.
 #[derive(Debug, Clone)]
 pub(crate) struct StatePaths {
-    /// Held by the supervisor that runs.
+    /// Locked by the running supervisor.
     lock: PathBuf,
-    /// Where it listens.
+    /// The control socket.
     pub(crate) socket: PathBuf,
-    /// What the web surface wants to see before it changes anything.
+    /// The secret that authorises requests to the web surface.
     pub(crate) token: PathBuf,
-    /// The last words of the supervisor that ran last.
+    /// How the last supervisor ended.
     outcome: PathBuf,
-    /// What is kept of failed runs.
+    /// The directory of the post-mortems.
     pub(crate) post_mortems: PathBuf,
 }
 
 impl StatePaths {
-    /// Those of the project at `root`.
+    /// The paths of the project in the directory `root`.
     pub(crate) fn of(root: &Path) -> Self {
-        let at = |name| root.join(NAME).join(name);
+        let at = |name| root.join(STATE_DIR).join(name);
         Self {
             lock: at("lock"),
             socket: at("control.sock"),
@@ -43,13 +43,13 @@ impl StatePaths {
         File::open(&self.lock)?.lock_shared()
     }
 
-    /// What the last supervisor said at its end; none while one runs, or if it could not say anything.
+    /// How the last supervisor ended; `None` while one runs, or if it could not write that.
     pub(crate) fn outcome(&self) -> Option<String> {
         fs::read_to_string(&self.outcome).ok()
     }
 }
 
-/// A claimed `.stead/`. The claim ends with the process, however that comes: the lock is the kernel's.
+/// A claimed `.stead/`. The kernel holds the lock, so the claim ends with the process, however it ends.
 #[derive(Debug)]
 pub(super) struct StateDir {
     path: PathBuf,
@@ -58,19 +58,19 @@ pub(super) struct StateDir {
 }
 
 impl StateDir {
-    /// Makes the directory if need be and claims it for this process.
+    /// Creates the directory if necessary and claims it for this process.
     ///
     /// # Errors
     ///
-    /// When another supervisor holds it (it is named by pid), or it can't be written.
+    /// Another supervisor holds it (the error names its pid), or it can't be written.
     pub(super) fn claim(root: &Path) -> anyhow::Result<Self> {
-        let path = root.join(NAME);
-        // Nobody else may write here, whatever the umask: who can replace the socket or the token controls everything.
+        let path = root.join(STATE_DIR);
+        // No other user may write here, whatever the umask: replacing the socket or the token gives full control.
         DirBuilder::new()
             .recursive(true)
             .mode(0o755)
             .create(&path)
-            .with_context(|| format!("cannot make {}", path.display()))?;
+            .with_context(|| format!("cannot create {}", path.display()))?;
         let ignore = path.join(".gitignore");
         if !ignore.exists() {
             fs::write(&ignore, "*\n").with_context(|| format!("cannot write {}", ignore.display()))?;
@@ -90,7 +90,7 @@ impl StateDir {
                 let mut pid = String::new();
                 let _ = lock.read_to_string(&mut pid);
                 anyhow::bail!(
-                    "another stead (pid {}) supervises {} already; `stead attach` shows it, `stead down` ends it",
+                    "a supervisor (pid {}) already runs in {}; `stead attach` shows it, `stead down` ends it",
                     pid.trim(),
                     root.display()
                 );
@@ -102,19 +102,19 @@ impl StateDir {
         lock.set_len(0)?;
         lock.rewind()?;
         writeln!(lock, "{}", std::process::id())?;
-        // What the last one said is not how this one ends.
+        // It describes the last supervisor, not this one.
         let _ = fs::remove_file(&paths.outcome);
         Ok(Self { path, paths, _lock: lock })
     }
 
-    /// Keeps the last words for whoever waits for the end.
+    /// Stores how this supervisor ended, for `stead down` and attached dashboards.
     pub(super) fn keep_outcome(&self, words: &str) {
         if let Err(error) = fs::write(&self.paths.outcome, words) {
-            tracing::warn!(%error, "cannot keep the outcome");
+            tracing::warn!(%error, "cannot store the outcome");
         }
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

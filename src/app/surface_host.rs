@@ -8,7 +8,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::GatewayHandle;
-use crate::supervisor::engine::{ExitReason, Input};
+use crate::supervisor::engine::ExitReason;
 use crate::supervisor::{RunContext, TaskResult, exit_reason};
 use crate::surfaces::{Surface, SurfaceContext, SurfaceHandle};
 
@@ -33,8 +33,7 @@ pub(super) async fn run_surface<S: Surface>(
         Some(channel) => gateway.register(channel).await,
         None => None,
     };
-    // A full queue only delays the news; a closed one means that the supervisor is gone.
-    let _ = run.events.send(Input::Started { run: run.run, pid: None, address }).await;
+    run.started(None, address).await;
     let reason = watch(tasks, &token, &run).await;
     if let Some(id) = registration {
         gateway.unregister(id).await;
@@ -52,7 +51,7 @@ async fn start<S: Surface>(
         tokio::spawn(async move { surface.start(context).await });
     let result = tokio::select! {
         result = &mut starting => result,
-        () = either(&run.stop, &run.kill) => {
+        () = run.ending() => {
             starting.abort();
             let Ok(Ok(handle)) = starting.await else { return Err(ExitReason::Aborted) };
             // It had just succeeded: nothing of it may stay.
@@ -76,7 +75,7 @@ async fn watch(tasks: Vec<JoinHandle<TaskResult>>, token: &CancellationToken, ru
     let mut tasks: FuturesUnordered<_> = tasks.into_iter().collect();
     let mut first = tokio::select! {
         Some(result) = tasks.next() => Some(exit_reason(result)),
-        () = either(&run.stop, &run.kill) => None,
+        () = run.ending() => None,
     };
     token.cancel();
     let ended_by_itself = first.is_some();
@@ -95,13 +94,6 @@ async fn watch(tasks: Vec<JoinHandle<TaskResult>>, token: &CancellationToken, ru
         first = first.or_else(|| Some(exit_reason(result)));
     }
     first.unwrap_or(ExitReason::Aborted)
-}
-
-async fn either(one: &CancellationToken, other: &CancellationToken) {
-    tokio::select! {
-        () = one.cancelled() => {}
-        () = other.cancelled() => {}
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! `stead check`: is the configuration right?
+//! `stead check`: validate the configuration.
 
 use std::process::ExitCode;
 
 use super::{FileArgs, print};
 
-/// Says so in one line.
+/// Prints one line if the configuration is valid.
 ///
 /// # Errors
 ///
-/// It is not.
+/// It is not: the error holds every mistake.
 pub(super) fn run(file: &FileArgs) -> anyhow::Result<ExitCode> {
     let config = file.load()?;
     let count = config.tasks.len();

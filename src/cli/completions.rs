@@ -1,6 +1,6 @@
-//! `stead completions`: what a shell must be told so that it completes `stead`, names of tasks included.
+//! `stead completions`: shell completion, including the names of tasks.
 //!
-//! The shell asks the program itself, by an environment variable, what could come next.
+//! The script that a shell loads calls this program with [`VARIABLE`] set, and the program answers with candidates.
 
 use std::ffi::OsStr;
 use std::io;
@@ -13,14 +13,14 @@ use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Zsh};
 use super::{Cli, FileArgs};
 use crate::signal::Signal;
 
-/// Set by the shell when it asks.
+/// The environment variable by which a shell asks for candidates.
 const VARIABLE: &str = "STEAD_COMPLETE";
-const NAME: &str = "stead";
+const PROGRAM: &str = "stead";
 
-/// What `stead completions` is told.
+/// Arguments of `stead completions`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct CompletionsArgs {
-    /// The shell
+    /// The shell to print a script for
     shell: Shell,
 }
 
@@ -34,12 +34,12 @@ enum Shell {
     Fish,
 }
 
-/// Answers a shell that asks, and ends then.
+/// If a shell asks for candidates, prints them and exits.
 pub(super) fn answer_if_asked() {
-    CompleteEnv::with_factory(Cli::command).var(VARIABLE).bin(NAME).complete();
+    CompleteEnv::with_factory(Cli::command).var(VARIABLE).bin(PROGRAM).complete();
 }
 
-/// Prints it.
+/// Prints the script.
 ///
 /// # Errors
 ///
@@ -50,18 +50,18 @@ pub(super) fn run(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
         Shell::Zsh => &Zsh,
         Shell::Fish => &Fish,
     };
-    shell.write_registration(VARIABLE, NAME, NAME, NAME, &mut io::stdout())?;
+    shell.write_registration(VARIABLE, PROGRAM, PROGRAM, PROGRAM, &mut io::stdout())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The tasks of the nearest configuration; none if it is wrong.
+/// The tasks of the nearest configuration; none if it is invalid.
 pub(super) fn tasks() -> Vec<CompletionCandidate> {
     let config = FileArgs::default().load();
     let tasks = config.map(|config| config.tasks).unwrap_or_default();
     tasks.into_iter().map(|task| CompletionCandidate::new(task.name)).collect()
 }
 
-/// The signals that may be meant, with `SIG` in front unless something else is typed.
+/// The signals that begin with `typed`, which may leave out `SIG`.
 pub(super) fn signals(typed: &OsStr) -> Vec<CompletionCandidate> {
     let typed = typed.to_string_lossy().to_uppercase();
     let is_whole = "SIG".starts_with(&typed) || typed.starts_with("SIG");

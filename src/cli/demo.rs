@@ -1,4 +1,4 @@
-//! `stead demo`: small shell programs that behave and misbehave, to see what there is to see.
+//! `stead demo`: small shell programs that behave and misbehave.
 
 use std::process::ExitCode;
 
@@ -10,25 +10,26 @@ use crate::app::launch;
 use crate::config::Config;
 
 /// The configuration of the demonstration.
-const CONFIG: &str = include_str!("../../assets/demo.toml");
+const DEMO_CONFIG: &str = include_str!("../../assets/demo.toml");
 
-/// What `stead demo` is told.
+/// Arguments of `stead demo`.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct DemoArgs {
     #[command(flatten)]
     view: ViewArgs,
 }
 
-/// Runs the demonstration until it has ended, in a directory of its own that goes with it.
+/// Runs the demonstration in a temporary directory, which is removed at the end.
 ///
 /// # Errors
 ///
-/// When that directory can't be made.
+/// The directory can't be created.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
-    let dir = tempfile::Builder::new().prefix("stead-demo-").tempdir().context("cannot make a temporary directory")?;
-    // The project is called by its directory's name.
+    let dir =
+        tempfile::Builder::new().prefix("stead-demo-").tempdir().context("cannot create a temporary directory")?;
+    // A project has the name of its directory.
     let root = dir.path().join("demo");
-    std::fs::create_dir(&root).with_context(|| format!("cannot make {}", root.display()))?;
-    let read = move || Config::parse(CONFIG, &root.join("stead.toml"));
+    std::fs::create_dir(&root).with_context(|| format!("cannot create {}", root.display()))?;
+    let read = move || Config::parse(DEMO_CONFIG, &root.join("stead.toml"));
     launch(read()?, move || Ok(read()?), args.view.presentation())
 }

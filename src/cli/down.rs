@@ -1,4 +1,4 @@
-//! `stead down`: end the supervisor that runs, and wait until it is gone.
+//! `stead down`: stop the running supervisor and wait for its end.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,32 +12,34 @@ use tokio::time::sleep;
 
 use super::board::{Board, Phase, Task};
 use super::client::{Client, ClientError, block_on};
-use super::wait::tell;
+use super::wait::describe;
 use super::{EXIT_REFUSED, FileArgs, complain, print};
 
-/// How long it takes in silence.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the end may take before the tasks that delay it are named.
+const SILENT_FOR: Duration = Duration::from_secs(1);
 
-/// What `stead down` is told.
+/// Arguments of `stead down`.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 pub(super) struct DownArgs {
-    /// Print how it ended as JSON: {"outcome": [SENTENCE…]}; null if nobody knows
+    /// Print how the supervisor ended as JSON
+    ///
+    /// The object is {"outcome": [SENTENCE…]}; null if the outcome is not known.
     #[arg(long)]
     json: bool,
 }
 
-/// Has everything stopped in good order, waits for the end, and says how that came.
+/// Requests a graceful drain, waits for the end of the supervisor, and prints how it ended.
 ///
 /// # Errors
 ///
-/// There is no supervisor, or it can't be asked.
+/// No supervisor runs, or it can't be reached.
 pub(super) fn run(file: &FileArgs, args: &DownArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
     block_on(async {
         match client.post("/api/v1/shutdown", None).await {
             Ok(_) => {}
-            // It is going down already.
+            // It drains already.
             Err(ClientError::Refused { status: StatusCode::CONFLICT, .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -50,33 +52,33 @@ pub(super) fn run(file: &FileArgs, args: &DownArgs) -> anyhow::Result<ExitCode> 
     } else if let Some(words) = &outcome {
         print(words.trim_end())?;
     } else {
-        complain("the supervisor is gone, and did not say how it ended");
+        complain("the supervisor has ended without storing how");
     }
     Ok(if outcome.is_some() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) })
 }
 
-/// One line of the last words, without who says it.
+/// One line of the outcome, without the program's name.
 fn sentence(line: &str) -> String {
     line.strip_prefix("stead: ").unwrap_or(line).to_owned()
 }
 
-/// Waits, and says who holds it up if that takes long.
+/// Waits, and names the tasks that delay the end if it takes long.
 async fn wait_for_the_end(client: &Client) -> anyhow::Result<()> {
     let paths = client.paths.clone();
     let mut end = spawn_blocking(move || paths.wait_until_free());
     let mut end_is_near = false;
     loop {
         tokio::select! {
-            ended = &mut end => return ended?.context("cannot wait for the end"),
+            ended = &mut end => return ended?.context("cannot wait for the end of the supervisor"),
             () = name_the_slow(client), if !end_is_near => end_is_near = true,
         }
     }
 }
 
-/// Names who is being stopped, each time that has changed, until the supervisor can't be heard any more.
+/// Names the tasks that are being stopped, each time they change, until the event stream ends.
 async fn name_the_slow(client: &Client) {
-    sleep(PATIENCE).await;
-    // Who holds up the end is worth knowing, and not worth failing for.
+    sleep(SILENT_FOR).await;
+    // These lines are a courtesy: without a stream there are none.
     let Ok(mut events) = client.events("").await else { return };
     let mut named = Vec::new();
     while let Ok(Some(message)) = events.next().await {
@@ -85,8 +87,8 @@ async fn name_the_slow(client: &Client) {
         let slow: Vec<_> = board.tasks.iter().filter(is_slow).collect();
         let names: Vec<_> = slow.iter().map(|task| task.name.clone()).collect();
         if names != named && !names.is_empty() {
-            let told: Vec<_> = slow.into_iter().map(|task| tell(task, board.now)).collect();
-            complain(&told.join("; "));
+            let sentences: Vec<_> = slow.into_iter().map(|task| describe(task, board.now)).collect();
+            complain(&sentences.join("; "));
         }
         named = names;
     }

@@ -1,6 +1,6 @@
-//! `stead init`: a first `stead.toml`, made from what the project already says of itself.
+//! `stead init`: write a first `stead.toml`, derived from the files of the project.
 //!
-//! Never overwrites, and never writes what `stead check` would refuse.
+//! It never overwrites a file, and never writes one that `stead check` refuses.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -15,17 +15,17 @@ use serde::Deserialize;
 use super::{FileArgs, print};
 use crate::config::{Config, RESERVED_NAMES};
 
-/// What package.json's scripts are called when they run until they are stopped; also as a part: `dev:api`.
+/// Names of scripts in package.json that run until they are stopped, also as a part of a name: `dev:api`.
 const SERVICES: [&str; 6] = ["dev", "serve", "server", "start", "watch", "worker"];
 
-/// Those of them that run what was built: left out where others run what is being written.
+/// Those of them that run a build. They are left out if there is a script that runs the sources.
 const IN_PRODUCTION: [&str; 2] = ["serve", "start"];
 
-/// Letters of a name that are kept: shorter than the limit, to leave room for what makes it unique.
+/// Characters of a name that are kept. Below the limit, so that a number can be appended.
 const NAME_KEPT: usize = 48;
 
 const MORE: &str = r#"
-# What a task can say, too (`stead schema` has it all):
+# Other keys of a task (`stead schema` lists all of them):
 #
 # dir = "api"                                # where it runs, relative to this file
 # env = { LOG_LEVEL = "info" }
@@ -38,7 +38,7 @@ const MORE: &str = r#"
 # stop = { signal = "SIGTERM", timeout = "10s" }
 "#;
 
-/// One task of the file to be.
+/// One task of the file that will be written.
 struct Draft {
     name: String,
     /// The rest of its table.
@@ -49,7 +49,7 @@ struct Draft {
 ///
 /// # Errors
 ///
-/// It exists already, can't be written, or what it is made from can't be read.
+/// It exists already or can't be written, or its source can't be read.
 pub(super) fn run(file: &FileArgs) -> anyhow::Result<ExitCode> {
     let path = file.path();
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -67,7 +67,7 @@ pub(super) fn run(file: &FileArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the tasks are made from, and the tasks: at least one.
+/// The source of the tasks, and at least one task.
 fn drafts(dir: &Path) -> anyhow::Result<(&'static str, Vec<Draft>)> {
     if let Some(text) = read(&dir.join("Procfile"))? {
         let drafts = from_procfile(&text);
@@ -94,7 +94,7 @@ fn read(path: &Path) -> anyhow::Result<Option<String>> {
     }
 }
 
-/// `NAME: COMMAND` on each line; anything else is passed over, as foreman does.
+/// Reads `NAME: COMMAND` lines and ignores all others, as foreman does.
 fn from_procfile(text: &str) -> Vec<Draft> {
     let lines = text.lines().filter_map(|line| line.split_once(':'));
     let lines = lines.map(|(name, command)| (name.trim(), command.trim()));
@@ -116,15 +116,15 @@ fn from_procfile(text: &str) -> Vec<Draft> {
         .collect()
 }
 
-/// The part of package.json that matters here.
+/// The relevant part of package.json.
 #[derive(Deserialize)]
 struct Package {
     #[serde(default)]
     scripts: IndexMap<String, String>,
 }
 
-/// The scripts that look like services, each run once: a script that starts its own parts (`dev` that runs
-/// `dev:*`) is left out for the parts.
+/// The scripts that look like services. A script that only starts others (`dev` runs `dev:*`) is left out in favour of
+/// those.
 fn from_scripts(package: &Package, runner: &str) -> Vec<Draft> {
     let services = package.scripts.iter().filter(|(name, _)| name.split(':').any(|part| SERVICES.contains(&part)));
     let services: Vec<_> = services.collect();
@@ -144,28 +144,28 @@ fn from_scripts(package: &Package, runner: &str) -> Vec<Draft> {
         .collect()
 }
 
-/// What runs the scripts, by the lock file it left.
+/// The program that runs scripts, found by its lock file.
 fn runner(dir: &Path) -> &'static str {
     let locks = [("pnpm-lock.yaml", "pnpm"), ("yarn.lock", "yarn"), ("bun.lock", "bun"), ("bun.lockb", "bun")];
     locks.into_iter().find(|(lock, _)| dir.join(lock).exists()).map_or("npm", |(_, runner)| runner)
 }
 
 fn render(source: &str, drafts: Vec<Draft>) -> String {
-    let mut text = format!("# What this project needs running, made from {source}.\n");
-    text.push_str("# `stead` runs it, `stead check` says whether it is right.\n");
+    let mut text = format!("# The processes of this project, made from {source}.\n");
+    text.push_str("# `stead` runs them, `stead check` validates this file.\n");
     let mut taken = BTreeSet::new();
     for draft in drafts {
         let name = task_name(&draft.name, &mut taken);
         text.push('\n');
         if name != draft.name {
-            text.push_str(&format!("# There it is called {:?}.\n", draft.name));
+            text.push_str(&format!("# {source} calls it {:?}.\n", draft.name));
         }
         text.push_str(&format!("[tasks.{name}]\n{}", draft.body));
     }
     text + MORE
 }
 
-/// A name that a task can have and none has yet.
+/// Turns `wanted` into a valid task name that is not taken.
 fn task_name(wanted: &str, taken: &mut BTreeSet<String>) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
     let mut name: String = wanted.chars().map(plain).skip_while(|c| *c == '-').take(NAME_KEPT).collect();
@@ -177,7 +177,7 @@ fn task_name(wanted: &str, taken: &mut BTreeSet<String>) -> String {
     }
     let unique = (2..).map(|number| format!("{name}-{number}"));
     let name = std::iter::once(name.clone()).chain(unique).find(|name| !taken.contains(name));
-    let name = name.expect("numbers don't run out before the lines of a file");
+    let name = name.expect("the numbers do not run out");
     taken.insert(name.clone());
     name
 }
@@ -195,17 +195,17 @@ mod tests {
         if let Err(error) = Config::parse(&text, Path::new("stead.toml")) {
             panic!("{error}\n{text}");
         }
-        text.split("\n# What a task can say").next().unwrap_or_default().to_owned()
+        text.split("\n# Other keys").next().unwrap_or_default().to_owned()
     }
 
     #[test]
     fn a_procfile_becomes_tasks_with_ports_and_free_names() {
         let procfile = "# comment\nweb: bundle exec rails s -p $PORT\nrelease: rake db:migrate\n\nnot a process\nweb-process: \"x\" 'y'\n";
         insta::assert_snapshot!(checked("Procfile", from_procfile(procfile)), @r#"
-    # What this project needs running, made from Procfile.
-    # `stead` runs it, `stead check` says whether it is right.
+    # The processes of this project, made from Procfile.
+    # `stead` runs them, `stead check` validates this file.
 
-    # There it is called "web".
+    # Procfile calls it "web".
     [tasks.web-process]
     command = "bundle exec rails s -p $PORT"
     env = { PORT = "5000" }
@@ -214,7 +214,7 @@ mod tests {
     command = "rake db:migrate"
     restart = "never"
 
-    # There it is called "web-process".
+    # Procfile calls it "web-process".
     [tasks.web-process-2]
     command = """"x" 'y'"""
     "#);
@@ -227,18 +227,18 @@ mod tests {
             "css:watch": "tailwind -w", "start": "node dist", "build": "tsc", "predev": "true" } }"#;
         let package = serde_json::from_str(package).unwrap();
         insta::assert_snapshot!(checked("package.json", from_scripts(&package, "pnpm")), @r#"
-            # What this project needs running, made from package.json.
-            # `stead` runs it, `stead check` says whether it is right.
+            # The processes of this project, made from package.json.
+            # `stead` runs them, `stead check` validates this file.
 
-            # There it is called "dev:api".
+            # package.json calls it "dev:api".
             [tasks.dev-api]
             command = ["pnpm", "run", "dev:api"]
 
-            # There it is called "dev:page".
+            # package.json calls it "dev:page".
             [tasks.dev-page]
             command = ["pnpm", "run", "dev:page"]
 
-            # There it is called "css:watch".
+            # package.json calls it "css:watch".
             [tasks.css-watch]
             command = ["pnpm", "run", "css:watch"]
             "#);
@@ -250,8 +250,8 @@ mod tests {
         fs::write(dir.path().join("package.json"), r#"{ "scripts": { "build": "tsc" } }"#).unwrap();
         let (source, drafts) = drafts(dir.path()).unwrap();
         insta::assert_snapshot!(checked(source, drafts), @r#"
-        # What this project needs running, made from an example.
-        # `stead` runs it, `stead check` says whether it is right.
+        # The processes of this project, made from an example.
+        # `stead` runs them, `stead check` validates this file.
 
         [tasks.clock]
         command = "while true; do date; sleep 5; done"
@@ -259,8 +259,8 @@ mod tests {
     }
 
     #[test]
-    fn what_it_says_of_more_keys_is_so() {
-        // Two of them don't go with the rest: one contradicts it, one needs its file.
+    fn the_other_keys_in_the_comment_are_valid() {
+        // `critical` contradicts `restart`, `env_file` needs its file.
         let keys = MORE.lines().filter_map(|line| line.strip_prefix("# ")).filter(|line| line.contains(" = "));
         let keys = keys.filter(|key| !key.starts_with("critical") && !key.starts_with("env_file"));
         let task = format!(

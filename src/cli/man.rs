@@ -1,4 +1,4 @@
-//! `stead man`: the manual pages, made from what `--help` says.
+//! `stead man`: write manual pages, generated from the help texts.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use clap::{Args, CommandFactory};
 
 use super::{Cli, print};
 
-/// What `stead man` is told.
+/// Arguments of `stead man`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ManArgs {
-    /// Where they are written, such as ~/.local/share/man/man1; made if need be
+    /// Directory to write to, such as ~/.local/share/man/man1; it is created if necessary
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 }
@@ -21,7 +21,7 @@ pub(super) struct ManArgs {
 ///
 /// # Errors
 ///
-/// They can't be written.
+/// A page can't be written.
 pub(super) fn run(args: &ManArgs) -> anyhow::Result<ExitCode> {
     let dir = &args.dir;
     let written = fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir));

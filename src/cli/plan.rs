@@ -1,4 +1,4 @@
-//! `stead plan`: what would run in which order, and what a reload would change.
+//! `stead plan`: the start order of the tasks, and what a reload would change.
 
 use std::process::ExitCode;
 
@@ -8,26 +8,28 @@ use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
 use super::client::{Client, ClientError, block_on};
-use super::reload::{show_report, told};
+use super::reload::{changes_text, show_report};
 use super::{FileArgs, print};
 use crate::config::{Config, TaskConfig};
 use crate::supervisor::engine::Changes;
 use crate::ui::ansi;
 
-/// What `stead plan` is told.
+/// Arguments of `stead plan`.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 pub(super) struct PlanArgs {
-    /// Print it as JSON: {"layers": [[TASK…]…], "reload": CHANGES or null}
+    /// Print the plan as JSON
+    ///
+    /// The object is {"layers": [[TASK…]…], "reload": CHANGES or null}.
     #[arg(long)]
     json: bool,
 }
 
-/// Says in which order the tasks would start, and what a reload would change if a supervisor runs.
+/// Prints the order in which the tasks start, and what a reload would change if a supervisor runs.
 ///
 /// # Errors
 ///
-/// The configuration is wrong, or the supervisor can't be asked.
+/// The configuration is invalid, or the supervisor can't be reached.
 pub(super) fn run(file: &FileArgs, args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let config = file.load()?;
     let layers = layers(&config);
@@ -40,16 +42,16 @@ pub(super) fn run(file: &FileArgs, args: &PlanArgs) -> anyhow::Result<ExitCode> 
     }
     print(&table(&layers))?;
     match changes {
-        Some(changes) => print(&format!("\na reload would say:\n{}", told(&changes)))?,
-        None => print("\nno supervisor runs here; `stead up` starts this")?,
+        Some(changes) => print(&format!("\na reload would change:\n{}", changes_text(&changes)))?,
+        None => print("\nno supervisor runs here; `stead up` starts these tasks")?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a reload would change; none if there is no supervisor.
+/// What a reload would change; `None` without a supervisor.
 fn changes(client: &Client) -> anyhow::Result<Option<Changes>> {
     match block_on(async { Ok(client.post("/api/v1/reload?dry_run=true", None).await) })? {
-        Ok(answer) => Ok(Some(serde_json::from_slice(&answer).context("the answer can't be read")?)),
+        Ok(answer) => Ok(Some(serde_json::from_slice(&answer).context("cannot parse the answer of the supervisor")?)),
         Err(ClientError::NoServer(_)) => Ok(None),
         Err(error) => {
             show_report(&error);
@@ -58,7 +60,7 @@ fn changes(client: &Client) -> anyhow::Result<Option<Changes>> {
     }
 }
 
-/// The tasks by how many others must come first, one after the other. Each layer in the order of the file.
+/// The tasks grouped by the length of the longest chain of dependencies below them, in the order of the file.
 fn layers(config: &Config) -> Vec<Vec<&TaskConfig>> {
     let mut layers: Vec<Vec<&TaskConfig>> = Vec::new();
     let mut left: Vec<&TaskConfig> = config.tasks.iter().collect();

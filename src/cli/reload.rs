@@ -1,4 +1,4 @@
-//! `stead reload`: have the configuration read anew.
+//! `stead reload`: reload the configuration.
 
 use std::process::ExitCode;
 
@@ -6,23 +6,23 @@ use anyhow::Context;
 use clap::Args;
 
 use super::client::{Client, ClientError, block_on};
-use super::{FileArgs, print, quote};
+use super::{FileArgs, eprint_line, print};
 use crate::supervisor::engine::Changes;
 
-/// What `stead reload` is told.
+/// Arguments of `stead reload`.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 pub(super) struct ReloadArgs {
-    /// Print what has changed as JSON, as POST /api/v1/reload answers
+    /// Print the changes as JSON, as returned by POST /api/v1/reload
     #[arg(long)]
     json: bool,
 }
 
-/// Has the supervisor read its configuration anew, and says what that changed.
+/// Requests a reload, and prints what has changed.
 ///
 /// # Errors
 ///
-/// There is no supervisor, or the configuration is wrong: all goes on as it was, then.
+/// No supervisor runs, or the configuration is invalid; then nothing changes.
 pub(super) fn run(file: &FileArgs, args: &ReloadArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
     let answer = block_on(async { Ok(client.post("/api/v1/reload", None).await) })?;
@@ -30,22 +30,22 @@ pub(super) fn run(file: &FileArgs, args: &ReloadArgs) -> anyhow::Result<ExitCode
     if args.json {
         print(&String::from_utf8_lossy(&answer))?;
     } else {
-        print(&told(&serde_json::from_slice(&answer).context("the answer can't be read")?))?;
+        print(&changes_text(&serde_json::from_slice(&answer).context("cannot parse the answer of the supervisor")?))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows the mistakes of the configuration, if that is what was refused.
+/// Prints the mistakes of the configuration if they are the reason of a refusal.
 pub(super) fn show_report(error: &ClientError) {
     if let ClientError::Refused { report, .. } = error
         && !report.is_empty()
     {
-        quote(&format!("{report}\n"));
+        eprint_line(&format!("{report}\n"));
     }
 }
 
-/// What has changed, a line for each kind of change.
-pub(super) fn told(changes: &Changes) -> String {
+/// The changes, one line for each kind.
+pub(super) fn changes_text(changes: &Changes) -> String {
     if changes.is_empty() {
         return "nothing has changed".to_owned();
     }

@@ -1,11 +1,11 @@
-//! `stead schema`: the JSON Schema of `stead.toml`.
+//! `stead schema`: print the JSON Schema of `stead.toml`.
 
 use std::process::ExitCode;
 
 use super::print;
 use crate::config;
 
-/// Prints it.
+/// Prints the schema.
 ///
 /// # Errors
 ///

@@ -11,29 +11,31 @@ use super::client::{Client, block_on, segment};
 use super::{FileArgs, completions, show_accepted};
 use crate::signal::Signal;
 
-/// What `stead signal` is told.
+/// Arguments of `stead signal`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct SignalArgs {
-    /// The task
+    /// Name of the task
     #[arg(value_name = "TASK", value_parser = NonEmptyStringValueParser::new())]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     task: String,
-    /// The signal: `SIGHUP` or `HUP`
+    /// Signal: SIGHUP or HUP
     #[arg(value_name = "SIGNAL", add = ArgValueCompleter::new(completions::signals))]
     signal: Signal,
-    /// Send it to all of the task's processes, not to its main process alone
+    /// Signal every process of the task, not only its main process
     #[arg(long)]
     tree: bool,
-    /// Print the supervisor's answer as JSON: {"accepted": "signal TASK SIGNAL"}
+    /// Print the supervisor's answer as JSON
+    ///
+    /// The object is {"accepted": "signal TASK SIGNAL"}.
     #[arg(long)]
     json: bool,
 }
 
-/// Sends it.
+/// Sends the signal.
 ///
 /// # Errors
 ///
-/// There is no supervisor, or it refused.
+/// No supervisor runs, or it refused.
 pub(super) fn run(file: &FileArgs, args: &SignalArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
     let path = format!("/api/v1/tasks/{}/signal", segment(&args.task));

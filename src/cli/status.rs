@@ -1,4 +1,4 @@
-//! `stead status`: how everything stands, as a table.
+//! `stead status`: the state of every task, as a table.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -16,30 +16,30 @@ use super::{FileArgs, print, shows_colour};
 use crate::surfaces::web::Token;
 use crate::ui::ansi;
 
-/// How often countdowns are drawn anew while nothing else happens.
+/// How often `--watch` updates the countdowns on a terminal.
 const TICK: Duration = Duration::from_secs(1);
 const HEADINGS: [&str; 6] = ["NAME", "STATE", "RETRIES", "NEXT", "UPTIME", "LAST EXIT"];
-/// The column of states.
-const STATE: usize = 1;
-/// A longer text is cut: what is whole is in the JSON.
-const CELL_MOST: usize = 48;
+/// The index of the STATE column.
+const STATE_COLUMN: usize = 1;
+/// Columns of a cell; longer texts are cut. `--json` has them whole.
+const CELL_COLUMNS: usize = 48;
 
-/// What `stead status` is told.
+/// Arguments of `stead status`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct StatusArgs {
-    /// Print the snapshot as JSON, as GET /api/v1/snapshot gives it
+    /// Print the snapshot as JSON, as returned by GET /api/v1/snapshot
     #[arg(long)]
     json: bool,
-    /// Show every change, until the supervisor ends
+    /// Show every change until the supervisor ends
     #[arg(long, short)]
     watch: bool,
 }
 
-/// Says how everything stands.
+/// Prints the state of every task.
 ///
 /// # Errors
 ///
-/// There is no supervisor, or it can't be asked.
+/// No supervisor runs, or it can't be reached.
 pub(super) fn run(file: &FileArgs, args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
     block_on(async {
@@ -50,20 +50,20 @@ pub(super) fn run(file: &FileArgs, args: &StatusArgs) -> anyhow::Result<ExitCode
         if args.json {
             return Ok(print(&String::from_utf8_lossy(&answer))?);
         }
-        let board: Board = serde_json::from_slice(&answer).context("the snapshot can't be read")?;
+        let board: Board = serde_json::from_slice(&answer).context("cannot parse the snapshot")?;
         Ok(print(&page(&board, &client))?)
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// On a terminal one table that changes; elsewhere one after the other, as things change.
+/// On a terminal one table that is updated in place; elsewhere one table after each change.
 async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
     let is_screen = io::stdout().is_terminal() && !json;
     let mut events = client.events("").await?;
     let mut shown: Option<(Board, Instant)> = None;
     loop {
         let message = if is_screen {
-            // Cut short by a tick it loses nothing: what came in part is kept.
+            // `next` is cancel safe: a message that arrived in part is kept.
             timeout(TICK, events.next()).await.ok().transpose()?
         } else {
             Some(events.next().await?)
@@ -76,7 +76,7 @@ async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
                 continue;
             }
             Some(Some(message)) => {
-                let board: Board = serde_json::from_str(&message.data).context("the snapshot can't be read")?;
+                let board: Board = serde_json::from_str(&message.data).context("cannot parse the snapshot")?;
                 shown = Some((board, Instant::now()));
             }
             None => {
@@ -93,7 +93,7 @@ async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
     }
 }
 
-/// The page drawn from the top left corner, over what was there.
+/// `page` with escape sequences that draw it over the previous one, from the top left corner.
 fn over_the_screen(page: &str) -> String {
     format!("\x1b[H{}\x1b[J", page.replace('\n', "\x1b[K\n") + "\x1b[K")
 }
@@ -123,7 +123,7 @@ fn heading(board: &Board) -> String {
     heading
 }
 
-/// The processes, then stead's own parts.
+/// The processes, then stead's builtin tasks.
 fn table(board: &Board, colour: bool) -> String {
     let (own, theirs): (Vec<_>, Vec<_>) = board.tasks.iter().partition(|task| task.is_surface());
     let rows: Vec<_> = theirs.iter().chain(&own).map(|task| cells(task, board.now)).collect();
@@ -145,7 +145,7 @@ fn line(cells: [String; HEADINGS.len()], widths: &[usize], shade: Option<u8>) ->
     for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
         let gap = " ".repeat(width - cell.width() + 2);
         match shade {
-            Some(shade) if column == STATE => {
+            Some(shade) if column == STATE_COLUMN => {
                 let _ = write!(line, "\x1b[{shade}m{cell}\x1b[0m{gap}");
             }
             _ => line += &(cell.clone() + &gap),
@@ -171,20 +171,20 @@ fn cells(task: &Task, now: u64) -> [String; HEADINGS.len()] {
     ]
 }
 
-/// One line of plain text, not too long.
+/// `text` as one line of plain text of at most [`CELL_COLUMNS`] columns.
 fn short(text: &str) -> String {
     let text = ansi::plain_text(text.as_bytes());
-    if text.width() <= CELL_MOST {
+    if text.width() <= CELL_COLUMNS {
         return text;
     }
-    let mut cut: String = text.chars().take(CELL_MOST - 1).collect();
-    while cut.width() >= CELL_MOST {
+    let mut cut: String = text.chars().take(CELL_COLUMNS - 1).collect();
+    while cut.width() >= CELL_COLUMNS {
         cut.pop();
     }
     cut + "…"
 }
 
-/// As every face shows it.
+/// The symbol of the state, the same on every surface.
 fn glyph(task: &Task) -> &'static str {
     match task.phase.word() {
         "waiting" => "◌",
@@ -200,7 +200,7 @@ fn glyph(task: &Task) -> &'static str {
     }
 }
 
-/// The colour of the state, by its number in a terminal.
+/// The colour of the state: the parameter of an SGR escape sequence.
 fn shade(task: &Task) -> u8 {
     match task.phase.word() {
         "ready" => 32,

@@ -13,27 +13,29 @@ use crate::app::{Presentation, launch};
 use crate::config::Config;
 use crate::duration::parse_duration;
 
-/// What `stead up` is told.
+/// Arguments of `stead up`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(super) struct UpArgs {
     #[command(flatten)]
     pub(super) view: ViewArgs,
     #[command(flatten)]
     detach: DetachArgs,
-    /// Run only these tasks and all they depend on
+    /// Tasks to run, with everything they depend on [default: all]
     #[arg(value_name = "TASK")]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     tasks: Vec<String>,
 }
 
-/// How a run is shown.
+/// Arguments that choose how a run is shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[group(skip)]
 pub(super) struct ViewArgs {
-    /// Print events and every line of output instead of drawing (chosen by itself without a terminal)
+    /// Print events and output as lines
+    ///
+    /// This is the default without a terminal.
     #[arg(long)]
     plain: bool,
-    /// Print events only
+    /// Print only events
     #[arg(long, conflicts_with = "plain")]
     headless: bool,
     /// Leave the mouse to the terminal
@@ -41,21 +43,25 @@ pub(super) struct ViewArgs {
     no_mouse: bool,
 }
 
-/// Whether it is left running in the background.
+/// Arguments that run the supervisor in the background.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[group(skip)]
 pub(super) struct DetachArgs {
-    /// Run in the background: return once it can be asked, and leave it running
-    #[arg(short, long, conflicts_with_all = ["plain", "headless", "no_mouse"])]
+    /// Run in the background
+    ///
+    /// Returns once the supervisor answers requests. `stead attach` shows it, `stead down` ends it.
+    #[arg(short, long, conflicts_with = "plain")]
     detach: bool,
-    /// With -d: return once all processes are ready or done; the exit code says whether they are
+    /// With -d: wait until every process is ready or done
+    ///
+    /// The exit code is 1 if one of them fails or is not ready in time; the supervisor runs on.
     #[arg(long, requires = "detach")]
     wait: bool,
-    /// With --wait: how long at most, "30s", "2m" [default: 1m]
+    /// With --wait: the longest wait, as 30s or 2m [default: 1m]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "wait")]
     timeout: Option<Duration>,
-    /// This is the process in the background
-    #[arg(long = detach::ARGUMENT, hide = true)]
+    /// Marks the process in the background
+    #[arg(long = detach::IN_BACKGROUND, hide = true)]
     is_detached: bool,
 }
 
@@ -73,23 +79,23 @@ impl ViewArgs {
 ///
 /// # Errors
 ///
-/// The configuration is wrong or has no such task, or nothing could be started.
+/// The configuration is invalid or has no such task, or nothing could be started.
 pub(super) fn run(file: &FileArgs, args: &UpArgs) -> anyhow::Result<ExitCode> {
     let config = file.load()?.select(&args.tasks)?;
     let DetachArgs { detach: is_wanted, wait, timeout, is_detached } = args.detach;
     if is_wanted {
-        return detach(file, &args.tasks, wait.then(|| timeout.unwrap_or(detach::WAIT)));
+        return detach(file, &args.tasks, wait.then(|| timeout.unwrap_or(detach::WAIT_DEFAULT)));
     }
     let presentation = if is_detached { Presentation::Detached } else { args.view.presentation() };
     if is_detached {
         detach::leave_session()?;
     }
-    // The very same file, whatever else is found by then.
+    // A reload reads the same file, whatever file a search would find by then.
     let (path, root, tasks) = (config.path.clone(), config.root.clone(), args.tasks.clone());
     launch(config, move || Ok(Config::load(Some(&path), &root)?.select(&tasks)?), presentation)
 }
 
-/// Whether a dashboard can be drawn here and keys can be read.
+/// Whether a dashboard can be drawn and keys can be read here.
 fn can_draw() -> bool {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     io::stdin().is_terminal() && io::stdout().is_terminal() && !dumb

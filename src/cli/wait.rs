@@ -1,4 +1,4 @@
-//! `stead wait`: wait until tasks are as far as they should be.
+//! `stead wait`: wait until a condition holds for tasks.
 
 use std::io;
 use std::process::ExitCode;
@@ -15,32 +15,35 @@ use super::client::{Client, ClientError, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 use crate::config::UnknownTask;
 use crate::duration::{Pretty, parse_duration};
+use crate::supervisor::engine::{Condition, Reach};
 use crate::ui::ansi;
 
-/// What `stead wait` is told.
+/// Arguments of `stead wait`.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 #[command(group = ArgGroup::new("which").required(true))]
 pub(super) struct WaitArgs {
-    /// The tasks
+    /// Names of tasks
     #[arg(value_name = "TASK", group = "which")]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     pub(super) tasks: Vec<String>,
-    /// All processes
+    /// Wait for every process
     #[arg(long, group = "which")]
     pub(super) all: bool,
-    /// What is waited for
+    /// Condition to wait for
     #[arg(long = "for", value_name = "WHAT", default_value = "ready")]
     pub(super) until: Until,
-    /// How long at most: "30s", "2m"
+    /// The longest wait, as 30s or 2m
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     pub(super) timeout: Duration,
-    /// Print how it went as JSON: {"reached": true or false, "missing": [why it was in vain…]}
+    /// Print the result as JSON
+    ///
+    /// The object is {"reached": true or false, "missing": [REASON…]}.
     #[arg(long)]
     pub(super) json: bool,
 }
 
-/// What must be true of a task; as of `after` in the configuration.
+/// A condition on a task, with the meanings of `after` in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Until {
     /// It has been started
@@ -53,34 +56,25 @@ pub(super) enum Until {
     Exited,
 }
 
-/// How far a task is on its way.
-#[derive(Debug, PartialEq, Eq)]
-enum Way {
-    There,
-    Underway,
-    /// It does not get there by itself.
-    Never,
-}
-
 impl WaitArgs {
-    /// Every process is ready, or done.
+    /// Waits until every process is ready or done.
     pub(super) fn until_all_are_ready(timeout: Duration) -> Self {
         Self { tasks: Vec::new(), all: true, until: Until::Ready, timeout, json: false }
     }
 }
 
-/// Waits, and says why if it was in vain.
+/// Waits, and prints why if the condition can't hold.
 ///
 /// # Errors
 ///
-/// There is no supervisor or no such task.
+/// No supervisor runs, or there is no such task.
 pub(super) fn run(file: &FileArgs, args: &WaitArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
-    let tell_reached = |task: &Task| match args.json {
+    let on_reached = |task: &Task| match args.json {
         true => Ok(()),
         false => print(&format!("{}: {}", task.name, args.until.reached_by(task))),
     };
-    let missing = block_on(wait(&client, args, tell_reached))?;
+    let missing = block_on(wait(&client, args, on_reached))?;
     if args.json {
         print(&json!({ "reached": missing.is_empty(), "missing": missing }).to_string())?;
         return Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) });
@@ -92,35 +86,36 @@ pub(super) fn run(file: &FileArgs, args: &WaitArgs) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::from(EXIT_REFUSED))
 }
 
-/// Waits, and tells of each task that is as far as it should be. Returns why it was in vain, if it was.
+/// Waits, and calls `on_reached` for each task once the condition holds for it. Returns the reasons why it can't hold;
+/// none if it holds for all.
 ///
 /// # Errors
 ///
-/// As of [`run`]; those of `tell_reached`.
+/// Those of [`run`] and of `on_reached`.
 pub(super) async fn wait(
     client: &Client,
     args: &WaitArgs,
-    tell_reached: impl FnMut(&Task) -> io::Result<()>,
+    on_reached: impl FnMut(&Task) -> io::Result<()>,
 ) -> anyhow::Result<Vec<String>> {
     let mut last = None;
-    match timeout(args.timeout, reach(client, args, &mut last, tell_reached)).await {
+    match timeout(args.timeout, reach(client, args, &mut last, on_reached)).await {
         Ok(missing) => missing,
         Err(_) => {
             let board = last.ok_or(ClientError::Silent(args.timeout))?;
-            let open = |task: &&Task| args.until.way(task) != Way::There;
-            let told: Vec<_> =
-                chosen(&board, args)?.into_iter().filter(open).map(|task| tell(task, board.now)).collect();
-            Ok(vec![format!("not {} within {}: {}", args.until.word(), Pretty(args.timeout), told.join("; "))])
+            let open = |task: &&Task| !args.until.is_reached_by(task);
+            let sentences: Vec<_> =
+                chosen(&board, args)?.into_iter().filter(open).map(|task| describe(task, board.now)).collect();
+            Ok(vec![format!("not {} within {}: {}", args.until.word(), Pretty(args.timeout), sentences.join("; "))])
         }
     }
 }
 
-/// Follows the snapshots until all is reached, or something can't be any more: that is returned.
+/// Follows the snapshots until the condition holds for all tasks, or can't hold any more; returns the reasons for that.
 async fn reach(
     client: &Client,
     args: &WaitArgs,
     last: &mut Option<Board>,
-    mut tell_reached: impl FnMut(&Task) -> io::Result<()>,
+    mut on_reached: impl FnMut(&Task) -> io::Result<()>,
 ) -> anyhow::Result<Vec<String>> {
     let mut events = client.events("").await?;
     let mut there = Vec::new();
@@ -128,20 +123,21 @@ async fn reach(
         if message.event != "snapshot" {
             continue;
         }
-        let board: Board = serde_json::from_str(&message.data).context("the snapshot can't be read")?;
+        let board: Board = serde_json::from_str(&message.data).context("cannot parse the snapshot")?;
         let tasks = chosen(&board, args)?;
-        for task in tasks.iter().filter(|task| args.until.way(task) == Way::There) {
+        for task in tasks.iter().filter(|task| args.until.is_reached_by(task)) {
             if !there.contains(&task.name) {
-                tell_reached(task)?;
+                on_reached(task)?;
                 there.push(task.name.clone());
             }
         }
-        if tasks.iter().all(|task| args.until.way(task) == Way::There) {
+        if tasks.iter().all(|task| args.until.is_reached_by(task)) {
             return Ok(Vec::new());
         }
-        let never: Vec<_> = tasks.iter().filter(|task| args.until.way(task) == Way::Never).collect();
+        let is_vain = |task: &&&Task| matches!(task.toward(args.until.condition()), Reach::Halted | Reach::Failed);
+        let never: Vec<_> = tasks.iter().filter(is_vain).collect();
         if !never.is_empty() {
-            return Ok(never.into_iter().map(|task| tell(task, board.now)).collect());
+            return Ok(never.into_iter().map(|task| describe(task, board.now)).collect());
         }
         if let Stage::Draining { cause, .. } = &board.stage {
             return Ok(vec![format!("stead is shutting down: {cause}")]);
@@ -162,8 +158,8 @@ fn chosen<'a>(board: &'a Board, args: &WaitArgs) -> anyhow::Result<Vec<&'a Task>
     args.tasks.iter().map(find).collect()
 }
 
-/// A task's state, and what comes next.
-pub(super) fn tell(task: &Task, now: u64) -> String {
+/// The state of a task and what happens to it next, as a sentence.
+pub(super) fn describe(task: &Task, now: u64) -> String {
     let next = ansi::plain_text(task.next(now).as_bytes());
     let gap = if next.is_empty() { "" } else { ", " };
     format!("{} is {}{gap}{next}", task.name, task.phase.word())
@@ -179,7 +175,7 @@ impl Until {
         }
     }
 
-    /// The word for a task that is there: one that has completed counts as ready, and is called what it is.
+    /// The word for a task for which this holds. A task that is done counts as ready, and is called done.
     fn reached_by(self, task: &Task) -> &'static str {
         match task.phase {
             Phase::Done if self == Self::Ready => task.phase.word(),
@@ -187,23 +183,16 @@ impl Until {
         }
     }
 
-    fn way(self, task: &Task) -> Way {
-        let reached = match self {
-            Self::Started => task.run > 0 && !matches!(task.phase, Phase::Starting { .. }),
-            Self::Ready => matches!(task.phase, Phase::Ready { .. } | Phase::Done),
-            Self::Success => matches!(task.phase, Phase::Done),
-            Self::Exited => task.last_exit.is_some(),
-        };
-        match &task.phase {
-            _ if reached => Way::There,
-            Phase::Stopped | Phase::Done | Phase::Failed { .. } => Way::Never,
-            Phase::Waiting { .. }
-            | Phase::Starting { .. }
-            | Phase::Running { .. }
-            | Phase::Ready { .. }
-            | Phase::Stopping { .. }
-            | Phase::Backoff { .. }
-            | Phase::Unknown => Way::Underway,
+    fn condition(self) -> Condition {
+        match self {
+            Self::Started => Condition::Started,
+            Self::Ready => Condition::Ready,
+            Self::Success => Condition::Success,
+            Self::Exited => Condition::Exited,
         }
+    }
+
+    fn is_reached_by(self, task: &Task) -> bool {
+        task.toward(self.condition()) == Reach::Met
     }
 }

@@ -1,4 +1,4 @@
-//! `stead why`: why a task is as it is, if a supervisor runs to be asked, and how it failed last.
+//! `stead why`: the causes of a task's state, if a supervisor runs, and its last failure.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -18,42 +18,38 @@ use crate::app::StatePaths;
 use crate::config::UnknownTask;
 use crate::duration::Pretty;
 use crate::kernel::{PostMortem, PostMortems};
+use crate::present::why::Cause;
 use crate::ui::{ansi, post_mortem};
 
-/// What `stead why` is told.
+/// Arguments of `stead why`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct WhyArgs {
-    /// The task
+    /// Name of the task
     #[arg(value_name = "TASK", value_parser = NonEmptyStringValueParser::new())]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     task: String,
-    /// Print it as JSON: {"task", "causes": [{"depth", "task", "sentences"}…], "post_mortems": [newest first…]};
-    /// without a supervisor the causes are null
+    /// Print the causes as JSON
+    ///
+    /// The object is {"task", "causes": [{"depth", "task", "sentences"}…], "post_mortems": [newest first…]}; the causes are
+    /// null without a supervisor.
     #[arg(long)]
     json: bool,
 }
 
-/// What is known of a task: `/api/v1/tasks/NAME/why`, or what is on disk.
+/// The answer of `/api/v1/tasks/NAME/why`, or the part of it that is on disk.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Why {
+pub(super) struct WhyReport {
     task: String,
-    /// None without a supervisor.
+    /// `None` without a supervisor.
     causes: Option<Vec<Cause>>,
     pub(super) post_mortems: Vec<PostMortem>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Cause {
-    depth: usize,
-    task: String,
-    sentences: Vec<String>,
-}
-
-/// Says it in words.
+/// Prints the causes and the last failure.
 ///
 /// # Errors
 ///
-/// The supervisor refused. Without one: the configuration is wrong or has no such task, or what is kept can't be read.
+/// The supervisor refused. Without one: the configuration is invalid or has no such task, or the post-mortems can't be read.
 pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
     let why = block_on(known(&client, file, &args.task))?;
@@ -62,53 +58,56 @@ pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     for cause in why.causes.iter().flatten() {
-        print(&chained(cause))?;
+        print(&chain_line(cause))?;
     }
     let gap = if why.causes.is_some() { "\n" } else { "" };
     match why.post_mortems.first() {
         Some(last) => {
-            print(&format!("{gap}{}", told(last, why.post_mortems.len(), Timestamp::now(), &TimeZone::system())))?;
+            print(&format!(
+                "{gap}{}",
+                failure_text(last, why.post_mortems.len(), Timestamp::now(), &TimeZone::system())
+            ))?;
         }
-        None if why.causes.is_none() => print(&format!("{} has not failed, as far as is known", why.task))?,
+        None if why.causes.is_none() => print(&format!("{} has no recorded failure", why.task))?,
         None => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the supervisor knows of a task; without one, what is on disk.
+/// Reads the report of a task from the supervisor, or from disk if none runs.
 ///
 /// # Errors
 ///
-/// As of [`run`].
-pub(super) async fn known(client: &Client, file: &FileArgs, task: &str) -> anyhow::Result<Why> {
+/// Those of [`run`].
+pub(super) async fn known(client: &Client, file: &FileArgs, task: &str) -> anyhow::Result<WhyReport> {
     match client.get(&format!("/api/v1/tasks/{}/why", segment(task))).await {
         Err(ClientError::NoServer(_)) => on_disk(file, task),
-        answer => serde_json::from_slice(&answer?).context("the answer can't be read"),
+        answer => serde_json::from_slice(&answer?).context("cannot parse the answer of the supervisor"),
     }
 }
 
-fn on_disk(file: &FileArgs, task: &str) -> anyhow::Result<Why> {
+fn on_disk(file: &FileArgs, task: &str) -> anyhow::Result<WhyReport> {
     let config = file.load()?;
     let mut post_mortems = PostMortems::new(&StatePaths::of(&config.root).post_mortems)
         .of(task)
-        .with_context(|| format!("cannot read what is kept of the runs of {task}"))?;
+        .with_context(|| format!("cannot read the post-mortems of {task}"))?;
     if post_mortems.is_empty() && !config.tasks.iter().any(|known| known.name == *task) {
         return Err(UnknownTask::among(task, config.tasks.into_iter().map(|task| task.name)).into());
     }
     post_mortems.reverse();
-    Ok(Why { task: task.to_owned(), causes: None, post_mortems })
+    Ok(WhyReport { task: task.to_owned(), causes: None, post_mortems })
 }
 
-/// One link of the chain of causes.
-fn chained(Cause { depth, task, sentences }: &Cause) -> String {
+/// One cause of the chain as a line.
+fn chain_line(Cause { depth, task, sentences }: &Cause) -> String {
     let indent = depth * 3;
     let head = if *depth > 0 { "└─ " } else { "" };
     let sentences: Vec<_> = sentences.iter().map(|sentence| ansi::plain_text(sentence.as_bytes())).collect();
     format!("{head:>indent$}{task} {}.", sentences.join("; "))
 }
 
-/// A failed run in words; `kept` is the number of those that are known.
-fn told(last: &PostMortem, kept: usize, now: Timestamp, zone: &TimeZone) -> String {
+/// A failed run in words; `kept` is the number of post-mortems.
+fn failure_text(last: &PostMortem, kept: usize, now: Timestamp, zone: &TimeZone) -> String {
     let mut text = String::new();
     let ago = Duration::try_from(now.duration_since(last.at)).unwrap_or_default();
     let ago = Pretty(Duration::from_secs(ago.as_secs()));
@@ -133,7 +132,7 @@ mod tests {
     use crate::kernel::post_mortem::LastLine;
 
     #[test]
-    fn a_failed_run_is_told_whole() {
+    fn a_failed_run_is_described_whole() {
         let at = Timestamp::from_second(3_600).unwrap();
         let line = |is_stderr, text: &str| LastLine { at, is_stderr, text: text.to_owned() };
         let last = PostMortem {
@@ -160,6 +159,6 @@ api: SIGSEGV (core dumped) after 2m 3s (run 4)
   said
   01:00:00   listening
   01:00:00 ! oh no";
-        assert_eq!(told(&last, 2, Timestamp::from_second(3_661).unwrap(), &TimeZone::UTC), expected);
+        assert_eq!(failure_text(&last, 2, Timestamp::from_second(3_661).unwrap(), &TimeZone::UTC), expected);
     }
 }

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::clock::Clock;
-use crate::logs::{LogLine, without_escapes};
+use crate::logs::{TailLine, without_escapes};
 use crate::supervisor::engine::{
     AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Snapshot, Stage, Straggler, TaskSnapshot,
 };
@@ -17,7 +17,7 @@ use crate::supervisor::engine::{
 const QUOTED_CHARS: usize = 200;
 
 /// What keeps one task, in sentences.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Cause {
     /// How far down the chain it is; the task that was asked about is 0.
     pub(crate) depth: usize,
@@ -28,10 +28,10 @@ pub(crate) struct Cause {
 }
 
 /// The newest line of a task.
-pub(crate) type LastLine<'a> = dyn Fn(&str) -> Option<Arc<LogLine>> + 'a;
+pub(crate) type NewestLine<'a> = dyn Fn(&str) -> Option<Arc<TailLine>> + 'a;
 
 /// The chain from `task` down to what it all hangs on.
-pub(crate) fn why(task: &TaskSnapshot, snapshot: &Snapshot, last_line: &LastLine<'_>, clock: &Clock) -> Vec<Cause> {
+pub(crate) fn why(task: &TaskSnapshot, snapshot: &Snapshot, last_line: &NewestLine<'_>, clock: &Clock) -> Vec<Cause> {
     let mut chain = Chain { snapshot, newest_line: last_line, clock, causes: Vec::new() };
     chain.follow(task, 0);
     chain.causes
@@ -39,7 +39,7 @@ pub(crate) fn why(task: &TaskSnapshot, snapshot: &Snapshot, last_line: &LastLine
 
 struct Chain<'a> {
     snapshot: &'a Snapshot,
-    newest_line: &'a LastLine<'a>,
+    newest_line: &'a NewestLine<'a>,
     clock: &'a Clock,
     causes: Vec<Cause>,
 }

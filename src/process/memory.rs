@@ -25,8 +25,7 @@ impl ProcessTask {
                     Some(_) | None => {}
                 }
             };
-            // A driver that is gone needs no events.
-            let _ = context.events.send(Input::Exceeded { run: context.run, used, limit }).await;
+            context.report(Input::Exceeded { run: context.run, used, limit }).await;
         };
         until_ending(Box::pin(watching), context, over).await;
     }

@@ -11,9 +11,9 @@
 //!              └ kill: SIGKILL to the whole tree, at any time
 //! ```
 
-mod identity;
+mod credentials;
 mod memory;
-mod once;
+mod one_shot;
 mod output;
 mod proc;
 mod pty;
@@ -27,6 +27,8 @@ mod usage;
 mod warden;
 
 use std::borrow::Cow;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,15 +44,15 @@ use crate::logs::Store;
 use crate::screen::TaskScreen;
 use crate::signal::Signal;
 use crate::supervisor::engine::{ExitReason, Input};
-use crate::supervisor::{RunContext, Sent};
-use identity::RunsAs;
-pub(crate) use once::Once;
-use output::Output;
+use crate::supervisor::{RunContext, SentSignal};
+use credentials::RunsAs;
+pub(crate) use one_shot::OneShotCommand;
+use output::OutputCapture;
 use pty::Pty;
 use spawn::Spawned;
 pub(crate) use usage::Sampler;
 pub use warden::serve_if_called;
-use warden::{Child, Exit, How, Whom};
+use warden::{Child, SignalTarget};
 pub(crate) use warden::{Warden, WardenTask, this_program};
 
 /// How long a kill waits for a start that hangs. A child that comes to life later is killed then.
@@ -73,7 +75,7 @@ pub(crate) struct ProcessTask {
 /// What a run has when it has started.
 struct Started {
     child: Child,
-    output: Output,
+    output: OutputCapture,
     pty: Option<Pty>,
     /// Resolves with the line that says it is ready, if that is how it is known.
     ready_line: Option<oneshot::Receiver<String>>,
@@ -92,7 +94,7 @@ impl ProcessTask {
         screen: Option<TaskScreen>,
         warden: Warden,
     ) -> Result<Self, String> {
-        let runs_as = identity::runs_as(&config)?;
+        let runs_as = credentials::runs_as(&config)?;
         Ok(Self { config: Arc::new(config), log, tail, runs_as, warden, screen })
     }
 
@@ -106,8 +108,9 @@ impl ProcessTask {
         match task.start(&context).await {
             Ok(started) => task.live(started, &context).await,
             Err(message) => {
-                if task.warden.is_lost() {
-                    until_told(&context).await;
+                // Then the warden is the cause to be named, so its end must be reported first.
+                if task.warden.is_gone() {
+                    context.ending().await;
                 }
                 ExitReason::StartFailed { message }
             }
@@ -154,7 +157,7 @@ impl ProcessTask {
         };
         let pty =
             pty.transpose().map_err(|error| format!("cannot use its terminal: {}", start_failure::cause(&error)))?;
-        let mut output = Output::new(run, outputs, self.log.clone(), self.tail.clone())
+        let mut output = OutputCapture::new(run, outputs, self.log.clone(), self.tail.clone())
             .map_err(|error| format!("cannot read the output: {}", start_failure::cause(&error)))?;
         if let Some(screen) = &self.screen {
             output.show_on(screen.clone());
@@ -193,7 +196,7 @@ impl ProcessTask {
             return;
         }
         let stop = &self.config.stop;
-        let whom = if stop.only_parent { Whom::Main } else { Whom::Tree };
+        let whom = if stop.only_parent { SignalTarget::Main } else { SignalTarget::Tree };
         // What is stopped can't act on a signal before it continues.
         match &stop.command {
             Some(command) => {
@@ -222,8 +225,7 @@ impl ProcessTask {
         context: &RunContext,
         over: &CancellationToken,
     ) {
-        // A driver that is gone needs no events.
-        let _ = context.events.send(Input::Started { run: context.run, pid: Some(pid), address: None }).await;
+        context.started(Some(pid), None).await;
         let Some(ready) = &self.config.ready else { return };
         let probing = async {
             match ready_line {
@@ -247,8 +249,7 @@ async fn shown(pty: Option<Pty>) {
 async fn until_ending(doing: impl Future<Output = ()>, context: &RunContext, over: &CancellationToken) {
     tokio::select! {
         () = doing => {}
-        () = context.stop.cancelled() => {}
-        () = context.kill.cancelled() => {}
+        () = context.ending() => {}
         () = over.cancelled() => {}
     }
 }
@@ -256,12 +257,13 @@ async fn until_ending(doing: impl Future<Output = ()>, context: &RunContext, ove
 /// Follows the tree to its end, then cancels `over`.
 async fn until_gone(child: &Child, context: &RunContext, over: &CancellationToken) -> ExitReason {
     let Some(exit) = child.exited().await else {
-        until_told(context).await;
+        // As above: the warden is the cause to be named.
+        context.ending().await;
         over.cancel();
         return ExitReason::Error { message: "its end is not known: the warden is gone".to_owned() };
     };
     // Before the end: what comes after is no part of the run.
-    let _ = context.events.send(Input::Measured { run: context.run, peak_memory: exit.peak_memory }).await;
+    context.report(Input::Measured { run: context.run, peak_memory: exit.peak_memory }).await;
     let asked = context.stop.is_cancelled();
     if !asked && !child.is_gone() {
         child.kill().await;
@@ -277,15 +279,7 @@ async fn until_gone(child: &Child, context: &RunContext, over: &CancellationToke
         () = out_of_patience => tracing::warn!(pid = child.pid(), "what was killed is still there"),
     }
     over.cancel();
-    exit_reason(exit)
-}
-
-/// Without a warden everything ends, and it is the warden that must be named for it: a run waits to be told.
-async fn until_told(context: &RunContext) {
-    tokio::select! {
-        () = context.stop.cancelled() => {}
-        () = context.kill.cancelled() => {}
-    }
+    reason_of(exit.status())
 }
 
 async fn kill_when_told(child: &Child, context: &RunContext, over: &CancellationToken) {
@@ -298,8 +292,8 @@ async fn kill_when_told(child: &Child, context: &RunContext, over: &Cancellation
 async fn pass_signals(child: &Child, context: &RunContext, over: &CancellationToken) {
     let passing = async {
         loop {
-            for Sent { signal, tree } in context.signals.take().await {
-                child.signal(&[signal], if tree { Whom::Tree } else { Whom::Main }).await;
+            for SentSignal { signal, tree } in context.signals.take().await {
+                child.signal(&[signal], if tree { SignalTarget::Tree } else { SignalTarget::Main }).await;
             }
         }
     };
@@ -312,17 +306,16 @@ async fn tell_what_is_left(child: &Child, context: &RunContext, over: &Cancellat
         let mut left = Vec::new();
         while let Some(now_left) = child.left(&left).await {
             left = now_left;
-            // A driver that is gone needs no events.
-            let _ = context.events.send(Input::Left { run: context.run, processes: left.clone() }).await;
+            context.report(Input::Left { run: context.run, processes: left.clone() }).await;
         }
     };
     over.run_until_cancelled(telling).await;
 }
 
-/// How a main process ended, as the core has it.
-fn exit_reason(exit: Exit) -> ExitReason {
-    match exit.how {
-        How::Code(code) => ExitReason::Code { code },
-        How::Signal(signal, core_dumped) => ExitReason::Signal { signal: Signal::from_raw(signal), core_dumped },
+/// Returns how a process ended, as the engine names it.
+fn reason_of(status: ExitStatus) -> ExitReason {
+    match status.signal() {
+        Some(signal) => ExitReason::Signal { signal: Signal::from_raw(signal), core_dumped: status.core_dumped() },
+        None => ExitReason::Code { code: status.code().unwrap_or_default() },
     }
 }

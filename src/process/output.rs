@@ -24,15 +24,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::start_failure::cause;
 use super::sys;
-use crate::logs::{Cutter, Loss, Store, Writer, Written, without_escapes};
-use crate::logs::{LogLine, LogTail, Stream};
+use crate::logs::{LineSplitter, LogWriter, Loss, Store, Written, without_escapes};
+use crate::logs::{LogTail, OutputStream, TailLine};
 use crate::screen::TaskScreen;
 
 /// Moved from one stream before the other has its turn. Not less than any pipe or terminal can hold, so that one
 /// batch of each stream takes in all that was written before it began.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Read at once: what fits into the processor's own memory.
-const READ_BYTES: usize = 128 * 1024;
+const CAPTURE_READ_BYTES: usize = 128 * 1024;
 /// A batch this large is a flood.
 const FLOOD_BYTES: usize = 256 * 1024;
 /// So much at once is not copied for the tail, which can read it in the file.
@@ -46,7 +46,7 @@ const SEARCHED_BYTES: usize = 16 * 1024;
 
 /// The capture of one run.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(super) struct OutputCapture {
     sources: Vec<Source>,
     sink: Sink,
 }
@@ -54,7 +54,7 @@ pub(super) struct Output {
 #[derive(Debug)]
 struct Source {
     end: ReadingEnd,
-    stream: Stream,
+    stream: OutputStream,
 }
 
 /// The end of a pipe that is read, or a terminal.
@@ -70,20 +70,20 @@ enum ReadingEnd {
 #[derive(Debug)]
 struct Sink {
     run: u64,
-    log: Writer,
+    log: LogWriter,
     tail: LogTail,
     /// The terminal that it was written to, if it was one.
     screen: Option<TaskScreen>,
     /// Bytes lost since the file could last be written.
     losing: u64,
-    search: Option<Search>,
+    search: Option<LineSearch>,
 }
 
 /// A line that is waited for.
 #[derive(Debug)]
-struct Search {
+struct LineSearch {
     pattern: Regex,
-    cutters: [Cutter; 2],
+    cutters: [LineSplitter; 2],
     found: oneshot::Sender<String>,
 }
 
@@ -100,19 +100,24 @@ enum Rest {
     Ended,
 }
 
-impl Output {
+impl OutputCapture {
     /// Prepares to read `outputs`.
     ///
     /// # Errors
     ///
     /// The runtime can't wait for them.
-    pub(super) fn new(run: u64, outputs: Vec<(Stream, OwnedFd)>, store: Store, tail: LogTail) -> io::Result<Self> {
-        let source = |(stream, fd): (Stream, OwnedFd)| {
+    pub(super) fn new(
+        run: u64,
+        outputs: Vec<(OutputStream, OwnedFd)>,
+        store: Store,
+        tail: LogTail,
+    ) -> io::Result<Self> {
+        let source = |(stream, fd): (OutputStream, OwnedFd)| {
             rustix::io::ioctl_fionbio(&fd, true)?;
             Ok(Source { end: ReadingEnd::Watched(sys::watch(fd)?), stream })
         };
         let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
-        let log = Writer::new(store, run);
+        let log = LogWriter::new(store, run);
         Ok(Self { sources, sink: Sink { run, log, tail, screen: None, losing: 0, search: None } })
     }
 
@@ -124,8 +129,9 @@ impl Output {
     /// Resolves with the first line that matches, without its escape sequences. Never, if there is none.
     pub(super) fn search(&mut self, pattern: Regex) -> oneshot::Receiver<String> {
         let (found, matched) = oneshot::channel();
-        let cutters = [Stream::Stdout, Stream::Stderr].map(|stream| Cutter::new(self.sink.run, stream));
-        self.sink.search = Some(Search { pattern, cutters, found });
+        let cutters =
+            [OutputStream::Stdout, OutputStream::Stderr].map(|stream| LineSplitter::new(self.sink.run, stream));
+        self.sink.search = Some(LineSearch { pattern, cutters, found });
         matched
     }
 
@@ -180,7 +186,7 @@ impl Output {
 
     /// Moves what there is, a bounded number of batches at a time, until `over`.
     fn turn(&mut self, over: &CancellationToken) {
-        let mut buffer = Vec::with_capacity(READ_BYTES);
+        let mut buffer = Vec::with_capacity(CAPTURE_READ_BYTES);
         self.sink.log.look();
         for _ in 0..TURN_BATCHES {
             let mut more = false;
@@ -202,7 +208,7 @@ impl Output {
 
     /// Moves all that was written before now, and lets go.
     fn last_turn(&mut self) {
-        let mut buffer = Vec::with_capacity(READ_BYTES);
+        let mut buffer = Vec::with_capacity(CAPTURE_READ_BYTES);
         self.sink.log.look();
         for source in std::mem::take(&mut self.sources) {
             // The pipe itself is asked: the runtime may not have heard yet that there is something.
@@ -332,7 +338,7 @@ impl Source {
 }
 
 impl Sink {
-    fn take(&mut self, stream: Stream, bytes: &[u8]) {
+    fn take(&mut self, stream: OutputStream, bytes: &[u8]) {
         match self.log.write(stream, bytes) {
             Ok(Written { file, offset }) => {
                 self.recovered();
@@ -360,11 +366,11 @@ impl Sink {
     /// Gives the last line of each stream the end it did not get.
     fn finish(&mut self) {
         self.tail.finish();
-        self.search_in(|cutters| cutters.iter_mut().filter_map(Cutter::finish).collect());
+        self.search_in(|cutters| cutters.iter_mut().filter_map(LineSplitter::finish).collect());
     }
 
-    fn search_in(&mut self, next: impl FnOnce(&mut [Cutter; 2]) -> Vec<LogLine>) {
-        let Some(Search { pattern, cutters, .. }) = &mut self.search else { return };
+    fn search_in(&mut self, next: impl FnOnce(&mut [LineSplitter; 2]) -> Vec<TailLine>) {
+        let Some(LineSearch { pattern, cutters, .. }) = &mut self.search else { return };
         let lines = next(cutters);
         let mut texts = lines.iter().map(|line| without_escapes(&line.bytes));
         let Some(text) = texts.find(|text| pattern.is_match(text.as_bytes())) else { return };

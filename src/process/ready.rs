@@ -4,27 +4,24 @@
 
 use std::time::{Duration, Instant};
 
-use hyper::Uri;
-use hyper::header::HOST;
-use hyper_util::rt::TokioIo;
+use hyper::Request;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::spawn::spawn_silent;
 use super::start_failure::cause;
-use super::{ProcessTask, exit_reason};
+use super::{ProcessTask, reason_of};
 use crate::config::{Check, CommandLine, ReadyConfig};
 use crate::duration::Pretty;
+use crate::http_client::{self, HttpError};
 use crate::supervisor::RunContext;
 use crate::supervisor::engine::{ExitReason, Input};
 
 /// The pause before the first try; doubled after each failure until it is the configured interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// As much of a matching line as is told.
-const LINE_CHARS: usize = 200;
-/// The port of a URL without one.
-const HTTP_PORT: u16 = 80;
+const READY_LINE_CHARS: usize = 200;
 
 /// Probes for ever; whoever calls this drops it when the run ends.
 ///
@@ -54,13 +51,12 @@ pub(super) async fn probe(task: &ProcessTask, ready: &ReadyConfig, context: &Run
 /// Tells of the line that was searched, if it comes.
 pub(super) async fn wait_for_line(line: oneshot::Receiver<String>, context: &RunContext) {
     if let Ok(line) = line.await {
-        tell(context, true, format!("log line: {}", line.chars().take(LINE_CHARS).collect::<String>())).await;
+        tell(context, true, format!("log line: {}", line.chars().take(READY_LINE_CHARS).collect::<String>())).await;
     }
 }
 
 async fn tell(context: &RunContext, passed: bool, detail: String) {
-    // A driver that is gone needs no events.
-    let _ = context.events.send(Input::Probed { run: context.run, passed, detail }).await;
+    context.report(Input::Probed { run: context.run, passed, detail }).await;
 }
 
 /// Runs a command of a task to its end. When this is dropped before, the command is killed with its descendants;
@@ -72,7 +68,7 @@ async fn tell(context: &RunContext, passed: bool, detail: String) {
 pub(super) async fn run_silent(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<ExitReason, String> {
     let child = spawn_silent(task, command, run).await?;
     // What is left goes with the child, at the end of this.
-    child.exited().await.map(exit_reason).ok_or_else(|| "the warden is gone".to_owned())
+    child.exited().await.map(|exit| reason_of(exit.status())).ok_or_else(|| "the warden is gone".to_owned())
 }
 
 /// One try: what was seen, for people.
@@ -107,34 +103,14 @@ async fn exec(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<Str
 }
 
 async fn http(url: &str) -> Result<String, String> {
-    let url: Uri = url.parse().map_err(|error| format!("`{url}` is not a URL: {error}"))?;
-    let authority = url.authority().ok_or_else(|| format!("`{url}` names no host"))?;
-    // An IPv6 address stands in brackets in a URL only.
-    let host = authority.host().trim_matches(['[', ']']);
-    let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(HTTP_PORT))).await;
-    let stream = TokioIo::new(stream.map_err(|error| cause(&error))?);
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let request = hyper::Request::get(path).header(HOST, authority.as_str()).body(String::new());
-    let request = request.map_err(|error| error.to_string())?;
-    let status = answer(stream, request).await.map_err(|error| format!("no http answer: {}", innermost(&error)))?;
+    let status = http_client::send(url, Request::builder(), String::new()).await.map_err(|error| match error {
+        HttpError::Connect { source, .. } => cause(&source),
+        HttpError::Answer(error) => format!("no http answer: {}", innermost(&error)),
+        HttpError::Url(_) | HttpError::Request(_) => error.to_string(),
+    })?;
     match status.as_u16() {
         code @ 200..=399 => Ok(format!("http {code}")),
         code => Err(format!("http {code}")),
-    }
-}
-
-/// The status of the answer; the connection is closed with it.
-async fn answer(stream: TokioIo<TcpStream>, request: hyper::Request<String>) -> hyper::Result<hyper::StatusCode> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
-    let answer = sender.send_request(request);
-    let driven = async {
-        // How the connection fares is seen in the answer.
-        let _ = connection.await;
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        answer = answer => Ok(answer?.status()),
-        () = driven => unreachable!("it waits for ever"),
     }
 }
 

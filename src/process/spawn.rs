@@ -7,10 +7,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use tokio::task::spawn_blocking;
 
 use super::start_failure::explain;
-use super::warden::{Child, Fault, NoChild, Spawn, Step};
+use super::warden::{Child, Spawn, SpawnError, StartFault, StartStep};
 use super::{ProcessTask, pty};
 use crate::config::CommandLine;
-use crate::logs::Stream;
+use crate::logs::OutputStream;
 use crate::screen::ScreenSize;
 
 /// What a pipe holds, where it can be said: the larger, the fewer turns a flood of output needs. An unprivileged
@@ -19,11 +19,14 @@ const PIPE_BYTES: usize = 256 * 1024;
 /// What a task's terminal understands, unless the task's `env` says otherwise.
 const TERMINAL_KIND: &str = "xterm-256color";
 
+/// Our ends of what a process writes to.
+type Outputs = Vec<(OutputStream, OwnedFd)>;
+
 /// A main process that runs, and the reading ends of its output.
 #[derive(Debug)]
 pub(super) struct Spawned {
     pub(super) child: Child,
-    pub(super) outputs: Vec<(Stream, OwnedFd)>,
+    pub(super) outputs: Outputs,
 }
 
 /// Starts the main process of a run.
@@ -40,7 +43,7 @@ pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, Strin
     };
     let (outputs, stdio) = match opened {
         Ok(opened) => opened,
-        Err(error) => return Err(explained(task, command, Fault::of(Step::Prepare, &error)).await),
+        Err(error) => return Err(explained(task, command, StartFault::of(StartStep::Prepare, &error)).await),
     };
     Ok(Spawned { child: make(task, command, spawn, stdio).await?, outputs })
 }
@@ -51,46 +54,43 @@ pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, Strin
 ///
 /// As [`spawn`].
 pub(super) async fn spawn_silent(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<Child, String> {
-    let nowhere = || task.warden.nowhere();
-    let stdio = nowhere().and_then(|stdin| Ok([stdin, nowhere()?, nowhere()?]));
+    let dev_null = || task.warden.dev_null();
+    let stdio = dev_null().and_then(|stdin| Ok([stdin, dev_null()?, dev_null()?]));
     match stdio {
         Ok(stdio) => make(task, command, prepared(task, command, run), stdio).await,
-        Err(error) => Err(explained(task, command, Fault::of(Step::Prepare, &error)).await),
+        Err(error) => Err(explained(task, command, StartFault::of(StartStep::Prepare, &error)).await),
     }
 }
 
 async fn make(task: &ProcessTask, command: &CommandLine, spawn: Spawn, stdio: [OwnedFd; 3]) -> Result<Child, String> {
     match task.warden.spawn(spawn, stdio).await {
         Ok(child) => Ok(child),
-        Err(NoChild::Fault(fault)) => Err(explained(task, command, fault).await),
-        Err(NoChild::Untold(error)) => Err(format!("cannot run it: {error}")),
-        Err(NoChild::Lost) => Err("cannot run it: the warden is gone".to_owned()),
+        Err(SpawnError::System(fault)) => Err(explained(task, command, fault).await),
+        Err(error) => Err(error.to_string()),
     }
 }
 
 /// Looks for the cause in the file system, which may have to wait for a disk.
-async fn explained(task: &ProcessTask, command: &CommandLine, fault: Fault) -> String {
+async fn explained(task: &ProcessTask, command: &CommandLine, fault: StartFault) -> String {
     let (config, command) = (task.config.clone(), command.clone());
     let explained = spawn_blocking(move || explain(&config, &command, fault)).await;
     explained.unwrap_or_else(|error| format!("cannot start: {error}"))
 }
 
-type Opened = (Vec<(Stream, OwnedFd)>, [OwnedFd; 3]);
-
-fn with_pipes(task: &ProcessTask) -> io::Result<Opened> {
+fn with_pipes(task: &ProcessTask) -> io::Result<(Outputs, [OwnedFd; 3])> {
     let (stdout, stdout_writer) = pipe()?;
     let (stderr, stderr_writer) = pipe()?;
-    let outputs = vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
-    Ok((outputs, [task.warden.nowhere()?, stdout_writer, stderr_writer]))
+    let outputs = vec![(OutputStream::Stdout, stdout), (OutputStream::Stderr, stderr)];
+    Ok((outputs, [task.warden.dev_null()?, stdout_writer, stderr_writer]))
 }
 
-fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<Opened> {
+fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<(Outputs, [OwnedFd; 3])> {
     let (ours, theirs) = terminal::open()?;
     pty::set_size(&theirs, size)?;
     spawn.terminal = true;
     spawn.env.entry("TERM".to_owned()).or_insert_with(|| TERMINAL_KIND.to_owned());
     let stdio = [theirs.try_clone()?, theirs.try_clone()?, theirs];
-    Ok((vec![(Stream::Stdout, ours)], stdio))
+    Ok((vec![(OutputStream::Stdout, ours)], stdio))
 }
 
 /// The command in the task's directory and environment, within its limits. The environment says which run of which
@@ -112,7 +112,7 @@ fn prepared(task: &ProcessTask, command: &CommandLine, run: u64) -> Spawn {
         limits: config.limits,
         nice: config.nice,
         umask: config.umask,
-        identity: task.runs_as.identity.clone(),
+        credentials: task.runs_as.credentials.clone(),
     }
 }
 

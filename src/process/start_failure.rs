@@ -12,24 +12,24 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::warden::{Fault, Step};
+use super::warden::{StartFault, StartStep};
 use crate::config::{CommandLine, TaskConfig};
 
 /// As much of a script's first line as the kernel itself reads.
 const FIRST_LINE_BYTES: u64 = 256;
 
 /// Says what was tried with `command` and where that failed.
-pub(super) fn explain(task: &TaskConfig, command: &CommandLine, fault: Fault) -> String {
+pub(super) fn explain(task: &TaskConfig, command: &CommandLine, fault: StartFault) -> String {
     let error = io::Error::from_raw_os_error(fault.errno);
     let limit = |what: &str| format!("cannot set its limit of {what}: {}", cause(&error));
     match fault.step {
-        Step::Prepare | Step::Run => cannot_run(task, command, &error),
-        Step::OpenFiles => limit("open files"),
-        Step::Memory => limit("memory"),
-        Step::CpuTime => limit("processor time"),
-        Step::Core => limit("core files"),
-        Step::Nice => format!("cannot set its niceness to {}: {}", task.nice, cause(&error)),
-        Step::Identity => format!("cannot become its user: {}", cause(&error)),
+        StartStep::Prepare | StartStep::Run => cannot_run(task, command, &error),
+        StartStep::OpenFiles => limit("open files"),
+        StartStep::Memory => limit("memory"),
+        StartStep::CpuTime => limit("processor time"),
+        StartStep::Core => limit("core files"),
+        StartStep::Nice => format!("cannot set its niceness to {}: {}", task.nice, cause(&error)),
+        StartStep::Credentials => format!("cannot become its user: {}", cause(&error)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{ExitReason, Input};
+use super::engine::ExitReason;
 use super::run::RunContext;
 
 /// What an in-process task ends with.
@@ -25,9 +25,8 @@ pub(super) async fn watch(
     token: CancellationToken,
     context: RunContext,
 ) -> ExitReason {
-    let RunContext { run, stop, kill, events, .. } = context;
-    // A full queue only delays the news; a closed one means that the supervisor is gone.
-    let _ = events.send(Input::Started { run, pid: None, address: None }).await;
+    let RunContext { stop, kill, .. } = &context;
+    context.started(None, None).await;
     tokio::select! {
         result = &mut handle => return exit_reason(result),
         () = stop.cancelled() => token.cancel(),

@@ -19,11 +19,11 @@ pub use crate::config::SharedConfig;
 use crate::gateway::Channel;
 use crate::kernel::KernelHandle;
 pub use control::Control;
-pub(crate) use control::connect;
+pub(crate) use control::{PublishedDist, WEB_DIST_PATH, connect};
 pub use hooks::Hooks;
 pub use plain::Plain;
+pub(crate) use terminal::DashboardSetup;
 pub use terminal::Terminal;
-pub(crate) use terminal::View;
 pub use web::Web;
 use web::{ActiveWebDist, WebDist};
 

@@ -6,7 +6,7 @@ use crate::supervisor::engine::Request;
 
 /// Something that happened to the dashboard.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
+pub enum DashboardInput {
     /// A key was pressed.
     Key(KeyEvent),
     /// Text was pasted.
@@ -21,7 +21,7 @@ pub enum Input {
 
 /// Something the caller must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
+pub enum DashboardEffect {
     /// Ask the supervisor; a refusal comes back through [`Model::tell`](super::Model::tell).
     Ask(Request),
     /// Type into the terminal of this task; a refusal comes back through [`Model::tell`](super::Model::tell).

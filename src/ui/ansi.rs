@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthChar;
 use vte::{Params, Parser, Perform};
 
 /// Columns of one line; what is written beyond them is dropped. A line's bytes are bounded well below this.
-const COLUMNS: usize = 8 * 1024;
+const LINE_COLUMNS: usize = 8 * 1024;
 /// Combining marks kept on one character.
 const MARKS: usize = 4;
 /// Columns between two tab stops.
@@ -19,7 +19,7 @@ const TAB: usize = 8;
 
 /// One row of text with the style of every character.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Row {
+pub(crate) struct TextRow {
     /// The plain text.
     pub(crate) text: String,
     /// Its characters from left to right.
@@ -29,14 +29,14 @@ pub(crate) struct Row {
 /// One character with its combining marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cell {
-    /// Where its bytes begin in [`Row::text`].
+    /// Where its bytes begin in [`TextRow::text`].
     pub(super) start: usize,
     /// Columns it takes: 1 or 2.
     pub(super) width: u16,
     pub(super) style: Style,
 }
 
-impl Row {
+impl TextRow {
     /// The characters of each row when the text is broken at `width` columns; at least one row.
     pub(super) fn wrapped(&self, width: usize) -> Vec<Range<usize>> {
         let mut rows = Vec::with_capacity(1);
@@ -79,7 +79,7 @@ impl Row {
 }
 
 /// Reads one line as a terminal would.
-pub(crate) fn parse(bytes: &[u8]) -> Row {
+pub(crate) fn parse(bytes: &[u8]) -> TextRow {
     let mut pen = Pen::default();
     Parser::new().advance(&mut pen, bytes);
     pen.finish()
@@ -121,7 +121,7 @@ fn is_invisible(c: char) -> bool {
 
 /// One column of the line while it is being written.
 #[derive(Debug, Clone, Default)]
-enum Column {
+enum LineColumn {
     #[default]
     Blank,
     Char {
@@ -136,30 +136,30 @@ enum Column {
 /// Writes a line column by column.
 #[derive(Debug, Default)]
 struct Pen {
-    columns: Vec<Column>,
+    columns: Vec<LineColumn>,
     at: usize,
     style: Style,
 }
 
 impl Pen {
-    fn finish(self) -> Row {
-        let mut row = Row::default();
+    fn finish(self) -> TextRow {
+        let mut row = TextRow::default();
         let mut columns = self.columns.into_iter().peekable();
         while let Some(column) = columns.next() {
             let start = row.text.len();
             let style = match column {
-                Column::Blank => {
+                LineColumn::Blank => {
                     row.text.push(' ');
                     Style::new()
                 }
-                Column::Char { c, marks, style } => {
+                LineColumn::Char { c, marks, style } => {
                     row.text.push(c);
                     row.text.push_str(&marks);
                     style
                 }
-                Column::Tail => continue,
+                LineColumn::Tail => continue,
             };
-            let width = 1 + u16::from(matches!(columns.peek(), Some(Column::Tail)));
+            let width = 1 + u16::from(matches!(columns.peek(), Some(LineColumn::Tail)));
             row.cells.push(Cell { start, width, style });
         }
         row
@@ -167,32 +167,32 @@ impl Pen {
 
     fn put(&mut self, c: char, width: usize) {
         let end = self.at + width;
-        if end > COLUMNS {
+        if end > LINE_COLUMNS {
             return;
         }
         if self.columns.len() < end {
-            self.columns.resize(end, Column::Blank);
+            self.columns.resize(end, LineColumn::Blank);
         }
         self.break_wide(self.at);
         self.break_wide(end);
-        self.columns[self.at] = Column::Char { c, marks: String::new(), style: self.style };
-        self.columns[self.at + 1..end].fill(Column::Tail);
+        self.columns[self.at] = LineColumn::Char { c, marks: String::new(), style: self.style };
+        self.columns[self.at + 1..end].fill(LineColumn::Tail);
         self.at = end;
     }
 
     /// A wide character that is cut at `column` is gone: both halves are blank.
     fn break_wide(&mut self, column: usize) {
-        if matches!(self.columns.get(column), Some(Column::Tail)) {
-            self.columns[column] = Column::Blank;
-            self.columns[column - 1] = Column::Blank;
+        if matches!(self.columns.get(column), Some(LineColumn::Tail)) {
+            self.columns[column] = LineColumn::Blank;
+            self.columns[column - 1] = LineColumn::Blank;
         }
     }
 
     fn mark(&mut self, mark: char) {
         let end = self.at.min(self.columns.len());
         let before = self.columns[..end].iter_mut().rev();
-        let base = before.take(2).find(|column| !matches!(column, Column::Tail));
-        if let Some(Column::Char { marks, .. }) = base
+        let base = before.take(2).find(|column| !matches!(column, LineColumn::Tail));
+        if let Some(LineColumn::Char { marks, .. }) = base
             && marks.chars().count() < MARKS
         {
             marks.push(mark);
@@ -208,7 +208,7 @@ impl Pen {
             1 => {
                 let end = (self.at + 1).min(self.columns.len());
                 self.break_wide(end);
-                self.columns[..end].fill(Column::Blank);
+                self.columns[..end].fill(LineColumn::Blank);
             }
             2 => self.columns.clear(),
             _ => {}
@@ -229,7 +229,7 @@ impl Perform for Pen {
     fn execute(&mut self, byte: u8) {
         match byte {
             b'\r' => self.at = 0,
-            b'\t' => self.at = ((self.at / TAB + 1) * TAB).min(COLUMNS),
+            b'\t' => self.at = ((self.at / TAB + 1) * TAB).min(LINE_COLUMNS),
             0x08 => self.at = self.at.saturating_sub(1),
             _ => {}
         }
@@ -244,9 +244,9 @@ impl Perform for Pen {
         match action {
             'm' => self.style = sgr(self.style, params),
             'K' => self.erase(first),
-            'C' => self.at = (self.at + count).min(COLUMNS),
+            'C' => self.at = (self.at + count).min(LINE_COLUMNS),
             'D' => self.at = self.at.saturating_sub(count),
-            'G' => self.at = (count - 1).min(COLUMNS),
+            'G' => self.at = (count - 1).min(LINE_COLUMNS),
             _ => {}
         }
     }
@@ -403,7 +403,7 @@ mod tests {
             let row = parse(pieces.concat().as_bytes());
             let rows = row.wrapped(7);
             prop_assert_eq!(rows.iter().map(Range::len).sum::<usize>(), row.cells.len());
-            prop_assert!(row.cells.len() <= COLUMNS);
+            prop_assert!(row.cells.len() <= LINE_COLUMNS);
         }
     }
 }

@@ -4,7 +4,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::Action;
 use super::model::{Model, Overlay};
-use super::place::Place;
+use super::scroll::ScrollPosition;
 use super::{Shown, update};
 use crate::supervisor::engine::Stage;
 
@@ -259,7 +259,7 @@ pub(super) fn offer(action: Action, model: &Model, shown: &Shown<'_>) -> Option<
         Action::Zoom if model.zoomed => "back",
         Action::Zoom => "zoom",
         Action::Follow if model.shows_screen(shown) => "log",
-        Action::Follow if model.log == Place::End => "pause",
+        Action::Follow if model.log == ScrollPosition::End => "pause",
         Action::Follow => "follow",
         Action::Search => "search",
         Action::NextHit | Action::PreviousHit if model.search.is_none() => return None,

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use super::ansi::{self, Row};
+use super::ansi::{self, TextRow};
 use super::model::Model;
-use super::place::{Entries, Place};
+use super::scroll::{Entries, ScrollPosition};
 use super::{LogOf, LogWindow, Shown, layout};
-use crate::logs::{LineId, StoredLine};
+use crate::logs::{LineId, LogLine};
 
 /// From this width of the pane on every line says when it was written, unless somebody wants it otherwise.
 const TIMES_FROM: u16 = 56;
 /// Columns that the time takes: `12:01:33 `.
 const TIME_COLUMNS: u16 = 9;
 /// The most columns that a task's name takes in a merged log, with the gap after it.
-const NAME_COLUMNS: u16 = 13;
+const MOST_NAME_COLUMNS: u16 = 13;
 
 /// What the log pane shows, from the first line of the window to the last.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl<'a> LogEntries<'a> {
             LogOf::Task(_) => 0,
             LogOf::Merged(tasks) => {
                 let longest = tasks.iter().map(|task| task.width()).max().unwrap_or(0);
-                u16::try_from(longest + 1).unwrap_or(u16::MAX).min(NAME_COLUMNS)
+                u16::try_from(longest + 1).unwrap_or(u16::MAX).min(MOST_NAME_COLUMNS)
             }
         };
         // One column of air on either side.
@@ -86,7 +86,7 @@ impl<'a> LogEntries<'a> {
         Rect { x: inside.x + indent, width, ..inside }
     }
 
-    pub(super) fn line(&self, index: usize) -> &'a StoredLine {
+    pub(super) fn line(&self, index: usize) -> &'a LogLine {
         &self.lines()[index]
     }
 
@@ -105,7 +105,7 @@ impl<'a> LogEntries<'a> {
         self.window.is_none_or(|window| window.is_reading)
     }
 
-    fn lines(&self) -> &'a [Arc<StoredLine>] {
+    fn lines(&self) -> &'a [Arc<LogLine>] {
         self.window.map_or(&[], |window| &window.lines)
     }
 
@@ -115,7 +115,7 @@ impl<'a> LogEntries<'a> {
     }
 
     /// The line as text, and its characters row by row.
-    pub(super) fn read(&self, index: usize) -> (Row, Vec<Range<usize>>) {
+    pub(super) fn read(&self, index: usize) -> (TextRow, Vec<Range<usize>>) {
         let row = ansi::parse(&self.line(index).bytes);
         let rows = match self.unwrapped {
             None => row.wrapped(self.width),
@@ -125,7 +125,7 @@ impl<'a> LogEntries<'a> {
     }
 
     /// The rows of the pane from top to bottom.
-    pub(super) fn in_view(&self, place: Place) -> Vec<ViewRow> {
+    pub(super) fn in_view(&self, place: ScrollPosition) -> Vec<ViewRow> {
         let top = place.top(self, self.height);
         let rows = (top.index..self.len()).flat_map(|index| self.view_rows(index));
         rows.skip(top.row).take(self.height).collect()
@@ -145,19 +145,19 @@ impl<'a> LogEntries<'a> {
     }
 
     /// Columns of the longest line in view.
-    pub(super) fn longest_in_view(&self, place: Place) -> usize {
+    pub(super) fn longest_in_view(&self, place: ScrollPosition) -> usize {
         let columns = |row: ViewRow| self.read(row.index).0.width();
         self.in_view(place).into_iter().map(columns).max().unwrap_or(0)
     }
 
     /// The lines of which something is in the pane.
-    pub(super) fn lines_in_view(&self, place: Place) -> Range<usize> {
+    pub(super) fn lines_in_view(&self, place: ScrollPosition) -> Range<usize> {
         let first = place.top(self, self.height).index;
         first..(self.len() - self.below(place)).max(first)
     }
 
     /// How many lines are below the pane.
-    pub(super) fn below(&self, place: Place) -> usize {
+    pub(super) fn below(&self, place: ScrollPosition) -> usize {
         let top = place.top(self, self.height);
         let mut index = top.index;
         let mut rows = self.height + top.row;

@@ -1,11 +1,11 @@
 //! The dashboard as pure functions: [`update`] changes the [`Model`], [`view`] draws it, both over what is [`Shown`].
 //!
 //! Nothing here waits, reads a clock or touches a terminal: time comes in with [`Shown::now`], keys come in as
-//! [`Input`], requests go out as [`Effect`]. So every screen can be drawn in a test, and the same functions can
+//! [`DashboardInput`], requests go out as [`DashboardEffect`]. So every screen can be drawn in a test, and the same functions can
 //! show a supervisor in this process or a far one.
 //!
 //! ```text
-//!  Input ─▶ keymap ─▶ Action ─▶ update ─▶ Effect           Model + Shown ─▶ view ─▶ cells, and when they change
+//!  DashboardInput ─▶ keymap ─▶ Action ─▶ update ─▶ DashboardEffect           Model + Shown ─▶ view ─▶ cells, and when they change
 //! ```
 
 #![deny(clippy::disallowed_methods)]
@@ -23,31 +23,31 @@ mod model;
 mod notice;
 mod palette;
 mod pattern;
-mod place;
 pub(crate) mod post_mortem;
+mod query;
 mod rows;
+mod scroll;
 mod search;
 mod selection;
 mod theme;
 mod update;
 mod view;
-mod wish;
 
 use std::fmt;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-pub use action::{Effect, Input};
+pub use action::{DashboardEffect, DashboardInput};
 pub use model::Model;
 pub use notice::desktop_notice;
+pub use query::{History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery};
 pub use theme::Theme;
 pub use update::update;
 pub use view::view;
-pub use wish::{History, HistoryWish, Hits, LogChoice, LogOf, LogWindow, SearchWish, Wish};
 
-use crate::logs::LogLine;
-use crate::screen::Picture;
+use crate::logs::TailLine;
+use crate::screen::ScreenContents;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{Snapshot, Uptime};
 
@@ -62,18 +62,18 @@ pub struct Shown<'a> {
     pub snapshot: &'a Snapshot,
     /// The timeline, oldest first.
     pub events: &'a [Arc<EventRecord>],
-    /// The part of a log that [`Model::wish`] asked for, or the last that was read.
+    /// The part of a log that [`Model::query`] asked for, or the last that was read.
     pub log: &'a LogWindow,
-    /// What was found of what [`Model::wish`] searches for.
+    /// What was found of what [`Model::query`] searches for.
     pub hits: &'a Hits,
-    /// The past of the task that [`Model::wish`] named.
+    /// The past of the task that [`Model::query`] named.
     pub history: &'a History,
     /// Bytes that the shown tasks wrote but that could not be kept.
     pub lost_bytes: u64,
     /// The screen of the task that [`Model::selected`] names, if it has a terminal.
-    pub screen: Option<&'a Picture>,
+    pub screen: Option<&'a ScreenContents>,
     /// The last line that a task wrote; asked only for what is on screen.
-    pub last_line: &'a dyn Fn(&str) -> Option<Arc<LogLine>>,
+    pub last_line: &'a dyn Fn(&str) -> Option<Arc<TailLine>>,
     /// The zone that times of day are shown in.
     pub zone: &'a TimeZone,
     /// The supervisor's clock.

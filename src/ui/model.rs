@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
-use tui_input::Input as Line;
+use tui_input::Input as TypedLine;
 
 use super::layout::{self, Layout};
 use super::log::LogEntries;
 use super::palette::Palette;
-use super::pattern::Pattern;
-use super::place::{Entries, Place};
-use super::rows::{Row, position, rows};
+use super::pattern::TypedPattern;
+use super::rows::{TableRow, position, rows};
+use super::scroll::{Entries, ScrollPosition};
 use super::selection::Selection;
-use super::{History, HistoryWish, Hits, LogChoice, LogOf, LogWindow, SearchWish, Shown, Theme, Wish, search};
+use super::{History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery, Shown, Theme, search};
 use crate::logs::{LineId, RunKey};
 use crate::screen::ScreenSize;
 use crate::supervisor::EventRecord;
@@ -31,10 +31,10 @@ pub struct Model {
     pub(super) first_row: usize,
     pub(super) marked: BTreeSet<String>,
     pub(super) zoomed: bool,
-    pub(super) log: Place,
-    pub(super) search: Option<Pattern>,
+    pub(super) log: ScrollPosition,
+    pub(super) search: Option<TypedPattern>,
     pub(super) hit: Hit,
-    pub(super) filter: Option<Pattern>,
+    pub(super) filter: Option<TypedPattern>,
     /// The run whose lines alone are shown.
     pub(super) run: Option<RunKey>,
     /// Whether the logs of several tasks are shown as one.
@@ -56,7 +56,7 @@ pub(super) enum Overlay {
     /// Why the selected task is not running; rows that are scrolled past.
     Why(usize),
     /// The timeline of all tasks.
-    Events(Place<u64>),
+    Events(ScrollPosition<u64>),
     /// The terminal of the selected task, which has the keyboard.
     Attached,
     /// Something to be sure of.
@@ -80,11 +80,11 @@ pub(super) enum Question {
 #[derive(Debug)]
 pub(super) struct Prompt {
     pub(super) purpose: Purpose,
-    pub(super) line: Line,
+    pub(super) line: TypedLine,
     /// What is wrong with it.
     pub(super) mistake: Option<String>,
     /// What comes back if it is given up, with the place of the log.
-    pub(super) before: (Option<Pattern>, Hit, Place),
+    pub(super) before: (Option<TypedPattern>, Hit, ScrollPosition),
 }
 
 /// The match that the reader stands at.
@@ -129,19 +129,19 @@ impl Model {
 
     /// What of the logs is to be shown: what [`Shown::log`], [`Shown::hits`] and [`Shown::history`] must answer.
     #[must_use]
-    pub fn wish(&self, snapshot: &Snapshot) -> Wish {
-        let search = |search: &Pattern| SearchWish { pattern: search.text.clone(), from: search.from };
-        Wish {
+    pub fn query(&self, snapshot: &Snapshot) -> LogQuery {
+        let search = |search: &TypedPattern| SearchQuery { pattern: search.text.clone(), from: search.from };
+        LogQuery {
             choice: self.choice(snapshot),
             around: self.log.number(),
             search: self.search.as_ref().map(search),
-            history: self.selected_task(snapshot).map(|task| self.history_wish(task, snapshot)).unwrap_or_default(),
+            history: self.selected_task(snapshot).map(|task| self.history_query(task, snapshot)).unwrap_or_default(),
         }
     }
 
-    fn history_wish(&self, task: &TaskSnapshot, snapshot: &Snapshot) -> HistoryWish {
+    fn history_query(&self, task: &TaskSnapshot, snapshot: &Snapshot) -> HistoryQuery {
         let is_shown = matches!(self.overlay, Some(Overlay::Why(_)));
-        HistoryWish {
+        HistoryQuery {
             of: task.name.clone(),
             run: task.run,
             ended: task.last_exit.as_ref().map(|last| last.run),
@@ -192,7 +192,8 @@ impl Model {
 
     /// Whether the log pane shows the task's screen: unless somebody reads or searches what it wrote before.
     pub(super) fn shows_screen(&self, shown: &Shown<'_>) -> bool {
-        let reads = self.log != Place::End || self.run.is_some() || self.search.is_some() || self.filter.is_some();
+        let reads =
+            self.log != ScrollPosition::End || self.run.is_some() || self.search.is_some() || self.filter.is_some();
         shown.screen.is_some() && !self.merged && (!reads || matches!(self.overlay, Some(Overlay::Attached)))
     }
 
@@ -211,7 +212,7 @@ impl Model {
         if self.marked.is_empty() {
             return self.selected_task(snapshot).into_iter().collect();
         }
-        let marked = |row: &Row<'a>| row.task().filter(|task| self.marked.contains(&task.name));
+        let marked = |row: &TableRow<'a>| row.task().filter(|task| self.marked.contains(&task.name));
         rows(snapshot).iter().filter_map(marked).collect()
     }
 
@@ -250,7 +251,7 @@ impl Model {
 
     /// Follows the log from its end, and searches it from there.
     pub(super) fn go_to_end(&mut self) {
-        (self.log, self.hit) = (Place::End, Hit::None);
+        (self.log, self.hit) = (ScrollPosition::End, Hit::None);
         if let Some(search) = &mut self.search {
             search.from = LineId::END;
         }

@@ -3,57 +3,57 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
 use ratatui::crossterm::event::{Event, KeyEvent};
-use tui_input::Input as Line;
+use tui_input::Input as TypedLine;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::Shown;
 use super::action::Action;
 use super::keymap::{Chord, Context, KEYS};
 use super::model::{Model, Overlay};
-use super::rows::{Row, rows};
+use super::rows::{TableRow, rows};
 
 /// Characters of what is typed; more are not taken.
 const TYPED_CHARS: usize = 100;
 
-/// What is typed, and which of the entries it finds is chosen.
+/// PaletteAction is typed, and which of the entries it finds is chosen.
 #[derive(Debug, Default)]
 pub(super) struct Palette {
-    pub(super) line: Line,
+    pub(super) line: TypedLine,
     pub(super) chosen: usize,
 }
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct PaletteEntry {
     pub(super) title: String,
     /// The keys that do the same.
     pub(super) keys: String,
-    pub(super) what: What,
+    pub(super) what: PaletteAction,
 }
 
-/// What an entry does.
+/// PaletteAction an entry does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum PaletteAction {
     Do(Action),
     Select(String),
 }
 
-impl AsRef<str> for Entry {
+impl AsRef<str> for PaletteEntry {
     fn as_ref(&self) -> &str {
         &self.title
     }
 }
 
 impl Palette {
-    /// What the typed letters find, the best first; everything while nothing is typed.
-    pub(super) fn entries(&self, shown: &Shown<'_>) -> Vec<Entry> {
+    /// PaletteAction the typed letters find, the best first; everything while nothing is typed.
+    pub(super) fn entries(&self, shown: &Shown<'_>) -> Vec<PaletteEntry> {
         let pattern = Pattern::parse(self.line.value(), CaseMatching::Smart, Normalization::Smart);
         let found = pattern.match_list(all(shown), &mut Matcher::new(Config::DEFAULT));
         found.into_iter().map(|(entry, _)| entry).collect()
     }
 
     /// The chosen entry, if anything is found.
-    pub(super) fn entry(&self, shown: &Shown<'_>) -> Option<Entry> {
+    pub(super) fn entry(&self, shown: &Shown<'_>) -> Option<PaletteEntry> {
         let mut entries = self.entries(shown);
         let last = entries.len().checked_sub(1)?;
         Some(entries.swap_remove(self.chosen.min(last)))
@@ -92,18 +92,18 @@ pub(super) fn step(model: &mut Model, by: isize, shown: &Shown<'_>) {
 }
 
 /// The keys of the main screen in the order of the help, then the tasks.
-fn all(shown: &Shown<'_>) -> Vec<Entry> {
+fn all(shown: &Shown<'_>) -> Vec<PaletteEntry> {
     let bindings = KEYS.iter().filter(|binding| binding.contexts.contains(&Context::Main));
     let commands = bindings.filter(|binding| !matches!(binding.action, Action::Palette | Action::Close));
-    let command = |binding: &super::keymap::Binding| Entry {
+    let command = |binding: &super::keymap::Binding| PaletteEntry {
         title: binding.help(shown.is_guest).to_owned(),
         keys: binding.keys.iter().copied().map(Chord::name).collect::<Vec<_>>().join(" "),
-        what: What::Do(binding.action),
+        what: PaletteAction::Do(binding.action),
     };
     let rows = rows(shown.snapshot);
-    let task = |row: &Row<'_>| {
+    let task = |row: &TableRow<'_>| {
         let name = row.task()?.name.clone();
-        Some(Entry { title: format!("go to {name}"), keys: String::new(), what: What::Select(name) })
+        Some(PaletteEntry { title: format!("go to {name}"), keys: String::new(), what: PaletteAction::Select(name) })
     };
     commands.map(command).chain(rows.iter().filter_map(task)).collect()
 }

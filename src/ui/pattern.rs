@@ -6,14 +6,14 @@ use crate::logs::{LineId, ignores_case};
 
 /// A search or a filter.
 #[derive(Debug, Clone)]
-pub(super) struct Pattern {
+pub(super) struct TypedPattern {
     pub(super) text: String,
     pub(super) regex: Regex,
     /// Where a search begins.
     pub(super) from: LineId,
 }
 
-impl Pattern {
+impl TypedPattern {
     /// Reads a pattern: case matters only if it has an upper-case letter.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     fn is_found(pattern: &str, text: &str) -> bool {
-        Pattern::new(pattern, LineId::END).expect("a pattern").regex.is_match(text)
+        TypedPattern::new(pattern, LineId::END).expect("a pattern").regex.is_match(text)
     }
 
     #[test]
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_mistake_is_told_in_one_line() {
-        let mistake = Pattern::new("[a-", LineId::END).map(|_| ());
+        let mistake = TypedPattern::new("[a-", LineId::END).map(|_| ());
         assert_eq!(mistake, Err("unclosed character class".to_owned()));
     }
 }

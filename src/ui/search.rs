@@ -1,14 +1,14 @@
 //! Searching and filtering the log: the line a pattern is typed into, and going from match to match.
 //!
-//! Whatever is searched for is found elsewhere, and later; see [`super::wish`]. The first match that is found is gone to as
+//! Whatever is searched for is found elsewhere, and later; see [`super::query`]. The first match that is found is gone to as
 //! soon as it is there.
 
 use ratatui::crossterm::event::{Event, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
 use super::model::{Hit, Model, Overlay, Prompt, Purpose};
-use super::pattern::Pattern;
-use super::place::{Entries, Place};
+use super::pattern::TypedPattern;
+use super::scroll::{Entries, ScrollPosition};
 use super::{Hits, Shown};
 use crate::logs::LineId;
 
@@ -52,7 +52,7 @@ pub(super) fn type_in(model: &mut Model, keys: &[KeyEvent], shown: &Shown<'_>) {
     let (purpose, place) = (prompt.purpose, prompt.before.2);
     // While it is typed the search goes on from where it began, though the pane has moved to what was found.
     let from = model.search.as_ref().filter(|_| model.log != place).map_or(end_of_pane, |search| search.from);
-    let pattern = if text.is_empty() { Ok(None) } else { Pattern::new(text, from).map(Some) };
+    let pattern = if text.is_empty() { Ok(None) } else { TypedPattern::new(text, from).map(Some) };
     prompt.mistake = pattern.as_ref().err().cloned();
     // While it can't be read, the last pattern that could be stays.
     let Ok(pattern) = pattern else { return };
@@ -132,7 +132,7 @@ fn go_to(model: &mut Model, hit: LineId, shown: &Shown<'_>) {
     let is_in_view = in_view.clone().any(|index| entries.number(index) == hit);
     model.log = match is_in_view {
         true => model.log.held(&entries, entries.height),
-        false => Place::Near(hit),
+        false => ScrollPosition::Near(hit),
     };
 }
 

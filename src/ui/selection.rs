@@ -6,9 +6,9 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 use unicode_width::UnicodeWidthStr;
 
-use super::action::Effect;
+use super::action::DashboardEffect;
 use super::model::{Model, Overlay};
-use super::place::Place;
+use super::scroll::ScrollPosition;
 use super::{Shown, layout, log, view};
 
 /// Bytes that may be copied at once. As base64 they are the 100 kB that terminals take in one sequence.
@@ -61,7 +61,7 @@ impl Selection {
 }
 
 /// What the mouse's left button does to the selection; the rest of the mouse is nothing to it.
-pub(super) fn on_mouse(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) -> Vec<Effect> {
+pub(super) fn on_mouse(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let at = Position::new(mouse.column, mouse.row);
     match (mouse.kind, &mut model.selection) {
         (MouseEventKind::Down(MouseButton::Left), _) => {
@@ -89,7 +89,7 @@ pub(super) fn on_mouse(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) 
 }
 
 /// Copies what is selected; without a selection, all that the log pane shows.
-pub(super) fn copy(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
+pub(super) fn copy(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let area = log_area(model, shown);
     let selection = model.selection.unwrap_or_else(|| Selection::all(area));
     if selection.area.is_empty() {
@@ -102,17 +102,17 @@ pub(super) fn copy(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
 /// Ends the selection. A log that it has held goes on.
 pub(super) fn clear(model: &mut Model) {
     if model.selection.take().is_some_and(|selection| selection.resumes) {
-        model.log = Place::End;
+        model.log = ScrollPosition::End;
     }
 }
 
-fn copy_selection(model: &mut Model, selection: Selection, shown: &Shown<'_>) -> Vec<Effect> {
+fn copy_selection(model: &mut Model, selection: Selection, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let text = text(model, &selection, shown);
     match text.len() {
         0 => model.tell("there is nothing to copy"),
         1..=COPY_BYTES => {
             model.tell(format!("copied {}", counted(&text)));
-            return vec![Effect::Copy(text)];
+            return vec![DashboardEffect::Copy(text)];
         }
         bytes => model.tell(format!("not copied: {bytes} bytes are more than the {COPY_BYTES} that terminals take")),
     }
@@ -159,7 +159,7 @@ fn log_area(model: &Model, shown: &Shown<'_>) -> Rect {
 /// What is being selected in a log must not move away under the mouse.
 fn hold_log(model: &mut Model, shown: &Shown<'_>) {
     let area = log_area(model, shown);
-    if model.log != Place::End || model.shows_screen(shown) {
+    if model.log != ScrollPosition::End || model.shows_screen(shown) {
         return;
     }
     let entries = model.log_entries(shown);

@@ -56,10 +56,10 @@ impl Theme {
 
     /// A task's name beside its lines: the same colour whenever and wherever it is shown.
     pub(super) fn name(self, name: &str) -> Style {
-        const COLOURS: [Color; 6] =
+        const NAME_COLOURS: [Color; 6] =
             [Color::Cyan, Color::Yellow, Color::Green, Color::Magenta, Color::Blue, Color::LightRed];
         let sum = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        self.color(COLOURS[sum % COLOURS.len()])
+        self.color(NAME_COLOURS[sum % NAME_COLOURS.len()])
     }
 
     /// Headings and names.

@@ -1,66 +1,52 @@
-//! What inputs do: to the model, and by way of effects to the supervisor.
+//! PaletteAction inputs do: to the model, and by way of effects to the supervisor.
 
 use ratatui::crossterm::event::{
     KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 use ratatui::layout::{Position, Rect};
 
-use super::action::{Action, Effect, Input};
+use super::action::{Action, DashboardEffect, DashboardInput};
 use super::keymap::{self, Context};
 use super::layout;
 use super::model::{EventEntries, Hit, Model, Overlay, Purpose, Question};
-use super::palette::What;
-use super::place::Place;
+use super::palette::PaletteAction;
 use super::rows::rows;
+use super::scroll::ScrollPosition;
 use super::search::Towards;
 use super::{Shown, attach, log_choice, palette, search, selection, view};
-use crate::supervisor::engine::{PhaseSnapshot, Request, Stage, TaskKind, TaskSnapshot};
+use crate::supervisor::engine::{Request, Stage, TaskKind, TaskSnapshot, Verb};
 
 /// Rows that one turn of the wheel scrolls.
 const WHEEL_ROWS: isize = 3;
 
-/// Takes one input. After [`Input::Changed`] and every other input the model fits what is shown.
-pub fn update(model: &mut Model, input: Input, shown: &Shown<'_>) -> Vec<Effect> {
+/// Takes one input. After [`DashboardInput::Changed`] and every other input the model fits what is shown.
+pub fn update(model: &mut Model, input: DashboardInput, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     model.refresh(shown);
     let effects = match input {
-        Input::Changed => Vec::new(),
-        Input::Resize(width, height) => {
+        DashboardInput::Changed => Vec::new(),
+        DashboardInput::Resize(width, height) => {
             model.area = Rect::new(0, 0, width, height);
             selection::clear(model);
             Vec::new()
         }
-        Input::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
-        Input::Key(key) => on_key(model, key, shown),
-        Input::Paste(text) => on_paste(model, &text, shown),
-        Input::Mouse(mouse) => on_mouse(model, mouse, shown),
+        DashboardInput::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
+        DashboardInput::Key(key) => on_key(model, key, shown),
+        DashboardInput::Paste(text) => on_paste(model, &text, shown),
+        DashboardInput::Mouse(mouse) => on_mouse(model, mouse, shown),
     };
     model.refresh(shown);
     effects
 }
 
-/// Whether `s` stops these tasks: one of them runs, or would start by itself.
+/// Whether `s` stops these tasks: a stop would change one of them.
 pub(super) fn stops(tasks: &[&TaskSnapshot]) -> bool {
-    tasks.iter().any(|task| can_stop(task))
+    tasks.iter().any(|task| task.state().can_stop())
 }
 
-fn can_stop(task: &TaskSnapshot) -> bool {
-    match task.phase {
-        PhaseSnapshot::Waiting { .. }
-        | PhaseSnapshot::Starting { .. }
-        | PhaseSnapshot::Running { .. }
-        | PhaseSnapshot::Ready { .. }
-        | PhaseSnapshot::Backoff { .. } => true,
-        PhaseSnapshot::Stopping { .. }
-        | PhaseSnapshot::Stopped
-        | PhaseSnapshot::Done
-        | PhaseSnapshot::Failed { .. } => false,
-    }
-}
-
-fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<Effect> {
+fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     model.message = None;
     let context = Context::of(model);
-    // What a terminal calls alt and a key may be escape and the key right after it; nothing here is bound to alt.
+    // PaletteAction a terminal calls alt and a key may be escape and the key right after it; nothing here is bound to alt.
     let is_typing = matches!(context, Context::Prompt | Context::Palette | Context::Attached);
     if key.modifiers.contains(KeyModifiers::ALT) && !is_typing {
         let mut effects = on_key(model, KeyEvent::from(KeyCode::Esc), shown);
@@ -83,7 +69,7 @@ fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<Effect> {
 }
 
 /// Pasted text is for what is typed into; it must not act as so many keys.
-fn on_paste(model: &mut Model, text: &str, shown: &Shown<'_>) -> Vec<Effect> {
+fn on_paste(model: &mut Model, text: &str, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     match Context::of(model) {
         Context::Attached => return attach::type_paste(model, text, shown),
         Context::Prompt => search::type_in(model, &keys_of(text), shown),
@@ -100,18 +86,18 @@ fn keys_of(text: &str) -> Vec<KeyEvent> {
     chars.map(|c| KeyEvent::from(KeyCode::Char(c))).collect()
 }
 
-fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Effect> {
+fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     match action {
         Action::SelectNext => move_selection(model, 1, shown),
         Action::SelectPrevious => move_selection(model, -1, shown),
         Action::SelectFirst => move_selection(model, isize::MIN, shown),
         Action::SelectLast => move_selection(model, isize::MAX, shown),
         Action::Mark => mark(model, shown),
-        Action::Restart => return ask_each(model.targets(shown.snapshot), Request::Restart),
+        Action::Restart => return ask_each(model.targets(shown.snapshot), Verb::Restart),
         Action::StopOrStart => return stop_or_start(model, shown),
         Action::Kill => confirm_kill(model, shown),
         Action::RestartAll => model.overlay = Some(Overlay::Confirm(Question::RestartAll)),
-        Action::Reload => return vec![Effect::Ask(Request::Reload)],
+        Action::Reload => return vec![DashboardEffect::Ask(Request::Reload)],
         Action::Zoom => model.zoomed = !model.zoomed,
         Action::Follow => follow(model, shown),
         Action::LineUp => scroll(model, -1, shown),
@@ -142,19 +128,19 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Effect> 
         Action::NextHit => search::go_to_hit(model, Towards::Newer, shown),
         Action::PreviousHit => search::go_to_hit(model, Towards::Older, shown),
         Action::Why => model.overlay = Some(Overlay::Why(0)),
-        Action::Events => model.overlay = Some(Overlay::Events(Place::End)),
+        Action::Events => model.overlay = Some(Overlay::Events(ScrollPosition::End)),
         Action::Help => model.overlay = Some(Overlay::Help(0)),
         Action::Close => close(model, shown),
         Action::Yes => return answer_yes(model, shown),
         Action::No => model.overlay = None,
         Action::Accept => search::accept(model),
-        Action::Quit | Action::Drain if shown.is_guest => return vec![Effect::Leave],
+        Action::Quit | Action::Drain if shown.is_guest => return vec![DashboardEffect::Leave],
         Action::Quit => return quit(model, shown),
         Action::QuitNow if shown.is_guest => return quit(model, shown),
-        Action::QuitNow => return vec![Effect::Ask(Request::ShutDown)],
+        Action::QuitNow => return vec![DashboardEffect::Ask(Request::ShutDown)],
         Action::Drain => return drain(shown),
-        Action::Suspend => return vec![Effect::Suspend],
-        Action::Redraw => return vec![Effect::Redraw],
+        Action::Suspend => return vec![DashboardEffect::Suspend],
+        Action::Redraw => return vec![DashboardEffect::Redraw],
     }
     Vec::new()
 }
@@ -180,27 +166,27 @@ fn mark(model: &mut Model, shown: &Shown<'_>) {
 
 // Acting
 
-fn ask_each(tasks: Vec<&TaskSnapshot>, request: fn(String) -> Request) -> Vec<Effect> {
-    tasks.into_iter().map(|task| Effect::Ask(request(task.name.clone()))).collect()
+fn ask_each(tasks: Vec<&TaskSnapshot>, verb: Verb) -> Vec<DashboardEffect> {
+    tasks.into_iter().map(|task| DashboardEffect::Ask(verb.of(&task.name))).collect()
 }
 
-fn stop_or_start(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
+fn stop_or_start(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let mut tasks = model.targets(shown.snapshot);
     if !stops(&tasks) {
-        return ask_each(tasks, Request::Start);
+        return ask_each(tasks, Verb::Start);
     }
-    tasks.retain(|task| can_stop(task));
+    tasks.retain(|task| task.state().can_stop());
     // A stopped surface may take this very dashboard away, and everybody else's.
     if tasks.iter().any(|task| task.kind == TaskKind::Builtin) {
         model.overlay = Some(Overlay::Confirm(Question::Stop(names(&tasks))));
         return Vec::new();
     }
-    ask_each(tasks, Request::Stop)
+    ask_each(tasks, Verb::Stop)
 }
 
-fn open(model: &Model, shown: &Shown<'_>) -> Vec<Effect> {
+fn open(model: &Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let task = model.selected(shown.snapshot);
-    task.map(|task| Effect::Open(task.to_owned())).into_iter().collect()
+    task.map(|task| DashboardEffect::Open(task.to_owned())).into_iter().collect()
 }
 
 fn confirm_kill(model: &mut Model, shown: &Shown<'_>) {
@@ -214,21 +200,20 @@ fn names(tasks: &[&TaskSnapshot]) -> Vec<String> {
     tasks.iter().map(|task| task.name.clone()).collect()
 }
 
-fn answer_yes(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
+fn answer_yes(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let Some(Overlay::Confirm(question)) = model.overlay.take() else { return Vec::new() };
-    let each = |names: Vec<String>, request: fn(String) -> Request| {
-        names.into_iter().map(|name| Effect::Ask(request(name))).collect()
-    };
+    let each =
+        |names: Vec<String>, verb: Verb| names.into_iter().map(|name| DashboardEffect::Ask(verb.of(name))).collect();
     match question {
         Question::Quit if is_draining(shown) => Vec::new(),
-        Question::Quit => vec![Effect::Ask(Request::ShutDown)],
-        Question::Stop(names) => each(names, Request::Stop),
-        Question::Kill(names) => each(names, Request::Kill),
-        Question::RestartAll => vec![Effect::Ask(Request::RestartAll)],
+        Question::Quit => vec![DashboardEffect::Ask(Request::ShutDown)],
+        Question::Stop(names) => each(names, Verb::Stop),
+        Question::Kill(names) => each(names, Verb::Kill),
+        Question::RestartAll => vec![DashboardEffect::Ask(Request::RestartAll)],
     }
 }
 
-fn quit(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
+fn quit(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     if is_draining(shown) {
         model.tell("draining already; ctrl-c kills what is left");
         return Vec::new();
@@ -238,11 +223,11 @@ fn quit(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
         model.overlay = Some(Overlay::Confirm(Question::Quit));
         return Vec::new();
     }
-    vec![Effect::Ask(Request::ShutDown)]
+    vec![DashboardEffect::Ask(Request::ShutDown)]
 }
 
-fn drain(shown: &Shown<'_>) -> Vec<Effect> {
-    vec![Effect::Ask(if is_draining(shown) { Request::KillAll } else { Request::ShutDown })]
+fn drain(shown: &Shown<'_>) -> Vec<DashboardEffect> {
+    vec![DashboardEffect::Ask(if is_draining(shown) { Request::KillAll } else { Request::ShutDown })]
 }
 
 fn is_draining(shown: &Shown<'_>) -> bool {
@@ -254,8 +239,8 @@ fn is_draining(shown: &Shown<'_>) -> bool {
 fn follow(model: &mut Model, shown: &Shown<'_>) {
     let entries = model.log_entries(shown);
     model.log = match model.log {
-        Place::End => Place::End.held(&entries, entries.height),
-        Place::At { .. } | Place::Near(_) => Place::End,
+        ScrollPosition::End => ScrollPosition::End.held(&entries, entries.height),
+        ScrollPosition::At { .. } | ScrollPosition::Near(_) => ScrollPosition::End,
     };
 }
 
@@ -277,10 +262,10 @@ fn scroll_log(model: &mut Model, rows: isize, shown: &Shown<'_>) {
     let entries = model.log_entries(shown);
     model.log = match rows {
         // Both ends of the log may be outside of the window.
-        isize::MIN => Place::start(),
-        isize::MAX => Place::End,
+        isize::MIN => ScrollPosition::start(),
+        isize::MAX => ScrollPosition::End,
         rows => match model.log.scrolled(&entries, entries.height, rows) {
-            Place::End if !entries.is_end() => Place::End.held(&entries, entries.height),
+            ScrollPosition::End if !entries.is_end() => ScrollPosition::End.held(&entries, entries.height),
             place => place,
         },
     };
@@ -293,13 +278,13 @@ fn page(model: &Model, shown: &Shown<'_>) -> isize {
     isize::try_from(layout::inside(pane).height.saturating_sub(1).max(1)).unwrap_or(1)
 }
 
-fn do_chosen(model: &mut Model, shown: &Shown<'_>) -> Vec<Effect> {
+fn do_chosen(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let Some(Overlay::Palette(palette)) = &model.overlay else { return Vec::new() };
     let Some(entry) = palette.entry(shown) else { return Vec::new() };
     model.overlay = None;
     match entry.what {
-        What::Do(action) => return perform(model, action, shown),
-        What::Select(task) => model.select(&task),
+        PaletteAction::Do(action) => return perform(model, action, shown),
+        PaletteAction::Select(task) => model.select(&task),
     }
     Vec::new()
 }
@@ -327,7 +312,7 @@ fn close(model: &mut Model, shown: &Shown<'_>) {
 
 // The mouse
 
-fn on_mouse(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) -> Vec<Effect> {
+fn on_mouse(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let rows = match mouse.kind {
         MouseEventKind::ScrollUp => -WHEEL_ROWS,
         MouseEventKind::ScrollDown => WHEEL_ROWS,

@@ -15,8 +15,8 @@ use super::super::{EXIT_REFUSED, complain};
 use super::log_changes::LogChanges;
 use super::mirror::Mirror;
 use crate::gateway::Gateway;
-use crate::logs::Reader;
-use crate::surfaces::{SurfaceHandle, Terminal, View};
+use crate::logs::LogReader;
+use crate::surfaces::{DashboardSetup, SurfaceHandle, Terminal};
 
 /// What of `/api/v1/config` matters here.
 #[derive(Deserialize)]
@@ -44,14 +44,14 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
     let logs_dir = configured.logs.dir;
     let (kernel, project) = (mirror.kernel.clone(), mirror.project.clone());
     let changes = LogChanges::watch(&logs_dir)?;
-    let log_changes = tokio::spawn(changes.pass_on(Reader::new(&logs_dir), kernel.logs().clone()));
+    let log_changes = tokio::spawn(changes.pass_on(LogReader::new(&logs_dir), kernel.logs().clone()));
     let shutdown = CancellationToken::new();
     let (gateway, channels) = Gateway::new(kernel.clone());
     let gateway = tokio::spawn(gateway.run(shutdown.clone()));
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let view = View { kernel, project, logs_dir, notify: Box::new(|| true), is_guest: true };
-    let SurfaceHandle { channel, mut tasks, .. } = Terminal::new(mouse).show(view, shutdown.clone()).await?;
+    let setup = DashboardSetup { kernel, project, logs_dir, notify: Box::new(|| true), is_guest: true };
+    let SurfaceHandle { channel, mut tasks, .. } = Terminal::new(mouse).show(setup, shutdown.clone()).await?;
     if let Some(channel) = channel {
         channels.register(channel).await;
     }

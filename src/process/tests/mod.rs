@@ -25,7 +25,7 @@ use crate::logs::Store;
 use crate::screen::TaskScreen;
 use crate::supervisor::engine::Policy;
 use crate::supervisor::engine::{ExitReason, Input, RunId, TaskId};
-use crate::supervisor::{EVENTS_QUEUED, RunContext};
+use crate::supervisor::{INPUTS_QUEUED, RunContext};
 
 /// How long anything may take before a test fails: far beyond what it needs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -57,27 +57,20 @@ fn start_warden(claim: Option<Claim>) -> (Warden, CancellationToken) {
 }
 
 fn context() -> (RunContext, mpsc::Receiver<Input>) {
-    let (sender, events) = mpsc::channel(EVENTS_QUEUED);
-    let context = RunContext {
-        run: RunId { task: TaskId(0), number: 1 },
-        stop: CancellationToken::new(),
-        kill: CancellationToken::new(),
-        signals: Default::default(),
-        events: sender,
-    };
-    (context, events)
+    let (sender, inputs) = mpsc::channel(INPUTS_QUEUED);
+    (RunContext::new(RunId { task: TaskId(0), number: 1 }, sender), inputs)
 }
 
 /// A shell snippet that is to be run as a task.
-struct Task {
+struct TestTask {
     config: TaskConfig,
     scratch: TempDir,
     /// The cgroup of its warden, if that is to have one.
     claim: Option<Claim>,
 }
 
-/// The run of a [`Task`].
-struct Life {
+/// The run of a [`TestTask`].
+struct LiveRun {
     run: JoinHandle<ExitReason>,
     stop: CancellationToken,
     kill: CancellationToken,
@@ -101,11 +94,11 @@ struct Ended {
 }
 
 /// A task that runs `line` by `sh -c` in a directory of its own.
-fn task(line: &str) -> Task {
+fn task(line: &str) -> TestTask {
     let scratch = tempfile::tempdir().unwrap();
     let mut config = TaskConfig::new("it".to_owned(), CommandLine::shell(line), scratch.path().to_owned());
     config.policy = Policy::Never;
-    Task { config, scratch, claim: None }
+    TestTask { config, scratch, claim: None }
 }
 
 /// Runs `line` as a task until it ends.
@@ -113,7 +106,7 @@ async fn run(line: &str) -> Ended {
     task(line).start().ended().await
 }
 
-impl Task {
+impl TestTask {
     fn argv<const N: usize>(mut self, argv: [&str; N]) -> Self {
         self.config.command = CommandLine::argv(argv);
         self
@@ -144,12 +137,12 @@ impl Task {
         self
     }
 
-    fn start(self) -> Life {
+    fn start(self) -> LiveRun {
         let log_dir = self.scratch.path().join("logs");
         self.start_logging_to(log_dir)
     }
 
-    fn start_logging_to(self, log_dir: PathBuf) -> Life {
+    fn start_logging_to(self, log_dir: PathBuf) -> LiveRun {
         let (context, events) = context();
         let (stop, kill) = (context.stop.clone(), context.kill.clone());
         let (tail, log) = (LogTail::default(), log_dir.join("it.log"));
@@ -157,7 +150,7 @@ impl Task {
         let store = Store::new(&LogsConfig { dir: log_dir, max_size: 0, keep: 0 }, "it");
         let screen = self.config.tty.then(TaskScreen::default);
         let task = Arc::new(ProcessTask::new(self.config, store, tail.clone(), screen.clone(), warden).unwrap());
-        Life {
+        LiveRun {
             run: tokio::spawn(task.run(context)),
             stop,
             kill,
@@ -171,7 +164,7 @@ impl Task {
     }
 }
 
-impl Life {
+impl LiveRun {
     /// Waits until the tail has a line, finished or not, that is `line`.
     async fn says(&self, line: &str) {
         let mut changes = self.tail.watch();
@@ -216,12 +209,12 @@ impl Life {
     async fn shows(&self, text: &str) {
         let mut changes = self.screen().watch();
         let shown = async {
-            while !self.screen().picture().text().contains(text) {
+            while !self.screen().contents().text().contains(text) {
                 changes.changed().await.unwrap();
             }
         };
-        let picture = || self.screen().picture().text();
-        timeout(PATIENCE, shown).await.unwrap_or_else(|_| panic!("`{text}` was not shown, but {}", picture()));
+        let contents = || self.screen().contents().text();
+        timeout(PATIENCE, shown).await.unwrap_or_else(|_| panic!("`{text}` was not shown, but {}", contents()));
     }
 
     async fn next_event(&mut self) -> Input {

@@ -25,7 +25,7 @@ async fn first_probe(ready: ReadyConfig) -> (bool, String) {
     probed
 }
 
-impl Life {
+impl LiveRun {
     async fn next_probe(&mut self) -> (bool, String) {
         match self.next_event().await {
             Input::Probed { passed, detail, .. } => (passed, detail),

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
-impl Task {
+impl TestTask {
     /// Adds a file to the directory of the task. Written by a process of its own: what this one has open for writing, a
     /// child that another test is just making has, too, and nobody can run it.
     fn file(self, name: &str, content: &str, mode: u32) -> Self {

@@ -23,9 +23,9 @@ use super::protocol::Id;
 use crate::process::{proc, sys};
 
 /// Tells whether there is somebody in a cgroup or below it.
-const EVENTS: &str = "cgroup.events";
+const EVENTS_FILE: &str = "cgroup.events";
 /// Takes a `1`, and kills them all.
-const KILL: &str = "cgroup.kill";
+const KILL_FILE: &str = "cgroup.kill";
 /// How long a start waits for those to end who were left by a dead supervisor.
 const DEATH_MAY_TAKE: Duration = Duration::from_millis(500);
 /// Begins the name of a supervisor's cgroup.
@@ -58,7 +58,7 @@ impl Claim {
         parent.remove_what_the_dead_left();
         let claim = (0..NAMESAKES).find_map(|number| Self::make(&parent, number))?;
         // `cgroup.kill` came after the birth in a cgroup.
-        let serves = fs::exists(claim.cgroup.dir.join(KILL)).unwrap_or(false)
+        let serves = fs::exists(claim.cgroup.dir.join(KILL_FILE)).unwrap_or(false)
             && claim.cgroup.open().is_ok_and(|cgroup| sys::can_fork_into(&cgroup));
         serves.then_some(claim)
     }
@@ -140,14 +140,14 @@ impl Cgroup {
 
     /// Kills everybody in it and below. False if there is nobody, or it may not be done.
     pub(super) fn kill(&self) -> bool {
-        let events = fs::read_to_string(self.dir.join(EVENTS));
-        events.is_ok_and(|events| is_populated(&events)) && fs::write(self.dir.join(KILL), "1").is_ok()
+        let events = fs::read_to_string(self.dir.join(EVENTS_FILE));
+        events.is_ok_and(|events| is_populated(&events)) && fs::write(self.dir.join(KILL_FILE), "1").is_ok()
     }
 
     /// Waits for the end of those who were killed, within bounds.
     fn wait_until_empty(&self) {
         let deadline = Instant::now() + DEATH_MAY_TAKE;
-        let Ok(mut events) = File::open(self.dir.join(EVENTS)) else { return };
+        let Ok(mut events) = File::open(self.dir.join(EVENTS_FILE)) else { return };
         let mut text = String::new();
         // What was read has been seen: the kernel tells of what comes after.
         while events.read_to_string(&mut text).is_ok() && is_populated(&text) {

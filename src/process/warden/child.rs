@@ -14,7 +14,7 @@ use nix::unistd::{Gid, Uid, setgid, setuid};
 use rustix::fs::{Mode, RawMode};
 use rustix::process::{Pid, Resource, Rlimit};
 
-use super::protocol::{Fault, Identity, STDIO, Spawn, Step};
+use super::protocol::{Credentials, STDIO, Spawn, StartFault, StartStep};
 use crate::config::Limits;
 use crate::process::sys;
 
@@ -45,57 +45,58 @@ fn try_to_become(
     mark: (&str, String),
     stdio: [OwnedFd; STDIO],
     warden: Pid,
-) -> Result<Infallible, Fault> {
-    let at = |step| move |error: io::Error| Fault { step, errno: error.raw_os_error().unwrap_or_default() };
+) -> Result<Infallible, StartFault> {
+    let at = |step| move |error: io::Error| StartFault { step, errno: error.raw_os_error().unwrap_or_default() };
     let [stdin, stdout, stderr] = stdio;
-    rustix::process::setsid().map_err(|error| at(Step::Prepare)(error.into()))?;
+    rustix::process::setsid().map_err(|error| at(StartStep::Prepare)(error.into()))?;
     if spawn.terminal {
-        rustix::process::ioctl_tiocsctty(&stdin).map_err(|error| at(Step::Prepare)(error.into()))?;
+        rustix::process::ioctl_tiocsctty(&stdin).map_err(|error| at(StartStep::Prepare)(error.into()))?;
     }
-    sys::reset_signals().map_err(at(Step::Prepare))?;
+    sys::reset_signals().map_err(at(StartStep::Prepare))?;
     limit(&spawn.limits)?;
     if spawn.nice != 0 {
-        rustix::process::nice(spawn.nice).map_err(|error| at(Step::Nice)(error.into()))?;
+        rustix::process::nice(spawn.nice).map_err(|error| at(StartStep::Nice)(error.into()))?;
     }
     if let Some(bits) = spawn.umask {
         rustix::process::umask(Mode::from_bits_truncate(bits as RawMode));
     }
-    if let Some(identity) = &spawn.identity {
-        take_on(identity).map_err(at(Step::Identity))?;
+    if let Some(credentials) = &spawn.credentials {
+        assume(credentials).map_err(at(StartStep::Credentials))?;
     }
     // Last, as a change of identity undoes it.
-    die_with(warden).map_err(at(Step::Prepare))?;
+    die_with(warden).map_err(at(StartStep::Prepare))?;
 
     let (program, arguments) =
-        spawn.argv.split_first().ok_or(Fault { step: Step::Run, errno: Errno::EINVAL as i32 })?;
+        spawn.argv.split_first().ok_or(StartFault { step: StartStep::Run, errno: Errno::EINVAL as i32 })?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir(&spawn.dir).envs(&spawn.env).env(mark.0, mark.1);
     command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
-    Err(at(Step::Run)(command.exec()))
+    Err(at(StartStep::Run)(command.exec()))
 }
 
-fn limit(limits: &Limits) -> Result<(), Fault> {
+fn limit(limits: &Limits) -> Result<(), StartFault> {
     let wanted = [
-        (Step::OpenFiles, Resource::Nofile, limits.open_files, 0),
-        (Step::Memory, Resource::As, limits.memory, 0),
-        (Step::CpuTime, Resource::Cpu, limits.cpu_time, CPU_TIME_GRACE),
-        (Step::Core, Resource::Core, limits.core, 0),
+        (StartStep::OpenFiles, Resource::Nofile, limits.open_files, 0),
+        (StartStep::Memory, Resource::As, limits.memory, 0),
+        (StartStep::CpuTime, Resource::Cpu, limits.cpu_time, CPU_TIME_GRACE),
+        (StartStep::Core, Resource::Core, limits.core, 0),
     ];
     for (step, resource, most, grace) in wanted {
         let Some(most) = most else { continue };
         let limit = Rlimit { current: Some(most), maximum: Some(most.saturating_add(grace)) };
-        rustix::process::setrlimit(resource, limit).map_err(|error| Fault { step, errno: error.raw_os_error() })?;
+        rustix::process::setrlimit(resource, limit)
+            .map_err(|error| StartFault { step, errno: error.raw_os_error() })?;
     }
     Ok(())
 }
 
-fn take_on(identity: &Identity) -> io::Result<()> {
+fn assume(credentials: &Credentials) -> io::Result<()> {
     // There, the groups follow from the user.
     #[cfg(not(target_os = "macos"))]
-    nix::unistd::setgroups(&identity.groups.iter().copied().map(Gid::from_raw).collect::<Vec<_>>())?;
+    nix::unistd::setgroups(&credentials.groups.iter().copied().map(Gid::from_raw).collect::<Vec<_>>())?;
     // The user last: after it nothing of this is allowed any more.
-    setgid(Gid::from_raw(identity.group))?;
-    setuid(Uid::from_raw(identity.user))?;
+    setgid(Gid::from_raw(credentials.group))?;
+    setuid(Uid::from_raw(credentials.user))?;
     Ok(())
 }
 

@@ -17,15 +17,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::Pid;
+use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
-use super::ARGUMENT;
+use super::WARDEN_ARGUMENT;
 use super::cgroup::Claim;
 use super::orphans::Children;
-use super::protocol::{Exit, Fault, Id, Order, Report, STDIO, Spawn, Whom, frame};
+use super::protocol::{Exit, Id, STDIO, SignalTarget, Spawn, StartFault, WardenOrder, WardenReport, frame};
 use super::task::WardenTask;
+use crate::process::start_failure::cause;
 use crate::process::sys;
 use crate::signal::Signal;
 use crate::supervisor::engine::Straggler;
@@ -35,14 +37,14 @@ const ORDERS_QUEUED: usize = 1_024;
 
 /// The warden, for those who want something from it. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Warden(Arc<Shared>);
+pub(crate) struct Warden(Arc<WardenLink>);
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct WardenLink {
     orders: mpsc::Sender<Outgoing>,
-    lives: Mutex<BTreeMap<Id, watch::Sender<Life>>>,
+    states: Mutex<BTreeMap<Id, watch::Sender<ChildState>>>,
     next: AtomicU64,
-    nowhere: OwnedFd,
+    dev_null: OwnedFd,
 }
 
 /// An order as it is sent.
@@ -54,22 +56,25 @@ pub(super) struct Outgoing {
 
 /// What has been reported of one process and its descendants.
 #[derive(Debug, Default)]
-struct Life {
-    start: Option<Result<u32, Fault>>,
+struct ChildState {
+    start: Option<Result<u32, StartFault>>,
     exit: Option<Exit>,
     left: Vec<Straggler>,
     gone: bool,
 }
 
 /// Why there is no child.
-#[derive(Debug)]
-pub(in crate::process) enum NoChild {
+#[derive(Debug, Error)]
+pub(in crate::process) enum SpawnError {
     /// The system refused.
-    Fault(Fault),
-    /// Its command is too long to be told.
-    Untold(io::Error),
-    /// The warden is gone.
-    Lost,
+    #[error("cannot run it: {}", cause(&io::Error::from_raw_os_error(.0.errno)))]
+    System(StartFault),
+    /// The command is too long for a message to the warden.
+    #[error("cannot run it: {0}")]
+    TooLong(io::Error),
+    /// The warden has ended.
+    #[error("cannot run it: the warden is gone")]
+    WardenGone,
 }
 
 /// A process that the warden made, with all its descendants. They are killed when this is dropped.
@@ -77,7 +82,7 @@ pub(in crate::process) enum NoChild {
 pub(in crate::process) struct Child {
     id: Id,
     pid: u32,
-    life: watch::Receiver<Life>,
+    state: watch::Receiver<ChildState>,
     warden: Warden,
 }
 
@@ -92,7 +97,7 @@ impl Warden {
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         let mut command = Command::new(this_program()?);
-        command.arg0("stead").arg(ARGUMENT).arg(std::process::id().to_string());
+        command.arg0("stead").arg(WARDEN_ARGUMENT).arg(std::process::id().to_string());
         Self::start_with(command, true, Claim::here())
     }
 
@@ -113,14 +118,14 @@ impl Warden {
         ours.set_nonblocking(true)?;
         let (sender, orders) = mpsc::channel(ORDERS_QUEUED);
         if let Some(claim) = &claim {
-            let frame = frame(&Order::Contain(claim.cgroup().clone()))?;
+            let frame = frame(&WardenOrder::Contain(claim.cgroup().clone()))?;
             sender.try_send(Outgoing { frame, stdio: None }).map_err(io::Error::other)?;
         }
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(WardenLink {
             orders: sender,
-            lives: Mutex::default(),
+            states: Mutex::default(),
             next: AtomicU64::new(1),
-            nowhere: File::options().read(true).write(true).open("/dev/null")?.into(),
+            dev_null: File::options().read(true).write(true).open("/dev/null")?.into(),
         });
         let children = Children { warden, adopts };
         let keeper = WardenTask { children, socket: ours, orders, shared: Arc::clone(&shared), claim };
@@ -132,22 +137,22 @@ impl Warden {
     /// # Errors
     ///
     /// It could not be made; nothing is left of it then.
-    pub(in crate::process) async fn spawn(&self, spawn: Spawn, stdio: [OwnedFd; STDIO]) -> Result<Child, NoChild> {
+    pub(in crate::process) async fn spawn(&self, spawn: Spawn, stdio: [OwnedFd; STDIO]) -> Result<Child, SpawnError> {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let frame = frame(&Order::Spawn(id, Box::new(spawn))).map_err(NoChild::Untold)?;
-        let (sender, life) = watch::channel(Life::default());
-        self.0.lives().insert(id, sender);
+        let frame = frame(&WardenOrder::Spawn(id, Box::new(spawn))).map_err(SpawnError::TooLong)?;
+        let (sender, state) = watch::channel(ChildState::default());
+        self.0.states().insert(id, sender);
         // From here on, whoever loses patience drops it and so has it killed.
-        let mut child = Child { id, pid: 0, life, warden: self.clone() };
+        let mut child = Child { id, pid: 0, state, warden: self.clone() };
         let order = Outgoing { frame, stdio: Some(stdio) };
-        self.0.orders.send(order).await.map_err(|_| NoChild::Lost)?;
-        let start = child.known(|life| life.start).await.ok_or(NoChild::Lost)?;
-        child.pid = start.map_err(NoChild::Fault)?;
+        self.0.orders.send(order).await.map_err(|_| SpawnError::WardenGone)?;
+        let start = child.known(|state| state.start).await.ok_or(SpawnError::WardenGone)?;
+        child.pid = start.map_err(SpawnError::System)?;
         Ok(child)
     }
 
     /// Whether the warden is gone.
-    pub(in crate::process) fn is_lost(&self) -> bool {
+    pub(in crate::process) fn is_gone(&self) -> bool {
         self.0.orders.is_closed()
     }
 
@@ -156,8 +161,8 @@ impl Warden {
     /// # Errors
     ///
     /// Out of descriptors.
-    pub(in crate::process) fn nowhere(&self) -> io::Result<OwnedFd> {
-        self.0.nowhere.try_clone()
+    pub(in crate::process) fn dev_null(&self) -> io::Result<OwnedFd> {
+        self.0.dev_null.try_clone()
     }
 }
 
@@ -177,48 +182,48 @@ pub(crate) fn this_program() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 
-impl Shared {
+impl WardenLink {
     /// Lets everybody who waits for a report know that none comes any more.
     pub(super) fn close(&self) {
-        self.lives().clear();
+        self.states().clear();
     }
 
-    fn lives(&self) -> MutexGuard<'_, BTreeMap<Id, watch::Sender<Life>>> {
-        self.lives.lock().unwrap_or_else(PoisonError::into_inner)
+    fn states(&self) -> MutexGuard<'_, BTreeMap<Id, watch::Sender<ChildState>>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers what is reported.
-    pub(super) fn take(&self, report: Report) {
-        let mut lives = self.lives();
-        let note = |id: Id, change: &dyn Fn(&mut Life)| {
-            if let Some(life) = lives.get(&id) {
-                life.send_modify(change);
+    pub(super) fn take(&self, report: WardenReport) {
+        let mut states = self.states();
+        let note = |id: Id, change: &dyn Fn(&mut ChildState)| {
+            if let Some(state) = states.get(&id) {
+                state.send_modify(change);
             }
         };
         let over = match report {
-            Report::Started(id, pid) => {
-                note(id, &|life| life.start = Some(Ok(pid)));
+            WardenReport::Started(id, pid) => {
+                note(id, &|state| state.start = Some(Ok(pid)));
                 None
             }
-            Report::Exited(id, exit) => {
-                note(id, &|life| life.exit = Some(exit));
+            WardenReport::Exited(id, exit) => {
+                note(id, &|state| state.exit = Some(exit));
                 None
             }
-            Report::Left(id, left) => {
-                note(id, &|life| life.left.clone_from(&left));
+            WardenReport::Left(id, left) => {
+                note(id, &|state| state.left.clone_from(&left));
                 None
             }
-            Report::Failed(id, fault) => {
-                note(id, &|life| (life.start, life.gone) = (Some(Err(fault)), true));
+            WardenReport::Failed(id, fault) => {
+                note(id, &|state| (state.start, state.gone) = (Some(Err(fault)), true));
                 Some(id)
             }
-            Report::Gone(id) => {
-                note(id, &|life| life.gone = true);
+            WardenReport::Gone(id) => {
+                note(id, &|state| state.gone = true);
                 Some(id)
             }
         };
         if let Some(id) = over {
-            lives.remove(&id);
+            states.remove(&id);
         }
     }
 }
@@ -230,43 +235,43 @@ impl Child {
     }
 
     /// Sends signals, in this order. Does nothing to what is gone.
-    pub(in crate::process) async fn signal(&self, signals: &[Signal], whom: Whom) {
+    pub(in crate::process) async fn signal(&self, signals: &[Signal], whom: SignalTarget) {
         let signals = signals.iter().map(|signal| signal.as_raw()).collect();
-        self.order(&Order::Signal(self.id, signals, whom)).await;
+        self.order(&WardenOrder::Signal(self.id, signals, whom)).await;
     }
 
     /// Kills it with all its descendants. Nobody can escape by forking.
     pub(in crate::process) async fn kill(&self) {
-        self.order(&Order::Kill(self.id)).await;
+        self.order(&WardenOrder::Kill(self.id)).await;
     }
 
     /// How the main process ended, once it has; nothing if that can't be known any more.
     pub(in crate::process) async fn exited(&self) -> Option<Exit> {
-        self.known(|life| life.exit).await
+        self.known(|state| state.exit).await
     }
 
     /// Whether it is known by now that nothing is left of it.
     pub(in crate::process) fn is_gone(&self) -> bool {
-        self.life.borrow().gone
+        self.state.borrow().gone
     }
 
     /// Waits until nothing is left of it. Nothing, if that can't be known any more.
     pub(in crate::process) async fn gone(&self) -> Option<()> {
-        self.known(|life| life.gone.then_some(())).await
+        self.known(|state| state.gone.then_some(())).await
     }
 
     /// What is left of it, once that is told and differs from what is known.
     pub(in crate::process) async fn left(&self, known: &[Straggler]) -> Option<Vec<Straggler>> {
-        self.known(|life| (life.left != known).then(|| life.left.clone())).await
+        self.known(|state| (state.left != known).then(|| state.left.clone())).await
     }
 
-    async fn known<T>(&self, what: impl Fn(&Life) -> Option<T>) -> Option<T> {
-        let mut life = self.life.clone();
-        let life = life.wait_for(|life| what(life).is_some()).await.ok()?;
-        what(&life)
+    async fn known<T>(&self, what: impl Fn(&ChildState) -> Option<T>) -> Option<T> {
+        let mut state = self.state.clone();
+        let state = state.wait_for(|state| what(state).is_some()).await.ok()?;
+        what(&state)
     }
 
-    async fn order(&self, order: &Order) {
+    async fn order(&self, order: &WardenOrder) {
         if let Ok(frame) = frame(order) {
             // A warden that is gone has left nobody to give orders for.
             let _ = self.warden.0.orders.send(Outgoing { frame, stdio: None }).await;
@@ -276,8 +281,8 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.warden.0.lives().remove(&self.id);
-        let Ok(frame) = frame(&Order::Kill(self.id)) else { return };
+        self.warden.0.states().remove(&self.id);
+        let Ok(frame) = frame(&WardenOrder::Kill(self.id)) else { return };
         if self.is_gone() {
             return;
         }

@@ -30,22 +30,27 @@ mod trees;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[cfg(test)]
 pub(super) use cgroup::Claim;
 pub(crate) use client::Warden;
 pub(crate) use client::this_program;
-pub(super) use client::{Child, NoChild};
-pub(super) use protocol::{Exit, Fault, How, Identity, Spawn, Step, Whom};
+pub(super) use client::{Child, SpawnError};
+pub(super) use protocol::{Credentials, SignalTarget, Spawn, StartFault, StartStep};
 pub(super) use serve::serve;
 pub(crate) use task::WardenTask;
 
+/// How long killed processes may take to end: longer only if the kernel itself holds one, on a disk that hangs.
+const KILLED_MAY_TAKE: Duration = Duration::from_secs(1);
+/// How often a state is polled where no event reports its change.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// What makes this program the warden. In a list of processes it reads `stead warden-of 4312`.
-const ARGUMENT: &str = "warden-of";
+const WARDEN_ARGUMENT: &str = "warden-of";
 
 /// Serves as the warden to its end, if that is what this process was made for.
 #[must_use]
 pub fn serve_if_called() -> Option<ExitCode> {
-    let called = std::env::args_os().nth(1).is_some_and(|argument| argument == OsStr::new(ARGUMENT));
+    let called = std::env::args_os().nth(1).is_some_and(|argument| argument == OsStr::new(WARDEN_ARGUMENT));
     called.then(serve)
 }

@@ -2,16 +2,13 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal as RawSignal, WaitOptions, kill_process, wait, waitpid};
 use tokio::signal::unix::Signal;
 use tokio::time::timeout;
 
+use super::POLL_INTERVAL;
 use crate::process::proc;
-
-/// How long at most until what must end is looked at again, should its end not be announced.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Who has this process as their parent.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +56,7 @@ impl Children {
                 return;
             }
             // Several may share one announcement.
-            let _ = timeout(LOOK_AGAIN, child_ended.recv()).await;
+            let _ = timeout(POLL_INTERVAL, child_ended.recv()).await;
         }
     }
 }

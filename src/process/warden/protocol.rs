@@ -9,6 +9,8 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 use rustix::io::retry_on_intr;
 use rustix::net::{
@@ -23,13 +25,13 @@ use crate::config::Limits;
 use crate::supervisor::engine::Straggler;
 
 /// Grows with every change of what follows.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Version and length.
 const HEADER_BYTES: usize = 8;
 /// The longest body: more than a config file and its environment files can make of one command.
-const BODY_BYTES: usize = 8 << 20;
+const MESSAGE_BYTES: usize = 8 << 20;
 /// Read at once.
-const CHUNK_BYTES: usize = 16 << 10;
+const RECEIVE_BYTES: usize = 16 << 10;
 /// Descriptors of one process: its standard input, output and error.
 pub(super) const STDIO: usize = 3;
 /// The most processes that one report names.
@@ -41,13 +43,13 @@ pub(super) type Id = u64;
 /// From the supervisor to the warden.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) enum Order {
+pub(super) enum WardenOrder {
     /// From now on every process with its descendants is to have a cgroup of its own below this one.
     Contain(Cgroup),
     /// Bring a process to life; three descriptors come with it.
     Spawn(Id, Box<Spawn>),
     /// Send these signals, one after the other.
-    Signal(Id, Vec<i32>, Whom),
+    Signal(Id, Vec<i32>, SignalTarget),
     /// Kill it with all its descendants, and those that are yet to be born.
     Kill(Id),
 }
@@ -71,13 +73,13 @@ pub(in crate::process) struct Spawn {
     /// The file mode bits it withholds, if not those of the supervisor.
     pub(in crate::process) umask: Option<u32>,
     /// Whom it runs as, if not as the supervisor.
-    pub(in crate::process) identity: Option<Identity>,
+    pub(in crate::process) credentials: Option<Credentials>,
 }
 
 /// A user with its groups, by number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::process) struct Identity {
+pub(in crate::process) struct Credentials {
     pub(in crate::process) user: u32,
     pub(in crate::process) group: u32,
     /// All groups it belongs to.
@@ -86,7 +88,7 @@ pub(in crate::process) struct Identity {
 
 /// Whom a signal is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::process) enum Whom {
+pub(in crate::process) enum SignalTarget {
     /// The main process alone.
     Main,
     /// Every process of the tree.
@@ -96,11 +98,11 @@ pub(in crate::process) enum Whom {
 /// From the warden to the supervisor.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) enum Report {
+pub(super) enum WardenReport {
     /// The process lives; its pid.
     Started(Id, u32),
     /// It could not be made; the id means nothing any more.
-    Failed(Id, Fault),
+    Failed(Id, StartFault),
     /// Its main process has ended.
     Exited(Id, Exit),
     /// These are left of it: its main process has ended, or it is being killed.
@@ -112,22 +114,22 @@ pub(super) enum Report {
 /// Why a process could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::process) struct Fault {
-    pub(in crate::process) step: Step,
+pub(in crate::process) struct StartFault {
+    pub(in crate::process) step: StartStep,
     /// The system's error number.
     pub(in crate::process) errno: i32,
 }
 
-impl Fault {
+impl StartFault {
     /// What the system answered to a step.
-    pub(in crate::process) fn of(step: Step, error: &io::Error) -> Self {
+    pub(in crate::process) fn of(step: StartStep, error: &io::Error) -> Self {
         Self { step, errno: error.raw_os_error().unwrap_or_default() }
     }
 }
 
 /// The steps that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::process) enum Step {
+pub(in crate::process) enum StartStep {
     /// Its descriptors, its process, its session.
     Prepare,
     /// A limit on open files.
@@ -141,7 +143,7 @@ pub(in crate::process) enum Step {
     /// Its niceness.
     Nice,
     /// Becoming its user.
-    Identity,
+    Credentials,
     /// Its directory, its program.
     Run,
 }
@@ -150,18 +152,16 @@ pub(in crate::process) enum Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::process) struct Exit {
-    pub(in crate::process) how: How,
+    /// As wait(2) returns it.
+    pub(in crate::process) wait_status: i32,
     /// The most memory that it, or one of the descendants it waited for, had resident at once, in bytes.
     pub(in crate::process) peak_memory: u64,
 }
 
-/// By itself or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::process) enum How {
-    /// It ended with this code.
-    Code(i32),
-    /// This signal ended it; whether the kernel wrote a core file.
-    Signal(i32, bool),
+impl Exit {
+    pub(in crate::process) fn status(self) -> ExitStatus {
+        ExitStatus::from_raw(self.wait_status)
+    }
 }
 
 /// A message as it stands on the wire.
@@ -173,7 +173,7 @@ pub(super) fn frame(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; HEADER_BYTES];
     serde_json::to_writer(&mut frame, message)?;
     let body = frame.len() - HEADER_BYTES;
-    let length = u32::try_from(body).ok().filter(|_| body <= BODY_BYTES);
+    let length = u32::try_from(body).ok().filter(|_| body <= MESSAGE_BYTES);
     let length = length.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "its command is too long"))?;
     frame[..4].copy_from_slice(&VERSION.to_le_bytes());
     frame[4..HEADER_BYTES].copy_from_slice(&length.to_le_bytes());
@@ -204,10 +204,11 @@ impl Inbox {
     ///
     /// Those of the socket; or it carries another number of descriptors than an order has.
     pub(super) fn receive(&mut self, socket: impl AsFd) -> io::Result<bool> {
-        let mut chunk = [0; CHUNK_BYTES];
+        let mut chunk = [0; RECEIVE_BYTES];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(STDIO))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        let received = retry_on_intr(|| recvmsg(&socket, &mut [IoSliceMut::new(&mut chunk)], &mut control, RECEIVE))?;
+        let received =
+            retry_on_intr(|| recvmsg(&socket, &mut [IoSliceMut::new(&mut chunk)], &mut control, RecvFlags::empty()))?;
         let mut fds = Vec::new();
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(received) = message {
@@ -217,7 +218,10 @@ impl Inbox {
         if received.flags.contains(ReturnFlags::CTRUNC) {
             self.stdio.push_back(None);
         } else if !fds.is_empty() {
-            close_on_exec(&fds)?;
+            // Linux could do it while it receives, others can't. No other thread forks meanwhile.
+            for fd in &fds {
+                rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
+            }
             let stdio = fds.try_into().map_err(|_| malformed("descriptors that are not three"))?;
             self.stdio.push_back(Some(stdio));
         }
@@ -237,7 +241,7 @@ impl Inbox {
             return Err(malformed("another version"));
         }
         let length = length as usize;
-        if length > BODY_BYTES {
+        if length > MESSAGE_BYTES {
             return Err(malformed("a message that is too long"));
         }
         let Some(body) = rest.get(..length) else { return Ok(None) };
@@ -260,21 +264,6 @@ fn malformed(what: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what)
 }
 
-#[cfg(target_os = "linux")]
-const RECEIVE: RecvFlags = RecvFlags::CMSG_CLOEXEC;
-#[cfg(not(target_os = "linux"))]
-const RECEIVE: RecvFlags = RecvFlags::empty();
-
-/// Where the kernel can't do it while it receives.
-fn close_on_exec(fds: &[OwnedFd]) -> io::Result<()> {
-    if cfg!(not(target_os = "linux")) {
-        for fd in fds {
-            rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -282,7 +271,7 @@ mod tests {
 
     use super::*;
 
-    fn received(bytes: &[u8]) -> io::Result<Option<Order>> {
+    fn received(bytes: &[u8]) -> io::Result<Option<WardenOrder>> {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         ours.write_all(bytes).unwrap();
         let mut inbox = Inbox::default();
@@ -298,13 +287,13 @@ mod tests {
     fn a_message_arrives_with_its_descriptors() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let spawn = Spawn { argv: vec!["true".to_owned()], ..Spawn::default() };
-        let bytes = frame(&Order::Spawn(7, Box::new(spawn))).unwrap();
+        let bytes = frame(&WardenOrder::Spawn(7, Box::new(spawn))).unwrap();
         let stdin = std::io::stdin();
         let sent = send(&ours, &bytes, &[stdin.as_fd(), stdin.as_fd(), stdin.as_fd()]).unwrap();
         assert_eq!(sent, bytes.len());
         let mut inbox = Inbox::default();
         assert!(inbox.receive(&theirs).unwrap());
-        assert!(matches!(inbox.next().unwrap(), Some(Order::Spawn(7, spawn)) if spawn.argv == ["true"]));
+        assert!(matches!(inbox.next().unwrap(), Some(WardenOrder::Spawn(7, spawn)) if spawn.argv == ["true"]));
         assert!(inbox.take_stdio().unwrap().is_some());
         assert!(inbox.take_stdio().is_err());
         drop(ours);
@@ -314,17 +303,17 @@ mod tests {
     #[test]
     fn a_message_may_come_in_pieces_and_several_at_once() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        let bytes = [frame(&Order::Kill(1)).unwrap(), frame(&Order::Kill(2)).unwrap()].concat();
+        let bytes = [frame(&WardenOrder::Kill(1)).unwrap(), frame(&WardenOrder::Kill(2)).unwrap()].concat();
         let mut inbox = Inbox::default();
         for byte in &bytes[..bytes.len() - 1] {
             ours.write_all(&[*byte]).unwrap();
             inbox.receive(&theirs).unwrap();
         }
-        assert!(matches!(inbox.next().unwrap(), Some(Order::Kill(1))));
-        assert!(inbox.next::<Order>().unwrap().is_none());
+        assert!(matches!(inbox.next().unwrap(), Some(WardenOrder::Kill(1))));
+        assert!(inbox.next::<WardenOrder>().unwrap().is_none());
         ours.write_all(&bytes[bytes.len() - 1..]).unwrap();
         inbox.receive(&theirs).unwrap();
-        assert!(matches!(inbox.next().unwrap(), Some(Order::Kill(2))));
+        assert!(matches!(inbox.next().unwrap(), Some(WardenOrder::Kill(2))));
     }
 
     #[test]
@@ -338,7 +327,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_not_sent() {
-        let spawn = Spawn { argv: vec!["x".repeat(BODY_BYTES)], ..Spawn::default() };
-        assert!(frame(&Order::Spawn(1, Box::new(spawn))).is_err());
+        let spawn = Spawn { argv: vec!["x".repeat(MESSAGE_BYTES)], ..Spawn::default() };
+        assert!(frame(&WardenOrder::Spawn(1, Box::new(spawn))).is_err());
     }
 }

@@ -7,31 +7,29 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, PipeReader, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::child::become_task;
-use super::protocol::{Exit, Fault, How, Id, Inbox, Order, Report, STDIO, Spawn, Step, Whom, frame};
-use super::trees::{MARK, Trees, Was};
+use super::protocol::{
+    Exit, Id, Inbox, STDIO, SignalTarget, Spawn, StartFault, StartStep, WardenOrder, WardenReport, frame,
+};
+use super::trees::{MARK, ReapedKind, Trees};
+use super::{KILLED_MAY_TAKE, POLL_INTERVAL};
 use crate::process::sys::{self, Reaped};
 
 /// More than a fault takes on the wire.
 const FAULT_BYTES: usize = 256;
-/// How often a process group is looked at where nothing tells when it is empty.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// How long the warden stays for what it can't see end, once all is killed.
-const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Serves the supervisor at the other end of standard input until that end is closed; then kills all that is left.
 ///
 /// Only for a process that was made to be the warden: it takes over its signals and its children.
 #[must_use]
 pub(in crate::process) fn serve() -> ExitCode {
-    match prepared().and_then(Warden::serve) {
+    match prepared().and_then(WardenLoop::serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The warden of a supervisor has nobody to tell; somebody who calls it by hand has.
@@ -42,7 +40,7 @@ pub(in crate::process) fn serve() -> ExitCode {
 }
 
 /// A warden with its socket out of the way of its children.
-fn prepared() -> io::Result<Warden> {
+fn prepared() -> io::Result<WardenLoop> {
     let socket = UnixStream::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), STDIO as i32)?);
     rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
     #[cfg(target_os = "linux")]
@@ -60,7 +58,7 @@ fn prepared() -> io::Result<Warden> {
         rustix::io::ioctl_fionbio(end, true)?;
     }
     sys::announce_child_ends(announce.into())?;
-    Ok(Warden {
+    Ok(WardenLoop {
         socket,
         inbox: Inbox::default(),
         outbox: Vec::new(),
@@ -72,21 +70,21 @@ fn prepared() -> io::Result<Warden> {
 }
 
 #[derive(Debug)]
-struct Warden {
+struct WardenLoop {
     socket: UnixStream,
     inbox: Inbox,
     /// Frames to be sent before the next wait.
     outbox: Vec<u8>,
     child_ended: PipeReader,
     trees: Trees,
-    lives: BTreeMap<Id, Life>,
+    lives: BTreeMap<Id, TreeState>,
     /// Whether the supervisor is gone.
     ending: bool,
 }
 
 /// What is known of one process and its descendants.
 #[derive(Debug)]
-struct Life {
+struct TreeState {
     pid: u32,
     /// Closed once the child has become its task; before that, it says why it could not.
     starting: Option<PipeReader>,
@@ -96,12 +94,12 @@ struct Life {
 
 /// What woke the loop.
 #[derive(Debug, Default)]
-struct Woken {
+struct WardenWakeup {
     told: bool,
     started: Vec<Id>,
 }
 
-impl Warden {
+impl WardenLoop {
     fn serve(mut self) -> io::Result<()> {
         let mut result = Ok(());
         loop {
@@ -125,7 +123,7 @@ impl Warden {
     }
 
     /// Waits for an order, for the end of a child, or for a child that has become its task.
-    fn wait(&mut self) -> io::Result<Woken> {
+    fn wait(&mut self) -> io::Result<WardenWakeup> {
         let starting: Vec<(Id, &PipeReader)> =
             self.lives.iter().filter_map(|(&id, life)| Some((id, life.starting.as_ref()?))).collect();
         let mut fds = vec![PollFd::new(&self.child_ended, PollFlags::IN)];
@@ -142,15 +140,15 @@ impl Warden {
         let is_ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
         let told = !self.ending && fds.last().is_some_and(is_ready);
         let started = starting.iter().zip(&fds[1..]).filter(|(_, fd)| is_ready(fd)).map(|((id, _), _)| *id).collect();
-        Ok(Woken { told, started })
+        Ok(WardenWakeup { told, started })
     }
 
     /// None while everything that can happen announces itself.
     fn timeout(&self) -> Option<Duration> {
         let blind = self.trees.by_group() && self.lives.values().any(|life| life.over);
         match (self.ending, blind) {
-            (true, _) => Some(LAST_PATIENCE),
-            (false, true) => Some(LOOK_AGAIN),
+            (true, _) => Some(KILLED_MAY_TAKE),
+            (false, true) => Some(POLL_INTERVAL),
             (false, false) => None,
         }
     }
@@ -165,10 +163,10 @@ impl Warden {
         Ok(())
     }
 
-    fn obey(&mut self, order: Order) -> io::Result<()> {
+    fn obey(&mut self, order: WardenOrder) -> io::Result<()> {
         match order {
-            Order::Contain(cgroup) => self.trees.contain(cgroup),
-            Order::Spawn(id, spawn) => {
+            WardenOrder::Contain(cgroup) => self.trees.contain(cgroup),
+            WardenOrder::Spawn(id, spawn) => {
                 let stdio = self.inbox.take_stdio()?;
                 if self.lives.contains_key(&id) {
                     return Err(io::Error::new(ErrorKind::InvalidData, "an id twice"));
@@ -176,20 +174,20 @@ impl Warden {
                 if let Err(error) = self.spawn(id, &spawn, stdio) {
                     let errno = error.raw_os_error().unwrap_or_default();
                     self.trees.remove(id);
-                    self.report(&Report::Failed(id, Fault { step: Step::Prepare, errno }));
+                    self.report(&WardenReport::Failed(id, StartFault { step: StartStep::Prepare, errno }));
                 }
             }
             // One that is not there any more has been reported as gone; the report is on its way.
-            Order::Signal(id, ..) | Order::Kill(id) if !self.lives.contains_key(&id) => {}
-            Order::Signal(id, signals, whom) => {
+            WardenOrder::Signal(id, ..) | WardenOrder::Kill(id) if !self.lives.contains_key(&id) => {}
+            WardenOrder::Signal(id, signals, whom) => {
                 let signals: Vec<Signal> = signals.into_iter().filter_map(|raw| Signal::try_from(raw).ok()).collect();
                 self.trees.sort_orphans();
                 match whom {
-                    Whom::Main => self.trees.signal_main(id, &signals),
-                    Whom::Tree => self.trees.signal(id, &signals),
+                    SignalTarget::Main => self.trees.signal_main(id, &signals),
+                    SignalTarget::Tree => self.trees.signal(id, &signals),
                 }
             }
-            Order::Kill(id) => {
+            WardenOrder::Kill(id) => {
                 if let Some(life) = self.lives.get_mut(&id) {
                     life.killing = true;
                 }
@@ -210,7 +208,7 @@ impl Warden {
         let child = sys::fork(ground.as_ref(), || become_task(spawn, mark, stdio, warden, fault))?;
         let pid = child.as_raw().unsigned_abs();
         self.trees.plant(id, pid);
-        self.lives.insert(id, Life { pid, starting: Some(starting), over: false, killing: false });
+        self.lives.insert(id, TreeState { pid, starting: Some(starting), over: false, killing: false });
         Ok(())
     }
 
@@ -222,12 +220,12 @@ impl Warden {
         let length = pipe.read(&mut said).unwrap_or_default();
         if length == 0 {
             let pid = life.pid;
-            return self.report(&Report::Started(id, pid));
+            return self.report(&WardenReport::Started(id, pid));
         }
-        let unknown = Fault { step: Step::Prepare, errno: 0 };
+        let unknown = StartFault { step: StartStep::Prepare, errno: 0 };
         let fault = serde_json::from_slice(&said[..length]).unwrap_or(unknown);
         self.forget(id);
-        self.report(&Report::Failed(id, fault));
+        self.report(&WardenReport::Failed(id, fault));
     }
 
     /// Waits for all children that have ended, and does what follows from that. Whether there is none any more.
@@ -238,10 +236,10 @@ impl Warden {
         let childless = loop {
             match sys::reap() {
                 Reaped::Dead { pid, status, peak_memory } => {
-                    if let Was::Main(id) = self.trees.reaped(pid) {
+                    if let ReapedKind::Main(id) = self.trees.reaped(pid) {
                         self.settle(id);
                         ended.push(id);
-                        self.report_exit(id, Exit { how: how(status), peak_memory });
+                        self.report_exit(id, Exit { wait_status: status, peak_memory });
                     }
                 }
                 Reaped::AllLive => break false,
@@ -257,7 +255,7 @@ impl Warden {
         // Not there, if its start has failed: that has been reported.
         if let Some(life) = self.lives.get_mut(&id) {
             life.over = true;
-            self.report(&Report::Exited(id, exit));
+            self.report(&WardenReport::Exited(id, exit));
         }
     }
 
@@ -272,7 +270,7 @@ impl Warden {
         for id in concerned {
             if self.trees.is_empty(id) {
                 self.forget(id);
-                self.report(&Report::Gone(id));
+                self.report(&WardenReport::Gone(id));
             } else if self.lives.get(&id).is_some_and(|life| life.killing) {
                 self.trees.kill(id);
             } else if just_ended.contains(&id) {
@@ -284,7 +282,7 @@ impl Warden {
     fn report_left(&mut self, id: Id) {
         let left = self.trees.stragglers(id);
         if !left.is_empty() {
-            self.report(&Report::Left(id, left));
+            self.report(&WardenReport::Left(id, left));
         }
     }
 
@@ -293,7 +291,7 @@ impl Warden {
         self.trees.remove(id);
     }
 
-    fn report(&mut self, report: &Report) {
+    fn report(&mut self, report: &WardenReport) {
         // Reports are short; only an order can be too long.
         if let Ok(frame) = frame(report) {
             self.outbox.extend(frame);
@@ -305,13 +303,5 @@ impl Warden {
         self.outbox.clear();
         // Nobody listens any more; there is still work to do.
         if self.ending { Ok(()) } else { sent }
-    }
-}
-
-fn how(status: i32) -> How {
-    let status = ExitStatus::from_raw(status);
-    match status.signal() {
-        Some(signal) => How::Signal(signal, status.core_dumped()),
-        None => How::Code(status.code().unwrap_or_default()),
     }
 }

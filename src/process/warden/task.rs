@@ -5,11 +5,9 @@ use std::future::pending;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream as StdStream;
-use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustix::process::{Signal as RawSignal, kill_process};
 use tokio::io::Interest;
@@ -18,18 +16,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::KILLED_MAY_TAKE;
 use super::cgroup::Claim;
-use super::client::{Outgoing, Shared};
+use super::client::{Outgoing, WardenLink};
 use super::orphans::Children;
 use super::protocol::{Inbox, send};
 use crate::kernel::Containment;
-use crate::process::proc;
-use crate::signal::Signal;
+use crate::process::{proc, reason_of};
 use crate::supervisor::RunContext;
-use crate::supervisor::engine::{ExitReason, Input};
-
-/// How long a warden whose socket has closed may take to end, and what it left to be killed.
-const LAST_PATIENCE: Duration = Duration::from_secs(1);
+use crate::supervisor::engine::ExitReason;
 
 /// Sees to the warden while it lives, and to what it leaves behind.
 #[derive(Debug)]
@@ -37,7 +32,7 @@ pub(crate) struct WardenTask {
     pub(super) children: Children,
     pub(super) socket: StdStream,
     pub(super) orders: mpsc::Receiver<Outgoing>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<WardenLink>,
     /// The cgroup in which the warden makes those of the runs.
     pub(super) claim: Option<Claim>,
 }
@@ -56,15 +51,14 @@ impl WardenTask {
     pub(crate) async fn run(self, context: RunContext) -> ExitReason {
         let Self { children, socket, mut orders, shared, claim } = self;
         let pid = children.warden.as_raw_nonzero().get().unsigned_abs();
-        // A driver that is gone needs no events.
-        let _ = context.events.send(Input::Started { run: context.run, pid: Some(pid), address: None }).await;
+        context.started(Some(pid), None).await;
         let result = Self::keep(children, socket, &mut orders, &shared, &context).await;
         // In this order: whoever still gets an order through learns that it is lost.
         orders.close();
         shared.close();
         drop(claim);
         match result {
-            Ok(status) => reason(status),
+            Ok(status) => reason_of(status),
             Err(error) => ExitReason::Error { message: format!("it can't be reached: {error}") },
         }
     }
@@ -74,7 +68,7 @@ impl WardenTask {
         children: Children,
         socket: StdStream,
         orders: &mut mpsc::Receiver<Outgoing>,
-        shared: &Shared,
+        shared: &WardenLink,
         context: &RunContext,
     ) -> io::Result<ExitStatus> {
         let mut child_ended = signal(SignalKind::child())?;
@@ -83,20 +77,17 @@ impl WardenTask {
             let mut hear = pin!(hear(&socket, shared));
             let mut ended = pin!(children.ended(&mut child_ended));
             let asked = async {
-                tokio::select! {
-                    () = context.stop.cancelled() => {}
-                    () = context.kill.cancelled() => {}
-                }
+                context.ending().await;
                 // It is told by the end of what it reads; what it still reports is heard.
                 let _ = rustix::net::shutdown(&socket, rustix::net::Shutdown::Write);
                 pending::<()>().await;
             };
             tokio::select! {
                 status = &mut ended => {
-                    let _ = timeout(LAST_PATIENCE, &mut hear).await;
+                    let _ = timeout(KILLED_MAY_TAKE, &mut hear).await;
                     status
                 }
-                () = &mut hear => match timeout(LAST_PATIENCE, &mut ended).await {
+                () = &mut hear => match timeout(KILLED_MAY_TAKE, &mut ended).await {
                     Ok(status) => status,
                     Err(_) => {
                         let _ = kill_process(children.warden, RawSignal::KILL);
@@ -108,14 +99,14 @@ impl WardenTask {
             }
         };
         if children.adopts {
-            let _ = timeout(LAST_PATIENCE, children.kill_what_is_left(&mut child_ended)).await;
+            let _ = timeout(KILLED_MAY_TAKE, children.kill_what_is_left(&mut child_ended)).await;
         }
         Ok(status)
     }
 }
 
 /// Takes reports until there are no more.
-async fn hear(socket: &UnixStream, shared: &Shared) {
+async fn hear(socket: &UnixStream, shared: &WardenLink) {
     let mut inbox = Inbox::default();
     while let Ok(true) = socket.async_io(Interest::READABLE, || inbox.receive(socket)).await {
         loop {
@@ -146,11 +137,4 @@ async fn send_orders(socket: &UnixStream, orders: &mut mpsc::Receiver<Outgoing>)
         }
     }
     pending().await
-}
-
-fn reason(status: ExitStatus) -> ExitReason {
-    match status.signal() {
-        Some(signal) => ExitReason::Signal { signal: Signal::from_raw(signal), core_dumped: status.core_dumped() },
-        None => ExitReason::Code { code: status.code().unwrap_or_default() },
-    }
 }

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use super::protocol::{Exit, How, Inbox, Order, Report, Spawn, Whom, frame, send};
+use super::protocol::{Exit, Inbox, SignalTarget, Spawn, WardenOrder, WardenReport, frame, send};
 use crate::process::tests::warden_command;
 
 /// How long anything may take before a test fails.
@@ -32,7 +32,7 @@ fn shell(line: &str) -> Box<Spawn> {
 }
 
 impl Spoken {
-    fn order(&mut self, order: &Order) {
+    fn order(&mut self, order: &WardenOrder) {
         self.socket.write_all(&frame(order).unwrap()).unwrap();
     }
 
@@ -40,13 +40,13 @@ impl Spoken {
     fn spawn(&mut self, id: u64, line: &str) -> std::io::PipeReader {
         let (reader, writer) = std::io::pipe().unwrap();
         let nowhere = std::fs::File::open("/dev/null").unwrap();
-        let order = frame(&Order::Spawn(id, shell(line))).unwrap();
+        let order = frame(&WardenOrder::Spawn(id, shell(line))).unwrap();
         let sent = send(&self.socket, &order, &[nowhere.as_fd(), writer.as_fd(), writer.as_fd()]).unwrap();
         assert_eq!(sent, order.len());
         reader
     }
 
-    fn report(&mut self) -> Report {
+    fn report(&mut self) -> WardenReport {
         loop {
             if let Some(report) = self.inbox.next().unwrap() {
                 return report;
@@ -73,7 +73,7 @@ fn a_life_is_told_from_start_to_end() {
     let mut warden = warden();
     let mut output = warden.spawn(1, "echo hi; exit 3");
     warden.expect("Started(1, ");
-    assert!(matches!(warden.report(), Report::Exited(1, Exit { how: How::Code(3), peak_memory: 1.. })));
+    assert!(matches!(warden.report(), WardenReport::Exited(1, Exit { wait_status: 0x300, peak_memory: 1.. })));
     warden.expect("Gone(1)");
     let mut said = String::new();
     output.read_to_string(&mut said).unwrap();
@@ -89,8 +89,8 @@ fn what_stays_after_the_main_process_is_named_and_killed_when_told() {
     warden.expect("Started(1, ");
     warden.expect("Exited(1, ");
     warden.expect("Left(1, [Straggler { pid: ");
-    warden.order(&Order::Signal(1, vec![15], Whom::Tree));
-    warden.order(&Order::Kill(1));
+    warden.order(&WardenOrder::Signal(1, vec![15], SignalTarget::Tree));
+    warden.order(&WardenOrder::Kill(1));
     warden.expect("Left(1, ");
     warden.expect("Gone(1)");
 }
@@ -102,8 +102,8 @@ fn orders_for_what_is_gone_mean_nothing() {
     for expected in ["Started(1, ", "Exited(1, ", "Gone(1)"] {
         warden.expect(expected);
     }
-    warden.order(&Order::Kill(1));
-    warden.order(&Order::Signal(1, vec![9], Whom::Main));
+    warden.order(&WardenOrder::Kill(1));
+    warden.order(&WardenOrder::Signal(1, vec![9], SignalTarget::Main));
     warden.spawn(2, "true");
     warden.expect("Started(2, ");
 }
@@ -135,7 +135,7 @@ fn check_that_it_ends_after(nonsense: &[u8]) {
 fn nonsense_ends_the_session_and_kills_everything() {
     check_that_it_ends_after(b"GET / HTTP/1.1\r\n\r\n");
     check_that_it_ends_after(&frame(&"Kill").unwrap());
-    check_that_it_ends_after(&frame(&Order::Spawn(2, shell("true"))).unwrap());
+    check_that_it_ends_after(&frame(&WardenOrder::Spawn(2, shell("true"))).unwrap());
 }
 
 #[test]

@@ -63,7 +63,7 @@ enum Owner {
 
 /// What a process was that has been waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Was {
+pub(super) enum ReapedKind {
     Main(Id),
     Orphan,
 }
@@ -138,15 +138,15 @@ impl Trees {
     }
 
     /// A child of the warden has been waited for: its pid means nothing any more.
-    pub(super) fn reaped(&mut self, pid: u32) -> Was {
+    pub(super) fn reaped(&mut self, pid: u32) -> ReapedKind {
         self.orphans.remove(&pid);
         // Its children became the warden's.
         self.sorted = false;
-        let Some(id) = self.mains.remove(&pid) else { return Was::Orphan };
+        let Some(id) = self.mains.remove(&pid) else { return ReapedKind::Orphan };
         if let Some(tree) = self.trees.get_mut(&id) {
             tree.main_reaped = true;
         }
-        Was::Main(id)
+        ReapedKind::Main(id)
     }
 
     /// Time has passed: there may be new orphans.

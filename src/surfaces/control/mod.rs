@@ -17,6 +17,7 @@ use super::http::{Api, Listen, discard, serve, trust_name};
 use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::gateway::Channel;
 
+pub(crate) use publish::{PublishedDist, WEB_DIST_PATH};
 pub(crate) use socket::connect;
 
 /// Its name as a task, and as the origin of its requests, with the client's behind it: `control/curl`.

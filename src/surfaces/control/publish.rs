@@ -14,10 +14,11 @@ use tokio::task::spawn_blocking;
 use crate::surfaces::http::{Api, Problem};
 use crate::surfaces::{ActiveWebDist, WebDist};
 
-const PATH: &str = "/api/v1/web-dist";
+/// The route.
+pub(crate) const WEB_DIST_PATH: &str = "/api/v1/web-dist";
 
 pub(super) fn routes(active: ActiveWebDist) -> Router<Api> {
-    Router::new().route(PATH, post(publish)).route(PATH, delete(reset)).with_state(active)
+    Router::new().route(WEB_DIST_PATH, post(publish)).route(WEB_DIST_PATH, delete(reset)).with_state(active)
 }
 
 /// What is to be served.
@@ -28,15 +29,16 @@ struct Wanted {
     dir: PathBuf,
 }
 
-/// What is served now.
-#[derive(Debug, Serialize)]
-struct Published {
-    files: usize,
+/// The bundle that is served now.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PublishedDist {
+    /// The number of its files.
+    pub(crate) files: usize,
 }
 
 /// Reads the directory whole, and serves that from the next request on. What happens to the directory afterwards
 /// changes nothing.
-async fn publish(State(active): State<ActiveWebDist>, body: Bytes) -> Result<Json<Published>, Problem> {
+async fn publish(State(active): State<ActiveWebDist>, body: Bytes) -> Result<Json<PublishedDist>, Problem> {
     let Wanted { dir } = serde_json::from_slice(&body).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, format!("the body is not like {{\"dir\": \"/path\"}}: {error}"))
     })?;
@@ -52,11 +54,11 @@ async fn publish(State(active): State<ActiveWebDist>, body: Bytes) -> Result<Jso
     let files = dist.file_count();
     active.publish(Some(dist));
     tracing::info!(files, "web bundle published");
-    Ok(Json(Published { files }))
+    Ok(Json(PublishedDist { files }))
 }
 
-async fn reset(State(active): State<ActiveWebDist>) -> Json<Published> {
+async fn reset(State(active): State<ActiveWebDist>) -> Json<PublishedDist> {
     active.publish(None);
     tracing::info!("published web bundle taken back");
-    Json(Published { files: active.current().file_count() })
+    Json(PublishedDist { files: active.current().file_count() })
 }

@@ -11,18 +11,20 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::View;
+use super::DashboardSetup;
 use super::editor::Editor;
 use super::keys::{self, Keys};
 use super::screen::Screen;
 use super::sources::Sources;
 use crate::gateway::ChannelClient;
 use crate::kernel::Look;
-use crate::logs::Reader;
-use crate::screen::Picture;
+use crate::logs::LogReader;
+use crate::screen::ScreenContents;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{Answer, Refusal, Request};
-use crate::ui::{Effect, History, Hits, Input, LogWindow, Model, Shown, Theme, desktop_notice, update, view};
+use crate::ui::{
+    DashboardEffect, DashboardInput, History, Hits, LogWindow, Model, Shown, Theme, desktop_notice, update, view,
+};
 
 /// The least time between two frames: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
@@ -32,7 +34,7 @@ const REQUESTS_WAITING: usize = 16;
 /// What the dashboard is given.
 #[derive(Debug)]
 pub(super) struct Seat {
-    pub(super) view: View,
+    pub(super) setup: DashboardSetup,
     pub(super) client: ChannelClient,
     pub(super) theme: Theme,
 }
@@ -53,7 +55,7 @@ pub(super) struct Dashboard {
     log: Arc<LogWindow>,
     hits: Arc<Hits>,
     history: Arc<History>,
-    picture: Option<Picture>,
+    contents: Option<ScreenContents>,
     /// The task whose log an editor is to be given.
     to_open: Option<String>,
     zone: TimeZone,
@@ -77,7 +79,7 @@ struct Pace {
 
 /// What the loop waits for.
 #[derive(Debug)]
-enum Happened {
+enum Wakeup {
     ShutDown,
     Key(Option<io::Result<Event>>),
     Resized,
@@ -93,17 +95,17 @@ impl Dashboard {
     ///
     /// When changes of the terminal's size can't be watched, or the logs can't be read.
     pub(super) fn new(seat: Seat, screen: Screen, keys: Keys) -> io::Result<Self> {
-        let kernel = &seat.view.kernel;
+        let kernel = &seat.setup.kernel;
         Ok(Self {
             model: Model::new(seat.theme),
             resized: signal(SignalKind::window_change())?,
-            sources: Sources::new(kernel, &Reader::new(&seat.view.logs_dir))?,
+            sources: Sources::new(kernel, &LogReader::new(&seat.setup.logs_dir))?,
             events: Vec::new(),
             noticed: kernel.event_log().recent().last().map_or(0, |record| record.number),
             log: Arc::default(),
             hits: Arc::default(),
             history: Arc::default(),
-            picture: None,
+            contents: None,
             to_open: None,
             zone: TimeZone::system(),
             has_left: false,
@@ -125,12 +127,12 @@ impl Dashboard {
         self.resize().await?;
         loop {
             match self.next(&shutdown).await {
-                Happened::ShutDown => {
+                Wakeup::ShutDown => {
                     // The last frame shows how it ended.
                     self.draw().await?;
                     return Ok(());
                 }
-                Happened::Key(Some(Ok(event))) => {
+                Wakeup::Key(Some(Ok(event))) => {
                     self.on_event(event).await?;
                     if self.has_left {
                         return Ok(());
@@ -139,43 +141,43 @@ impl Dashboard {
                         self.open(&task, &shutdown).await?;
                     }
                 }
-                Happened::Key(Some(Err(error))) => return Err(error.into()),
-                Happened::Key(None) => anyhow::bail!("keys can't be read any more"),
-                Happened::Resized => self.resize().await?,
-                Happened::Answered(words) => self.on_answer(words),
-                Happened::Changed => self.pace.is_stale = true,
-                Happened::FrameDue => self.draw().await?,
+                Wakeup::Key(Some(Err(error))) => return Err(error.into()),
+                Wakeup::Key(None) => anyhow::bail!("keys can't be read any more"),
+                Wakeup::Resized => self.resize().await?,
+                Wakeup::Answered(words) => self.on_answer(words),
+                Wakeup::Changed => self.pace.is_stale = true,
+                Wakeup::FrameDue => self.draw().await?,
             }
         }
     }
 
-    async fn next(&mut self, shutdown: &CancellationToken) -> Happened {
+    async fn next(&mut self, shutdown: &CancellationToken) -> Wakeup {
         let due = self.pace.due();
         tokio::select! {
             biased;
-            () = shutdown.cancelled() => Happened::ShutDown,
-            key = self.keys.events.recv() => Happened::Key(key),
-            _ = self.resized.recv() => Happened::Resized,
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Happened::FrameDue,
-            Some(answer) = self.asked.join_next() => Happened::Answered(answer.unwrap_or_else(|_| Some(Refusal::Unavailable.to_string()))),
+            () = shutdown.cancelled() => Wakeup::ShutDown,
+            key = self.keys.events.recv() => Wakeup::Key(key),
+            _ = self.resized.recv() => Wakeup::Resized,
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Wakeup::FrameDue,
+            Some(answer) = self.asked.join_next() => Wakeup::Answered(answer.unwrap_or_else(|_| Some(Refusal::Unavailable.to_string()))),
             // What the timeline says is read at the next frame; here it only wakes.
-            Some(_) = self.seat.client.events.recv(), if !self.pace.is_stale => Happened::Changed,
-            () = self.sources.changed(), if !self.pace.is_stale => Happened::Changed,
+            Some(_) = self.seat.client.events.recv(), if !self.pace.is_stale => Wakeup::Changed,
+            () = self.sources.changed(), if !self.pace.is_stale => Wakeup::Changed,
         }
     }
 
     async fn on_event(&mut self, event: Event) -> io::Result<()> {
         match event {
-            Event::Key(key) => self.input(Input::Key(key)).await,
-            Event::Mouse(mouse) => self.input(Input::Mouse(mouse)).await,
-            Event::Paste(text) => self.input(Input::Paste(text)).await,
+            Event::Key(key) => self.input(DashboardInput::Key(key)).await,
+            Event::Mouse(mouse) => self.input(DashboardInput::Mouse(mouse)).await,
+            Event::Paste(text) => self.input(DashboardInput::Paste(text)).await,
             Event::Resize(..) | Event::FocusGained | Event::FocusLost => Ok(()),
         }
     }
 
     async fn resize(&mut self) -> io::Result<()> {
         let size = self.screen.terminal.size()?;
-        self.input(Input::Resize(size.width, size.height)).await
+        self.input(DashboardInput::Resize(size.width, size.height)).await
     }
 
     fn on_answer(&mut self, words: Option<String>) {
@@ -185,7 +187,7 @@ impl Dashboard {
         }
     }
 
-    async fn input(&mut self, input: Input) -> io::Result<()> {
+    async fn input(&mut self, input: DashboardInput) -> io::Result<()> {
         let effects = self.with_shown(|model, shown, _| update(model, input, shown));
         // The next key means what is on screen by then: another task, another part of the log.
         self.reload().await;
@@ -193,13 +195,13 @@ impl Dashboard {
         let mut requests = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Ask(request) => requests.push(request),
-                Effect::Type { task, bytes } => self.type_in(&task, &bytes),
-                Effect::Copy(text) => self.screen.copy(&text)?,
-                Effect::Open(task) => self.to_open = Some(task),
-                Effect::Leave => self.has_left = true,
-                Effect::Redraw => self.screen.terminal.clear()?,
-                Effect::Suspend => {
+                DashboardEffect::Ask(request) => requests.push(request),
+                DashboardEffect::Type { task, bytes } => self.type_in(&task, &bytes),
+                DashboardEffect::Copy(text) => self.screen.copy(&text)?,
+                DashboardEffect::Open(task) => self.to_open = Some(task),
+                DashboardEffect::Leave => self.has_left = true,
+                DashboardEffect::Redraw => self.screen.terminal.clear()?,
+                DashboardEffect::Suspend => {
                     self.screen.suspend()?;
                     Box::pin(self.resize()).await?;
                 }
@@ -210,7 +212,7 @@ impl Dashboard {
     }
 
     fn type_in(&mut self, task: &str, bytes: &[u8]) {
-        let Some(screen) = self.seat.view.kernel.screens().get(task) else { return };
+        let Some(screen) = self.seat.setup.kernel.screens().get(task) else { return };
         if let Err(refusal) = screen.type_in(bytes) {
             self.model.tell(format!("{task} was not given that: {refusal}"));
         }
@@ -218,7 +220,7 @@ impl Dashboard {
 
     /// Lends the terminal to an editor with a task's log, until that ends or this dashboard must.
     async fn open(&mut self, task: &str, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        let file = self.seat.view.logs_dir.join(format!("{task}.log"));
+        let file = self.seat.setup.logs_dir.join(format!("{task}.log"));
         if !file.exists() {
             self.model.tell(format!("{task} has no log file"));
             return Ok(());
@@ -271,14 +273,14 @@ impl Dashboard {
 
     /// Reads anew all that is shown.
     async fn reload(&mut self) {
-        let kernel = &self.seat.view.kernel;
+        let kernel = &self.seat.setup.kernel;
         let snapshot = Arc::clone(&self.sources.snapshot.borrow_and_update());
         while self.seat.client.events.try_recv().is_ok() {}
         self.events = kernel.event_log().recent();
-        self.sources.follow(kernel, self.model.wish(&snapshot), self.model.selected(&snapshot)).await;
+        self.sources.follow(kernel, self.model.query(&snapshot), self.model.selected(&snapshot)).await;
         (self.log, self.hits, self.history) = self.sources.take_logs();
-        self.picture = self.sources.picture();
-        self.with_shown(|model, shown, _| update(model, Input::Changed, shown));
+        self.contents = self.sources.contents();
+        self.with_shown(|model, shown, _| update(model, DashboardInput::Changed, shown));
     }
 
     async fn draw(&mut self) -> io::Result<()> {
@@ -303,25 +305,25 @@ impl Dashboard {
         let seen = self.events.last().map_or(self.noticed, |record| record.number);
         let seen = std::mem::replace(&mut self.noticed, seen);
         match desktop_notice(&self.events, seen) {
-            Some(text) if (self.seat.view.notify)() => self.screen.notify(&text),
+            Some(text) if (self.seat.setup.notify)() => self.screen.notify(&text),
             _ => Ok(()),
         }
     }
 
     fn with_shown<T>(&mut self, f: impl FnOnce(&mut Model, &Shown<'_>, &mut Screen) -> T) -> T {
         let snapshot = Arc::clone(&self.sources.snapshot.borrow());
-        let kernel = &self.seat.view.kernel;
+        let kernel = &self.seat.setup.kernel;
         let logs = kernel.logs();
         let shown = Shown {
-            project: &self.seat.view.project,
-            is_guest: self.seat.view.is_guest,
+            project: &self.seat.setup.project,
+            is_guest: self.seat.setup.is_guest,
             snapshot: &snapshot,
             events: &self.events,
             log: &self.log,
             hits: &self.hits,
             history: &self.history,
             lost_bytes: self.sources.lost_bytes(),
-            screen: self.picture.as_ref(),
+            screen: self.contents.as_ref(),
             last_line: &|task| logs.tail(task).last(),
             zone: &self.zone,
             now: kernel.now(),

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use tokio::sync::mpsc;
 
 /// Keys that may wait to be handled; what comes on top waits in the terminal.
-const KEYS_QUEUED: usize = 256;
+const KEY_EVENTS_QUEUED: usize = 256;
 /// How long crossterm may look whether what it has read makes a key.
 const READ_WAIT: Duration = Duration::from_millis(1);
 
@@ -34,7 +34,7 @@ pub(super) struct Keys {
 /// When no thread or descriptor is to be had.
 pub(super) fn listen() -> io::Result<Keys> {
     let (stop, stopped) = UnixStream::pair()?;
-    let (sender, events) = mpsc::channel(KEYS_QUEUED);
+    let (sender, events) = mpsc::channel(KEY_EVENTS_QUEUED);
     let body = move || {
         if let Err(error) = read(&stopped, &sender) {
             // Whoever does not listen any more need not know.

@@ -44,7 +44,7 @@ pub struct Terminal {
 }
 
 /// What a dashboard looks at.
-pub(crate) struct View {
+pub(crate) struct DashboardSetup {
     pub(crate) kernel: KernelHandle,
     /// The project's name.
     pub(crate) project: String,
@@ -69,7 +69,11 @@ impl Terminal {
     /// # Errors
     ///
     /// There is no terminal, or it refuses.
-    pub(crate) async fn show(&self, view: View, shutdown: CancellationToken) -> anyhow::Result<SurfaceHandle> {
+    pub(crate) async fn show(
+        &self,
+        setup: DashboardSetup,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<SurfaceHandle> {
         ensure!(io::stdin().is_terminal(), "standard input is not a terminal");
         ensure!(io::stdout().is_terminal(), "standard output is not a terminal");
         screen::restore_before_panics();
@@ -77,7 +81,7 @@ impl Terminal {
         let shutdown = shutdown.child_token();
         let watch = Watch { _cancel: shutdown.clone().drop_guard(), is_over: false };
         let told = shutdown.clone();
-        let seat = Seat { view, client, theme: self.theme };
+        let seat = Seat { setup, client, theme: self.theme };
         let (ready, is_ready) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let mouse = self.mouse;
@@ -116,7 +120,7 @@ impl Surface for Terminal {
         let now = config.current();
         let (project, logs_dir) = (now.project().into_owned(), now.logs.dir.clone());
         let notify = Box::new(move || config.current().ui.notify);
-        self.show(View { kernel, project, logs_dir, notify, is_guest: false }, shutdown).await
+        self.show(DashboardSetup { kernel, project, logs_dir, notify, is_guest: false }, shutdown).await
     }
 }
 
@@ -151,9 +155,12 @@ impl Drop for Watch {
     }
 }
 
-impl fmt::Debug for View {
+impl fmt::Debug for DashboardSetup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("View").field("project", &self.project).field("is_guest", &self.is_guest).finish_non_exhaustive()
+        f.debug_struct("DashboardSetup")
+            .field("project", &self.project)
+            .field("is_guest", &self.is_guest)
+            .finish_non_exhaustive()
     }
 }
 

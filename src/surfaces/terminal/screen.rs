@@ -19,7 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::THREAD;
 
 /// Bytes of a frame that are written at once.
-const FRAME_BYTES: usize = 64 * 1024;
+const SCREEN_BUFFER_BYTES: usize = 64 * 1024;
 /// Presses, the wheel and what is dragged, in columns beyond 223, too; not every move.
 const MOUSE_ON: &str = "\x1b[?1002h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l";
@@ -30,15 +30,15 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// The terminal while it is ours.
 #[derive(Debug)]
 pub(super) struct Screen {
-    pub(super) terminal: Terminal<CrosstermBackend<BufWriter<Output>>>,
+    pub(super) terminal: Terminal<CrosstermBackend<BufWriter<TerminalOutput>>>,
     mouse: bool,
 }
 
 /// Standard output, as long as the terminal is ours: what comes later would be in the way of others.
 #[derive(Debug)]
-pub(super) struct Output(Stdout);
+pub(super) struct TerminalOutput(Stdout);
 
-impl Write for Output {
+impl Write for TerminalOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if TAKEN.load(Ordering::SeqCst) { self.0.write(bytes) } else { Ok(bytes.len()) }
     }
@@ -55,7 +55,7 @@ impl Screen {
     ///
     /// Whatever the terminal refuses; it is as before then.
     pub(super) fn enter(mouse: bool) -> io::Result<Self> {
-        let output = BufWriter::with_capacity(FRAME_BYTES, Output(io::stdout()));
+        let output = BufWriter::with_capacity(SCREEN_BUFFER_BYTES, TerminalOutput(io::stdout()));
         let screen = Self { terminal: Terminal::new(CrosstermBackend::new(output))?, mouse };
         screen.take()?;
         Ok(screen)

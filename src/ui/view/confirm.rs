@@ -8,14 +8,14 @@ use ratatui::widgets::{Clear, Widget};
 use super::super::format::wrap;
 use super::super::layout;
 use super::super::model::Question;
-use super::{Scene, frame};
+use super::{DrawContext, frame};
 use crate::supervisor::engine::TaskKind;
 
 /// Columns of the question's text.
-const COLUMNS: u16 = 56;
+const QUESTION_COLUMNS: u16 = 56;
 
-pub(super) fn draw(scene: &Scene<'_>, question: &Question, area: Rect, buffer: &mut Buffer) {
-    let width = area.width.saturating_sub(4).min(COLUMNS);
+pub(super) fn draw(scene: &DrawContext<'_>, question: &Question, area: Rect, buffer: &mut Buffer) {
+    let width = area.width.saturating_sub(4).min(QUESTION_COLUMNS);
     let (title, text) = words(scene, question);
     let mut lines: Vec<Line<'_>> = wrap(&text, usize::from(width)).into_iter().map(Line::raw).collect();
     lines.push(Line::default());
@@ -35,7 +35,7 @@ pub(super) fn draw(scene: &Scene<'_>, question: &Question, area: Rect, buffer: &
     }
 }
 
-fn words(scene: &Scene<'_>, question: &Question) -> (&'static str, String) {
+fn words(scene: &DrawContext<'_>, question: &Question) -> (&'static str, String) {
     match question {
         Question::Quit => {
             let tasks = &scene.shown.snapshot.tasks;

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::super::ansi::plain;
 use super::super::format::{fit, wrap};
 use super::super::layout;
-use super::{Scene, frame};
+use super::{DrawContext, frame};
 use crate::duration::Pretty;
 use crate::supervisor::engine::{OnExhausted, Policy};
 use crate::supervisor::engine::{PhaseSnapshot, TaskSnapshot};
@@ -16,7 +16,7 @@ use crate::supervisor::engine::{PhaseSnapshot, TaskSnapshot};
 /// Columns of a line's label.
 const LABEL_COLUMNS: usize = 11;
 
-pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
@@ -32,7 +32,7 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn lines(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Vec<Line<'static>> {
+fn lines(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Line<'static>> {
     let labelled = |label: &str, text: &str, style: Style| {
         let label = Span::styled(format!("{label:<LABEL_COLUMNS$}"), scene.theme.dim());
         Line::from(vec![label, Span::styled(fit(text, width.saturating_sub(LABEL_COLUMNS)), style)])

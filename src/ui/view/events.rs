@@ -10,17 +10,17 @@ use super::super::ansi::plain;
 use super::super::format::fit;
 use super::super::layout;
 use super::super::model::EventEntries;
-use super::super::place::{Entries, Place};
+use super::super::scroll::{Entries, ScrollPosition};
 use super::log::time_of_day;
-use super::{Scene, frame};
+use super::{DrawContext, frame};
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::EventKind;
 
 /// Columns of the task's name on the page.
-const NAME_COLUMNS: usize = 12;
+const EVENT_NAME_COLUMNS: usize = 12;
 
 /// The last events of the selected task, below its detail.
-pub(super) fn draw_pane(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw_pane(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
@@ -39,12 +39,12 @@ pub(super) fn draw_pane(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The timeline of all tasks.
-pub(super) fn draw_page(scene: &Scene<'_>, place: Place<u64>, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw_page(scene: &DrawContext<'_>, place: ScrollPosition<u64>, area: Rect, buffer: &mut Buffer) {
     let entries = EventEntries(scene.shown.events);
     let inside = layout::inside(area);
     let height = usize::from(inside.height);
     let top = place.top(&entries, height);
-    let note = if place == Place::End { "following" } else { "paused" };
+    let note = if place == ScrollPosition::End { "following" } else { "paused" };
     Clear.render(area, buffer);
     frame::draw(scene.theme, area, "events", note, buffer);
     frame::hint(scene.theme, area, top.index, height, entries.len(), buffer);
@@ -55,10 +55,13 @@ pub(super) fn draw_page(scene: &Scene<'_>, place: Place<u64>, area: Rect, buffer
     }
 }
 
-fn line(scene: &Scene<'_>, record: &EventRecord, name: Option<&str>, width: usize) -> Line<'static> {
+fn line(scene: &DrawContext<'_>, record: &EventRecord, name: Option<&str>, width: usize) -> Line<'static> {
     let mut spans = vec![Span::styled(format!("{} ", time_of_day(record.at, scene.shown.zone)), scene.theme.dim())];
     if let Some(name) = name {
-        spans.push(Span::styled(format!("{:<NAME_COLUMNS$} ", fit(name, NAME_COLUMNS)), scene.theme.strong()));
+        spans.push(Span::styled(
+            format!("{:<EVENT_NAME_COLUMNS$} ", fit(name, EVENT_NAME_COLUMNS)),
+            scene.theme.strong(),
+        ));
     }
     let used: usize = spans.iter().map(Span::width).sum();
     let text = fit(&plain(&record.text), width.saturating_sub(used));
@@ -66,7 +69,7 @@ fn line(scene: &Scene<'_>, record: &EventRecord, name: Option<&str>, width: usiz
     Line::from(spans)
 }
 
-fn style(scene: &Scene<'_>, kind: &EventKind) -> Style {
+fn style(scene: &DrawContext<'_>, kind: &EventKind) -> Style {
     let theme = scene.theme;
     match kind {
         EventKind::Exhausted { .. }

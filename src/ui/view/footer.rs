@@ -9,10 +9,10 @@ use super::super::ansi::plain;
 use super::super::format::fit;
 use super::super::keymap::{Context, KEYS, offer};
 use super::super::model::{Overlay, Prompt, Purpose};
-use super::Scene;
+use super::DrawContext;
 
 /// Draws the line; the cursor's place if there is something to type.
-pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if area.is_empty() {
         return None;
     }
@@ -31,7 +31,7 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) -> Option
 }
 
 /// As many keys as there is room for; those of the highest rank leave first.
-fn keys(scene: &Scene<'_>, width: usize) -> Line<'static> {
+fn keys(scene: &DrawContext<'_>, width: usize) -> Line<'static> {
     let context = Context::of(scene.model);
     let mut offered: Vec<(u8, String, String)> = Vec::new();
     for binding in KEYS.iter().filter(|binding| binding.contexts.contains(&context)) {
@@ -56,7 +56,7 @@ fn keys(scene: &Scene<'_>, width: usize) -> Line<'static> {
     line
 }
 
-fn draw_prompt(scene: &Scene<'_>, prompt: &Prompt, area: Rect, buffer: &mut Buffer) -> Position {
+fn draw_prompt(scene: &DrawContext<'_>, prompt: &Prompt, area: Rect, buffer: &mut Buffer) -> Position {
     let (sign, has_pattern) = match prompt.purpose {
         Purpose::Search => ("/", scene.model.search.is_some()),
         Purpose::Filter => ("filter ", scene.model.filter.is_some()),
@@ -79,7 +79,7 @@ fn draw_prompt(scene: &Scene<'_>, prompt: &Prompt, area: Rect, buffer: &mut Buff
 }
 
 /// How much of the log matches.
-pub(super) fn found(scene: &Scene<'_>, purpose: Purpose) -> String {
+pub(super) fn found(scene: &DrawContext<'_>, purpose: Purpose) -> String {
     let (model, shown) = (scene.model, scene.shown);
     let told = match purpose {
         Purpose::Search => model.hits(shown).map(|hits| hits.told(model.hit.line())),

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::ansi::plain;
 use super::super::format::{fit, memory};
-use super::Scene;
+use super::DrawContext;
 use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// What is left out when there is not enough room, step by step: which states have a word beside their number (those
@@ -17,7 +17,7 @@ const STEPS: [(u8, u8); 8] = [(9, 4), (9, 2), (5, 2), (5, 1), (2, 1), (1, 1), (0
 /// From this width on the project's name is shown.
 const PROJECT_FROM: usize = 60;
 
-pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
     let mut left = Line::from(Span::styled(" stead ", scene.theme.accent()));
     if width >= PROJECT_FROM {
@@ -42,7 +42,7 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The counts on the left and the facts on the right, as much of them as there is room for.
-fn supervising(scene: &Scene<'_>, room: usize) -> (Line<'static>, Line<'static>) {
+fn supervising(scene: &DrawContext<'_>, room: usize) -> (Line<'static>, Line<'static>) {
     let fits = |(counts, facts): &(Line<'_>, Line<'_>)| counts.width() + facts.width() <= room;
     let steps = STEPS.iter().map(|&(words, rank)| (counts(scene, words), facts(scene, rank)));
     let tightest = || (counts(scene, 0), Line::default());
@@ -50,7 +50,7 @@ fn supervising(scene: &Scene<'_>, room: usize) -> (Line<'static>, Line<'static>)
 }
 
 /// How many tasks are in which state, the worst first; with words for those that are worse than `words_below`.
-fn counts(scene: &Scene<'_>, words_below: u8) -> Line<'static> {
+fn counts(scene: &DrawContext<'_>, words_below: u8) -> Line<'static> {
     let mut line = Line::default();
     for (count, phase) in counted(scene) {
         let (glyph, style) = scene.theme.phase(phase);
@@ -66,7 +66,7 @@ fn counts(scene: &Scene<'_>, words_below: u8) -> Line<'static> {
 }
 
 /// The states that occur, the worst first, with how often. Stead's own parts count only when they need eyes.
-fn counted<'a>(scene: &Scene<'a>) -> Vec<(usize, &'a PhaseSnapshot)> {
+fn counted<'a>(scene: &DrawContext<'a>) -> Vec<(usize, &'a PhaseSnapshot)> {
     let mut counted: Vec<(usize, &PhaseSnapshot)> = Vec::new();
     let is_well = |task: &TaskSnapshot| matches!(task.phase, PhaseSnapshot::Ready { .. });
     let tasks = scene.shown.snapshot.tasks.iter();
@@ -104,7 +104,7 @@ fn participle(phase: &PhaseSnapshot) -> &'static str {
 }
 
 /// The figures on the right, up to a rank.
-fn facts(scene: &Scene<'_>, rank: u8) -> Line<'static> {
+fn facts(scene: &DrawContext<'_>, rank: u8) -> Line<'static> {
     let tasks = &scene.shown.snapshot.tasks;
     let restarts: u64 = tasks.iter().map(|task| task.restarts).sum();
     let mut facts = vec![(0, vec![Span::raw(format!("up {}", scene.clock.span(Uptime::default())))])];
@@ -129,7 +129,7 @@ fn facts(scene: &Scene<'_>, rank: u8) -> Line<'static> {
 }
 
 /// Where a surface can be reached, with its state if it can't be now.
-fn address(scene: &Scene<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'static>>> {
+fn address(scene: &DrawContext<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'static>>> {
     let address = task.address.as_ref().filter(|_| task.kind == TaskKind::Builtin)?;
     let host = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest).trim_end_matches('/');
     let host = host.strip_prefix("127.0.0.1").filter(|port| port.starts_with(':')).unwrap_or(host);
@@ -142,7 +142,7 @@ fn address(scene: &Scene<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'static>>>
 }
 
 /// How far the drain is, in as many words as there is room for.
-fn drain(scene: &Scene<'_>, deadline: Uptime, style: Style, room: usize) -> Line<'static> {
+fn drain(scene: &DrawContext<'_>, deadline: Uptime, style: Style, room: usize) -> Line<'static> {
     let tasks = &scene.shown.snapshot.tasks;
     let left = tasks.iter().filter(|task| task.is_live()).count();
     let rest = match scene.clock.is_before(deadline) {

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use super::super::keymap::{Binding, Chord, Context, KEYS, Topic};
-use super::Scene;
+use super::DrawContext;
 
 /// From this width on the help has two columns.
 const TWO_COLUMNS_FROM: u16 = 110;
@@ -14,7 +14,7 @@ const KEYS_WIDTH: usize = 13;
 /// Columns of the left half.
 const LEFT_WIDTH: usize = 58;
 
-pub(super) fn lines(scene: &Scene<'_>, area: Rect) -> Vec<Line<'static>> {
+pub(super) fn lines(scene: &DrawContext<'_>, area: Rect) -> Vec<Line<'static>> {
     let topics = Topic::ALL.map(|topic| of_topic(scene, topic));
     if area.width < TWO_COLUMNS_FROM {
         return topics.join(&Line::default());
@@ -25,7 +25,7 @@ pub(super) fn lines(scene: &Scene<'_>, area: Rect) -> Vec<Line<'static>> {
     beside(left, log)
 }
 
-fn of_topic(scene: &Scene<'_>, topic: Topic) -> Vec<Line<'static>> {
+fn of_topic(scene: &DrawContext<'_>, topic: Topic) -> Vec<Line<'static>> {
     let heading = Line::styled(topic.title(), scene.theme.strong());
     let is_shown = |context: &Context| matches!(context, Context::Main | Context::Zoom);
     let bindings = KEYS.iter().filter(|binding| binding.topic == topic && binding.contexts.iter().any(is_shown));

@@ -10,27 +10,27 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 use unicode_width::UnicodeWidthStr;
 
-use super::super::ansi::{Row, plain};
+use super::super::ansi::{TextRow, plain};
 use super::super::format::fit;
 use super::super::log::{LogEntries, ViewRow};
 use super::super::model::{Hit, Overlay, Purpose};
-use super::super::place::{Entries, Place};
+use super::super::scroll::{Entries, ScrollPosition};
 use super::super::{LogOf, layout};
-use super::{Scene, footer, frame, screen};
-use crate::logs::{RunKey, StoredLine};
-use crate::screen::Picture;
+use super::{DrawContext, footer, frame, screen};
+use crate::logs::{LogLine, RunKey};
+use crate::screen::ScreenContents;
 use crate::supervisor::engine::{Event, EventKind};
 
 /// Draws the pane; returns where the task's own terminal wants the cursor.
-pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if area.is_empty() {
         return None;
     }
     let model = scene.model;
     let inside = layout::inside(area);
-    if let Some(picture) = scene.shown.screen.filter(|_| model.shows_screen(scene.shown)) {
-        frame::draw_noted(scene.theme, area, &title(scene), screen_note(scene, picture), buffer);
-        return screen::draw(scene, picture, inside, buffer);
+    if let Some(contents) = scene.shown.screen.filter(|_| model.shows_screen(scene.shown)) {
+        frame::draw_noted(scene.theme, area, &title(scene), screen_note(scene, contents), buffer);
+        return screen::draw(scene, contents, inside, buffer);
     }
     let entries = LogEntries::new(model, scene.shown, area);
     frame::draw_noted(scene.theme, area, &title(scene), note(scene, &entries), buffer);
@@ -52,7 +52,7 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) -> Option
     None
 }
 
-fn title(scene: &Scene<'_>) -> String {
+fn title(scene: &DrawContext<'_>) -> String {
     let model = scene.model;
     if let LogOf::Merged(tasks) = model.log_of(scene.shown.snapshot) {
         let which = if model.marked.is_empty() { "all tasks".to_owned() } else { format!("{} tasks", tasks.len()) };
@@ -69,7 +69,7 @@ fn title(scene: &Scene<'_>) -> String {
 }
 
 /// Which run it was, and how it ended if that is known.
-fn past_run(scene: &Scene<'_>, run: RunKey) -> String {
+fn past_run(scene: &DrawContext<'_>, run: RunKey) -> String {
     let mut text = format!("run {}", run.number);
     let Some(history) = scene.model.history(scene.shown) else { return text };
     let Some(at) = history.runs.iter().position(|stored| stored.key == run) else { return text };
@@ -97,7 +97,7 @@ fn past_run(scene: &Scene<'_>, run: RunKey) -> String {
 }
 
 /// What the upper edge says on the right: the search, the filter, and where the pane stands.
-fn note(scene: &Scene<'_>, entries: &LogEntries<'_>) -> Span<'static> {
+fn note(scene: &DrawContext<'_>, entries: &LogEntries<'_>) -> Span<'static> {
     let model = scene.model;
     let mut parts = Vec::new();
     if let Some(filter) = &model.filter {
@@ -116,28 +116,30 @@ fn note(scene: &Scene<'_>, entries: &LogEntries<'_>) -> Span<'static> {
         parts.push(format!("from column {}", columns + 1));
     }
     match (model.run, model.log, entries.below(model.log)) {
-        (Some(_), Place::End, _) => parts.push("a past run".to_owned()),
-        (None, Place::End, _) => parts.push("following".to_owned()),
-        (_, Place::At { .. } | Place::Near(_), 0) if entries.is_end() => parts.push("paused".to_owned()),
-        (_, Place::At { .. } | Place::Near(_), below) => {
+        (Some(_), ScrollPosition::End, _) => parts.push("a past run".to_owned()),
+        (None, ScrollPosition::End, _) => parts.push("following".to_owned()),
+        (_, ScrollPosition::At { .. } | ScrollPosition::Near(_), 0) if entries.is_end() => {
+            parts.push("paused".to_owned())
+        }
+        (_, ScrollPosition::At { .. } | ScrollPosition::Near(_), below) => {
             let more = if entries.is_end() { "" } else { "+" };
             parts.push(format!("paused · {below}{more} below"));
         }
     }
-    let is_newest = model.log == Place::End && model.run.is_none() && scene.shown.lost_bytes == 0;
+    let is_newest = model.log == ScrollPosition::End && model.run.is_none() && scene.shown.lost_bytes == 0;
     let style = if is_newest { scene.theme.dim() } else { scene.theme.warning() };
     Span::styled(parts.join(" · "), style)
 }
 
 /// What is to be said about a screen: that it is a past run's, that not all was shown.
-fn screen_note(scene: &Scene<'_>, picture: &Picture) -> Span<'static> {
-    let ended = (!picture.is_live).then(|| "ended".to_owned());
-    let skipped = (picture.skipped_bytes > 0).then(|| format!("{} bytes not shown", picture.skipped_bytes));
+fn screen_note(scene: &DrawContext<'_>, contents: &ScreenContents) -> Span<'static> {
+    let ended = (!contents.is_live).then(|| "ended".to_owned());
+    let skipped = (contents.skipped_bytes > 0).then(|| format!("{} bytes not shown", contents.skipped_bytes));
     Span::styled(ended.into_iter().chain(skipped).collect::<Vec<_>>().join(" · "), scene.theme.warning())
 }
 
 /// One row of a line, or the rule above a run's first.
-fn draw_row(scene: &Scene<'_>, entries: &LogEntries<'_>, row: &ViewRow, area: Rect, buffer: &mut Buffer) {
+fn draw_row(scene: &DrawContext<'_>, entries: &LogEntries<'_>, row: &ViewRow, area: Rect, buffer: &mut Buffer) {
     let dim = scene.theme.dim();
     let line = entries.line(row.index);
     let room = usize::from(area.width.saturating_sub(1));
@@ -171,7 +173,7 @@ fn draw_row(scene: &Scene<'_>, entries: &LogEntries<'_>, row: &ViewRow, area: Re
 }
 
 /// When a line was written, and in a merged log by whom.
-fn draw_origin(scene: &Scene<'_>, entries: &LogEntries<'_>, index: usize, area: Rect, buffer: &mut Buffer) {
+fn draw_origin(scene: &DrawContext<'_>, entries: &LogEntries<'_>, index: usize, area: Rect, buffer: &mut Buffer) {
     let x = area.x + 1;
     let room = usize::from(area.right().saturating_sub(x));
     if entries.time_columns > 0 {
@@ -186,7 +188,7 @@ fn draw_origin(scene: &Scene<'_>, entries: &LogEntries<'_>, index: usize, area: 
 }
 
 /// The parts of a line that the search or the filter matches.
-fn hits(scene: &Scene<'_>, line: &StoredLine, row: &Row) -> Vec<(Range<usize>, Style)> {
+fn hits(scene: &DrawContext<'_>, line: &LogLine, row: &TextRow) -> Vec<(Range<usize>, Style)> {
     let model = scene.model;
     let is_current = model.hit == Hit::At(line.id);
     let searched = model.search.iter().map(|search| (search, scene.theme.hit(is_current)));

@@ -48,7 +48,7 @@ pub(super) fn drawn(model: &Model, shown: &Shown<'_>) -> Buffer {
 /// Draws into all of `buffer`; returns where the cursor is wanted.
 fn draw(model: &Model, shown: &Shown<'_>, clock: &Clock, buffer: &mut Buffer) -> Option<Position> {
     let layout = model.layout(buffer.area, shown.snapshot);
-    let scene = Scene { model, shown, clock, theme: model.theme, layout };
+    let scene = DrawContext { model, shown, clock, theme: model.theme, layout };
     header::draw(&scene, layout.header, buffer);
     table::draw(&scene, layout.table, buffer);
     let mut cursor = log::draw(&scene, layout.log, buffer);
@@ -90,7 +90,7 @@ pub(super) fn page_text(model: &Model, shown: &Shown<'_>) -> Rect {
 fn page_lines<T>(model: &Model, shown: &Shown<'_>, f: impl FnOnce(&[Line<'_>]) -> T) -> T {
     let clock = Clock::new(shown.now);
     let layout = model.layout(model.area, shown.snapshot);
-    let scene = Scene { model, shown, clock: &clock, theme: model.theme, layout };
+    let scene = DrawContext { model, shown, clock: &clock, theme: model.theme, layout };
     match &model.overlay {
         Some(Overlay::Help(_)) => f(&help::lines(&scene, layout.middle)),
         Some(Overlay::Why(_)) => f(&why::lines(&scene, layout.middle)),
@@ -105,7 +105,7 @@ fn page_lines<T>(model: &Model, shown: &Shown<'_>, f: impl FnOnce(&[Line<'_>]) -
 const LEAST_MARGIN: u16 = 6;
 
 /// What every pane is drawn from.
-struct Scene<'a> {
+struct DrawContext<'a> {
     model: &'a Model,
     shown: &'a Shown<'a>,
     clock: &'a Clock,
@@ -127,7 +127,7 @@ fn page_area(middle: Rect, lines: &[Line<'_>]) -> Rect {
 }
 
 /// A page of text over the middle of the screen.
-fn page(scene: &Scene<'_>, title: &str, lines: &[Line<'_>], first: usize, buffer: &mut Buffer) {
+fn page(scene: &DrawContext<'_>, title: &str, lines: &[Line<'_>], first: usize, buffer: &mut Buffer) {
     let area = page_area(scene.layout.middle, lines);
     Clear.render(area, buffer);
     frame::draw(scene.theme, area, title, "", buffer);

@@ -3,7 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use super::super::ansi::plain;
-use super::Scene;
+use super::DrawContext;
 use crate::duration::Pretty;
 use crate::supervisor::engine::{AfterStop, PhaseSnapshot, Stage, Straggler, TaskSnapshot};
 
@@ -12,7 +12,7 @@ const BAR_STEPS: u32 = 10;
 /// In fewer columns a countdown has no bar.
 const BAR_FROM: usize = 21;
 
-pub(super) fn line(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
+pub(super) fn line(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
     let theme = scene.theme;
     let clock = scene.clock;
     let is_draining = matches!(scene.shown.snapshot.stage, Stage::Draining { .. });

@@ -8,14 +8,14 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::super::format::fit;
 use super::super::layout;
-use super::super::palette::{Entry, Palette};
-use super::{Scene, frame};
+use super::super::palette::{Palette, PaletteEntry};
+use super::{DrawContext, frame};
 
 /// Columns and rows of the palette, with its frame.
 const SIZE: (u16, u16) = (64, 16);
 
 /// Draws it; returns where the cursor is wanted.
-pub(super) fn draw(scene: &Scene<'_>, palette: &Palette, buffer: &mut Buffer) -> Option<Position> {
+pub(super) fn draw(scene: &DrawContext<'_>, palette: &Palette, buffer: &mut Buffer) -> Option<Position> {
     let area = layout::centred(scene.layout.middle, SIZE.0, SIZE.1);
     let entries = palette.entries(scene.shown);
     Clear.render(area, buffer);
@@ -45,7 +45,7 @@ pub(super) fn draw(scene: &Scene<'_>, palette: &Palette, buffer: &mut Buffer) ->
     Some(cursor)
 }
 
-fn draw_line(scene: &Scene<'_>, palette: &Palette, area: Rect, buffer: &mut Buffer) -> Position {
+fn draw_line(scene: &DrawContext<'_>, palette: &Palette, area: Rect, buffer: &mut Buffer) -> Position {
     let room = usize::from(area.width - 3);
     let scroll = palette.line.visual_scroll(room);
     let typed = super::footer::plain_from(palette.line.value(), scroll);
@@ -55,7 +55,7 @@ fn draw_line(scene: &Scene<'_>, palette: &Palette, area: Rect, buffer: &mut Buff
     Position::new(area.x.saturating_add(2).saturating_add(column).min(area.right() - 1), area.y)
 }
 
-fn draw_entry(scene: &Scene<'_>, entry: &Entry, is_chosen: bool, area: Rect, buffer: &mut Buffer) {
+fn draw_entry(scene: &DrawContext<'_>, entry: &PaletteEntry, is_chosen: bool, area: Rect, buffer: &mut Buffer) {
     let (mark, style) = if is_chosen { ("▸", scene.theme.strong()) } else { (" ", Style::new()) };
     buffer.set_stringn(area.x, area.y, mark, 1, scene.theme.accent());
     let room = usize::from(area.width - 3);

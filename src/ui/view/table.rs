@@ -9,8 +9,8 @@ use unicode_width::UnicodeWidthStr;
 use super::super::ansi::plain;
 use super::super::format::{fit, memory};
 use super::super::layout::{self, TABLE_FRAME};
-use super::super::rows::{Row, position, rows};
-use super::{Scene, frame, next};
+use super::super::rows::{TableRow, position, rows};
+use super::{DrawContext, frame, next};
 use crate::supervisor::engine::Policy;
 use crate::supervisor::engine::{ExitReason, PhaseSnapshot, TaskKind, TaskSnapshot};
 
@@ -30,7 +30,7 @@ const STATE_WIDTH_WITH_CRITICAL: u16 = 15;
 
 /// One column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
+enum TableColumn {
     Name,
     State,
     Pips,
@@ -46,26 +46,26 @@ enum Column {
 #[derive(Debug, Clone, Copy)]
 enum Cut {
     /// The column leaves.
-    Leave(Column),
+    Leave(TableColumn),
     /// The column gives way to another, smaller one.
-    Replace(Column, Column),
+    Replace(TableColumn, TableColumn),
     /// The column gets this narrow.
-    Narrow(Column, u16),
+    Narrow(TableColumn, u16),
 }
 
 const CUTS: [Cut; 9] = [
-    Cut::Leave(Column::Memory),
-    Cut::Leave(Column::Cpu),
-    Cut::Leave(Column::Uptime),
-    Cut::Leave(Column::LastExit),
-    Cut::Replace(Column::Pips, Column::Retries),
-    Cut::Leave(Column::Retries),
-    Cut::Narrow(Column::State, STATE_WIDTH),
-    Cut::Narrow(Column::Next, 10),
-    Cut::Leave(Column::Next),
+    Cut::Leave(TableColumn::Memory),
+    Cut::Leave(TableColumn::Cpu),
+    Cut::Leave(TableColumn::Uptime),
+    Cut::Leave(TableColumn::LastExit),
+    Cut::Replace(TableColumn::Pips, TableColumn::Retries),
+    Cut::Leave(TableColumn::Retries),
+    Cut::Narrow(TableColumn::State, STATE_WIDTH),
+    Cut::Narrow(TableColumn::Next, 10),
+    Cut::Leave(TableColumn::Next),
 ];
 
-pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) {
     let snapshot = scene.shown.snapshot;
     let rows = rows(snapshot);
     let visible = usize::from(area.height.saturating_sub(TABLE_FRAME));
@@ -84,8 +84,8 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
     for (offset, (index, row)) in (1..).zip(rows.iter().enumerate().skip(first).take(visible)) {
         let y = inside.y + offset;
         match row {
-            Row::Rule => frame::rule(scene.theme, area, y, "stead", buffer),
-            Row::Task(task) => {
+            TableRow::Rule => frame::rule(scene.theme, area, y, "stead", buffer),
+            TableRow::Task(task) => {
                 let line = Rect { y, height: 1, ..inside };
                 task_row(scene, task, Some(index) == selected, &columns, line, buffer);
             }
@@ -94,7 +94,7 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The columns that fit, with their widths. They depend on the config and the screen alone, so nothing jumps.
-fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(Column, u16)> {
+fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(TableColumn, u16)> {
     let widest = |text: fn(&TaskSnapshot) -> String| {
         let columns = tasks.iter().map(|task| text(task).width()).max().unwrap_or(0);
         u16::try_from(columns).unwrap_or(u16::MAX)
@@ -103,14 +103,14 @@ fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(Column, u16)> {
     let numbers = widest(|task| numbers(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let pips = widest(|task| pips(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let mut columns = vec![
-        (Column::Name, widest(|task| task.name.clone()).clamp(NAME_WIDTHS.0, NAME_WIDTHS.1)),
-        (Column::State, if tasks.iter().any(is_critical) { STATE_WIDTH_WITH_CRITICAL } else { STATE_WIDTH }),
-        (Column::Pips, pips),
-        (Column::Next, NEXT_WIDTHS.0),
-        (Column::Uptime, 7),
-        (Column::Cpu, 5),
-        (Column::Memory, 4),
-        (Column::LastExit, LAST_EXIT_WIDTH),
+        (TableColumn::Name, widest(|task| task.name.clone()).clamp(NAME_WIDTHS.0, NAME_WIDTHS.1)),
+        (TableColumn::State, if tasks.iter().any(is_critical) { STATE_WIDTH_WITH_CRITICAL } else { STATE_WIDTH }),
+        (TableColumn::Pips, pips),
+        (TableColumn::Next, NEXT_WIDTHS.0),
+        (TableColumn::Uptime, 7),
+        (TableColumn::Cpu, 5),
+        (TableColumn::Memory, 4),
+        (TableColumn::LastExit, LAST_EXIT_WIDTH),
     ];
     for cut in CUTS {
         if needed(&columns) <= room {
@@ -130,43 +130,43 @@ fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(Column, u16)> {
     columns
 }
 
-fn needed(columns: &[(Column, u16)]) -> u16 {
+fn needed(columns: &[(TableColumn, u16)]) -> u16 {
     MARKERS + columns.iter().map(|(_, width)| width + GAP).sum::<u16>() - GAP
 }
 
 /// Gives what room is left to NEXT up to its best width, and the rest to the last column.
-fn spread(columns: &mut [(Column, u16)], room: u16) {
+fn spread(columns: &mut [(TableColumn, u16)], room: u16) {
     let mut spare = room.saturating_sub(needed(columns));
-    if let Some((_, width)) = columns.iter_mut().find(|(column, _)| *column == Column::Next) {
+    if let Some((_, width)) = columns.iter_mut().find(|(column, _)| *column == TableColumn::Next) {
         let more = spare.min(NEXT_WIDTHS.1.saturating_sub(*width));
         *width += more;
         spare -= more;
     }
-    if let Some((Column::Next | Column::LastExit, width)) = columns.last_mut() {
+    if let Some((TableColumn::Next | TableColumn::LastExit, width)) = columns.last_mut() {
         *width += spare;
     }
 }
 
-fn headings(scene: &Scene<'_>, columns: &[(Column, u16)], inside: Rect, buffer: &mut Buffer) {
-    let titled = |column: Column| match column {
-        Column::Name => "NAME",
-        Column::State => "STATE",
-        Column::Pips | Column::Retries => "RETRIES",
-        Column::Next => "NEXT",
-        Column::Uptime => "UPTIME",
-        Column::Cpu => "CPU",
-        Column::Memory => "MEM",
-        Column::LastExit => "LAST EXIT",
+fn headings(scene: &DrawContext<'_>, columns: &[(TableColumn, u16)], inside: Rect, buffer: &mut Buffer) {
+    let titled = |column: TableColumn| match column {
+        TableColumn::Name => "NAME",
+        TableColumn::State => "STATE",
+        TableColumn::Pips | TableColumn::Retries => "RETRIES",
+        TableColumn::Next => "NEXT",
+        TableColumn::Uptime => "UPTIME",
+        TableColumn::Cpu => "CPU",
+        TableColumn::Memory => "MEM",
+        TableColumn::LastExit => "LAST EXIT",
     };
     let cells = columns.iter().map(|&(column, width)| (column, width, Line::styled(titled(column), scene.theme.dim())));
     set_cells(cells, Rect { height: inside.height.min(1), ..inside }, buffer);
 }
 
 fn task_row(
-    scene: &Scene<'_>,
+    scene: &DrawContext<'_>,
     task: &TaskSnapshot,
     is_selected: bool,
-    columns: &[(Column, u16)],
+    columns: &[(TableColumn, u16)],
     row: Rect,
     buffer: &mut Buffer,
 ) {
@@ -186,14 +186,14 @@ fn task_row(
     }
 }
 
-fn set_cells(cells: impl Iterator<Item = (Column, u16, Line<'static>)>, row: Rect, buffer: &mut Buffer) {
+fn set_cells(cells: impl Iterator<Item = (TableColumn, u16, Line<'static>)>, row: Rect, buffer: &mut Buffer) {
     let mut x = row.x + MARKERS;
     for (column, width, line) in cells {
         let room = width.min(row.right().saturating_sub(x + 1));
         if row.height == 0 || room == 0 {
             return;
         }
-        let is_number = matches!(column, Column::Uptime | Column::Cpu | Column::Memory);
+        let is_number = matches!(column, TableColumn::Uptime | TableColumn::Cpu | TableColumn::Memory);
         let own = u16::try_from(line.width()).unwrap_or(u16::MAX);
         let indent = if is_number { room.saturating_sub(own) } else { 0 };
         buffer.set_line(x + indent, row.y, &line, room - indent);
@@ -201,25 +201,31 @@ fn set_cells(cells: impl Iterator<Item = (Column, u16, Line<'static>)>, row: Rec
     }
 }
 
-fn cell(scene: &Scene<'_>, task: &TaskSnapshot, is_selected: bool, column: Column, width: u16) -> Line<'static> {
+fn cell(
+    scene: &DrawContext<'_>,
+    task: &TaskSnapshot,
+    is_selected: bool,
+    column: TableColumn,
+    width: u16,
+) -> Line<'static> {
     let width = usize::from(width);
     match column {
-        Column::Name => {
+        TableColumn::Name => {
             let style = if is_selected { scene.theme.strong() } else { Style::new() };
             Line::styled(fit(&task.name, width), style)
         }
-        Column::State => state(scene, task, width),
-        Column::Pips => budget(scene, task, pips(task.retries, task.max_retries)),
-        Column::Retries => budget(scene, task, numbers(task.retries, task.max_retries)),
-        Column::Next => fit_line(next::line(scene, task, width), width),
-        Column::Uptime => optional(scene, uptime(scene, task)),
-        Column::Cpu => optional(scene, task.usage.map(|usage| format!("{:.0}%", usage.cpu_percent))),
-        Column::Memory => optional(scene, task.usage.map(|usage| memory(usage.memory_bytes))),
-        Column::LastExit => last_exit(scene, task, width),
+        TableColumn::State => state(scene, task, width),
+        TableColumn::Pips => budget(scene, task, pips(task.retries, task.max_retries)),
+        TableColumn::Retries => budget(scene, task, numbers(task.retries, task.max_retries)),
+        TableColumn::Next => fit_line(next::line(scene, task, width), width),
+        TableColumn::Uptime => optional(scene, uptime(scene, task)),
+        TableColumn::Cpu => optional(scene, task.usage.map(|usage| format!("{:.0}%", usage.cpu_percent))),
+        TableColumn::Memory => optional(scene, task.usage.map(|usage| memory(usage.memory_bytes))),
+        TableColumn::LastExit => last_exit(scene, task, width),
     }
 }
 
-fn state(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
+fn state(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
     let (glyph, style) = scene.theme.phase(&task.phase);
     let mut line = Line::styled(format!("{glyph} {:<8}", task.phase.word()), style);
     if task.policy == Policy::Critical && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
@@ -228,7 +234,7 @@ fn state(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> 
     line
 }
 
-fn budget(scene: &Scene<'_>, task: &TaskSnapshot, text: String) -> Line<'static> {
+fn budget(scene: &DrawContext<'_>, task: &TaskSnapshot, text: String) -> Line<'static> {
     match task.retries {
         0 => Line::styled("·", scene.theme.dim()),
         used if used >= task.max_retries => Line::styled(text, scene.theme.bad()),
@@ -250,19 +256,19 @@ fn numbers(used: u32, max: u32) -> String {
     format!("{used}/{max}")
 }
 
-fn uptime(scene: &Scene<'_>, task: &TaskSnapshot) -> Option<String> {
+fn uptime(scene: &DrawContext<'_>, task: &TaskSnapshot) -> Option<String> {
     match &task.phase {
         PhaseSnapshot::Running { since, .. } | PhaseSnapshot::Ready { since, .. } => Some(scene.clock.span(*since)),
         _ => None,
     }
 }
 
-fn optional(scene: &Scene<'_>, text: Option<String>) -> Line<'static> {
+fn optional(scene: &DrawContext<'_>, text: Option<String>) -> Line<'static> {
     text.map_or_else(|| Line::styled("–", scene.theme.dim()), Line::raw)
 }
 
 /// How the last run ended, with its age. Where there is little room `ago` goes first, then the reason is cut.
-fn last_exit(scene: &Scene<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
+fn last_exit(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
     let Some(last) = &task.last_exit else { return optional(scene, None) };
     let mut reason = plain(&last.reason.to_string());
     let mut age = format!(" · {}", scene.clock.age(last.at));

@@ -6,14 +6,14 @@ use ratatui::text::{Line, Span};
 use super::super::ansi::plain;
 use super::super::format::{fit, wrap};
 use super::super::post_mortem;
-use super::Scene;
+use super::DrawContext;
 use crate::kernel::PostMortem;
 use crate::present::why::why;
 
 /// Columns of text; more would be hard to read.
 const MOST_COLUMNS: u16 = 90;
 
-pub(super) fn lines(scene: &Scene<'_>, area: Rect) -> Vec<Line<'static>> {
+pub(super) fn lines(scene: &DrawContext<'_>, area: Rect) -> Vec<Line<'static>> {
     let Some(task) = scene.model.selected_task(scene.shown.snapshot) else {
         return vec![Line::raw("there are no tasks")];
     };
@@ -48,7 +48,7 @@ pub(super) fn lines(scene: &Scene<'_>, area: Rect) -> Vec<Line<'static>> {
 }
 
 /// What is kept of one failed run.
-fn examined(scene: &Scene<'_>, failed: &PostMortem, width: usize) -> Vec<Line<'static>> {
+fn examined(scene: &DrawContext<'_>, failed: &PostMortem, width: usize) -> Vec<Line<'static>> {
     let dim = scene.theme.dim();
     let zone = scene.shown.zone;
     let mut lines = vec![Line::styled(fit(&post_mortem::headline(failed), width), scene.theme.strong())];

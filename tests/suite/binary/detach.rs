@@ -47,7 +47,7 @@ fn it_runs_on_in_a_session_of_its_own_and_down_ends_it() {
     assert_eq!(project.client(&["status"]).code, Some(0));
     let again = project.client(&["up", "-d"]);
     assert_eq!(again.code, Some(2));
-    assert!(again.err.contains(&format!("another stead (pid {pid})")), "{again:?}");
+    assert!(again.err.contains(&format!("a supervisor (pid {pid}) already runs in")), "{again:?}");
     let down = project.client(&["down"]);
     assert!(down.out.starts_with("stead: graceful, asked by control"), "{down:?}");
     // Its lock is free a moment before it is gone.
@@ -104,6 +104,16 @@ fn after_a_kill_it_is_started_again_without_a_clean_up() {
     assert_eq!(second.code, Some(0), "{second:?}");
     assert_ne!(background.pid(), Some(first));
     assert_eq!(project.client(&["down"]).code, Some(0));
+}
+
+#[test]
+fn flags_that_choose_less_output_go_with_it() {
+    for flag in ["--headless", "--no-mouse"] {
+        let background = Background::new(API);
+        let told = background.0.client(&["up", flag, "-d"]);
+        assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{told:?}");
+        assert_eq!(background.0.client(&["down"]).code, Some(0));
+    }
 }
 
 #[test]

@@ -159,13 +159,13 @@ fn a_plan_says_the_order_and_what_a_reload_would_change() {
     let project = Project::new(&format!("{DB}{API}"));
     let plan = "  1  db   exec sleep 1000\n  2  api  echo one; exec sleep 1000   waits for db to be ready\n";
     let told = project.client(&["plan"]);
-    assert_eq!(told.out, format!("{plan}\nno supervisor runs here; `stead up` starts this\n"), "{told:?}");
+    assert_eq!(told.out, format!("{plan}\nno supervisor runs here; `stead up` starts these tasks\n"), "{told:?}");
     let (_stead, db, _) = up(&project);
     write(&project, DB);
     let json: Value = serde_json::from_str(&project.client(&["plan", "--json"]).out).expect("JSON");
     assert_eq!((&json["layers"], &json["reload"]["removed"]), (&json!([["db"]]), &json!(["api"])));
     let told = project.client(&["plan"]).out;
-    assert!(told.ends_with("a reload would say:\nremoved api\n1 unchanged\n"), "{told}");
+    assert!(told.ends_with("a reload would change:\nremoved api\n1 unchanged\n"), "{told}");
     assert!(is_alive(db));
     assert_eq!(status(&project)["tasks"][1]["name"], "api", "nothing has come of it");
 }

@@ -16,7 +16,7 @@ fn a_second_supervisor_is_refused_by_pid_and_after_a_kill_the_next_one_starts() 
     let second = project.command().arg("up").stdin(Stdio::null()).output().expect("the binary");
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(2));
-    assert!(said.contains(&format!("another stead (pid {})", first.pid())), "{said}");
+    assert!(said.contains(&format!("a supervisor (pid {}) already runs in", first.pid())), "{said}");
 
     first.signal(Signal::SIGKILL);
     assert_eq!(first.end().code(), None);

@@ -3,21 +3,21 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::style::Modifier;
 use stead::screen::{KeyModes, ScreenSize};
-use stead::supervisor::engine::{PhaseSnapshot, Request};
-use stead::ui::{Effect, Input};
+use stead::supervisor::engine::{PhaseSnapshot, Request, Verb};
+use stead::ui::{DashboardEffect, DashboardInput};
 
 use super::fixture::{Dashboard, log, log_from, post_mortem};
 
-fn ask(request: fn(String) -> Request, name: &str) -> Effect {
-    Effect::Ask(request(name.to_owned()))
+fn ask(verb: Verb, name: &str) -> DashboardEffect {
+    DashboardEffect::Ask(verb.of(name))
 }
 
 fn selected(dashboard: &Dashboard) -> &str {
     dashboard.model.selected(&dashboard.snapshot).unwrap()
 }
 
-fn mouse(kind: MouseEventKind, column: u16, row: u16) -> Input {
-    Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
+fn mouse(kind: MouseEventKind, column: u16, row: u16) -> DashboardInput {
+    DashboardInput::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
 }
 
 /// Where this text begins on the screen.
@@ -43,26 +43,26 @@ fn selecting_stops_at_both_ends_and_skips_the_rule() {
 #[test]
 fn restart_needs_one_key() {
     let mut dashboard = Dashboard::new(120, 30);
-    assert_eq!(dashboard.press("r"), [ask(Request::Restart, "api")]);
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "api")]);
 }
 
 #[test]
 fn the_same_key_stops_what_runs_and_starts_what_does_not() {
     let mut dashboard = Dashboard::new(120, 30);
-    assert_eq!(dashboard.press("s"), [ask(Request::Stop, "api")]);
-    assert_eq!(dashboard.press("js"), [ask(Request::Start, "worker")]);
-    assert_eq!(dashboard.press("jjs"), [ask(Request::Stop, "mailer")]);
-    assert_eq!(dashboard.press("js"), [ask(Request::Start, "docs")]);
+    assert_eq!(dashboard.press("s"), [ask(Verb::Stop, "api")]);
+    assert_eq!(dashboard.press("js"), [ask(Verb::Start, "worker")]);
+    assert_eq!(dashboard.press("jjs"), [ask(Verb::Stop, "mailer")]);
+    assert_eq!(dashboard.press("js"), [ask(Verb::Start, "docs")]);
 }
 
 #[test]
 fn keys_act_on_all_that_is_marked() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("  ");
-    assert_eq!(dashboard.press("r"), [ask(Request::Restart, "api"), ask(Request::Restart, "worker")]);
-    assert_eq!(dashboard.press("s"), [ask(Request::Stop, "api")], "worker has failed already");
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "api"), ask(Verb::Restart, "worker")]);
+    assert_eq!(dashboard.press("s"), [ask(Verb::Stop, "api")], "worker has failed already");
     dashboard.key(KeyCode::Esc);
-    assert_eq!(dashboard.press("r"), [ask(Request::Restart, "assets")]);
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "assets")]);
 }
 
 #[test]
@@ -70,48 +70,48 @@ fn killing_asks_first() {
     let mut dashboard = Dashboard::new(120, 30);
     assert_eq!(dashboard.press("K"), []);
     assert_eq!(dashboard.press("n"), []);
-    assert!(!dashboard.press("y").contains(&ask(Request::Kill, "api")), "the question is gone");
-    assert_eq!(dashboard.press("Ky"), [ask(Request::Kill, "api")]);
+    assert!(!dashboard.press("y").contains(&ask(Verb::Kill, "api")), "the question is gone");
+    assert_eq!(dashboard.press("Ky"), [ask(Verb::Kill, "api")]);
 }
 
 #[test]
 fn stopping_a_part_of_stead_asks_first() {
     let mut dashboard = Dashboard::new(120, 30);
     assert_eq!(dashboard.press("Gs"), []);
-    assert_eq!(dashboard.press("y"), [ask(Request::Stop, "web")]);
+    assert_eq!(dashboard.press("y"), [ask(Verb::Stop, "web")]);
 }
 
 #[test]
 fn quitting_asks_only_while_a_task_runs() {
     let mut dashboard = Dashboard::new(120, 30);
     assert_eq!(dashboard.press("q"), []);
-    assert_eq!(dashboard.press("y"), [Effect::Ask(Request::ShutDown)]);
-    assert_eq!(dashboard.press("Q"), [Effect::Ask(Request::ShutDown)]);
+    assert_eq!(dashboard.press("y"), [DashboardEffect::Ask(Request::ShutDown)]);
+    assert_eq!(dashboard.press("Q"), [DashboardEffect::Ask(Request::ShutDown)]);
     dashboard.snapshot.tasks.retain(|task| !task.is_live());
-    assert_eq!(dashboard.press("q"), [Effect::Ask(Request::ShutDown)]);
+    assert_eq!(dashboard.press("q"), [DashboardEffect::Ask(Request::ShutDown)]);
 }
 
 #[test]
 fn a_guest_leaves_and_may_shut_down_when_sure() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.is_guest = true;
-    assert_eq!(dashboard.press("q"), [Effect::Leave]);
-    assert_eq!(dashboard.control('c'), [Effect::Leave]);
+    assert_eq!(dashboard.press("q"), [DashboardEffect::Leave]);
+    assert_eq!(dashboard.control('c'), [DashboardEffect::Leave]);
     assert_eq!(dashboard.press("Q"), []);
     assert!(dashboard.text().contains("everybody?"));
-    assert_eq!(dashboard.press("y"), [Effect::Ask(Request::ShutDown)]);
+    assert_eq!(dashboard.press("y"), [DashboardEffect::Ask(Request::ShutDown)]);
     let mut dashboard = dashboard.draining();
     assert!(!dashboard.text().contains("ctrl-c to kill now"));
-    assert_eq!(dashboard.control('c'), [Effect::Leave]);
+    assert_eq!(dashboard.control('c'), [DashboardEffect::Leave]);
 }
 
 #[test]
 fn ctrl_c_drains_and_the_next_one_kills_whatever_is_open() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("/abc");
-    assert_eq!(dashboard.control('c'), [Effect::Ask(Request::ShutDown)]);
+    assert_eq!(dashboard.control('c'), [DashboardEffect::Ask(Request::ShutDown)]);
     let mut dashboard = dashboard.draining();
-    assert_eq!(dashboard.control('c'), [Effect::Ask(Request::KillAll)]);
+    assert_eq!(dashboard.control('c'), [DashboardEffect::Ask(Request::KillAll)]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn escape_and_a_key_right_after_it_are_two_keys() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("w");
     let both = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL | KeyModifiers::ALT);
-    assert_eq!(dashboard.input(Input::Key(both)), [Effect::Ask(Request::ShutDown)]);
+    assert_eq!(dashboard.input(DashboardInput::Key(both)), [DashboardEffect::Ask(Request::ShutDown)]);
     assert!(!dashboard.text().contains("why ·"));
 }
 
@@ -140,7 +140,7 @@ fn a_paused_log_stands_still_while_lines_come_and_go() {
     let all = log("api", &lines);
     let show = |dashboard: &mut Dashboard, from: usize, to: usize| {
         dashboard.logs.insert("api".to_owned(), all[from..to].to_vec());
-        dashboard.input(Input::Changed);
+        dashboard.input(DashboardInput::Changed);
         dashboard.text()
     };
     show(&mut dashboard, 0, 100);
@@ -162,7 +162,7 @@ fn long_log(lines: u32) -> Dashboard {
     let texts: Vec<_> = texts.iter().map(|text| (1, 2, text.as_str())).collect();
     dashboard.logs.insert("api".to_owned(), log("api", &texts));
     dashboard.beside = 30;
-    dashboard.input(Input::Changed);
+    dashboard.input(DashboardInput::Changed);
     dashboard.press("z");
     dashboard
 }
@@ -207,7 +207,7 @@ fn a_match_that_is_far_away_comes_into_view_with_its_surroundings() {
     dashboard.press("n");
     assert!(dashboard.text().contains(" of 10"), "{}", dashboard.text());
     let copied = dashboard.press("y");
-    assert!(matches!(&copied[..], [Effect::Copy(text)] if text.contains("00.\nline ")), "{copied:?}");
+    assert!(matches!(&copied[..], [DashboardEffect::Copy(text)] if text.contains("00.\nline ")), "{copied:?}");
 }
 
 #[test]
@@ -278,27 +278,27 @@ fn a_click_selects_and_the_wheel_scrolls_what_is_under_it() {
 #[test]
 fn ctrl_z_suspends_and_ctrl_l_redraws() {
     let mut dashboard = Dashboard::new(120, 30);
-    assert_eq!(dashboard.control('z'), [Effect::Suspend]);
-    assert_eq!(dashboard.control('l'), [Effect::Redraw]);
+    assert_eq!(dashboard.control('z'), [DashboardEffect::Suspend]);
+    assert_eq!(dashboard.control('l'), [DashboardEffect::Redraw]);
 }
 
 #[test]
 fn attached_every_key_goes_to_the_task_but_the_one_that_leaves() {
-    let typed = |text: &str| Effect::Type { task: "api".to_owned(), bytes: text.as_bytes().to_vec() };
+    let typed = |text: &str| DashboardEffect::Type { task: "api".to_owned(), bytes: text.as_bytes().to_vec() };
     let mut dashboard = Dashboard::new(120, 30).with_terminal();
     assert_eq!(dashboard.press("aq?"), [typed("q"), typed("?")]);
     assert_eq!(dashboard.control('c'), [typed("\x03")]);
     assert_eq!(dashboard.control('z'), [typed("\x1a")]);
     assert_eq!(dashboard.key(KeyCode::Esc), [typed("\x1b")]);
     assert_eq!(dashboard.key(KeyCode::Up), [typed("\x1b[A")]);
-    assert_eq!(dashboard.input(Input::Paste("a\nb".to_owned())), [typed("a\rb")]);
+    assert_eq!(dashboard.input(DashboardInput::Paste("a\nb".to_owned())), [typed("a\rb")]);
     let modes = KeyModes { application_cursor: true, bracketed_paste: true };
-    dashboard.pictures.values_mut().for_each(|picture| picture.modes = modes);
+    dashboard.screens.values_mut().for_each(|screen| screen.modes = modes);
     assert_eq!(dashboard.key(KeyCode::Up), [typed("\x1bOA")]);
-    assert_eq!(dashboard.input(Input::Paste("a".to_owned())), [typed("\x1b[200~a\x1b[201~")]);
+    assert_eq!(dashboard.input(DashboardInput::Paste("a".to_owned())), [typed("\x1b[200~a\x1b[201~")]);
     // What terminals call ctrl-5 is the byte of ctrl-].
     assert_eq!(dashboard.control('5'), []);
-    assert_eq!(dashboard.press("s"), [ask(Request::Stop, "api")]);
+    assert_eq!(dashboard.press("s"), [ask(Verb::Stop, "api")]);
 }
 
 #[test]
@@ -309,8 +309,8 @@ fn attaching_needs_a_terminal_and_ends_with_it() {
     let mut dashboard = dashboard.with_terminal();
     dashboard.press("a");
     assert!(dashboard.text().contains("attached"));
-    dashboard.pictures.clear();
-    assert_eq!(dashboard.press("s"), [ask(Request::Stop, "api")]);
+    dashboard.screens.clear();
+    assert_eq!(dashboard.press("s"), [ask(Verb::Stop, "api")]);
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn searching_and_scrolling_leave_the_screen_for_the_log() {
 }
 
 /// Drags from one place to another, and lets go.
-fn drag(dashboard: &mut Dashboard, from: (u16, u16), to: (u16, u16)) -> Vec<Effect> {
+fn drag(dashboard: &mut Dashboard, from: (u16, u16), to: (u16, u16)) -> Vec<DashboardEffect> {
     let left = MouseButton::Left;
     dashboard.input(mouse(MouseEventKind::Down(left), from.0, from.1));
     dashboard.input(mouse(MouseEventKind::Drag(left), to.0, to.1));
@@ -351,12 +351,12 @@ fn what_is_dragged_over_is_copied_exactly_and_clipped_to_the_pane() {
     let copied = drag(&mut dashboard, from, (119, end - 1));
     let line =
         "slow query: select * from orders where customer = $1 and state in ('open', 'paid') order by id took 1204 ms";
-    assert_eq!(copied, [Effect::Copy(line.to_owned())], "a broken line is whole, without times and frames");
+    assert_eq!(copied, [DashboardEffect::Copy(line.to_owned())], "a broken line is whole, without times and frames");
     let from = find(&mut dashboard, "日本語");
     let copied = drag(&mut dashboard, from, (from.0 + 4, from.1));
-    assert_eq!(copied, [Effect::Copy("日本語".to_owned())]);
+    assert_eq!(copied, [DashboardEffect::Copy("日本語".to_owned())]);
     assert!(dashboard.text().contains("copied 3 characters"));
-    assert_eq!(dashboard.press("y"), [Effect::Copy("日本語".to_owned())]);
+    assert_eq!(dashboard.press("y"), [DashboardEffect::Copy("日本語".to_owned())]);
 }
 
 #[test]
@@ -364,14 +364,14 @@ fn a_drag_backwards_selects_the_same_and_works_in_every_pane() {
     let mut dashboard = Dashboard::new(120, 30);
     let (x, y) = find(&mut dashboard, "run 2 started");
     let copied = drag(&mut dashboard, (x + 4, y), (x, y));
-    assert_eq!(copied, [Effect::Copy("run 2".to_owned())]);
+    assert_eq!(copied, [DashboardEffect::Copy("run 2".to_owned())]);
     let (x, y) = find(&mut dashboard, "mailer");
     let copied = drag(&mut dashboard, (x, y), (x + 5, y));
-    assert_eq!(copied, [Effect::Copy("mailer".to_owned())]);
+    assert_eq!(copied, [DashboardEffect::Copy("mailer".to_owned())]);
     dashboard.press("w");
     let (x, y) = find(&mut dashboard, "mailer is waiting");
     let copied = drag(&mut dashboard, (x, y), (0, y));
-    assert!(matches!(&copied[..], [Effect::Copy(text)] if text.ends_with('m')), "{copied:?}");
+    assert!(matches!(&copied[..], [DashboardEffect::Copy(text)] if text.ends_with('m')), "{copied:?}");
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn a_log_stands_still_while_it_is_selected_and_goes_on_after() {
     log.extend(log_from("api", 11, &more));
     dashboard.logs.insert("api".to_owned(), log);
     let copied = dashboard.input(mouse(MouseEventKind::Up(MouseButton::Left), x + 6, y));
-    assert_eq!(copied, [Effect::Copy("loading".to_owned())]);
+    assert_eq!(copied, [DashboardEffect::Copy("loading".to_owned())]);
     dashboard.key(KeyCode::Esc);
     assert!(dashboard.text().contains("following"));
 }
@@ -403,11 +403,11 @@ fn a_click_selects_no_text() {
 #[test]
 fn a_terminals_wrapped_line_is_copied_as_one() {
     let mut dashboard = Dashboard::new(120, 30).with_terminal();
-    let picture = dashboard.pictures.get_mut("api").unwrap();
-    picture.rows[0].wrapped = true;
+    let screen = dashboard.screens.get_mut("api").unwrap();
+    screen.rows[0].wrapped = true;
     let (x, y) = find(&mut dashboard, "Python 3.14");
     let copied = drag(&mut dashboard, (x, y), (x + 8, y + 1));
-    let Effect::Copy(text) = &copied[0] else { panic!("{copied:?}") };
+    let DashboardEffect::Copy(text) = &copied[0] else { panic!("{copied:?}") };
     assert!(
         text.starts_with("Python 3.14.0 on linux") && text.ends_with(">>> print") && !text.contains('\n'),
         "{text}"
@@ -489,15 +489,15 @@ fn a_search_goes_with_the_reader_to_another_task() {
 #[test]
 fn the_log_file_of_the_selected_task_is_opened() {
     let mut dashboard = Dashboard::new(120, 30);
-    assert_eq!(dashboard.press("o"), [Effect::Open("api".to_owned())]);
+    assert_eq!(dashboard.press("o"), [DashboardEffect::Open("api".to_owned())]);
 }
 
 #[test]
 fn pasted_text_goes_into_a_prompt_and_is_no_command() {
     let mut dashboard = Dashboard::new(120, 30);
-    assert_eq!(dashboard.input(Input::Paste("Qyr".to_owned())), []);
+    assert_eq!(dashboard.input(DashboardInput::Paste("Qyr".to_owned())), []);
     dashboard.press("/");
-    dashboard.input(Input::Paste("cart\nrest".to_owned()));
+    dashboard.input(DashboardInput::Paste("cart\nrest".to_owned()));
     assert!(dashboard.text().contains("/cart"));
     assert!(dashboard.text().contains("1 of 1"));
 }
@@ -506,7 +506,7 @@ fn pasted_text_goes_into_a_prompt_and_is_no_command() {
 fn the_palette_does_what_a_key_does_and_goes_to_tasks() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press(":rstrt now");
-    assert_eq!(dashboard.key(KeyCode::Enter), [ask(Request::Restart, "api")]);
+    assert_eq!(dashboard.key(KeyCode::Enter), [ask(Verb::Restart, "api")]);
     dashboard.press(":go wrk");
     dashboard.key(KeyCode::Enter);
     assert_eq!(selected(&dashboard), "worker");
@@ -514,7 +514,7 @@ fn the_palette_does_what_a_key_does_and_goes_to_tasks() {
     assert!(dashboard.text().contains("nothing is called that"));
     assert_eq!(dashboard.key(KeyCode::Enter), []);
     dashboard.key(KeyCode::Esc);
-    assert_eq!(dashboard.press("r"), [ask(Request::Restart, "worker")]);
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "worker")]);
 }
 
 #[test]

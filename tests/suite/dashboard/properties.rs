@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use stead::supervisor::engine::Uptime;
-use stead::ui::Input;
+use stead::ui::DashboardInput;
 
 use super::fixture::Dashboard;
 
@@ -28,7 +28,7 @@ fn any_key() -> impl Strategy<Value = KeyEvent> {
     (prop_oneof![1 => special, 3 => letters], modifiers).prop_map(|(code, modifiers)| KeyEvent::new(code, modifiers))
 }
 
-fn any_input() -> impl Strategy<Value = Input> {
+fn any_input() -> impl Strategy<Value = DashboardInput> {
     let kinds = vec![
         MouseEventKind::ScrollUp,
         MouseEventKind::ScrollDown,
@@ -36,9 +36,10 @@ fn any_input() -> impl Strategy<Value = Input> {
         MouseEventKind::Drag(MouseButton::Left),
         MouseEventKind::Up(MouseButton::Left),
     ];
-    let mouse = (prop::sample::select(kinds), 0..140_u16, 0..50_u16)
-        .prop_map(|(kind, column, row)| Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
-    prop_oneof![6 => any_key().prop_map(Input::Key), 3 => mouse, 1 => "[a日\n\x1b]{0,5}".prop_map(Input::Paste)]
+    let mouse = (prop::sample::select(kinds), 0..140_u16, 0..50_u16).prop_map(|(kind, column, row)| {
+        DashboardInput::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
+    });
+    prop_oneof![6 => any_key().prop_map(DashboardInput::Key), 3 => mouse, 1 => "[a日\n\x1b]{0,5}".prop_map(DashboardInput::Paste)]
 }
 
 #[test]
@@ -86,7 +87,7 @@ proptest! {
         dashboard.snapshot.tasks.drain(..forget.min(dashboard.snapshot.tasks.len()));
         dashboard.events.clear();
         dashboard.draw();
-        dashboard.input(Input::Changed);
+        dashboard.input(DashboardInput::Changed);
         dashboard.draw();
     }
 

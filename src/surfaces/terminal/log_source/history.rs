@@ -2,29 +2,29 @@
 
 use super::worker::{Job, Progress};
 use crate::kernel::PostMortems;
-use crate::logs::Reader;
-use crate::ui::{History, HistoryWish};
+use crate::logs::LogReader;
+use crate::ui::{History, HistoryQuery};
 
 /// Reads it, and again whenever a run begins or ends.
 #[derive(Debug)]
 pub(super) struct HistoryJob {
-    reader: Reader,
+    reader: LogReader,
     post_mortems: Option<PostMortems>,
     task: String,
 }
 
 impl HistoryJob {
-    pub(super) fn new(reader: Reader, post_mortems: Option<PostMortems>) -> Self {
+    pub(super) fn new(reader: LogReader, post_mortems: Option<PostMortems>) -> Self {
         Self { reader, post_mortems, task: String::new() }
     }
 }
 
 impl Job for HistoryJob {
-    type Wish = HistoryWish;
+    type Query = HistoryQuery;
     type Answer = History;
 
-    fn turn_to(&mut self, wish: HistoryWish) {
-        self.task = wish.of;
+    fn turn_to(&mut self, wanted: HistoryQuery) {
+        self.task = wanted.of;
     }
 
     fn refresh(&mut self) {}

@@ -1,6 +1,6 @@
 //! Where the dashboard's windows of the logs come from: the files, read on threads of their own.
 //!
-//! It needs the directory of the logs and to be told when something was written there, and knows no supervisor. A wish
+//! It needs the directory of the logs and to be told when something was written there, and knows no supervisor. A query
 //! is taken at once and answered when it can be: a newer one takes the place of one that waits, and what is read is
 //! handed in as it grows. However slow a disk is, nobody waits for it longer than [`ANSWER_MAY_TAKE`].
 
@@ -19,10 +19,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use crate::kernel::PostMortems;
-use crate::logs::Reader;
-use crate::ui::{History, Hits, LogWindow, Wish};
+use crate::logs::LogReader;
+use crate::ui::{History, Hits, LogQuery, LogWindow};
 use history::HistoryJob;
-use search::{Search, SearchJob};
+use search::{SearchJob, SearchRequest};
 use window::{Opened, WindowJob};
 use worker::Worker;
 
@@ -44,7 +44,7 @@ impl LogSource {
     /// # Errors
     ///
     /// A thread can't be started.
-    pub(super) fn new(reader: &Reader, post_mortems: Option<PostMortems>) -> io::Result<Self> {
+    pub(super) fn new(reader: &LogReader, post_mortems: Option<PostMortems>) -> io::Result<Self> {
         let window = WindowJob::new(reader.clone());
         let search = SearchJob::new(reader.clone());
         Ok(Self {
@@ -55,9 +55,9 @@ impl LogSource {
     }
 
     /// Says what is wanted now, and whether something has been written since the last time.
-    pub(super) fn ask(&mut self, wish: Wish, has_changed: bool) {
-        let Wish { choice, around, search, history } = wish;
-        let search = search.map(|search| Search { choice: choice.clone(), search });
+    pub(super) fn ask(&mut self, wanted: LogQuery, has_changed: bool) {
+        let LogQuery { choice, around, search, history } = wanted;
+        let search = search.map(|search| SearchRequest { choice: choice.clone(), search });
         self.windows.ask(Opened { choice, around }, has_changed);
         self.searches.ask(search, has_changed);
         self.histories.ask(history, false);

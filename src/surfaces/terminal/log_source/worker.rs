@@ -13,12 +13,12 @@ const SHOWN_EVERY: Duration = Duration::from_millis(50);
 /// What a worker does.
 pub(super) trait Job: Send + 'static {
     /// What it is asked for.
-    type Wish: Clone + PartialEq + Send;
+    type Query: Clone + PartialEq + Send;
     /// What it has to show.
     type Answer: Default + Send + Sync;
 
-    /// Turns to another wish.
-    fn turn_to(&mut self, wish: Self::Wish);
+    /// Turns to another query.
+    fn turn_to(&mut self, wanted: Self::Query);
 
     /// Hears that something was written.
     fn refresh(&mut self);
@@ -44,9 +44,9 @@ pub(super) enum Progress {
 /// The asker's end. The thread ends with it, after the step it is at.
 #[derive(Debug)]
 pub(super) struct Worker<J: Job> {
-    asked: Option<J::Wish>,
+    asked: Option<J::Query>,
     count: u64,
-    mailbox: Arc<Mailbox<J::Wish>>,
+    mailbox: Arc<Mailbox<J::Query>>,
     answers: watch::Receiver<Answered<J::Answer>>,
 }
 
@@ -67,7 +67,7 @@ struct Mailbox<W> {
 #[derive(Debug)]
 struct Post<W> {
     count: u64,
-    wish: Option<W>,
+    wanted: Option<W>,
     has_changed: bool,
     is_over: bool,
 }
@@ -77,7 +77,7 @@ impl<J: Job> Worker<J> {
     ///
     /// The thread can't be started.
     pub(super) fn start(name: &str, job: J) -> io::Result<Self> {
-        let post = Post { count: 0, wish: None, has_changed: false, is_over: false };
+        let post = Post { count: 0, wanted: None, has_changed: false, is_over: false };
         let mailbox = Arc::new(Mailbox { post: Mutex::new(post), told: Condvar::new() });
         let (shown, answers) = watch::channel(Answered { count: 0, answer: Arc::default() });
         let theirs = Arc::clone(&mailbox);
@@ -86,8 +86,8 @@ impl<J: Job> Worker<J> {
     }
 
     /// Asks for something, or again for the same if something was written.
-    pub(super) fn ask(&mut self, wish: J::Wish, has_changed: bool) {
-        let is_new = self.asked.as_ref() != Some(&wish);
+    pub(super) fn ask(&mut self, wanted: J::Query, has_changed: bool) {
+        let is_new = self.asked.as_ref() != Some(&wanted);
         if !is_new && !has_changed {
             return;
         }
@@ -96,8 +96,8 @@ impl<J: Job> Worker<J> {
         post.count = self.count;
         post.has_changed |= has_changed;
         if is_new {
-            self.asked = Some(wish.clone());
-            post.wish = Some(wish);
+            self.asked = Some(wanted.clone());
+            post.wanted = Some(wanted);
         }
         drop(post);
         self.mailbox.told.notify_one();
@@ -143,17 +143,17 @@ impl<W> Mailbox<W> {
             post = self.told.wait(post).unwrap_or_else(PoisonError::into_inner);
         }
         let has_changed = std::mem::take(&mut post.has_changed);
-        (!post.is_over).then(|| (post.count, post.wish.take(), has_changed))
+        (!post.is_over).then(|| (post.count, post.wanted.take(), has_changed))
     }
 }
 
 /// The thread's body.
-fn work<J: Job>(mut job: J, mailbox: &Mailbox<J::Wish>, shown: &watch::Sender<Answered<J::Answer>>) {
+fn work<J: Job>(mut job: J, mailbox: &Mailbox<J::Query>, shown: &watch::Sender<Answered<J::Answer>>) {
     let (mut seen, mut progress, mut shown_at) = (0, Progress::Done, Instant::now());
-    while let Some((count, wish, has_changed)) = mailbox.take(seen, progress == Progress::Done) {
+    while let Some((count, wanted, has_changed)) = mailbox.take(seen, progress == Progress::Done) {
         seen = count;
-        if let Some(wish) = wish {
-            job.turn_to(wish);
+        if let Some(wanted) = wanted {
+            job.turn_to(wanted);
         }
         if has_changed {
             job.refresh();

@@ -2,14 +2,14 @@
 
 use nix::unistd::{Group, User, getegid, geteuid};
 
-use super::warden::Identity;
+use super::warden::Credentials;
 use crate::config::{Account, TaskConfig};
 
 /// What a task's `user` and `group` come to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RunsAs {
     /// Nothing, if it runs as stead does.
-    pub(super) identity: Option<Identity>,
+    pub(super) credentials: Option<Credentials>,
     /// What a login as that user would set.
     pub(super) env: Vec<(&'static str, String)>,
 }
@@ -29,8 +29,8 @@ pub(super) fn runs_as(task: &TaskConfig) -> Result<RunsAs, String> {
     let number = user.as_ref().map_or(own_user, |user| user.number);
     let group = match (group, &user) {
         (Some(group), _) => group,
-        (None, Some(Found { group: Some(group), .. })) => *group,
-        (None, Some(Found { group: None, .. })) => {
+        (None, Some(UserEntry { group: Some(group), .. })) => *group,
+        (None, Some(UserEntry { group: None, .. })) => {
             return Err(format!("user `{number}` is unknown here, so its `group` must be named, too"));
         }
         (None, None) => own_group,
@@ -41,7 +41,7 @@ pub(super) fn runs_as(task: &TaskConfig) -> Result<RunsAs, String> {
     }
     let groups = user.as_ref().map_or_else(Vec::new, |user| user.groups(group));
     let env = user.map(|user| user.env).unwrap_or_default();
-    Ok(RunsAs { identity: Some(Identity { user: number, group, groups }), env })
+    Ok(RunsAs { credentials: Some(Credentials { user: number, group, groups }), env })
 }
 
 fn forbidden(task: &TaskConfig) -> String {
@@ -52,14 +52,14 @@ fn forbidden(task: &TaskConfig) -> String {
     format!("cannot run as {whom}: only root can choose whom a task runs as, and stead runs as user {}", geteuid())
 }
 
-struct Found {
+struct UserEntry {
     number: u32,
     group: Option<u32>,
     name: Option<String>,
     env: Vec<(&'static str, String)>,
 }
 
-impl Found {
+impl UserEntry {
     /// All groups it belongs to; `main` is one of them.
     fn groups(&self, main: u32) -> Vec<u32> {
         #[cfg(not(target_os = "macos"))]
@@ -72,14 +72,14 @@ impl Found {
     }
 }
 
-fn find_user(account: &Account) -> Result<Found, String> {
+fn find_user(account: &Account) -> Result<UserEntry, String> {
     let found = match account {
         Account::Name(name) => User::from_name(name),
         Account::Id(id) => User::from_uid((*id).into()),
     };
     let found = found.map_err(|error| format!("cannot look up user `{account}`: {}", error.desc()))?;
     match (found, account) {
-        (Some(user), _) => Ok(Found {
+        (Some(user), _) => Ok(UserEntry {
             number: user.uid.as_raw(),
             group: Some(user.gid.as_raw()),
             env: vec![
@@ -91,7 +91,7 @@ fn find_user(account: &Account) -> Result<Found, String> {
             name: Some(user.name),
         }),
         // A number needs no name to be run as.
-        (None, Account::Id(id)) => Ok(Found { number: *id, group: None, name: None, env: Vec::new() }),
+        (None, Account::Id(id)) => Ok(UserEntry { number: *id, group: None, name: None, env: Vec::new() }),
         (None, Account::Name(name)) => Err(format!("there is no user `{name}`")),
     }
 }

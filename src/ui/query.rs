@@ -1,13 +1,12 @@
-//! What the dashboard wants to show of the logs, and what it is given: never a whole log, always a window of it.
+//! What the dashboard needs of the logs ([`LogQuery`]), and what it is given: windows of the lines, never a whole log.
 //!
-//! The model says what it wishes, as a plain value. Whoever owns the dashboard reads that from wherever the logs are,
-//! as fast as it can, and hands in what it has so far. Each answer says what it is an answer to: one to an older wish
-//! is recognised, and not shown for the new one.
+//! The model states its query as a plain value. The owner of the dashboard reads the logs and hands in what it has so
+//! far. Each answer names the query that it answers, so that an answer to an older query is not shown for the new one.
 
 use std::sync::Arc;
 
 use crate::kernel::PostMortem;
-use crate::logs::{LineId, RunKey, StoredLine, StoredRun};
+use crate::logs::{LineId, LogLine, RunKey, StoredRun};
 
 /// Whose log is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,20 +47,20 @@ pub struct LogChoice {
 
 /// What the dashboard wants to show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct LogQuery {
     /// Which lines.
     pub choice: LogChoice,
     /// The line that the window is to be around; without one it is the end of the log, which is followed.
     pub around: Option<LineId>,
     /// What is searched for among those lines.
-    pub search: Option<SearchWish>,
+    pub search: Option<SearchQuery>,
     /// Whose past is to be known.
-    pub history: HistoryWish,
+    pub history: HistoryQuery,
 }
 
 /// Whose past is to be known, and what would make it another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HistoryWish {
+pub struct HistoryQuery {
     /// The task.
     pub of: String,
     /// Its latest run.
@@ -74,7 +73,7 @@ pub struct HistoryWish {
 
 /// What is searched for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SearchWish {
+pub struct SearchQuery {
     /// A regular expression; case matters only if it has an upper-case letter.
     pub pattern: String,
     /// The search begins here, with the lines before it.
@@ -87,7 +86,7 @@ pub struct LogWindow {
     /// Which lines it is made of.
     pub choice: LogChoice,
     /// The lines, oldest first.
-    pub lines: Vec<Arc<StoredLine>>,
+    pub lines: Vec<Arc<LogLine>>,
     /// Whether nothing older is kept.
     pub is_start: bool,
     /// Whether nothing newer is there yet.
@@ -104,7 +103,7 @@ pub struct Hits {
     /// The lines that are searched.
     pub choice: LogChoice,
     /// What is searched for.
-    pub search: SearchWish,
+    pub search: SearchQuery,
     /// Those that are kept, oldest first and without a gap between them.
     pub ids: Vec<LineId>,
     /// How many more were found before them.

@@ -7,7 +7,7 @@ use crate::logs::LineId;
 
 /// A place in a list that grows at its end and is cut at its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Place<N = LineId> {
+pub(super) enum ScrollPosition<N = LineId> {
     /// The newest entry is the last row of the pane.
     #[default]
     End,
@@ -41,7 +41,7 @@ pub(super) struct Top {
     pub(super) row: usize,
 }
 
-impl<N: Copy + Ord + Default> Place<N> {
+impl<N: Copy + Ord + Default> ScrollPosition<N> {
     /// The first row of a pane of `height` rows that stands at this place. The pane is filled if it can be.
     pub(super) fn top(self, entries: &impl Entries<Number = N>, height: usize) -> Top {
         let last = last_top(entries, height);
@@ -169,42 +169,42 @@ mod tests {
 
     #[test]
     fn the_end_fills_the_pane_from_below() {
-        assert_eq!(Place::End.top(&list(1, &[1, 1, 3]), 4), Top { index: 1, row: 0 });
-        assert_eq!(Place::End.top(&list(1, &[1, 1, 3]), 2), Top { index: 2, row: 1 });
-        assert_eq!(Place::End.top(&list(1, &[1]), 10), Top::default());
-        assert_eq!(Place::End.top(&list(1, &[]), 10), Top::default());
+        assert_eq!(ScrollPosition::End.top(&list(1, &[1, 1, 3]), 4), Top { index: 1, row: 0 });
+        assert_eq!(ScrollPosition::End.top(&list(1, &[1, 1, 3]), 2), Top { index: 2, row: 1 });
+        assert_eq!(ScrollPosition::End.top(&list(1, &[1]), 10), Top::default());
+        assert_eq!(ScrollPosition::End.top(&list(1, &[]), 10), Top::default());
     }
 
     #[test]
     fn a_held_place_stays_with_its_entry_while_entries_come_and_go() {
-        let held = Place::End.held(&list(1, &[1; 10]), 3);
-        assert_eq!(held, Place::At { number: 8, row: 0 });
+        let held = ScrollPosition::End.held(&list(1, &[1; 10]), 3);
+        assert_eq!(held, ScrollPosition::At { number: 8, row: 0 });
         let later = list(5, &[1; 20]);
         assert_eq!(later.number(held.top(&later, 3).index), 8);
     }
 
     #[test]
     fn a_held_entry_that_is_gone_gives_way_to_the_oldest() {
-        assert_eq!(Place::At { number: 3, row: 2 }.top(&list(100, &[1; 50]), 5), Top::default());
+        assert_eq!(ScrollPosition::At { number: 3, row: 2 }.top(&list(100, &[1; 50]), 5), Top::default());
     }
 
     #[test]
     fn an_entry_that_is_looked_for_has_some_above_it_where_there_are_any() {
         let entries = list(1, &[1; 20]);
-        assert_eq!(Place::Near(10).top(&entries, 6), Top { index: 7, row: 0 });
-        assert_eq!(Place::Near(1).top(&entries, 6), Top::default());
-        assert_eq!(Place::Near(20).top(&entries, 6), Top { index: 14, row: 0 });
+        assert_eq!(ScrollPosition::Near(10).top(&entries, 6), Top { index: 7, row: 0 });
+        assert_eq!(ScrollPosition::Near(1).top(&entries, 6), Top::default());
+        assert_eq!(ScrollPosition::Near(20).top(&entries, 6), Top { index: 14, row: 0 });
     }
 
     #[test]
     fn scrolling_counts_rows_and_stops_at_both_ends() {
         let entries = list(1, &[1, 4, 1, 1]);
-        let top = |place: Place<u64>| place.top(&entries, 2);
-        let one_up = Place::End.scrolled(&entries, 2, -1);
+        let top = |place: ScrollPosition<u64>| place.top(&entries, 2);
+        let one_up = ScrollPosition::End.scrolled(&entries, 2, -1);
         assert_eq!(top(one_up), Top { index: 1, row: 3 });
         assert_eq!(top(one_up.scrolled(&entries, 2, -2)), Top { index: 1, row: 1 });
         assert_eq!(top(one_up.scrolled(&entries, 2, -100)), Top::default());
-        assert_eq!(one_up.scrolled(&entries, 2, 1), Place::End);
-        assert_eq!(Place::End.scrolled(&entries, 2, 100), Place::End);
+        assert_eq!(one_up.scrolled(&entries, 2, 1), ScrollPosition::End);
+        assert_eq!(ScrollPosition::End.scrolled(&entries, 2, 100), ScrollPosition::End);
     }
 }

@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::{Receiver, Sender};
 
 use super::start_failure::cause;
-use super::warden::{NoChild, Spawn};
-use super::{Warden, exit_reason};
-use crate::config::{CommandLine, Limits};
+use super::warden::Spawn;
+use super::{Warden, reason_of};
+use crate::config::CommandLine;
 use crate::supervisor::engine::ExitReason;
 
 /// Bytes of its output that are kept; the rest is read and thrown away.
@@ -19,7 +19,7 @@ const OUTPUT_BYTES: usize = 4 * 1024;
 
 /// What is run.
 #[derive(Debug)]
-pub(crate) struct Once<'a> {
+pub(crate) struct OneShotCommand<'a> {
     pub(crate) command: &'a CommandLine,
     /// Where it runs.
     pub(crate) dir: &'a Path,
@@ -31,41 +31,28 @@ pub(crate) struct Once<'a> {
 
 /// What has become of it.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct OneShotOutcome {
     pub(crate) reason: ExitReason,
     /// How it began what it wrote, to either of its outputs.
     pub(crate) output: String,
 }
 
-impl Once<'_> {
+impl OneShotCommand<'_> {
     /// Runs it to the end of its main process; what that leaves behind is killed, as is all of it when this is dropped.
     ///
     /// # Errors
     ///
     /// Says for people why it could not be run.
-    pub(crate) async fn run(self, warden: &Warden) -> Result<Ran, String> {
+    pub(crate) async fn run(self, warden: &Warden) -> Result<OneShotOutcome, String> {
         let cannot = |error: io::Error| format!("cannot run it: {}", cause(&error));
         let (stdin, input) = io::pipe().map_err(cannot)?;
         let (output, stdout) = io::pipe().map_err(cannot)?;
         let stderr = stdout.try_clone().map_err(cannot)?;
         let mut input = Sender::from_owned_fd(OwnedFd::from(input)).map_err(cannot)?;
         let mut output = Receiver::from_owned_fd(OwnedFd::from(output)).map_err(cannot)?;
-        let spawn = Spawn {
-            argv: self.command.to_argv(),
-            env: self.env,
-            dir: self.dir.into(),
-            terminal: false,
-            limits: Limits::default(),
-            nice: 0,
-            umask: None,
-            identity: None,
-        };
-        let child = match warden.spawn(spawn, [stdin.into(), stdout.into(), stderr.into()]).await {
-            Ok(child) => child,
-            Err(NoChild::Fault(fault)) => return Err(cannot(io::Error::from_raw_os_error(fault.errno))),
-            Err(NoChild::Untold(error)) => return Err(cannot(error)),
-            Err(NoChild::Lost) => return Err("cannot run it: the warden is gone".to_owned()),
-        };
+        let spawn = Spawn { argv: self.command.to_argv(), env: self.env, dir: self.dir.into(), ..Spawn::default() };
+        let child = warden.spawn(spawn, [stdin.into(), stdout.into(), stderr.into()]).await;
+        let child = child.map_err(|error| error.to_string())?;
         let mut kept = Vec::new();
         let fed = async move {
             // It need not read what it is given.
@@ -90,7 +77,7 @@ impl Once<'_> {
             }
         }
         let exit = exited.ok_or("its end is not known: the warden is gone")?;
-        Ok(Ran { reason: exit_reason(exit), output: String::from_utf8_lossy(&kept).into_owned() })
+        Ok(OneShotOutcome { reason: reason_of(exit.status()), output: String::from_utf8_lossy(&kept).into_owned() })
     }
 }
 
