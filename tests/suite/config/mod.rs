@@ -535,3 +535,17 @@ fn a_command_is_shown_as_a_shell_would_have_to_be_given_it() {
     assert_eq!(shown("['sh', '-c', \"it's $HOME\"]"), r"sh -c 'it'\''s $HOME'");
     assert_eq!(shown("'echo $HOME'"), "echo $HOME");
 }
+
+#[test]
+fn the_examples_in_the_documents_are_right() {
+    let mut examples = 0;
+    for document in ["README.md", "docs/reference.md"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).unwrap();
+        for example in text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            let dir = project(&[("stead.toml", example), ("base.toml", "")]);
+            Config::load(None, dir.path()).unwrap_or_else(|error| panic!("{document}: {error}"));
+            examples += 1;
+        }
+    }
+    assert!(examples >= 2);
+}
