@@ -16,12 +16,14 @@
 //! | [`surfaces`] | web, control socket, terminal, plain output, hooks |
 //! | [`ui`] | the dashboard as pure functions |
 //! | [`app`] | composes a supervisor from a config |
+//! | `export` | files for systemd, Kubernetes, compose |
 //! | [`cli`] | arguments and subcommands |
 
 pub mod app;
 pub mod cli;
 pub mod config;
 pub mod duration;
+mod export;
 pub mod gateway;
 mod http_client;
 pub mod kernel;

@@ -1,4 +1,4 @@
-//! What the tasks' process trees use, sampled only while somebody looks.
+//! Samples what the process trees of tasks use, only while a client asks for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::kernel::{Lookers, SAMPLE_INTERVAL};
 use crate::process::Sampler;
 use crate::supervisor::engine::{Snapshot, Usage};
 
-/// Samples until everybody who could ask for it is gone.
+/// Samples until no handle is left that could ask for it.
 pub(super) async fn sample(
     lookers: Lookers,
     snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -28,7 +28,7 @@ pub(super) async fn sample(
     }
 }
 
-/// The main process of every task that has one now.
+/// Returns the main process of every task that has one now.
 fn mains(snapshot: &Snapshot) -> Vec<(String, u32)> {
     snapshot.tasks.iter().filter_map(|task| Some((task.name.clone(), task.pid()?))).collect()
 }

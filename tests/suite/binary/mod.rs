@@ -6,6 +6,7 @@ mod control;
 mod crowds;
 mod detach;
 mod env_files;
+mod export;
 mod hooks;
 #[cfg(target_os = "linux")]
 mod left_behind;
