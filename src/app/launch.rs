@@ -62,7 +62,7 @@ pub(crate) fn launch(
     }
     // On a thread of the runtime, among those it talks to: this one would have to be woken for every event.
     let outcome = runtime.block_on(runtime.spawn(async move {
-        let sampler = tokio::spawn(sample(kernel.lookers().clone(), kernel.watch(), sampled));
+        let sampler = tokio::spawn(sample(kernel.usage_observers().clone(), kernel.watch(), sampled));
         let examiner = Examiner::start(kernel, usage);
         let outcome = supervisor.run().await;
         sampler.abort();

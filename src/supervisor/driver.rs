@@ -46,7 +46,6 @@ enum Woken {
     LagCheck(oneshot::Sender<()>),
     Run(Input),
     Loaded(Box<LoadResult>),
-    ChannelsChanged,
     UsageChanged,
     Deadline,
     PublishDue,
@@ -62,7 +61,7 @@ impl Driver {
         backend: Backend,
         usage: watch::Receiver<BTreeMap<String, Usage>>,
     ) -> Self {
-        let Backend { snapshot, requests, lag_checks, channels, event_log } = backend;
+        let Backend { snapshot, requests, lag_checks, event_log } = backend;
         let signals = SignalListener::new().inspect_err(|error| warn!(%error, "signals can't be listened to")).ok();
         // A terminal that is closed drains. Without one SIGHUP can only mean a reload, if there is anything to read.
         let on_hangup = if reload.is_possible() && !has_terminal() { Request::Reload } else { Request::ShutDown };
@@ -79,7 +78,7 @@ impl Driver {
             lag_checks,
             answers: BTreeMap::new(),
             next_request: 0,
-            publisher: Publisher::new(snapshot, channels, usage, event_log, started),
+            publisher: Publisher::new(snapshot, usage, event_log, started),
         }
     }
 
@@ -110,7 +109,6 @@ impl Driver {
                 input = self.runs.next() => Woken::Run(input),
                 loaded = self.reload.next() => Woken::Loaded(Box::new(loaded)),
                 () = sleep_until(deadline) => Woken::Deadline,
-                Ok(()) = self.publisher.channels.changed() => Woken::ChannelsChanged,
                 Ok(()) = self.publisher.usage.changed() => Woken::UsageChanged,
             }
         };
@@ -140,7 +138,7 @@ impl Driver {
             Woken::Run(input) => Some(input),
             Woken::Loaded(loaded) => Some(self.reload.input(*loaded)),
             Woken::Deadline => Some(Input::Tick),
-            Woken::ChannelsChanged | Woken::UsageChanged => {
+            Woken::UsageChanged => {
                 self.publisher.note_change();
                 None
             }

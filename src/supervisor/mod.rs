@@ -41,7 +41,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::engine::{DrainConfig, ExitReason, Killed, RestartConfig, ShutdownCause, ShutdownOutcome};
-pub use event_log::{EventLog, EventRecord};
+pub use event_log::{EventFollower, EventLog, EventRecord, Followed};
 pub use handle::SupervisorHandle;
 pub use in_process::TaskResult;
 
