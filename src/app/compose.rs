@@ -30,8 +30,8 @@ pub(super) fn compose(
     usage: watch::Receiver<BTreeMap<String, Usage>>,
 ) -> anyhow::Result<(TaskSupervisor, KernelHandle)> {
     let config = shared.current();
-    let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.restart)
-        .with_drain(config.drain)
+    let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.supervisor.restart)
+        .with_drain(config.supervisor.drain)
         .with_usage(usage)
         .with_outliving_its_terminal(is_hangup_ignored());
     let kernel = KernelHandle::new(supervisor.handle())
