@@ -206,11 +206,8 @@ impl WardenLoop {
     fn spawn(&mut self, id: Id, spawn: &Spawn, stdio: Option<[OwnedFd; STDIO]>) -> io::Result<()> {
         let stdio = stdio.ok_or(nix::errno::Errno::EMFILE)?;
         let (starting, fault) = io::pipe()?;
-        let birth = Birth {
-            mark: (MARK, self.trees.mark(id)),
-            warden: rustix::process::getpid(),
-            limits: &self.limits,
-        };
+        let birth =
+            Birth { mark: (MARK, self.trees.mark(id)), warden: rustix::process::getpid(), limits: &self.limits };
         let cgroup = self.trees.prepare(id);
         let child = sys::fork(cgroup.as_ref(), || become_task(spawn, birth, stdio, fault))?;
         let pid = child.as_raw().unsigned_abs();

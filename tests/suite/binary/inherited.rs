@@ -107,7 +107,9 @@ fn an_alarm_that_is_pending_is_not_for_stead() {
     }
     let project = Project::new("[tasks.a]\ncommand = 'echo up; exec sleep 600'");
     let binary = env!("CARGO_BIN_EXE_stead");
-    let exec = format!("import os, signal; signal.setitimer(signal.ITIMER_REAL, 0.5); os.execv('{binary}', ['stead', 'up', '--plain'])");
+    let exec = format!(
+        "import os, signal; signal.setitimer(signal.ITIMER_REAL, 0.5); os.execv('{binary}', ['stead', 'up', '--plain'])"
+    );
     let mut stead = Stead::start({
         let mut command = std::process::Command::new("python3");
         command.current_dir(project.path()).args(["-c", &exec]);
