@@ -5,25 +5,25 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::kernel::{Lookers, SAMPLE_INTERVAL};
+use crate::kernel::{SAMPLE_INTERVAL, UsageObservers};
 use crate::process::Sampler;
 use crate::supervisor::engine::{Snapshot, Usage};
 
 /// Samples until no handle is left that could ask for it.
 pub(super) async fn sample(
-    lookers: Lookers,
+    observers: UsageObservers,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     usage: watch::Sender<BTreeMap<String, Usage>>,
 ) {
-    let mut looking = lookers.watch();
+    let mut observed = observers.watch();
     let mut sampler = Sampler::default();
     loop {
-        if looking.wait_for(|count| *count > 0).await.is_err() || usage.is_closed() {
+        if observed.wait_for(|count| *count > 0).await.is_err() || usage.is_closed() {
             return;
         }
         let mains = mains(&snapshots.borrow());
         usage.send_replace(sampler.sample(&mains));
-        lookers.note_sample();
+        observers.note_sample();
         tokio::time::sleep(SAMPLE_INTERVAL).await;
     }
 }

@@ -51,8 +51,8 @@ pub use replan::{BadConfig, Changes, Replan};
 pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
 pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 pub use snapshot::{
-    AfterStop, Blocker, ChannelSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
-    TaskSnapshot, UNSTABLE_RESTARTS, Uptime, Usage,
+    AfterStop, Blocker, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot,
+    UNSTABLE_RESTARTS, Uptime, Usage,
 };
 pub use state::{Progress, Reach, TaskState};
 

@@ -19,8 +19,8 @@ use stead::screen::{KeyModes, ScreenCell, ScreenContents, ScreenRow};
 use stead::signal::Signal;
 use stead::supervisor::EventRecord;
 use stead::supervisor::engine::{
-    AfterExit, AfterStop, Blocker, Event, EventKind, ExitReason, LastExit, Origin, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage,
-    TaskKind, TaskSnapshot, Uptime, Usage,
+    AfterExit, AfterStop, Blocker, Event, EventKind, ExitReason, LastExit, Origin, PhaseSnapshot, ProbeSnapshot,
+    Snapshot, Stage, TaskKind, TaskSnapshot, Uptime, Usage,
 };
 use stead::supervisor::engine::{Condition, OnExhausted, Policy};
 use stead::ui::{
@@ -371,7 +371,7 @@ fn snapshot() -> Snapshot {
             ..surface("web", "browser page and API", Policy::Always, backoff())
         },
     ];
-    Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks, channels: Vec::new() }
+    Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks }
 }
 
 fn failed(reason: &str) -> PhaseSnapshot {
@@ -436,7 +436,18 @@ fn events() -> Vec<Arc<EventRecord>> {
         (109, "api", retry(1, 500)),
         (108, "api", started(2, 4121)),
         (106, "api", EventKind::Ready { run: 2, after: 2 * second }),
-        (40, "worker", EventKind::Exited { run: 6, reason: segv(), expected: false, then: AfterExit::Failed, after: second, peak_memory: None }),
+        (
+            40,
+            "worker",
+            EventKind::Exited {
+                run: 6,
+                reason: segv(),
+                expected: false,
+                then: AfterExit::Failed,
+                after: second,
+                peak_memory: None,
+            },
+        ),
         (40, "worker", EventKind::Exhausted { limit: "5 retries".to_owned() }),
         (40, "worker", EventKind::Failed { reason: "5 retries spent: SIGSEGV (core dumped)".to_owned() }),
         (9, "mailer", waiting),
