@@ -182,4 +182,7 @@ fn web_keys(table: &mut Table<'_>, web: &mut WebConfig) {
     table.or("listen", &ADDRESS, "Where the page is served.", &mut web.listen);
     let about = "A directory with a bundle to serve instead of the embedded one.";
     web.dist = table.get("dist", &FilePath, about);
+    let about = "What it means that it fails for good, as when its port is taken: hold it as failed and try again now and \
+                 then, or end everything.";
+    table.or("on_exhausted", &task::ON_EXHAUSTED, about, &mut web.on_exhausted);
 }

@@ -49,7 +49,12 @@ impl Config {
         Self {
             supervisor: SupervisorConfig::default(),
             logs: LogsConfig { dir: root.join(".stead/logs"), max_size: 64 << 20, keep: 8 },
-            web: WebConfig { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 7070)), dist: None },
+            web: WebConfig {
+                enabled: true,
+                listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+                dist: None,
+                on_exhausted: OnExhausted::Hold,
+            },
             ui: UiConfig::default(),
             hooks: Vec::new(),
             tasks: Vec::new(),
@@ -96,6 +101,8 @@ pub struct WebConfig {
     pub listen: SocketAddr,
     /// A directory with a bundle to serve instead of the embedded one; absolute.
     pub dist: Option<PathBuf>,
+    /// What it means if it fails for good: by default it is held as failed, and tried again now and then.
+    pub on_exhausted: OnExhausted,
 }
 
 /// `[ui]`: the dashboard.

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub use crate::config::SharedConfig;
 use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
+use crate::supervisor::engine::OnExhausted;
 pub use control::Control;
 pub(crate) use control::connect;
 pub use hooks::Hooks;
@@ -38,6 +39,11 @@ pub trait Surface: Send + Sync + 'static {
     /// Another of stead's own tasks that it works with, and so is stopped before.
     fn after(&self) -> Option<&str> {
         None
+    }
+
+    /// What it means if it fails for good. A surface only shows the tasks, so by default it is held as failed.
+    fn on_exhausted(&self) -> OnExhausted {
+        OnExhausted::Hold
     }
 
     /// Starts one run. What it has acquired is released if it fails.

@@ -29,6 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::http::{Accepted, Api, Clients, Listen, router, serve};
 use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::config::WebConfig;
+use crate::supervisor::engine::OnExhausted;
 use bundle_dir::BundleWatch;
 use guard::{Guard, Reached};
 
@@ -62,6 +63,10 @@ impl Surface for Web {
 
     fn about(&self) -> String {
         format!("http on {}", self.config.listen)
+    }
+
+    fn on_exhausted(&self) -> OnExhausted {
+        self.config.on_exhausted
     }
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {

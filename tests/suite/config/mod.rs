@@ -52,6 +52,7 @@ max_size = 0
 keep = 2
 
 [web]
+on_exhausted = "fatal"
 enabled = false
 listen = "[::1]:0"
 dist = "bundle"

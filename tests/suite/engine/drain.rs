@@ -189,9 +189,9 @@ fn a_kill_of_one_task_helps_a_drain_along() {
 }
 
 #[test]
-fn nothing_else_is_taken_during_a_drain() {
+fn nothing_starts_during_a_drain_and_what_stops_is_stopped_already() {
     check(
-        "started web; ask shut-down; ask restart web; ask restart-all; ask shut-down",
+        "started web; ask shut-down; ask restart web; ask restart-all; ask start web; ask stop web; ask shut-down",
         &[
             "spawn web#1",
             "drain: asked by test",
@@ -199,6 +199,26 @@ fn nothing_else_is_taken_during_a_drain() {
             "refused: stead is shutting down; nothing starts any more",
             "refused: stead is shutting down; nothing starts any more",
             "refused: stead is shutting down; nothing starts any more",
+            "web is stopping already",
+        ],
+    );
+}
+
+#[test]
+fn a_kill_of_a_task_that_is_not_yet_asked_to_stop_helps_a_drain_along() {
+    check_plan(
+        "db; api after db started",
+        "started db; started api; ask shut-down; ask kill db; signal db KILL; exit api 0",
+        &[
+            "spawn db#1",
+            "wait api for db to be started",
+            "spawn api#1",
+            "drain: asked by test",
+            "stop api#1",
+            "kill db#1",
+            "stopped db",
+            "stopped api",
+            "finish 0: graceful, asked by test, drained in 0ms",
         ],
     );
 }

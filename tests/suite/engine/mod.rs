@@ -20,8 +20,8 @@ use stead::supervisor::engine::{
     BadConfig, Changes, Condition, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig,
 };
 use stead::supervisor::engine::{
-    Effect, Engine, EventKind, ExitReason, Input, Origin, Plan, Replan, Request, RequestId, RunId, Snapshot, Straggler,
-    TaskId, TaskKind, TaskPlan, Verb,
+    Effect, Engine, Event, EventKind, ExitReason, Input, Origin, Plan, Replan, Request, RequestId, RunId, Snapshot,
+    Straggler, TaskId, TaskKind, TaskPlan, Verb,
 };
 
 /// Runs a script against one on-failure task named `web` and compares everything the core said.
@@ -122,6 +122,7 @@ pub(crate) struct Sim {
     pub began: Instant,
     names: Vec<String>,
     pub said: Vec<String>,
+    pub events: Vec<Event>,
     requests: u64,
 }
 
@@ -130,7 +131,15 @@ impl Sim {
         let plan = plan(text);
         let names = plan.tasks.iter().map(|task| task.name.clone()).collect();
         let now = Instant::now();
-        let mut sim = Self { core: Engine::new(plan, now), now, began: now, names, said: Vec::new(), requests: 0 };
+        let mut sim = Self {
+            core: Engine::new(plan, now),
+            now,
+            began: now,
+            names,
+            said: Vec::new(),
+            events: Vec::new(),
+            requests: 0,
+        };
         sim.handle(Input::Tick);
         sim
     }
@@ -288,6 +297,9 @@ impl Sim {
 
     fn hear(&mut self, effects: &[Effect]) {
         for effect in effects {
+            if let Effect::Event(event) = effect {
+                self.events.push(event.clone());
+            }
             let said = self.say(effect);
             self.said.extend(said);
         }

@@ -27,7 +27,7 @@ use crate::kernel::KernelHandle;
 use crate::kernel::sample::{process, ready, snapshot};
 use crate::supervisor::EventLog;
 use crate::supervisor::engine::{self, Origin, Refusal, Request, Snapshot};
-use crate::supervisor::engine::{BadConfig, Changes};
+use crate::supervisor::engine::{BadConfig, Changes, OnExhausted};
 use crate::supervisor::{Backend, handle};
 use crate::surfaces::SharedConfig;
 
@@ -61,7 +61,7 @@ struct Supervisor {
 }
 
 fn config(listen: &str, dist: Option<PathBuf>) -> WebConfig {
-    WebConfig { enabled: true, listen: listen.parse().unwrap(), dist }
+    WebConfig { enabled: true, listen: listen.parse().unwrap(), dist, on_exhausted: OnExhausted::Hold }
 }
 
 fn logs_in(dir: &Path) -> LogsConfig {
