@@ -1,8 +1,6 @@
 //! The tool `logs`: reads the log store itself, with or without a supervisor.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -16,8 +14,7 @@ use super::super::FileArgs;
 use super::super::logs::{moment, pattern, run_choice, tasks};
 use super::ANSWER_BYTES;
 use crate::duration::Pretty;
-use crate::logs::OutputStream;
-use crate::logs::{LineQuery, LogLine, LogReader};
+use crate::logs::{LineQuery, LogLine, LogReader, OutputStream};
 use crate::ui::ansi;
 
 /// The most lines of one answer.
@@ -53,15 +50,6 @@ fn a_hundred() -> usize {
     100
 }
 
-/// Reading that ends when this is dropped.
-struct Cancels(Arc<AtomicBool>);
-
-impl Drop for Cancels {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value> {
     let wrong = |what: &'static str| move |why: String| anyhow!("{what}: {why}");
     let query = LineQuery {
@@ -72,7 +60,7 @@ pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value>
         ..LineQuery::default()
     };
     let limit = asked.limit.clamp(1, LINES_MOST);
-    let _cancels = Cancels(Arc::clone(&query.cancelled));
+    let _cancels = query.cancelled.clone().drop_guard();
     let reading = spawn_blocking(move || {
         let config = file.load()?;
         let reader = LogReader::new(&config.logs.dir);

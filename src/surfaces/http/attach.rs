@@ -66,7 +66,7 @@ enum Eye {
 impl Eye {
     fn of(screen: &TaskScreen, view: Option<View>) -> Self {
         match view {
-            None => Self::Bytes(screen.attach()),
+            None => Self::Bytes(AttachStream::new(screen.clone())),
             Some(View::Cells) => Self::Cells(CellsViewer::new(screen.clone())),
         }
     }

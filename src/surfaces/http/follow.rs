@@ -19,6 +19,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 use tokio_stream::StreamMap;
 use tokio_stream::wrappers::WatchStream;
+use tokio_util::sync::DropGuard;
 
 use super::api::Api;
 use super::limits::{
@@ -29,7 +30,7 @@ use super::live::{json, last_event_id};
 use super::log_query::Asked;
 use super::logs::{Line, known};
 use super::problem::Problem;
-use super::reading::{Interest, in_turn, read, unreadable};
+use super::reading::{in_turn, read, unreadable};
 use crate::logs::{LogLine, LogLines, LogReader, ReadStep};
 use crate::supervisor::engine::{Snapshot, TaskKind};
 
@@ -78,14 +79,13 @@ struct Feed {
     /// Whether the client was told how to come back.
     greeted: bool,
     read_at: Instant,
-    _interest: Interest,
+    _cancel: DropGuard,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Feed {
     async fn open(api: Api, mut asked: Asked, permit: OwnedSemaphorePermit) -> Result<Self, Problem> {
-        let interest = Interest::default();
-        asked.query.cancelled = interest.lost();
+        let cancel = asked.query.cancelled.clone().drop_guard();
         asked.query.waits_for_ends = true;
         let (snapshot, reader) = (api.kernel.snapshot(), api.logs());
         let all = (!asked.names_tasks()).then(|| processes(&snapshot));
@@ -109,7 +109,7 @@ impl Feed {
             all,
             greeted: false,
             read_at: Instant::now(),
-            _interest: interest,
+            _cancel: cancel,
             _permit: permit,
         })
     }

@@ -7,8 +7,7 @@ use super::limits::{LINES_DEFAULT, LINES_MOST, PATTERN_BYTES};
 use super::problem::Problem;
 use crate::config::nearest;
 use crate::duration::parse_duration;
-use crate::logs::OutputStream;
-use crate::logs::{LineId, LinePattern, LineQuery, RunChoice, RunKey};
+use crate::logs::{Direction, LineId, LinePattern, LineQuery, OutputStream, RunChoice, RunKey};
 use crate::supervisor::engine::Snapshot;
 
 /// What is asked for.
@@ -17,19 +16,11 @@ pub(super) struct Asked {
     /// None named: all.
     tasks: Vec<String>,
     pub(super) query: LineQuery,
+    /// Forwards: the first lines behind the cursor. Backwards: the last ones before it, or of all.
     pub(super) direction: Direction,
     /// The line to go on from, and by what name that was given.
     pub(super) cursor: Option<(&'static str, String)>,
     pub(super) limit: usize,
-}
-
-/// From where lines are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
-    /// The first ones behind a line.
-    Forwards,
-    /// The last ones, or the last ones before a line.
-    Backwards,
 }
 
 /// Stands for a line before all others.

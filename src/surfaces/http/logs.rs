@@ -1,8 +1,6 @@
 //! `/api/v1/logs`: what the tasks wrote, a page at a time, in either direction, over all that is kept.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use axum::extract::{RawQuery, State};
@@ -11,17 +9,17 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use super::api::{Api, fresh};
 use super::follow;
 use super::limits::{LINES_DEFAULT, LINES_MOST, PAGE_BYTES, SEARCH_TIME};
-use super::log_query::{Asked, Direction};
+use super::log_query::Asked;
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::{read, unreadable};
-use crate::logs::OutputStream;
-use crate::logs::{LogLine, LogLines, LogReader, ReadStep};
+use crate::logs::{Direction, LogLine, LogLines, LogReader, OutputStream, ReadStep};
 use crate::supervisor::engine::{Snapshot, TaskKind};
 
 /// A line as it is kept.
@@ -103,7 +101,7 @@ async fn page(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Respo
     let asked = Asked::page(query.as_deref())?;
     let (snapshot, reader) = (api.kernel.snapshot(), api.logs());
     let until = Instant::now() + SEARCH_TIME;
-    let page = read(&api, move |lost| asked.page_of(&reader, &snapshot, until, lost)).await?;
+    let page = read(&api, move |cancelled| asked.page_of(&reader, &snapshot, until, cancelled)).await?;
     Ok(fresh(page))
 }
 
@@ -114,10 +112,10 @@ impl Asked {
         reader: &LogReader,
         snapshot: &Snapshot,
         until: Instant,
-        lost: Arc<AtomicBool>,
+        cancelled: CancellationToken,
     ) -> Result<Page, Problem> {
         let tasks = self.tasks_among(known(reader, snapshot)?, snapshot)?;
-        self.query.cancelled = lost;
+        self.query.cancelled = cancelled;
         let lines = match self.direction {
             Direction::Forwards => reader.forwards(&tasks, &self.query),
             Direction::Backwards => reader.backwards(&tasks, &self.query),
@@ -184,7 +182,7 @@ mod tests {
     /// A page of a search that has no time.
     fn hasty(reader: &LogReader, query: &str) -> Page {
         let asked = Asked::page(Some(query)).unwrap();
-        asked.page_of(reader, &snapshot(1, Vec::new()), Instant::now(), Arc::default()).unwrap()
+        asked.page_of(reader, &snapshot(1, Vec::new()), Instant::now(), CancellationToken::new()).unwrap()
     }
 
     #[test]

@@ -2,33 +2,16 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::StatusCode;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
 use super::limits::READ_TIME;
 use super::problem::Problem;
 use crate::duration::Pretty;
-
-/// Tells a query that nobody waits for it any more, once this is dropped.
-#[derive(Debug, Default)]
-pub(super) struct Interest(Arc<AtomicBool>);
-
-impl Interest {
-    /// What becomes true at the end: for [`LineQuery::cancelled`](crate::logs::LineQuery::cancelled).
-    pub(super) fn lost(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
-}
-
-impl Drop for Interest {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 /// Reads for one answer. The work is told when the client has gone or the time is up.
 ///
@@ -37,11 +20,11 @@ impl Drop for Interest {
 /// What can't be read, or takes too long.
 pub(super) async fn read<T: Send + 'static>(
     api: &Api,
-    work: impl FnOnce(Arc<AtomicBool>) -> Result<T, Problem> + Send + 'static,
+    work: impl FnOnce(CancellationToken) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    let interest = Interest::default();
-    let lost = interest.lost();
-    match timeout(READ_TIME, in_turn(api, move || work(lost))).await {
+    let cancelled = CancellationToken::new();
+    let _cancel = cancelled.clone().drop_guard();
+    match timeout(READ_TIME, in_turn(api, move || work(cancelled))).await {
         Ok(done) => done?,
         Err(_) => {
             let detail =
