@@ -11,6 +11,7 @@ mod demo;
 mod detach;
 mod down;
 mod events;
+mod export;
 mod init;
 mod logs;
 mod man;
@@ -37,6 +38,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, UnknownTask, nearest};
+use crate::supervisor::engine::Verb;
 use client::ClientError;
 
 /// The exit code for an invalid command line or configuration. Nothing was started.
@@ -137,6 +139,10 @@ enum CliCommand {
     Web(web::WebArgs),
     /// Validate the configuration, start nothing
     Check,
+    /// Write files for systemd, Kubernetes or compose
+    ///
+    /// What has no counterpart there is a comment in the files and a line on standard error.
+    Export(export::ExportArgs),
     /// Print the JSON Schema of stead.toml, for editors
     Schema,
     /// Write a first stead.toml
@@ -198,10 +204,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Up(args)) => up::run(&cli.file, &args),
         Some(CliCommand::Demo(args)) => demo::run(&args),
         Some(CliCommand::Status(args)) => status::run(&cli.file, &args),
-        Some(CliCommand::Start(args)) => request::run(&cli.file, "start", &args),
-        Some(CliCommand::Stop(args)) => request::run(&cli.file, "stop", &args),
-        Some(CliCommand::Restart(args)) => request::run(&cli.file, "restart", &args),
-        Some(CliCommand::Kill(args)) => request::run(&cli.file, "kill", &args),
+        Some(CliCommand::Start(args)) => request::run(&cli.file, Verb::Start, &args),
+        Some(CliCommand::Stop(args)) => request::run(&cli.file, Verb::Stop, &args),
+        Some(CliCommand::Restart(args)) => request::run(&cli.file, Verb::Restart, &args),
+        Some(CliCommand::Kill(args)) => request::run(&cli.file, Verb::Kill, &args),
         Some(CliCommand::Signal(args)) => signal::run(&cli.file, &args),
         Some(CliCommand::Send(args)) => send::run(&cli.file, &args),
         Some(CliCommand::Attach(args)) => attach::run(&cli.file, &args),
@@ -216,6 +222,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Mcp(args)) => mcp::run(&cli.file, &args),
         Some(CliCommand::Web(args)) => web::run(&cli.file, &args),
         Some(CliCommand::Check) => check::run(&cli.file),
+        Some(CliCommand::Export(args)) => export::run(&cli.file, &args),
         Some(CliCommand::Schema) => schema::run(),
         Some(CliCommand::Init) => init::run(&cli.file),
         Some(CliCommand::Completions(args)) => completions::run(&args),

@@ -1,4 +1,4 @@
-//! Brings a child to life: its command line, its environment, its three descriptors. The warden does the rest.
+//! Prepares the start of a child: command line, environment, descriptors. The warden does the rest.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,16 +12,16 @@ use crate::config::Command;
 use crate::logs::OutputStream;
 use crate::screen::ScreenSize;
 
-/// What a pipe holds, where it can be said: the larger, the fewer turns a flood of output needs. An unprivileged
-/// user may have 64 MiB of this in all (pipe(7)), hence no more.
+/// The size of a pipe, where it can be set: the larger, the fewer turns a flood of output needs. An unprivileged user
+/// may have 64 MiB of this in all (pipe(7)), hence no more.
 const PIPE_BYTES: usize = 256 * 1024;
-/// What a task's terminal understands, unless the task's `env` says otherwise.
+/// `TERM` in a task's terminal, unless the task's `env` sets it.
 const TERMINAL_KIND: &str = "xterm-256color";
 
-/// Our ends of what a process writes to.
+/// The reading ends of what a process writes to.
 type Outputs = Vec<(OutputStream, OwnedFd)>;
 
-/// A main process that runs, and the reading ends of its output.
+/// A main process that runs, with the reading ends of its output.
 #[derive(Debug)]
 pub(super) struct Spawned {
     pub(super) child: Child,
@@ -32,7 +32,7 @@ pub(super) struct Spawned {
 ///
 /// # Errors
 ///
-/// Says for people what was tried and why it failed.
+/// What was tried and why it failed.
 pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, String> {
     let command = &task.config.command;
     let mut spawn = prepared(task, command, run);
@@ -47,7 +47,7 @@ pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, Strin
     Ok(Spawned { child: make(task, command, spawn, stdio).await?, outputs })
 }
 
-/// Starts a command on behalf of a run, in its directory and environment; what it writes is thrown away.
+/// Starts a command on behalf of a run, in its directory and environment; its output is discarded.
 ///
 /// # Errors
 ///
@@ -69,7 +69,7 @@ async fn make(task: &ProcessTask, command: &Command, spawn: Spawn, stdio: [Owned
     }
 }
 
-/// Looks for the cause in the file system, which may have to wait for a disk.
+/// Looks for the cause in the file system, which may block.
 async fn explained(task: &ProcessTask, command: &Command, fault: StartFault) -> String {
     let (config, command) = (task.config.clone(), command.clone());
     let explained = spawn_blocking(move || explain(&config, &command, fault)).await;
@@ -92,8 +92,8 @@ fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<(Outputs, [O
     Ok((vec![(OutputStream::Stdout, ours)], stdio))
 }
 
-/// The command in the task's directory and environment, within its limits. The environment says which run of which
-/// task this is.
+/// Returns the command in the task's directory and environment, within its limits, with the name of the task and the
+/// number of the run in its environment.
 fn prepared(task: &ProcessTask, command: &Command, run: u64) -> Spawn {
     let config = &task.config;
     let mut env = config.env.clone();
@@ -114,7 +114,7 @@ fn prepared(task: &ProcessTask, command: &Command, run: u64) -> Spawn {
     }
 }
 
-/// The program of a command with its arguments.
+/// Returns the program of a command with its arguments.
 pub(super) fn argv(command: &Command) -> Vec<String> {
     match command {
         Command::Shell(line) => vec!["sh".to_owned(), "-c".to_owned(), line.clone()],
@@ -124,7 +124,7 @@ pub(super) fn argv(command: &Command) -> Vec<String> {
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = io::pipe()?;
-    // A pipe of the usual size is fine, too: the user's share of large ones may be spent.
+    // The default size works, too: the user's share of large pipes may be used up.
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(reader.as_fd(), PIPE_BYTES);
     Ok((reader.into(), writer.into()))
@@ -137,7 +137,7 @@ mod terminal {
 
     use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 
-    /// Both ends of a new terminal: ours and the task's.
+    /// Returns both ends of a new terminal: the supervisor's and the task's.
     pub(super) fn open() -> io::Result<(OwnedFd, OwnedFd)> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let ours = openpt(flags)?;
@@ -158,7 +158,7 @@ mod terminal {
     use nix::libc::O_NOCTTY;
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-    /// Both ends of a new terminal: ours and the task's.
+    /// As above.
     pub(super) fn open() -> io::Result<(OwnedFd, OwnedFd)> {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         rustix::io::ioctl_fioclex(&ours)?;

@@ -60,7 +60,7 @@ pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value>
         ..LineQuery::default()
     };
     let limit = asked.limit.clamp(1, LINES_MOST);
-    let _cancels = query.cancelled.clone().drop_guard();
+    let _cancel = query.cancelled.clone().drop_guard();
     let reading = spawn_blocking(move || {
         let config = file.load()?;
         let reader = LogReader::new(&config.logs.dir);

@@ -1,7 +1,7 @@
-//! What a child does to itself between fork and exec.
+//! What a child does between fork and exec.
 //!
-//! It runs in a copy of the warden, which has one thread, so everything is allowed here; what it must not do is
-//! return into the warden's own program, and [`become_task`] doesn't.
+//! It runs in a copy of the warden, which has one thread, so it may allocate and lock. It must not return into the
+//! warden's own program, and [`become_task`] doesn't.
 
 use std::convert::Infallible;
 use std::io::{self, PipeWriter, Write};
@@ -18,13 +18,13 @@ use super::protocol::{Credentials, STDIO, Spawn, StartFault, StartStep};
 use crate::config::Limits;
 use crate::process::sys;
 
-/// The exit code of a child that could not become its task; the warden knows better than to report it.
+/// The exit code of a child that failed before its exec. The warden reports the fault instead.
 const CODE_OF_FAULT: i32 = 127;
-/// Processor time, in seconds, between `SIGXCPU` and the kill of who ignores it.
+/// Seconds of processor time between `SIGXCPU` and `SIGKILL`.
 const CPU_TIME_GRACE: u64 = 5;
 
-/// Becomes the task. Returns only if that fails: why stands in `fault` then, which is closed otherwise. `mark` is the
-/// variable by which its descendants are known.
+/// Becomes the task. Returns only on failure, with the cause written to `fault`, which an exec closes. `mark` is the
+/// variable by which descendants are found.
 pub(super) fn become_task(
     spawn: &Spawn,
     mark: (&str, String),
@@ -34,7 +34,7 @@ pub(super) fn become_task(
 ) -> i32 {
     let Err(why) = try_to_become(spawn, mark, stdio, warden);
     if let Ok(text) = serde_json::to_vec(&why) {
-        // A warden that is gone reads nothing.
+        // Fails only if the warden is gone.
         let _ = fault.write_all(&text);
     }
     CODE_OF_FAULT
@@ -63,7 +63,7 @@ fn try_to_become(
     if let Some(credentials) = &spawn.credentials {
         assume(credentials).map_err(at(StartStep::Credentials))?;
     }
-    // Last, as a change of identity undoes it.
+    // After the change of user, which resets it.
     die_with(warden).map_err(at(StartStep::Prepare))?;
 
     let (program, arguments) =
@@ -91,20 +91,21 @@ fn limit(limits: &Limits) -> Result<(), StartFault> {
 }
 
 fn assume(credentials: &Credentials) -> io::Result<()> {
-    // There, the groups follow from the user.
+    // On macOS the groups follow from the user.
     #[cfg(not(target_os = "macos"))]
     nix::unistd::setgroups(&credentials.groups.iter().copied().map(Gid::from_raw).collect::<Vec<_>>())?;
-    // The user last: after it nothing of this is allowed any more.
+    // The user last: it takes the right to change the rest.
     setgid(Gid::from_raw(credentials.group))?;
     setuid(Uid::from_raw(credentials.user))?;
     Ok(())
 }
 
-/// Where the kernel can do that; elsewhere only a warden that ends in good order takes its tasks along.
+/// Has the kernel kill this process when the warden dies. Elsewhere only a warden that ends in good order ends its
+/// tasks.
 #[cfg(target_os = "linux")]
 fn die_with(warden: Pid) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    // It may have died before it was asked.
+    // The warden may have died before this.
     if rustix::process::getppid() == Some(warden) { Ok(()) } else { Err(Errno::ESRCH.into()) }
 }
 

@@ -9,19 +9,18 @@ mod socket;
 use std::io;
 use std::path::PathBuf;
 
+use axum::extract::Request;
 use axum::middleware::map_request;
 use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::http::{Api, Listen, discard, serve, trust_name};
+use super::http::{Accepted, Api, Clients, Listen, router, serve, trust_name};
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::gateway::Channel;
 
-pub(crate) use publish::{PublishedDist, WEB_DIST_PATH};
 pub(crate) use socket::connect;
 
-/// Its name as a task, and as the origin of its requests, with the client's behind it: `control/curl`.
-const NAME: &str = "control";
+/// Its name as a task, and the name of its clients, with what they call themselves behind it: `control/curl`.
+const CONTROL: &str = "control";
 
 /// The control surface.
 #[derive(Debug)]
@@ -39,7 +38,7 @@ impl Control {
 
 impl Surface for Control {
     fn name(&self) -> &str {
-        NAME
+        CONTROL
     }
 
     fn about(&self) -> String {
@@ -47,22 +46,21 @@ impl Surface for Control {
     }
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
-        let SurfaceContext { kernel, config, web_dist, shutdown, .. } = context;
+        let SurfaceContext { kernel, gateway, config, web_dist, shutdown, .. } = context;
         let (listener, file) = socket::listen(&self.path)?;
-        let (channel, client) = Channel::new(NAME);
-        let api = Api::new(kernel, client.requester, config, shutdown.clone());
-        let publish = publish::routes(web_dist);
-        let router = || api.router(publish).layer(map_request(async |request| trust_name(request)));
-        let serving = {
-            let shutdown = shutdown.clone();
-            async move {
-                let served = serve(listener, router, shutdown).await;
-                drop(file);
-                served
-            }
+        let api = Api::new(kernel, config);
+        let named = map_request(async |request: Request| {
+            trust_name(CONTROL, &request);
+            request
+        });
+        let routes = || router(api, publish::routes(web_dist)).layer(named);
+        let clients = Clients { gateway, name: CONTROL, shutdown };
+        let serving = async move {
+            let served = serve(listener, routes, clients).await;
+            drop(file);
+            served
         };
-        let tasks = vec![tokio::spawn(serving), tokio::spawn(discard(client.events, shutdown))];
-        Ok(SurfaceHandle { channel: Some(channel), address: None, tasks })
+        Ok(SurfaceHandle { address: None, tasks: vec![tokio::spawn(serving)] })
     }
 }
 
@@ -70,11 +68,13 @@ impl Listen for UnixListener {
     type Stream = UnixStream;
     type Peer = ();
 
-    async fn accept(&self) -> io::Result<Option<(UnixStream, ())>> {
+    async fn accept(&self) -> io::Result<Option<Accepted<UnixStream, ()>>> {
         let (stream, _) = UnixListener::accept(self).await?;
         let Ok(peer) = stream.peer_cred() else { return Ok(None) };
         if may_control(peer.uid()) {
-            return Ok(Some((stream, ())));
+            let pid = peer.pid().map_or_else(String::new, |pid| format!("pid {pid}, "));
+            let from = format!("{pid}uid {}", peer.uid());
+            return Ok(Some(Accepted { stream, peer: (), from }));
         }
         tracing::warn!(uid = peer.uid(), pid = peer.pid(), "a connection of another user was turned away");
         Ok(None)

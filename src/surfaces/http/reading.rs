@@ -1,4 +1,4 @@
-//! Reading what is on disk, for a request: on blocking threads, so many at a time, and no longer than somebody waits.
+//! Reads what is on disk for a request: on blocking threads, a limited number at a time, and no longer than the client waits.
 
 use std::io;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::api::Api;
-use super::limits::READ_TIME;
+use super::limits::LOG_READ_TIME;
 use super::problem::Problem;
+use super::state::Api;
 use crate::duration::Pretty;
 
-/// Reads for one answer. The work is told when the client has gone or the time is up.
+/// Reads for one answer. It is cancelled when the client has gone or the time is up.
 ///
 /// # Errors
 ///
@@ -24,17 +24,17 @@ pub(super) async fn read<T: Send + 'static>(
 ) -> Result<T, Problem> {
     let cancelled = CancellationToken::new();
     let _cancel = cancelled.clone().drop_guard();
-    match timeout(READ_TIME, in_turn(api, move || work(cancelled))).await {
+    match timeout(LOG_READ_TIME, in_turn(api, move || work(cancelled))).await {
         Ok(done) => done?,
         Err(_) => {
             let detail =
-                format!("reading took longer than {}; ask for fewer tasks, or for less time", Pretty(READ_TIME));
+                format!("reading took longer than {}; ask for fewer tasks, or for less time", Pretty(LOG_READ_TIME));
             Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail))
         }
     }
 }
 
-/// Does it on a blocking thread, when it is its turn. It has its turn to its end, whether or not anybody waits for it.
+/// Does the work on a blocking thread, in its turn. The turn lasts to the end of the work, even if the client has gone.
 ///
 /// # Errors
 ///

@@ -83,6 +83,7 @@ fn style(scene: &DrawContext<'_>, kind: &EventKind) -> Style {
         EventKind::Unready { .. }
         | EventKind::Backoff { .. }
         | EventKind::Refused { .. }
+        | EventKind::Disconnected { .. }
         | EventKind::Draining { .. } => theme.warning(),
         EventKind::Waiting { .. }
         | EventKind::Started { .. }

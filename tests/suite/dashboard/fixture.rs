@@ -295,6 +295,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         restarts_last_hour: 0,
         last_exit: None,
         exits: BTreeMap::new(),
+        has_started: true,
         probe: None,
         usage: None,
         address: None,
@@ -364,7 +365,7 @@ fn snapshot() -> Snapshot {
             ..surface("web", "browser page and API", Policy::Always, backoff())
         },
     ];
-    Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks, channels: Vec::new() }
+    Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks }
 }
 
 fn failed(reason: &str) -> PhaseSnapshot {
