@@ -30,8 +30,9 @@ pub(super) fn compose(
     usage: watch::Receiver<BTreeMap<String, Usage>>,
 ) -> anyhow::Result<(TaskSupervisor, KernelHandle)> {
     let config = shared.current();
-    let mut supervisor =
-        TaskSupervisor::new(CancellationToken::new(), config.restart).with_drain(config.drain).with_usage(usage);
+    let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.supervisor.restart)
+        .with_drain(config.supervisor.drain)
+        .with_usage(usage);
     let kernel = KernelHandle::new(supervisor.handle())
         .with_post_mortems(PostMortems::new(&paths.post_mortems))
         .with_containment(warden_task.containment());

@@ -16,7 +16,7 @@ use super::{FileArgs, completions, shows_colour};
 use crate::config::{Config, UnknownTask};
 use crate::duration::parse_duration;
 use crate::logs::{LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream, RunChoice};
-use crate::ui::ansi;
+use crate::present::ansi;
 
 /// Lines that are shown before those that follow.
 const LINES_BEFORE: usize = 10;

@@ -15,7 +15,7 @@ use super::super::logs::{moment, pattern, run_choice, tasks};
 use super::ANSWER_BYTES;
 use crate::duration::Pretty;
 use crate::logs::{LineQuery, LogLine, LogReader, OutputStream};
-use crate::ui::ansi;
+use crate::present::ansi;
 
 /// The most lines of one answer.
 const LINES_MOST: usize = 1_000;

@@ -5,6 +5,7 @@ mod control;
 #[cfg(target_os = "linux")]
 mod crowds;
 mod detach;
+mod env_files;
 mod export;
 mod hooks;
 #[cfg(target_os = "linux")]
