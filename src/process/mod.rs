@@ -12,6 +12,7 @@
 //! ```
 
 mod credentials;
+mod inherited;
 mod memory;
 mod one_shot;
 mod output;
@@ -45,6 +46,8 @@ use crate::signal::Signal;
 use crate::supervisor::engine::{ExitReason, Input};
 use crate::supervisor::{RunContext, SentSignal};
 use credentials::RunsAs;
+pub use inherited::reset_inherited;
+pub(crate) use inherited::{InheritedLimits, is_hangup_ignored};
 pub(crate) use one_shot::OneShotCommand;
 use output::OutputCapture;
 use pty::Pty;
