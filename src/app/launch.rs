@@ -1,6 +1,7 @@
 //! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -48,7 +49,8 @@ pub(crate) fn launch(
 ) -> anyhow::Result<ExitCode> {
     let state = StateDir::claim(&config.root)?;
     // Before the first thread: a fork takes only one along.
-    let warden = Warden::start().context("cannot start the warden, which is to start the tasks")?;
+    let warden =
+        Warden::start(&project_key(&config)?).context("cannot start the warden, which is to start the tasks")?;
     // After the warden: it gives the tasks the limits that stead was started with.
     InheritedLimits::raise();
     let _diagnostics = write_diagnostics(&state)?;
@@ -76,6 +78,13 @@ pub(crate) fn launch(
     state.keep_outcome(&words);
     write_last_words(words);
     Ok(ExitCode::from(outcome.exit_code()))
+}
+
+/// What tells a project from any other on this machine, also after it was moved.
+fn project_key(config: &Config) -> anyhow::Result<String> {
+    let root = std::fs::metadata(&config.root).with_context(|| format!("cannot read {}", config.root.display()))?;
+    let file = config.path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("{}:{}:{file}", root.dev(), root.ino()))
 }
 
 fn runtime() -> anyhow::Result<Runtime> {
