@@ -14,7 +14,7 @@ use unicode_width::UnicodeWidthStr;
 use super::board::Board;
 use super::client::{Client, block_on};
 use super::{FileArgs, print};
-use crate::ui::ansi;
+use crate::present::ansi;
 
 /// What stands for the whole where no task is meant.
 const STEAD: &str = "stead";

@@ -19,7 +19,7 @@ use crate::config::UnknownTask;
 use crate::duration::Pretty;
 use crate::kernel::{PostMortem, PostMortems};
 use crate::present::why::Cause;
-use crate::ui::{ansi, post_mortem};
+use crate::present::{ansi, post_mortem};
 
 /// Arguments of `stead why`.
 #[derive(Debug, Clone, Args)]

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::logs::{LogHub, LogTail};
+use crate::present::ansi;
 use crate::supervisor::engine::EventKind;
 use crate::supervisor::{EventFollower, EventRecord, Followed};
-use crate::ui::ansi;
 
 /// Text that may wait to be written with what comes after it.
 const TEXT_BYTES: usize = 64 * 1024;

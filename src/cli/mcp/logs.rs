@@ -16,7 +16,7 @@ use super::ANSWER_BYTES;
 use crate::duration::Pretty;
 use crate::logs::OutputStream;
 use crate::logs::{CancelOnDrop, LineQuery, LogLine, LogReader};
-use crate::ui::ansi;
+use crate::present::ansi;
 
 /// The most lines of one answer.
 const LINES_MOST: usize = 1_000;
