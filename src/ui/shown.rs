@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::query::{History, Hits, LogWindow};
-use crate::logs::TailLine;
+use crate::logs::LogLine;
 use crate::screen::ScreenContents;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{Snapshot, Uptime};
@@ -33,7 +33,7 @@ pub struct Shown<'a> {
     /// The screen of the task that [`Model::selected`](super::Model::selected) names, if it has a terminal.
     pub screen: Option<&'a ScreenContents>,
     /// The last line that a task wrote; asked only for what is on screen.
-    pub last_line: &'a dyn Fn(&str) -> Option<Arc<TailLine>>,
+    pub last_line: &'a dyn Fn(&str) -> Option<Arc<LogLine>>,
     /// The zone that times of day are shown in.
     pub zone: &'a TimeZone,
     /// The supervisor's clock.
