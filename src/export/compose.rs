@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::loss::comments;
 use super::yaml::{Entries, Yaml, document};
 use super::{Export, ExportOptions, ExportedFile, Loss, argv, dns_label, host_and_port};
-use crate::config::{Check, Command, Config, ReadyConfig, TaskConfig};
+use crate::config::{Check, Config, ReadyConfig, TaskConfig};
 use crate::signal::Signal;
 use crate::supervisor::engine::{Condition, Policy, RestartConfig};
 
@@ -39,7 +39,7 @@ fn service(config: &Config, task: &TaskConfig, image: String, losses: &mut Vec<L
     if !task.env.is_empty() {
         let mut env = Entries::default();
         for (name, value) in &task.env {
-            env.put(name, value.replace('$', "$$"));
+            env.put(name, value.value.expose().replace('$', "$$"));
         }
         service.put("environment", env);
     }
@@ -82,10 +82,12 @@ fn health(task: &TaskConfig, ready: &ReadyConfig, service: &mut Entries, losses:
             "--silent".into(),
             "--output".into(),
             "/dev/null".into(),
-            url.clone(),
+            url.expose().to_owned(),
         ]),
-        Check::Exec(Command::Shell(line)) => Some(vec!["CMD-SHELL".into(), line.clone()]),
-        Check::Exec(Command::Argv(argv)) => Some([vec!["CMD".to_owned()], argv.clone()].concat()),
+        Check::Exec(command) => Some(match command.shell_line() {
+            Some(line) => vec!["CMD-SHELL".into(), line.to_owned()],
+            None => [vec!["CMD".to_owned()], command.to_argv()].concat(),
+        }),
         Check::Log(_) => None,
     };
     let Some(test) = test else {

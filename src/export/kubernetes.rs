@@ -198,7 +198,7 @@ impl Pod<'_> {
         }
         let mut data = Entries::default();
         for (name, value) in &self.task.env {
-            data.put(name, value.clone());
+            data.put(name, value.value.expose());
         }
         let metadata = Entries::default().with("name", self.environment()).with("labels", self.labels());
         let map = Entries::default().with("apiVersion", "v1").with("kind", "ConfigMap");
@@ -210,7 +210,7 @@ impl Pod<'_> {
         let check = &self.task.ready.as_ref()?.check;
         let port = match check {
             Check::Tcp(address) => host_and_port(address)?.1,
-            Check::Http(url) => http_parts(url)?.port,
+            Check::Http(url) => http_parts(url.expose())?.port,
             Check::Exec(_) | Check::Log(_) => return None,
         };
         Some((port, check))
@@ -235,7 +235,7 @@ fn probe(task: &TaskConfig, ready: &ReadyConfig, losses: &mut Vec<Loss>) -> Opti
             probe.put("tcpSocket", socket);
         }
         Check::Http(url) => {
-            let HttpParts { host, port, path, scheme } = http_parts(url)?;
+            let HttpParts { host, port, path, scheme } = http_parts(url.expose())?;
             let mut get = Entries::default().with("path", path).with("port", i64::from(port)).with("scheme", scheme);
             get.put_some("host", Some(host).filter(|host| !is_loopback(host)));
             probe.put("httpGet", get);

@@ -9,7 +9,7 @@ mod loss;
 mod systemd;
 mod yaml;
 
-use crate::config::{Command, Config};
+use crate::config::{CommandLine, Config};
 
 pub(crate) use loss::Loss;
 
@@ -78,11 +78,11 @@ pub(crate) fn export(target: ExportTarget, config: &Config, options: &ExportOpti
     }
 }
 
-/// A command as an argument vector.
-fn argv(command: &Command) -> Vec<String> {
-    match command {
-        Command::Shell(line) => vec!["/bin/sh".to_owned(), "-c".to_owned(), line.clone()],
-        Command::Argv(argv) => argv.clone(),
+/// A command as an argument vector, with its variables filled in.
+fn argv(command: &CommandLine) -> Vec<String> {
+    match command.shell_line() {
+        Some(line) => vec!["/bin/sh".to_owned(), "-c".to_owned(), line.to_owned()],
+        None => command.to_argv(),
     }
 }
 

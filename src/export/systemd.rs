@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::loss::comments;
 use super::{Export, ExportOptions, ExportedFile, Loss, argv, host_and_port};
-use crate::config::{Check, Command, Config, ReadyConfig, TaskConfig};
+use crate::config::{Check, CommandLine, Config, ReadyConfig, TaskConfig};
 use crate::duration::Pretty;
 use crate::supervisor::engine::{Condition, Policy};
 
@@ -103,7 +103,7 @@ impl Units<'_> {
         unit.set("ExecStart", &command_line(&task.command));
         unit.set("WorkingDirectory", &specifiers(&task.dir.to_string_lossy()));
         for (name, value) in &task.env {
-            unit.set("Environment", &quoted(&specifiers(&format!("{name}={value}"))));
+            unit.set("Environment", &quoted(&specifiers(&format!("{name}={}", value.value.expose()))));
         }
         if let Some(ready) = &task.ready {
             wait_until_ready(task, ready, unit, losses);
@@ -124,7 +124,7 @@ fn wait_until_ready(task: &TaskConfig, ready: &ReadyConfig, unit: &mut Unit, los
         Check::Tcp(address) => {
             host_and_port(address).map(|(host, port)| format!("(exec 3<>/dev/tcp/{host}/{port}) 2>/dev/null"))
         }
-        Check::Http(url) => Some(format!("curl --fail --silent --output /dev/null {}", sh_word(url))),
+        Check::Http(url) => Some(format!("curl --fail --silent --output /dev/null {}", sh_word(url.expose()))),
         Check::Exec(command) => Some(argv(command).iter().map(|word| sh_word(word)).collect::<Vec<_>>().join(" ")),
         Check::Log(_) => None,
     };
@@ -136,7 +136,7 @@ fn wait_until_ready(task: &TaskConfig, ready: &ReadyConfig, unit: &mut Unit, los
     };
     let seconds = ready.interval.as_secs_f64().max(0.1);
     let wait = format!("until {check}; do sleep {seconds}; done");
-    unit.set("ExecStartPost", &command_line(&Command::Argv(vec!["/bin/bash".into(), "-c".into(), wait])));
+    unit.set("ExecStartPost", &command_line(&CommandLine::argv(["/bin/bash", "-c", &wait])));
     unit.set("TimeoutStartSec", "infinity");
     if ready.failure_threshold.is_some() {
         let remedy = "systemd probes once at the start; `WatchdogSec` with a program that notifies is the counterpart";
@@ -264,7 +264,7 @@ fn span(duration: Duration) -> String {
 }
 
 /// A command for `Exec…=`: nothing in it is expanded.
-fn command_line(command: &Command) -> String {
+fn command_line(command: &CommandLine) -> String {
     let word = |word: &String| quoted(&specifiers(word).replace('$', "$$"));
     argv(command).iter().map(word).collect::<Vec<_>>().join(" ")
 }

@@ -12,6 +12,7 @@
 //! ```
 
 mod credentials;
+mod inherited;
 mod memory;
 mod one_shot;
 mod output;
@@ -26,24 +27,27 @@ mod tests;
 mod usage;
 mod warden;
 
+use std::borrow::Cow;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config::{Check, Command, TaskConfig};
-use crate::logs::LogTail;
-use crate::logs::Store;
+use crate::config::{Check, CommandLine, TaskConfig};
+use crate::logs::{LogTail, Store};
 use crate::screen::TaskScreen;
 use crate::signal::Signal;
 use crate::supervisor::engine::{ExitReason, Input};
 use crate::supervisor::{RunContext, SentSignal};
 use credentials::RunsAs;
+pub use inherited::reset_inherited;
+pub(crate) use inherited::{InheritedLimits, is_hangup_ignored};
 pub(crate) use one_shot::OneShotCommand;
 use output::OutputCapture;
 use pty::Pty;
@@ -58,10 +62,10 @@ const START_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a killed tree may take to end: longer only if the kernel itself holds a process, on a disk that hangs.
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
 
-/// One configured task.
-#[derive(Debug)]
+/// One configured task. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(crate) struct ProcessTask {
-    config: TaskConfig,
+    config: Arc<TaskConfig>,
     log: Store,
     tail: LogTail,
     runs_as: RunsAs,
@@ -93,22 +97,40 @@ impl ProcessTask {
         warden: Warden,
     ) -> Result<Self, String> {
         let runs_as = credentials::runs_as(&config)?;
-        Ok(Self { config, log, tail, runs_as, warden, screen })
+        Ok(Self { config: Arc::new(config), log, tail, runs_as, warden, screen })
     }
 
     /// Runs the task once: from its start until no process of its tree is alive and its output is read. Dropping the
     /// future earlier kills the tree.
     pub(crate) async fn run(self: Arc<Self>, context: RunContext) -> ExitReason {
-        match self.start(&context).await {
-            Ok(started) => self.supervise(started, &context).await,
+        let task = match self.as_configured_now(&context).await {
+            Ok(task) => task,
+            Err(message) => return ExitReason::StartFailed { message },
+        };
+        match task.start(&context).await {
+            Ok(started) => task.supervise(started, &context).await,
             Err(message) => {
                 // Then the warden is the cause to be named, so its end must be reported first.
-                if self.warden.is_gone() {
+                if task.warden.is_gone() {
                     context.ending().await;
                 }
                 ExitReason::StartFailed { message }
             }
         }
+    }
+
+    /// The task with its env files as they are now.
+    async fn as_configured_now(self: Arc<Self>, context: &RunContext) -> Result<Arc<Self>, String> {
+        if !self.config.rereads() {
+            return Ok(self);
+        }
+        let config = Arc::clone(&self.config);
+        let read = spawn_blocking(move || config.for_run().map(Cow::into_owned));
+        let config = tokio::select! {
+            read = read => read.map_err(|error| format!("cannot read its env files: {error}"))??,
+            () = context.kill.cancelled() => return Err("killed while it was starting".to_owned()),
+        };
+        Ok(Arc::new(Self { config: Arc::new(config), ..(*self).clone() }))
     }
 
     async fn start(&self, context: &RunContext) -> Result<Started, String> {
@@ -188,13 +210,13 @@ impl ProcessTask {
         }
     }
 
-    async fn run_stop_command(&self, command: &Command, run: u64) {
+    async fn run_stop_command(&self, command: &CommandLine, run: u64) {
         let failure = match ready::run_command(self, command, run).await {
             Ok(ExitReason::Code { code: 0 }) => return,
             Ok(reason) => reason.to_string(),
             Err(message) => message,
         };
-        self.tail.note(run, format!("stead: the stop command failed: {failure}"));
+        self.tail.note(self.log.run(run), format!("stead: the stop command failed: {failure}"));
     }
 
     /// Reports that the run has started, then its probes, until it is asked to end or is over.

@@ -8,11 +8,10 @@ use std::path::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::{Receiver, Sender};
 
-use super::spawn::argv;
 use super::start_failure::cause;
 use super::warden::Spawn;
 use super::{Warden, reason_of};
-use crate::config::Command;
+use crate::config::CommandLine;
 use crate::supervisor::engine::ExitReason;
 
 /// Bytes of output that are kept; the rest is read and discarded.
@@ -21,7 +20,7 @@ const OUTPUT_BYTES: usize = 4 * 1024;
 /// A command to run once.
 #[derive(Debug)]
 pub(crate) struct OneShotCommand<'a> {
-    pub(crate) command: &'a Command,
+    pub(crate) command: &'a CommandLine,
     /// The working directory.
     pub(crate) dir: &'a Path,
     /// Variables set on top of the supervisor's own environment.
@@ -52,7 +51,7 @@ impl OneShotCommand<'_> {
         let stderr = stdout.try_clone().map_err(cannot)?;
         let mut input = Sender::from_owned_fd(OwnedFd::from(input)).map_err(cannot)?;
         let mut output = Receiver::from_owned_fd(OwnedFd::from(output)).map_err(cannot)?;
-        let spawn = Spawn { argv: argv(self.command), env: self.env, dir: self.dir.into(), ..Spawn::default() };
+        let spawn = Spawn { argv: self.command.to_argv(), env: self.env, dir: self.dir.into(), ..Spawn::default() };
         let child = warden.spawn(spawn, [stdin.into(), stdout.into(), stderr.into()]).await;
         let child = child.map_err(|error| error.to_string())?;
         let mut kept = Vec::new();

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::spawn::spawn_silent;
 use super::start_failure::cause;
 use super::{ProcessTask, reason_of};
-use crate::config::{Check, Command, ReadyConfig};
+use crate::config::{Check, CommandLine, ReadyConfig};
 use crate::duration::Pretty;
 use crate::http_client::{self, HttpError};
 use crate::supervisor::RunContext;
@@ -66,7 +66,7 @@ async fn report_probe(context: &RunContext, passed: bool, detail: String) {
 /// # Errors
 ///
 /// It could not be run.
-pub(super) async fn run_command(task: &ProcessTask, command: &Command, run: u64) -> Result<ExitReason, String> {
+pub(super) async fn run_command(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<ExitReason, String> {
     let child = spawn_silent(task, command, run).await?;
     // Dropping the child kills what is left of it.
     child.exited().await.map(|exit| reason_of(exit.status())).ok_or_else(|| "the warden is gone".to_owned())
@@ -78,7 +78,7 @@ async fn attempt(task: &ProcessTask, ready: &ReadyConfig, run: u64) -> Result<St
     let checked = async {
         match &ready.check {
             Check::Tcp(address) => tcp(address).await,
-            Check::Http(url) => http(url).await,
+            Check::Http(url) => http(url.expose()).await,
             Check::Exec(command) => exec(task, command, run).await,
             // The capture searches the lines.
             Check::Log(_) => std::future::pending().await,
@@ -96,7 +96,7 @@ async fn tcp(address: &str) -> Result<String, String> {
     Ok(format!("tcp {address}"))
 }
 
-async fn exec(task: &ProcessTask, command: &Command, run: u64) -> Result<String, String> {
+async fn exec(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<String, String> {
     match run_command(task, command, run).await? {
         ExitReason::Code { code: 0 } => Ok("exec code 0".to_owned()),
         reason => Err(format!("exec {reason}")),

@@ -1,5 +1,6 @@
 //! Prepares the start of a child: command line, environment, descriptors. The warden does the rest.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -8,7 +9,7 @@ use tokio::task::spawn_blocking;
 use super::start_failure::explain;
 use super::warden::{Child, Spawn, SpawnError, StartFault, StartStep};
 use super::{ProcessTask, pty};
-use crate::config::Command;
+use crate::config::CommandLine;
 use crate::logs::OutputStream;
 use crate::screen::ScreenSize;
 
@@ -52,7 +53,7 @@ pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, Strin
 /// # Errors
 ///
 /// As [`spawn`].
-pub(super) async fn spawn_silent(task: &ProcessTask, command: &Command, run: u64) -> Result<Child, String> {
+pub(super) async fn spawn_silent(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<Child, String> {
     let dev_null = || task.warden.dev_null();
     let stdio = dev_null().and_then(|stdin| Ok([stdin, dev_null()?, dev_null()?]));
     match stdio {
@@ -61,7 +62,7 @@ pub(super) async fn spawn_silent(task: &ProcessTask, command: &Command, run: u64
     }
 }
 
-async fn make(task: &ProcessTask, command: &Command, spawn: Spawn, stdio: [OwnedFd; 3]) -> Result<Child, String> {
+async fn make(task: &ProcessTask, command: &CommandLine, spawn: Spawn, stdio: [OwnedFd; 3]) -> Result<Child, String> {
     match task.warden.spawn(spawn, stdio).await {
         Ok(child) => Ok(child),
         Err(SpawnError::System(fault)) => Err(explained(task, command, fault).await),
@@ -70,7 +71,7 @@ async fn make(task: &ProcessTask, command: &Command, spawn: Spawn, stdio: [Owned
 }
 
 /// Looks for the cause in the file system, which may block.
-async fn explained(task: &ProcessTask, command: &Command, fault: StartFault) -> String {
+async fn explained(task: &ProcessTask, command: &CommandLine, fault: StartFault) -> String {
     let (config, command) = (task.config.clone(), command.clone());
     let explained = spawn_blocking(move || explain(&config, &command, fault)).await;
     explained.unwrap_or_else(|error| format!("cannot start: {error}"))
@@ -94,16 +95,17 @@ fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<(Outputs, [O
 
 /// Returns the command in the task's directory and environment, within its limits, with the name of the task and the
 /// number of the run in its environment.
-fn prepared(task: &ProcessTask, command: &Command, run: u64) -> Spawn {
+fn prepared(task: &ProcessTask, command: &CommandLine, run: u64) -> Spawn {
     let config = &task.config;
-    let mut env = config.env.clone();
+    let own = config.env.iter().map(|(name, variable)| (name.clone(), variable.value.expose().to_owned()));
+    let mut env: BTreeMap<_, _> = own.collect();
     for (name, value) in &task.runs_as.env {
         env.entry((*name).to_owned()).or_insert_with(|| value.clone());
     }
     env.insert("STEAD_TASK".to_owned(), config.name.clone());
     env.insert("STEAD_RUN".to_owned(), run.to_string());
     Spawn {
-        argv: argv(command),
+        argv: command.to_argv(),
         env,
         dir: config.dir.clone().into(),
         terminal: false,
@@ -111,14 +113,6 @@ fn prepared(task: &ProcessTask, command: &Command, run: u64) -> Spawn {
         nice: config.nice,
         umask: config.umask,
         credentials: task.runs_as.credentials.clone(),
-    }
-}
-
-/// Returns the program of a command with its arguments.
-pub(super) fn argv(command: &Command) -> Vec<String> {
-    match command {
-        Command::Shell(line) => vec!["sh".to_owned(), "-c".to_owned(), line.clone()],
-        Command::Argv(argv) => argv.clone(),
     }
 }
 

@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use super::warden::{StartFault, StartStep};
-use crate::config::{Command, TaskConfig};
+use crate::config::{CommandLine, TaskConfig};
 
 /// As much of a script's first line as the kernel itself reads.
 const FIRST_LINE_BYTES: u64 = 256;
 
 /// Returns what was tried with `command` and where it failed.
-pub(super) fn explain(task: &TaskConfig, command: &Command, fault: StartFault) -> String {
+pub(super) fn explain(task: &TaskConfig, command: &CommandLine, fault: StartFault) -> String {
     let error = io::Error::from_raw_os_error(fault.errno);
     let limit = |what: &str| format!("cannot set its limit of {what}: {}", cause(&error));
     match fault.step {
@@ -33,11 +33,8 @@ pub(super) fn explain(task: &TaskConfig, command: &Command, fault: StartFault) -
     }
 }
 
-fn cannot_run(task: &TaskConfig, command: &Command, error: &io::Error) -> String {
-    let program = match command {
-        Command::Shell(_) => "sh",
-        Command::Argv(argv) => argv.first().map_or("", String::as_str),
-    };
+fn cannot_run(task: &TaskConfig, command: &CommandLine, error: &io::Error) -> String {
+    let program = command.program();
     if let Some(cause) = dir_fault(&task.dir) {
         return format!("cannot run in `{}`: {cause}", task.dir.display());
     }
@@ -120,7 +117,7 @@ fn find(task: &TaskConfig, program: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(task.dir.join(program)).filter(|file| file.exists());
     }
-    let path = task.env.get("PATH").map(Into::into).or_else(|| env::var_os("PATH"))?;
+    let path = task.env.get("PATH").map(|path| path.value.expose().into()).or_else(|| env::var_os("PATH"))?;
     env::split_paths(&path).map(|dir| task.dir.join(dir).join(program)).find(|file| file.exists())
 }
 

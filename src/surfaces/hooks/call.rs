@@ -10,7 +10,7 @@ use hyper::{Method, Request};
 use serde::Serialize;
 
 use super::payload::HookPayload;
-use crate::config::{Command, HookCall, HookConfig};
+use crate::config::{CommandLine, HookCall, HookConfig};
 use crate::http_client;
 use crate::logs::without_escapes;
 use crate::process::{OneShotCommand, Warden};
@@ -47,11 +47,11 @@ impl HookRunner {
         let body = serde_json::to_string(&body).expect("plain data with string keys");
         match &hook.call {
             HookCall::Command(command) => self.run(command, &hook.name, payload, body).await,
-            HookCall::Url(url) => post(url, body).await.map_err(|error| format!("{error:#}")),
+            HookCall::Url(url) => post(url.expose(), body).await.map_err(|error| format!("{error:#}")),
         }
     }
 
-    async fn run(&self, command: &Command, hook: &str, about: &HookPayload, body: String) -> Result<(), String> {
+    async fn run(&self, command: &CommandLine, hook: &str, about: &HookPayload, body: String) -> Result<(), String> {
         let env = [
             ("STEAD_HOOK", hook.to_owned()),
             ("STEAD_EVENT", about.event.word().to_owned()),

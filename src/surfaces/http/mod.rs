@@ -9,7 +9,7 @@
 //! | `router` | every route, and the bounds on requests |
 //! | `state` | what the routes share |
 //! | `caller`, `extract` | what handlers take from a request |
-//! | `status`, `readiness`, `redacted` | the supervisor at one instant; its configuration without secrets |
+//! | `status`, `readiness` | the supervisor at one instant, and its configuration |
 //! | `live`, `sse` | the event stream |
 //! | `requests` | requests that change something |
 //! | `clients` | who is connected |
@@ -35,7 +35,6 @@ mod openapi;
 mod problem;
 mod readiness;
 mod reading;
-mod redacted;
 mod requests;
 mod router;
 mod runs;

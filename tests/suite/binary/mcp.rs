@@ -110,7 +110,7 @@ fn an_agent_sees_how_tasks_stand_why_and_what_they_wrote() {
     assert_eq!(status["tasks"].as_array().map(Vec::len), Some(1), "{status}");
     assert_eq!(
         (&status["tasks"][0]["state"], &status["tasks"][0]["next"]),
-        (&"failed".into(), &"0 retries spent: code 7".into())
+        (&"failed".into(), &"until restarted".into())
     );
     let why = agent.call("why", json!({ "task": "bad" }));
     assert!(why["causes"][0]["sentences"].to_string().contains("has failed"), "{why}");

@@ -27,7 +27,7 @@ use crate::kernel::KernelHandle;
 use crate::kernel::sample::{process, ready, snapshot};
 use crate::supervisor::EventLog;
 use crate::supervisor::engine::{self, Origin, Refusal, Request, Snapshot};
-use crate::supervisor::engine::{BadConfig, Changes, DrainConfig};
+use crate::supervisor::engine::{BadConfig, Changes};
 use crate::supervisor::{Backend, handle};
 use crate::surfaces::SharedConfig;
 
@@ -69,17 +69,9 @@ fn logs_in(dir: &Path) -> LogsConfig {
 }
 
 fn context(gateway: Gateway, kernel: KernelHandle, web: &WebConfig, dir: &Path) -> SurfaceContext {
-    let config = Config {
-        path: "/srv/shop/stead.toml".into(),
-        root: "/srv/shop".into(),
-        drain: DrainConfig::default(),
-        logs: logs_in(dir),
-        web: web.clone(),
-        ui: Default::default(),
-        hooks: Vec::new(),
-        restart: Default::default(),
-        tasks: Vec::new(),
-    };
+    let mut config = Config::new("/srv/shop/stead.toml".into(), "/srv/shop".into());
+    config.logs = logs_in(dir);
+    config.web = web.clone();
     SurfaceContext {
         kernel,
         gateway,
