@@ -19,7 +19,7 @@ pub use crate::config::SharedConfig;
 use crate::gateway::Channel;
 use crate::kernel::KernelHandle;
 pub use control::Control;
-pub(crate) use control::{PublishedDist, WEB_DIST_PATH, connect};
+pub(crate) use control::{ConnectError, ControlSocket, Endpoint, PublishedDist, Reservation, WEB_DIST_PATH};
 pub use hooks::Hooks;
 pub use plain::Plain;
 pub(crate) use terminal::DashboardSetup;

@@ -6,6 +6,7 @@ mod control;
 mod crowds;
 mod detach;
 mod hooks;
+mod identity;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod limits;
