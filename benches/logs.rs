@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use stead::logs::{Pattern, Query, Reader};
+use stead::logs::{LinePattern, LineQuery, LogReader};
 use tempfile::TempDir;
 
 /// What one round captures or searches.
@@ -52,8 +52,8 @@ fn capture_by_cat(bencher: Bencher<'_, '_>, tasks: usize) {
 
 #[divan::bench(args = ["WARN", "ms=9[0-9]{3} "], sample_count = 5)]
 fn search(bencher: Bencher<'_, '_>, pattern: &str) {
-    let reader = Reader::new(LOGS.path());
-    let query = Query { pattern: Some(Pattern::new(pattern).expect("a pattern")), ..Query::default() };
+    let reader = LogReader::new(LOGS.path());
+    let query = LineQuery { pattern: Some(LinePattern::new(pattern).expect("a pattern")), ..LineQuery::default() };
     bencher
         .counter(BytesCount::new(BYTES))
         .bench_local(|| assert_eq!(reader.forwards(&["it"], &query).expect("a log").count(), BYTES / 1_000_000));
@@ -71,8 +71,8 @@ fn search_by_grep(bencher: Bencher<'_, '_>, pattern: &str) {
 /// The last lines, as a dashboard asks for them.
 #[divan::bench(sample_count = 20)]
 fn last_thousand_lines(bencher: Bencher<'_, '_>) {
-    let reader = Reader::new(LOGS.path());
-    let query = Query::default();
+    let reader = LogReader::new(LOGS.path());
+    let query = LineQuery::default();
     bencher.bench_local(|| reader.backwards(&["it"], &query).expect("a log").take(1_000).count());
 }
 

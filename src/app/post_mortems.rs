@@ -15,7 +15,7 @@ use tracing::warn;
 use crate::kernel::post_mortem::{LAST_LINE_CHARS, LAST_LINES, LastLine};
 use crate::kernel::{KernelHandle, PostMortem, PostMortems};
 use crate::logs::without_escapes;
-use crate::logs::{LogLine, Stream};
+use crate::logs::{OutputStream, TailLine};
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{EventKind, ExitReason, Snapshot, TaskSnapshot, Usage};
 
@@ -160,7 +160,7 @@ impl Work {
     }
 }
 
-fn last_line(line: &LogLine) -> LastLine {
+fn last_line(line: &TailLine) -> LastLine {
     let text: String = without_escapes(&line.bytes).chars().take(LAST_LINE_CHARS).collect();
-    LastLine { at: line.at, is_stderr: line.stream == Stream::Stderr, text }
+    LastLine { at: line.at, is_stderr: line.stream == OutputStream::Stderr, text }
 }

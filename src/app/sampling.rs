@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::kernel::{Lookers, SAMPLE_INTERVAL};
 use crate::process::Sampler;
-use crate::supervisor::engine::{PhaseSnapshot, Snapshot, Usage};
+use crate::supervisor::engine::{Snapshot, Usage};
 
 /// Samples until everybody who could ask for it is gone.
 pub(super) async fn sample(
@@ -30,16 +30,5 @@ pub(super) async fn sample(
 
 /// The main process of every task that has one now.
 fn mains(snapshot: &Snapshot) -> Vec<(String, u32)> {
-    let main = |phase: &PhaseSnapshot| match *phase {
-        PhaseSnapshot::Running { pid, .. } | PhaseSnapshot::Ready { pid, .. } | PhaseSnapshot::Stopping { pid, .. } => {
-            pid
-        }
-        PhaseSnapshot::Waiting { .. }
-        | PhaseSnapshot::Starting { .. }
-        | PhaseSnapshot::Backoff { .. }
-        | PhaseSnapshot::Stopped
-        | PhaseSnapshot::Done
-        | PhaseSnapshot::Failed { .. } => None,
-    };
-    snapshot.tasks.iter().filter_map(|task| Some((task.name.clone(), main(&task.phase)?))).collect()
+    snapshot.tasks.iter().filter_map(|task| Some((task.name.clone(), task.pid()?))).collect()
 }

@@ -8,7 +8,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::GatewayHandle;
-use crate::supervisor::engine::{ExitReason, Input};
+use crate::supervisor::engine::ExitReason;
 use crate::supervisor::{RunContext, TaskResult, exit_reason};
 use crate::surfaces::{Surface, SurfaceContext, SurfaceHandle};
 
@@ -33,7 +33,7 @@ pub(super) async fn run_surface<S: Surface>(
         Some(channel) => gateway.register(channel).await,
         None => None,
     };
-    run.report(Input::Started { run: run.run, pid: None, address }).await;
+    run.started(None, address).await;
     let reason = watch(tasks, &token, &run).await;
     if let Some(id) = registration {
         gateway.unregister(id).await;

@@ -7,8 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::duration::Pretty;
 use crate::kernel::Containment;
-use crate::supervisor::engine::Condition;
-use crate::supervisor::engine::{AfterStop, Straggler};
+use crate::supervisor::engine::{AfterStop, Condition, Progress, Reach, Straggler, TaskState};
 
 /// `/api/v1/snapshot`. Times are milliseconds on the supervisor's clock.
 #[derive(Debug, Deserialize)]
@@ -36,10 +35,11 @@ pub(super) struct Task {
     pub(super) kind: String,
     #[serde(flatten)]
     pub(super) phase: Phase,
-    pub(super) run: u64,
     pub(super) retries: u32,
     pub(super) max_retries: u32,
     pub(super) budget_back_at: Option<u64>,
+    #[serde(default)]
+    has_started: bool,
     pub(super) last_exit: Option<LastExit>,
     pub(super) probe: Option<Probe>,
     pub(super) address: Option<String>,
@@ -106,20 +106,25 @@ pub(super) struct Reason {
 }
 
 impl Phase {
+    /// The state, if it is known here.
+    fn state(&self) -> Option<TaskState> {
+        Some(match self {
+            Self::Waiting { .. } => TaskState::Waiting,
+            Self::Starting { .. } => TaskState::Starting,
+            Self::Running { .. } => TaskState::Running,
+            Self::Ready { .. } => TaskState::Ready,
+            Self::Stopping { .. } => TaskState::Stopping,
+            Self::Backoff { .. } => TaskState::Backoff,
+            Self::Stopped => TaskState::Stopped,
+            Self::Done => TaskState::Done,
+            Self::Failed { .. } => TaskState::Failed,
+            Self::Unknown => return None,
+        })
+    }
+
     /// The word for it.
     pub(super) fn word(&self) -> &'static str {
-        match self {
-            Self::Waiting { .. } => "waiting",
-            Self::Starting { .. } => "starting",
-            Self::Running { .. } => "running",
-            Self::Ready { .. } => "ready",
-            Self::Stopping { .. } => "stopping",
-            Self::Backoff { .. } => "backoff",
-            Self::Stopped => "stopped",
-            Self::Done => "done",
-            Self::Failed { .. } => "failed",
-            Self::Unknown => "unknown",
-        }
+        self.state().map_or("unknown", TaskState::word)
     }
 }
 
@@ -127,6 +132,13 @@ impl Task {
     /// Whether it is one of stead's own parts.
     pub(super) fn is_surface(&self) -> bool {
         self.kind == "builtin"
+    }
+
+    /// How far it is from a condition. A state that is not known here may lead anywhere.
+    pub(super) fn toward(&self, condition: Condition) -> Reach {
+        let (has_started, has_exited) = (self.has_started, self.last_exit.is_some());
+        let reach = |state| Progress { state, has_started, has_exited }.toward(condition);
+        self.phase.state().map_or(Reach::Pending, reach)
     }
 
     /// What happens to it next, or why nothing does.

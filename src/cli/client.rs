@@ -23,7 +23,7 @@ use super::{EXIT_NO_SERVER, EXIT_REFUSED, FileArgs};
 use crate::app::StatePaths;
 use crate::config::Config;
 use crate::duration::Pretty;
-use crate::supervisor::engine::Refusal;
+use crate::supervisor::engine::{Refusal, Verb};
 use crate::surfaces::connect;
 
 /// What the timeline calls whoever asks by the command line: `control/cli`.
@@ -109,6 +109,11 @@ impl Client {
     pub(super) async fn post(&self, path: &str, body: Option<&Value>) -> Result<Bytes, ClientError> {
         let body = body.map(|body| ("application/json", Body::from(body.to_string())));
         self.exchange(Method::POST, path, body).await
+    }
+
+    /// Asks for `verb` with the tasks that `body` names, or with all; the answer as it came.
+    pub(super) async fn ask_of_several(&self, verb: Verb, body: Option<&Value>) -> Result<Bytes, ClientError> {
+        self.post(&format!("/api/v1/tasks/{}", verb.word()), body).await
     }
 
     /// Takes something back; the answer as it came.

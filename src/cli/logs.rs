@@ -16,8 +16,8 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use super::{FileArgs, completions, shows_colour};
 use crate::config::{Config, UnknownTask};
 use crate::duration::parse_duration;
-use crate::logs::Stream;
-use crate::logs::{Lines, Pattern, Query, Reader, RunChoice, StoredLine};
+use crate::logs::OutputStream;
+use crate::logs::{LinePattern, LineQuery, LogLine, LogLines, LogReader, RunChoice};
 use crate::ui::ansi;
 
 /// Lines that are shown before those that follow.
@@ -54,7 +54,7 @@ pub(super) struct LogsArgs {
     stderr: bool,
     /// Only lines in which this regular expression matches
     #[arg(short, long, value_name = "REGEX", value_parser = pattern)]
-    grep: Option<Pattern>,
+    grep: Option<LinePattern>,
     /// Print the time before each line
     #[arg(short, long)]
     times: bool,
@@ -74,18 +74,18 @@ pub(super) struct LogsArgs {
 /// The configuration is wrong or has no such task, or a log can't be read.
 pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     let config = FileArgs { file: args.file.clone() }.load()?;
-    let reader = Reader::new(&config.logs.dir);
+    let reader = LogReader::new(&config.logs.dir);
     let tasks = tasks(&config, &reader, &args.tasks)?;
     // Before anything is read, so that nothing is missed in between.
     let changes = if args.follow { Some(Changes::watch(&config)?) } else { None };
-    let query = Query {
+    let query = LineQuery {
         run: args.run,
-        stream: args.stderr.then_some(Stream::Stderr),
+        stream: args.stderr.then_some(OutputStream::Stderr),
         since: args.since,
         until: args.until,
         pattern: args.grep.clone(),
         waits_for_ends: args.follow,
-        ..Query::default()
+        ..LineQuery::default()
     };
     let mut printer = Printer::new(args, &tasks);
     match print_all(&reader, &tasks, &query, args, &mut printer, changes) {
@@ -98,7 +98,7 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The tasks to be shown: those of the configuration, and others that have left a log.
-pub(super) fn tasks(config: &Config, reader: &Reader, asked: &[String]) -> anyhow::Result<Vec<String>> {
+pub(super) fn tasks(config: &Config, reader: &LogReader, asked: &[String]) -> anyhow::Result<Vec<String>> {
     let mut known: Vec<_> = config.tasks.iter().map(|task| task.name.clone()).collect();
     let stored = reader.tasks().with_context(|| format!("cannot read {}", config.logs.dir.display()))?;
     known.extend(stored.into_iter().filter(|name| !config.tasks.iter().any(|task| task.name == *name)));
@@ -112,9 +112,9 @@ pub(super) fn tasks(config: &Config, reader: &Reader, asked: &[String]) -> anyho
 }
 
 fn print_all(
-    reader: &Reader,
+    reader: &LogReader,
     tasks: &[String],
-    query: &Query,
+    query: &LineQuery,
     args: &LogsArgs,
     printer: &mut Printer,
     changes: Option<Changes>,
@@ -145,7 +145,7 @@ fn print_all(
 }
 
 /// Says that there is nothing to show, and why.
-fn nothing(reader: &Reader, tasks: &[String], args: &LogsArgs) -> ExitCode {
+fn nothing(reader: &LogReader, tasks: &[String], args: &LogsArgs) -> ExitCode {
     let has_written = |task: &String| reader.runs(task).is_ok_and(|runs| !runs.is_empty());
     if !tasks.iter().any(has_written) {
         let who = if args.tasks.is_empty() { "no task".to_owned() } else { args.tasks.join(", ") };
@@ -188,14 +188,14 @@ impl Printer {
         }
     }
 
-    fn print_all(&mut self, lines: &mut Lines) -> anyhow::Result<()> {
+    fn print_all(&mut self, lines: &mut LogLines) -> anyhow::Result<()> {
         for line in lines {
             self.print(&line?)?;
         }
         Ok(())
     }
 
-    fn print(&mut self, line: &StoredLine) -> anyhow::Result<()> {
+    fn print(&mut self, line: &LogLine) -> anyhow::Result<()> {
         self.printed += 1;
         if self.json {
             serde_json::to_writer(&mut self.out, line)?;
@@ -284,6 +284,6 @@ pub(super) fn run_choice(text: &str) -> Result<RunChoice, String> {
     choice.ok_or_else(|| "expected the number of a run, `last`, or `-1` for the one before".to_owned())
 }
 
-pub(super) fn pattern(text: &str) -> Result<Pattern, String> {
-    Pattern::new(text).map_err(|error| error.to_string())
+pub(super) fn pattern(text: &str) -> Result<LinePattern, String> {
+    LinePattern::new(text).map_err(|error| error.to_string())
 }

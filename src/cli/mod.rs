@@ -37,6 +37,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, UnknownTask, nearest};
+use crate::supervisor::engine::Verb;
 use client::ClientError;
 
 /// The exit code for an invalid command line or configuration. Nothing was started.
@@ -198,10 +199,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Up(args)) => up::run(&cli.file, &args),
         Some(CliCommand::Demo(args)) => demo::run(&args),
         Some(CliCommand::Status(args)) => status::run(&cli.file, &args),
-        Some(CliCommand::Start(args)) => request::run(&cli.file, "start", &args),
-        Some(CliCommand::Stop(args)) => request::run(&cli.file, "stop", &args),
-        Some(CliCommand::Restart(args)) => request::run(&cli.file, "restart", &args),
-        Some(CliCommand::Kill(args)) => request::run(&cli.file, "kill", &args),
+        Some(CliCommand::Start(args)) => request::run(&cli.file, Verb::Start, &args),
+        Some(CliCommand::Stop(args)) => request::run(&cli.file, Verb::Stop, &args),
+        Some(CliCommand::Restart(args)) => request::run(&cli.file, Verb::Restart, &args),
+        Some(CliCommand::Kill(args)) => request::run(&cli.file, Verb::Kill, &args),
         Some(CliCommand::Signal(args)) => signal::run(&cli.file, &args),
         Some(CliCommand::Send(args)) => send::run(&cli.file, &args),
         Some(CliCommand::Attach(args)) => attach::run(&cli.file, &args),

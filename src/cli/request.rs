@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::client::{Client, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
+use crate::supervisor::engine::Verb;
 
 /// Arguments of `stead start`, `stop`, `restart` and `kill`.
 #[derive(Debug, Clone, Args)]
@@ -45,15 +46,15 @@ struct RefusedRequest {
 /// # Errors
 ///
 /// No supervisor runs, or it refused the whole request.
-pub(super) fn run(file: &FileArgs, verb: &str, args: &RequestArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(file: &FileArgs, verb: Verb, args: &RequestArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
     let body = (!args.all).then(|| json!({ "tasks": args.tasks }));
-    let answer = block_on(async { Ok(client.post(&format!("/api/v1/tasks/{verb}"), body.as_ref()).await?) })?;
+    let answer = block_on(async { Ok(client.ask_of_several(verb, body.as_ref()).await?) })?;
     let RequestAnswer { accepted, refused } = serde_json::from_slice(&answer)?;
     if args.json {
         print(&String::from_utf8_lossy(&answer))?;
     } else if accepted.is_empty() && refused.is_empty() {
-        print(&format!("nothing to {verb}"))?;
+        print(&format!("nothing to {}", verb.word()))?;
     } else {
         accepted.iter().try_for_each(|request| print(&format!("{request}: accepted")))?;
         refused.iter().for_each(|refused| complain(&refused.detail));

@@ -15,6 +15,7 @@ use super::client::{Client, ClientError, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 use crate::config::UnknownTask;
 use crate::duration::{Pretty, parse_duration};
+use crate::supervisor::engine::{Condition, Reach};
 use crate::ui::ansi;
 
 /// Arguments of `stead wait`.
@@ -53,15 +54,6 @@ pub(super) enum Until {
     Success,
     /// It has exited at least once, however it went
     Exited,
-}
-
-/// Whether a condition holds for a task, or still can.
-#[derive(Debug, PartialEq, Eq)]
-enum Progress {
-    Holds,
-    Possible,
-    /// It can't hold before someone intervenes.
-    Impossible,
 }
 
 impl WaitArgs {
@@ -110,7 +102,7 @@ pub(super) async fn wait(
         Ok(missing) => missing,
         Err(_) => {
             let board = last.ok_or(ClientError::Silent(args.timeout))?;
-            let open = |task: &&Task| args.until.progress(task) != Progress::Holds;
+            let open = |task: &&Task| !args.until.is_reached_by(task);
             let sentences: Vec<_> =
                 chosen(&board, args)?.into_iter().filter(open).map(|task| describe(task, board.now)).collect();
             Ok(vec![format!("not {} within {}: {}", args.until.word(), Pretty(args.timeout), sentences.join("; "))])
@@ -133,16 +125,17 @@ async fn reach(
         }
         let board: Board = serde_json::from_str(&message.data).context("cannot parse the snapshot")?;
         let tasks = chosen(&board, args)?;
-        for task in tasks.iter().filter(|task| args.until.progress(task) == Progress::Holds) {
+        for task in tasks.iter().filter(|task| args.until.is_reached_by(task)) {
             if !there.contains(&task.name) {
                 on_reached(task)?;
                 there.push(task.name.clone());
             }
         }
-        if tasks.iter().all(|task| args.until.progress(task) == Progress::Holds) {
+        if tasks.iter().all(|task| args.until.is_reached_by(task)) {
             return Ok(Vec::new());
         }
-        let never: Vec<_> = tasks.iter().filter(|task| args.until.progress(task) == Progress::Impossible).collect();
+        let is_vain = |task: &&&Task| matches!(task.toward(args.until.condition()), Reach::Halted | Reach::Failed);
+        let never: Vec<_> = tasks.iter().filter(is_vain).collect();
         if !never.is_empty() {
             return Ok(never.into_iter().map(|task| describe(task, board.now)).collect());
         }
@@ -190,23 +183,16 @@ impl Until {
         }
     }
 
-    fn progress(self, task: &Task) -> Progress {
-        let reached = match self {
-            Self::Started => task.run > 0 && !matches!(task.phase, Phase::Starting { .. }),
-            Self::Ready => matches!(task.phase, Phase::Ready { .. } | Phase::Done),
-            Self::Success => matches!(task.phase, Phase::Done),
-            Self::Exited => task.last_exit.is_some(),
-        };
-        match &task.phase {
-            _ if reached => Progress::Holds,
-            Phase::Stopped | Phase::Done | Phase::Failed { .. } => Progress::Impossible,
-            Phase::Waiting { .. }
-            | Phase::Starting { .. }
-            | Phase::Running { .. }
-            | Phase::Ready { .. }
-            | Phase::Stopping { .. }
-            | Phase::Backoff { .. }
-            | Phase::Unknown => Progress::Possible,
+    fn condition(self) -> Condition {
+        match self {
+            Self::Started => Condition::Started,
+            Self::Ready => Condition::Ready,
+            Self::Success => Condition::Success,
+            Self::Exited => Condition::Exited,
         }
+    }
+
+    fn is_reached_by(self, task: &Task) -> bool {
+        task.toward(self.condition()) == Reach::Met
     }
 }

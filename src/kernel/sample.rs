@@ -35,6 +35,7 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         restarts_last_hour: 0,
         last_exit: None,
         exits: Default::default(),
+        has_started: true,
         probe: None,
         usage: None,
         address: None,

@@ -13,7 +13,7 @@ use flate2::Crc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Stream;
+use super::OutputStream;
 
 /// The size of a record.
 pub(super) const RECORD_BYTES: u64 = 32;
@@ -37,26 +37,26 @@ pub struct RunKey {
 
 /// What is known about one chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct IndexRecord {
     /// Where it begins in the log.
     pub(super) offset: u64,
     pub(super) len: u32,
     /// When its first byte was read.
     pub(super) at: Timestamp,
     pub(super) run: RunKey,
-    pub(super) stream: Stream,
+    pub(super) stream: OutputStream,
     /// Whether its first bytes continue a line of this stream.
     pub(super) continues: bool,
 }
 
-impl Record {
+impl IndexRecord {
     pub(super) fn end(&self) -> u64 {
         self.offset + u64::from(self.len)
     }
 
     fn encode(&self) -> [u8; RECORD_BYTES as usize] {
         let mut flags = LAYOUT;
-        flags |= if self.stream == Stream::Stderr { IS_STDERR } else { 0 };
+        flags |= if self.stream == OutputStream::Stderr { IS_STDERR } else { 0 };
         flags |= if self.continues { CONTINUES } else { 0 };
         let mut bytes = [0; RECORD_BYTES as usize];
         bytes[0..8].copy_from_slice(&self.offset.to_le_bytes());
@@ -88,7 +88,7 @@ impl Record {
                 supervised_since: u32::from_le_bytes(field(body, 16)),
                 number: u32::from_le_bytes(field(body, 20)),
             },
-            stream: if flags & IS_STDERR == 0 { Stream::Stdout } else { Stream::Stderr },
+            stream: if flags & IS_STDERR == 0 { OutputStream::Stdout } else { OutputStream::Stderr },
             continues: flags & CONTINUES != 0,
         })
     }
@@ -120,7 +120,7 @@ fn check(bytes: &[u8]) -> [u8; 3] {
 pub(super) struct IndexWriter {
     file: File,
     count: u64,
-    last: Option<Record>,
+    last: Option<IndexRecord>,
 }
 
 impl IndexWriter {
@@ -155,7 +155,7 @@ impl IndexWriter {
     /// # Errors
     ///
     /// The file can't be written. The record is lost, and those that follow are none the worse.
-    pub(super) fn add(&mut self, record: Record) -> io::Result<()> {
+    pub(super) fn add(&mut self, record: IndexRecord) -> io::Result<()> {
         if let Some(last) = &mut self.last
             && last.takes(&record)
         {
@@ -194,7 +194,7 @@ pub(super) struct Piece {
     pub(super) range: Range<u64>,
     pub(super) at: Timestamp,
     pub(super) run: RunKey,
-    pub(super) stream: Stream,
+    pub(super) stream: OutputStream,
     /// Whether its first bytes continue a line; none where only the byte before can tell.
     pub(super) continues: Option<bool>,
 }
@@ -235,7 +235,7 @@ impl Index {
     /// # Errors
     ///
     /// The file can't be read.
-    pub(super) fn get(&mut self, number: u64) -> io::Result<Option<Record>> {
+    pub(super) fn get(&mut self, number: u64) -> io::Result<Option<IndexRecord>> {
         let Some(file) = &self.file else { return Ok(None) };
         let first = self.page_at;
         if !(first..first + self.page.len() as u64 / RECORD_BYTES).contains(&number) {
@@ -250,7 +250,7 @@ impl Index {
             }
         }
         let at = ((number - self.page_at) * RECORD_BYTES) as usize;
-        Ok(self.page.get(at..at + RECORD_BYTES as usize).and_then(Record::decode))
+        Ok(self.page.get(at..at + RECORD_BYTES as usize).and_then(IndexRecord::decode))
     }
 
     /// The first sound record.
@@ -258,7 +258,7 @@ impl Index {
     /// # Errors
     ///
     /// As [`Index::get`].
-    pub(super) fn first_sound(&mut self) -> io::Result<Option<Record>> {
+    pub(super) fn first_sound(&mut self) -> io::Result<Option<IndexRecord>> {
         for number in 0..self.count {
             if let Some(record) = self.get(number)? {
                 return Ok(Some(record));
@@ -272,7 +272,7 @@ impl Index {
     /// # Errors
     ///
     /// As [`Index::get`].
-    pub(super) fn sound_before(&mut self, number: u64) -> io::Result<Option<Record>> {
+    pub(super) fn sound_before(&mut self, number: u64) -> io::Result<Option<IndexRecord>> {
         for number in (0..number).rev() {
             if let Some(record) = self.get(number)? {
                 return Ok(Some(record));
@@ -286,7 +286,7 @@ impl Index {
     /// # Errors
     ///
     /// As [`Index::get`].
-    pub(super) fn partition_point(&mut self, is_before: impl Fn(&Record) -> bool) -> io::Result<u64> {
+    pub(super) fn partition_point(&mut self, is_before: impl Fn(&IndexRecord) -> bool) -> io::Result<u64> {
         let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -343,12 +343,16 @@ impl Index {
 }
 
 /// Bytes of which nothing is known.
-fn gap(range: Range<u64>, before: Option<&Record>) -> Piece {
+fn gap(range: Range<u64>, before: Option<&IndexRecord>) -> Piece {
     match before {
         Some(before) => Piece { range, at: before.at, run: before.run, stream: before.stream, continues: None },
-        None => {
-            Piece { range, at: Timestamp::UNIX_EPOCH, run: RunKey::default(), stream: Stream::Stdout, continues: None }
-        }
+        None => Piece {
+            range,
+            at: Timestamp::UNIX_EPOCH,
+            run: RunKey::default(),
+            stream: OutputStream::Stdout,
+            continues: None,
+        },
     }
 }
 
@@ -356,9 +360,9 @@ fn gap(range: Range<u64>, before: Option<&Record>) -> Piece {
 mod tests {
     use super::*;
 
-    fn record(offset: u64, len: u32, at: i64, stream: Stream) -> Record {
+    fn record(offset: u64, len: u32, at: i64, stream: OutputStream) -> IndexRecord {
         let run = RunKey { supervised_since: 7, number: 1 };
-        Record { offset, len, at: Timestamp::from_microsecond(at).unwrap(), run, stream, continues: false }
+        IndexRecord { offset, len, at: Timestamp::from_microsecond(at).unwrap(), run, stream, continues: false }
     }
 
     fn reader(writer: &IndexWriter) -> Index {
@@ -369,7 +373,7 @@ mod tests {
     fn ten() -> IndexWriter {
         let mut writer = IndexWriter::resume(tempfile::tempfile().unwrap(), 0).unwrap();
         for number in 0..10 {
-            let stream = if number % 2 == 0 { Stream::Stdout } else { Stream::Stderr };
+            let stream = if number % 2 == 0 { OutputStream::Stdout } else { OutputStream::Stderr };
             writer.add(record(number * 10, 10, number as i64, stream)).unwrap();
         }
         writer
@@ -377,24 +381,25 @@ mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was_and_a_damaged_one_does_not() {
-        let record = Record { continues: true, ..record(1 << 40, u32::MAX, 1_700_000_000_000_001, Stream::Stderr) };
+        let record =
+            IndexRecord { continues: true, ..record(1 << 40, u32::MAX, 1_700_000_000_000_001, OutputStream::Stderr) };
         let bytes = record.encode();
-        assert_eq!(Record::decode(&bytes), Some(record));
+        assert_eq!(IndexRecord::decode(&bytes), Some(record));
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes;
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Record::decode(&damaged), None, "bit {bit}");
+            assert_eq!(IndexRecord::decode(&damaged), None, "bit {bit}");
         }
-        assert_eq!(Record::decode(&[0; RECORD_BYTES as usize]), None);
+        assert_eq!(IndexRecord::decode(&[0; RECORD_BYTES as usize]), None);
     }
 
     #[test]
     fn neighbours_soon_after_one_another_are_one_record() {
         let mut writer = IndexWriter::resume(tempfile::tempfile().unwrap(), 0).unwrap();
-        writer.add(record(0, 10, 0, Stream::Stdout)).unwrap();
-        writer.add(record(10, 10, MERGED_WITHIN_MICROS, Stream::Stdout)).unwrap();
-        writer.add(record(20, 10, MERGED_WITHIN_MICROS + 1, Stream::Stdout)).unwrap();
-        writer.add(record(30, 10, MERGED_WITHIN_MICROS + 1, Stream::Stderr)).unwrap();
+        writer.add(record(0, 10, 0, OutputStream::Stdout)).unwrap();
+        writer.add(record(10, 10, MERGED_WITHIN_MICROS, OutputStream::Stdout)).unwrap();
+        writer.add(record(20, 10, MERGED_WITHIN_MICROS + 1, OutputStream::Stdout)).unwrap();
+        writer.add(record(30, 10, MERGED_WITHIN_MICROS + 1, OutputStream::Stderr)).unwrap();
         let mut index = reader(&writer);
         let records: Vec<_> = (0..index.count()).map(|number| index.get(number).unwrap().unwrap()).collect();
         assert_eq!(records.iter().map(|record| record.len).collect::<Vec<_>>(), [20, 10, 10]);
@@ -406,7 +411,7 @@ mod tests {
         writer.file.write_all_at(b"nonsense", 3 * RECORD_BYTES).unwrap();
         let pieces = reader(&writer).pieces(15..55).unwrap();
         let told: Vec<_> = pieces.iter().map(|piece| (piece.range.clone(), piece.stream)).collect();
-        let (out, err) = (Stream::Stdout, Stream::Stderr);
+        let (out, err) = (OutputStream::Stdout, OutputStream::Stderr);
         assert_eq!(told, [(15..20, err), (20..30, out), (30..40, out), (40..50, out), (50..55, err)]);
     }
 

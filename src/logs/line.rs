@@ -4,7 +4,7 @@ use memchr::memrchr;
 
 /// What has been written of one line.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct PartialLine {
     most: usize,
     bytes: Vec<u8>,
     cut: bool,
@@ -12,7 +12,7 @@ pub(super) struct Line {
     returned: bool,
 }
 
-impl Line {
+impl PartialLine {
     /// An empty line of which at most so many bytes are kept.
     pub(super) fn new(most: usize) -> Self {
         Self { most, bytes: Vec::new(), cut: false, returned: false }

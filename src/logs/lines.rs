@@ -9,14 +9,14 @@ use serde::{Serialize, Serializer};
 
 use super::index::Piece;
 use super::reader::Filter;
-use super::view::{View, Window};
-use super::{LineId, RunKey, Stream};
+use super::task_log::{ScanWindow, TaskLog};
+use super::{LineId, OutputStream, RunKey};
 
 /// What one step of reading has brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum ReadStep {
     /// The next line.
-    Line(StoredLine),
+    Line(LogLine),
     /// Nothing yet: a window of the log has been read, and there is more.
     Reading,
     /// There are no more lines for now.
@@ -25,7 +25,7 @@ pub enum Step {
 
 /// A line as it is kept on disk, as raw bytes without its line end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StoredLine {
+pub struct LogLine {
     /// Which line it is.
     #[serde(skip)]
     pub id: LineId,
@@ -36,7 +36,7 @@ pub struct StoredLine {
     /// The run that wrote it.
     pub run: RunKey,
     /// Where it was written to.
-    pub stream: Stream,
+    pub stream: OutputStream,
     /// What was written, escape sequences and all; at most 128 KiB.
     #[serde(rename = "text", serialize_with = "lossy")]
     pub bytes: Vec<u8>,
@@ -46,7 +46,7 @@ pub struct StoredLine {
     pub is_finished: bool,
 }
 
-impl StoredLine {
+impl LogLine {
     /// Its name as text; see [`LineId::of_cursor`].
     #[must_use]
     pub fn cursor(&self) -> String {
@@ -60,15 +60,15 @@ fn lossy<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> 
 
 /// Where a line begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct LogPosition {
     pub(super) segment: usize,
     pub(super) offset: u64,
 }
 
 /// A line of one log.
 #[derive(Debug)]
-pub(super) struct Found {
-    pub(super) place: Place,
+pub(super) struct FoundLine {
+    pub(super) place: LogPosition,
     /// What is known about its first byte.
     pub(super) piece: Piece,
     pub(super) bytes: Vec<u8>,
@@ -86,7 +86,7 @@ pub(super) enum Direction {
 /// The lines that were asked for, merged over the tasks in the order of time. Files are read as lines are taken, a
 /// window at a time, always where the next line may be; nothing is held but those windows and the files.
 #[derive(Debug)]
-pub struct Lines {
+pub struct LogLines {
     direction: Direction,
     tasks: Vec<TaskLines>,
 }
@@ -98,28 +98,28 @@ pub(super) struct TaskLines {
     /// Its number among those that are read, if they are several.
     number: Option<usize>,
     filter: Filter,
-    view: View,
+    view: TaskLog,
     direction: Direction,
-    place: Place,
+    place: LogPosition,
     /// Where the log ended when it was opened.
-    end: Place,
+    end: LogPosition,
     /// What is to be read next, once that has been looked for.
     ahead: Option<Ahead>,
-    ready: VecDeque<Found>,
+    ready: VecDeque<FoundLine>,
     /// Where lines begin that have not ended, if they are waited for.
-    unfinished: Vec<Place>,
+    unfinished: Vec<LogPosition>,
 }
 
 /// What may be found further on.
 #[derive(Debug, Clone)]
 enum Ahead {
     /// Nothing before this window.
-    Window(Window),
+    Window(ScanWindow),
     /// Nothing, as far as the log has been seen.
     Nothing,
 }
 
-impl Lines {
+impl LogLines {
     pub(super) fn new(direction: Direction, tasks: Vec<TaskLines>) -> Self {
         Self { direction, tasks }
     }
@@ -144,17 +144,17 @@ impl Lines {
     /// # Errors
     ///
     /// A log can't be read.
-    pub fn step(&mut self) -> io::Result<Step> {
+    pub fn step(&mut self) -> io::Result<ReadStep> {
         for may_read in [true, false] {
-            let Some((_, next)) = self.next_task()? else { return Ok(Step::End) };
+            let Some((_, next)) = self.next_task()? else { return Ok(ReadStep::End) };
             let task = &mut self.tasks[next];
             match task.ready.pop_front() {
-                Some(found) => return Ok(Step::Line(task.stored(found))),
+                Some(found) => return Ok(ReadStep::Line(task.stored(found))),
                 None if may_read => task.read_window()?,
                 None => {}
             }
         }
-        Ok(Step::Reading)
+        Ok(ReadStep::Reading)
     }
 
     /// The lines that have begun but not ended and that match as they look now, if they are waited for.
@@ -162,7 +162,7 @@ impl Lines {
     /// # Errors
     ///
     /// A log can't be read.
-    pub fn unfinished(&mut self) -> io::Result<Vec<StoredLine>> {
+    pub fn unfinished(&mut self) -> io::Result<Vec<LogLine>> {
         let mut lines = Vec::new();
         for task in &mut self.tasks {
             for place in task.unfinished.clone() {
@@ -214,16 +214,16 @@ impl Lines {
     }
 }
 
-impl Iterator for Lines {
-    type Item = io::Result<StoredLine>;
+impl Iterator for LogLines {
+    type Item = io::Result<LogLine>;
 
     /// The next line. None at the end for now, and after the query has been cancelled.
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.step() {
-                Ok(Step::Line(line)) => return Some(Ok(line)),
-                Ok(Step::Reading) => {}
-                Ok(Step::End) => return None,
+                Ok(ReadStep::Line(line)) => return Some(Ok(line)),
+                Ok(ReadStep::Reading) => {}
+                Ok(ReadStep::End) => return None,
                 Err(error) => return Some(Err(error)),
             }
         }
@@ -236,7 +236,7 @@ impl TaskLines {
     /// The log can't be read.
     pub(super) fn new(
         (task, number): (&str, Option<usize>),
-        mut view: View,
+        mut view: TaskLog,
         filter: Filter,
         direction: Direction,
         from: Option<LineId>,
@@ -266,7 +266,7 @@ impl TaskLines {
         let end = self.view.end()?;
         if self.place > end {
             // Somebody has cut it short: what is in it now is new.
-            self.place = Place { offset: 0, ..end };
+            self.place = LogPosition { offset: 0, ..end };
             self.unfinished.clear();
         }
         for place in std::mem::take(&mut self.unfinished) {
@@ -277,13 +277,13 @@ impl TaskLines {
     }
 
     /// Every place that it still needs.
-    fn places(&mut self) -> impl Iterator<Item = &mut Place> {
+    fn places(&mut self) -> impl Iterator<Item = &mut LogPosition> {
         let ready = self.ready.iter_mut().map(|found| &mut found.place);
         ready.chain(&mut self.unfinished).chain([&mut self.place])
     }
 
     /// The line that begins here, if it passes.
-    fn line_at(&mut self, place: Place) -> io::Result<Vec<Found>> {
+    fn line_at(&mut self, place: LogPosition) -> io::Result<Vec<FoundLine>> {
         self.view.lines_in(place.segment, place.offset..place.offset + 1, &self.filter)
     }
 
@@ -315,10 +315,10 @@ impl TaskLines {
     }
 
     /// Where the rest begins, or, backwards, ends.
-    fn reached(&self) -> Place {
+    fn reached(&self) -> LogPosition {
         match (self.ready.front(), &self.ahead, self.direction) {
             (Some(found), _, Direction::Forwards) => found.place,
-            (Some(found), _, Direction::Backwards) => Place { offset: found.place.offset + 1, ..found.place },
+            (Some(found), _, Direction::Backwards) => LogPosition { offset: found.place.offset + 1, ..found.place },
             (None, Some(Ahead::Window(window)), Direction::Forwards) => window.start(),
             (None, Some(Ahead::Window(window)), Direction::Backwards) => window.end(),
             (None, Some(Ahead::Nothing) | None, _) => self.place,
@@ -338,7 +338,7 @@ impl TaskLines {
         Ok(())
     }
 
-    fn keep(&mut self, mut lines: Vec<Found>) {
+    fn keep(&mut self, mut lines: Vec<FoundLine>) {
         if self.filter.waits {
             let unfinished = lines.iter().filter(|line| !line.is_finished).map(|line| line.place);
             self.unfinished.extend(unfinished);
@@ -350,13 +350,13 @@ impl TaskLines {
         self.ready.extend(lines);
     }
 
-    fn id(&self, place: Place, at: Timestamp) -> LineId {
+    fn id(&self, place: LogPosition, at: Timestamp) -> LineId {
         let at = self.number.map_or(0, |_| at.as_microsecond());
         LineId { at, task: self.number.unwrap_or(0), segment: self.view.key(place.segment), offset: place.offset }
     }
 
-    fn stored(&self, found: Found) -> StoredLine {
-        let Found { place, piece: Piece { at, run, stream, .. }, bytes, cut, is_finished } = found;
-        StoredLine { id: self.id(place, at), task: Arc::clone(&self.task), at, run, stream, bytes, cut, is_finished }
+    fn stored(&self, found: FoundLine) -> LogLine {
+        let FoundLine { place, piece: Piece { at, run, stream, .. }, bytes, cut, is_finished } = found;
+        LogLine { id: self.id(place, at), task: Arc::clone(&self.task), at, run, stream, bytes, cut, is_finished }
     }
 }

@@ -1,53 +1,53 @@
 //! What the tasks wrote: the bounded tail on the screen, and the store on disk.
 //!
 //! ```text
-//! process ──▶ Writer ──▶ NAME.log     the bytes just as they were written
+//! process ──▶ LogWriter ──▶ NAME.log     the bytes just as they were written
 //!                    └─▶ NAME.idx     when, which run, which stream: one record per chunk
 //!                        NAME.log.1.gz, NAME.idx.1 …   older segments
 //! process ──▶ LogTail                 the last lines in memory, cut when somebody looks
-//! Reader  ◀── segments and their indexes, with or without a supervisor
+//! LogReader  ◀── segments and their indexes, with or without a supervisor
 //! ```
 //!
 //! Bytes are written before the record that describes them, so the index never tells of bytes that are not there.
 //! Nothing here knows of processes, of tasks' states, or of how a line is shown.
 
-mod cutter;
 mod id;
 mod index;
 mod line;
+mod line_splitter;
 mod lines;
 mod reader;
 mod segment;
-mod segments;
+mod store;
 mod tail;
+mod task_log;
 #[cfg(test)]
 mod tests;
 mod text;
-mod view;
 mod writer;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use cutter::Cutter;
 pub use id::LineId;
 pub use index::RunKey;
-pub use lines::{Lines, Step, StoredLine};
+pub(crate) use line_splitter::LineSplitter;
+pub use lines::{LogLine, LogLines, ReadStep};
 pub(crate) use reader::ignores_case;
-pub use reader::{Pattern, Query, Reader, RunChoice, StoredRun};
-pub use segments::Store;
+pub use reader::{LinePattern, LineQuery, LogReader, RunChoice, StoredRun};
+pub use store::Store;
 pub use tail::{LogCounts, LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
 pub(crate) use text::without_escapes;
-pub(crate) use writer::{Loss, Writer, Written};
+pub(crate) use writer::{LogWriter, Loss, Written};
 
 /// Bytes of one line that a tail keeps; the rest of a longer line is only in the file.
-pub const LINE_BYTES: usize = 4 * 1024;
+pub const TAIL_LINE_BYTES: usize = 4 * 1024;
 
 /// Which of its two outputs a task wrote to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output.
     Stdout,
     /// Standard error.
@@ -56,7 +56,7 @@ pub enum Stream {
 
 /// One line that a task wrote, as raw bytes without its line end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
+pub struct TailLine {
     /// Counts every line of the task from 1; a gap in what is kept are lines that a flood carried past.
     pub number: u64,
     /// When its first byte was read.
@@ -64,8 +64,8 @@ pub struct LogLine {
     /// The run that wrote it.
     pub run: u64,
     /// Where it was written to.
-    pub stream: Stream,
-    /// What was written, escape sequences and all; at most [`LINE_BYTES`].
+    pub stream: OutputStream,
+    /// What was written, escape sequences and all; at most [`TAIL_LINE_BYTES`].
     pub bytes: Vec<u8>,
     /// Whether the line was longer than what is kept of it.
     pub cut: bool,

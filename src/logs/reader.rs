@@ -13,32 +13,32 @@ use memchr::{memchr, memchr2, memrchr};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::index::Piece;
-use super::lines::{Direction, Lines, TaskLines};
+use super::lines::{Direction, LogLines, TaskLines};
+use super::task_log::TaskLog;
 use super::text::without_escapes;
-use super::view::View;
-use super::{LineId, RunKey, Stream};
+use super::{LineId, OutputStream, RunKey};
 
 /// Reads what is kept of the logs in one directory: all segments, compressed or not.
 ///
 /// Lines of one task come in the order in which they begin in its log, those of several tasks in the order of time.
 #[derive(Debug, Clone)]
-pub struct Reader {
+pub struct LogReader {
     dir: PathBuf,
 }
 
 /// Which lines are asked for. By default all of them.
 #[derive(Debug, Clone, Default)]
-pub struct Query {
+pub struct LineQuery {
     /// Only those of one run.
     pub run: Option<RunChoice>,
     /// Only those of one stream.
-    pub stream: Option<Stream>,
+    pub stream: Option<OutputStream>,
     /// Only those written at this time or later.
     pub since: Option<Timestamp>,
     /// Only those written at this time or earlier.
     pub until: Option<Timestamp>,
     /// Only those in which something matches.
-    pub pattern: Option<Pattern>,
+    pub pattern: Option<LinePattern>,
     /// Where to begin: forwards with this line, backwards with the one before it. By default at the oldest line, or at
     /// the newest.
     pub from: Option<LineId>,
@@ -74,13 +74,13 @@ pub struct StoredRun {
 
 /// A regular expression that is looked for in the text of lines, without their escape sequences.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub struct LinePattern {
     regex: Regex,
     /// Whether looking for it in many lines at once finds every line that matches.
     is_line_free: bool,
 }
 
-impl Reader {
+impl LogReader {
     /// Reads the logs in `dir`, which need not be there.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
@@ -111,7 +111,7 @@ impl Reader {
     ///
     /// The log can't be read.
     pub fn runs(&self, task: &str) -> io::Result<Vec<StoredRun>> {
-        runs(&mut View::open(&self.dir, task, false)?)
+        runs(&mut TaskLog::open(&self.dir, task, false)?)
     }
 
     /// The lines of these tasks from the oldest to the newest.
@@ -119,7 +119,7 @@ impl Reader {
     /// # Errors
     ///
     /// A log can't be read.
-    pub fn forwards<T: AsRef<str>>(&self, tasks: &[T], query: &Query) -> io::Result<Lines> {
+    pub fn forwards<T: AsRef<str>>(&self, tasks: &[T], query: &LineQuery) -> io::Result<LogLines> {
         self.lines(tasks, query, Direction::Forwards)
     }
 
@@ -128,14 +128,14 @@ impl Reader {
     /// # Errors
     ///
     /// A log can't be read.
-    pub fn backwards<T: AsRef<str>>(&self, tasks: &[T], query: &Query) -> io::Result<Lines> {
+    pub fn backwards<T: AsRef<str>>(&self, tasks: &[T], query: &LineQuery) -> io::Result<LogLines> {
         self.lines(tasks, query, Direction::Backwards)
     }
 
-    fn lines<T: AsRef<str>>(&self, tasks: &[T], query: &Query, direction: Direction) -> io::Result<Lines> {
+    fn lines<T: AsRef<str>>(&self, tasks: &[T], query: &LineQuery, direction: Direction) -> io::Result<LogLines> {
         let mut lines = Vec::new();
         for (number, task) in tasks.iter().enumerate() {
-            let mut view = View::open(&self.dir, task.as_ref(), query.waits_for_ends)?;
+            let mut view = TaskLog::open(&self.dir, task.as_ref(), query.waits_for_ends)?;
             let run = match query.run {
                 None => None,
                 Some(RunChoice::Key(run)) => Some(run),
@@ -156,11 +156,11 @@ impl Reader {
             let number = (tasks.len() > 1).then_some(number);
             lines.push(TaskLines::new((task.as_ref(), number), view, filter, direction, query.from)?);
         }
-        Ok(Lines::new(direction, lines))
+        Ok(LogLines::new(direction, lines))
     }
 }
 
-fn runs(view: &mut View) -> io::Result<Vec<StoredRun>> {
+fn runs(view: &mut TaskLog) -> io::Result<Vec<StoredRun>> {
     let mut runs: Vec<StoredRun> = Vec::new();
     view.each_record(|record| match runs.last_mut() {
         Some(last) if last.key == record.run => {
@@ -186,7 +186,7 @@ impl RunChoice {
     }
 }
 
-impl Pattern {
+impl LinePattern {
     /// Reads a regular expression; `^` and `$` mean the ends of a line.
     ///
     /// # Errors
@@ -200,7 +200,7 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// As [`Pattern::new`].
+    /// As [`LinePattern::new`].
     pub fn smart_case(pattern: &str) -> Result<Self, regex::Error> {
         Self::build(pattern, ignores_case(pattern))
     }
@@ -248,10 +248,10 @@ pub(crate) fn ignores_case(pattern: &str) -> bool {
 #[derive(Debug, Clone)]
 pub(super) struct Filter {
     pub(super) run: Option<RunKey>,
-    pub(super) stream: Option<Stream>,
+    pub(super) stream: Option<OutputStream>,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
-    pub(super) pattern: Option<Pattern>,
+    pub(super) pattern: Option<LinePattern>,
     pub(super) waits: bool,
     pub(super) cancelled: Arc<AtomicBool>,
 }

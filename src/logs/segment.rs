@@ -8,7 +8,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use super::index::Index;
-use super::segments::{Identity, Old, index_path, log_path, old_index_path, old_log_path, old_segments};
+use super::store::{FileIdentity, Old, index_path, log_path, old_index_path, old_log_path, old_segments};
 
 /// How often the segments are listed anew because they were renamed meanwhile.
 const LISTINGS: usize = 10;
@@ -20,7 +20,7 @@ pub(super) struct Segment {
     pub(super) len: u64,
     pub(super) index: Index,
     /// Of the log and of its index.
-    pub(super) identities: [Option<Identity>; 2],
+    pub(super) identities: [Option<FileIdentity>; 2],
     /// When its first byte was written, in microseconds, once that is known.
     pub(super) began: Option<i64>,
     pub(super) key: i64,
@@ -40,7 +40,7 @@ impl Segment {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             index => index.ok(),
         };
-        let identities = [Some(Identity::of(&log)?), index.as_ref().map(Identity::of).transpose()?];
+        let identities = [Some(FileIdentity::of(&log)?), index.as_ref().map(FileIdentity::of).transpose()?];
         let mut len = log.metadata()?.len();
         if is_packed {
             // The format ends with the size of what is in it, modulo 4 GiB.
@@ -114,9 +114,9 @@ impl Segment {
 
 /// Opens all segments, oldest first. While they are being renamed they are listed again.
 pub(super) fn open_all(dir: &Path, name: &str) -> io::Result<Vec<Segment>> {
-    let listed = || -> io::Result<(Option<Identity>, Vec<Old>)> {
+    let listed = || -> io::Result<(Option<FileIdentity>, Vec<Old>)> {
         let current = match File::open(log_path(dir, name)) {
-            Ok(file) => Some(Identity::of(&file)?),
+            Ok(file) => Some(FileIdentity::of(&file)?),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };

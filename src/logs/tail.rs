@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use memchr::memchr_iter;
 use tokio::sync::watch;
 
-use super::{Cutter, LogLine, Stream};
+use super::{LineSplitter, OutputStream, TailLine};
 
 /// Lines that are kept per task.
 pub const TAIL_LINES: usize = 2_000;
@@ -65,21 +65,21 @@ pub struct LogCounts {
 /// The last lines of one task. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct LogTail {
-    lines: Arc<Mutex<Lines>>,
+    lines: Arc<Mutex<TailState>>,
     changed: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
-struct Lines {
+struct TailState {
     counts: LogCounts,
     /// The number of the last line that ended before the backlog.
     last: u64,
     /// The number of the last line before the log could not be written, while it can't.
     losing_since: Option<u64>,
     bytes: usize,
-    kept: VecDeque<Arc<LogLine>>,
+    kept: VecDeque<Arc<TailLine>>,
     /// What each stream has written of a line without an end yet, the backlog aside.
-    cutters: [Option<Cutter>; 2],
+    cutters: [Option<LineSplitter>; 2],
     backlog: Backlog,
 }
 
@@ -96,15 +96,15 @@ struct Backlog {
 #[derive(Debug)]
 struct Chunk {
     run: u64,
-    stream: Stream,
+    stream: OutputStream,
     at: Timestamp,
     /// Line ends in it.
     ends: usize,
-    text: Text,
+    text: ChunkBytes,
 }
 
 #[derive(Debug)]
-enum Text {
+enum ChunkBytes {
     Here(Vec<u8>),
     /// Only in a log file.
     InFile {
@@ -124,21 +124,21 @@ impl Default for LogTail {
 impl LogTail {
     /// The lines that are kept, oldest first; unfinished lines come last.
     #[must_use]
-    pub fn lines(&self) -> Vec<Arc<LogLine>> {
+    pub fn lines(&self) -> Vec<Arc<TailLine>> {
         let lines = self.cut();
         lines.kept.iter().cloned().chain(lines.partial()).collect()
     }
 
     /// The newest line, finished or not.
     #[must_use]
-    pub fn last(&self) -> Option<Arc<LogLine>> {
+    pub fn last(&self) -> Option<Arc<TailLine>> {
         let lines = self.cut();
         lines.partial().next().or_else(|| lines.kept.back().cloned())
     }
 
     /// The finished lines that are kept and come after line `number`, oldest first.
     #[must_use]
-    pub fn finished_after(&self, number: u64) -> Vec<Arc<LogLine>> {
+    pub fn finished_after(&self, number: u64) -> Vec<Arc<TailLine>> {
         let lines = self.cut();
         let seen = lines.kept.partition_point(|line| line.number <= number);
         lines.kept.range(seen..).cloned().collect()
@@ -146,7 +146,7 @@ impl LogTail {
 
     /// Of the lines that are kept those that are in no log file, while it can't be written; unfinished lines come last.
     #[must_use]
-    pub fn unwritten(&self) -> Vec<Arc<LogLine>> {
+    pub fn unwritten(&self) -> Vec<Arc<TailLine>> {
         let Some(since) = self.lock().losing_since else { return Vec::new() };
         let mut lines = self.lines();
         lines.retain(|line| line.number > since);
@@ -172,19 +172,19 @@ impl LogTail {
     }
 
     /// Adds what a run wrote to one of its outputs.
-    pub(crate) fn write(&self, run: u64, stream: Stream, bytes: &[u8]) {
+    pub(crate) fn write(&self, run: u64, stream: OutputStream, bytes: &[u8]) {
         let at = Timestamp::now();
         for bytes in bytes.chunks(CHUNK_BYTES) {
             let ends = memchr_iter(b'\n', bytes).count();
-            self.push(Chunk { run, stream, at, ends, text: Text::Here(bytes.to_vec()) });
+            self.push(Chunk { run, stream, at, ends, text: ChunkBytes::Here(bytes.to_vec()) });
         }
         self.tell();
     }
 
     /// Adds what a run wrote to one of its outputs and what is in a log file now.
-    pub(crate) fn write_in_file(&self, run: u64, stream: Stream, bytes: &[u8], file: Arc<File>, offset: u64) {
+    pub(crate) fn write_in_file(&self, run: u64, stream: OutputStream, bytes: &[u8], file: Arc<File>, offset: u64) {
         let ends = memchr_iter(b'\n', bytes).count();
-        let text = Text::InFile { file, offset, len: bytes.len(), has_end: bytes.ends_with(b"\n") };
+        let text = ChunkBytes::InFile { file, offset, len: bytes.len(), has_end: bytes.ends_with(b"\n") };
         self.push(Chunk { run, stream, at: Timestamp::now(), ends, text });
         self.tell();
     }
@@ -200,21 +200,27 @@ impl LogTail {
     /// Ends the lines that a run has left without an end.
     pub(crate) fn finish(&self) {
         let mut lines = self.cut();
-        lines.finish(Stream::Stdout);
-        lines.finish(Stream::Stderr);
+        lines.finish(OutputStream::Stdout);
+        lines.finish(OutputStream::Stderr);
         drop(lines);
         self.tell();
     }
 
     /// Whether what waits to be cut into lines can be cut without waiting for a disk.
     pub(crate) fn is_in_memory(&self) -> bool {
-        self.lock().backlog.chunks.iter().all(|chunk| matches!(chunk.text, Text::Here(_)))
+        self.lock().backlog.chunks.iter().all(|chunk| matches!(chunk.text, ChunkBytes::Here(_)))
     }
 
     /// Adds a line of stead's own.
     pub(crate) fn note(&self, run: u64, text: String) {
-        let line =
-            LogLine { number: 0, at: Timestamp::now(), run, stream: Stream::Stderr, bytes: text.into(), cut: false };
+        let line = TailLine {
+            number: 0,
+            at: Timestamp::now(),
+            run,
+            stream: OutputStream::Stderr,
+            bytes: text.into(),
+            cut: false,
+        };
         self.cut().push(line);
         self.tell();
     }
@@ -241,12 +247,12 @@ impl LogTail {
         self.changed.send_modify(|count| *count += 1);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lines> {
+    fn lock(&self) -> MutexGuard<'_, TailState> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything that was written, as lines.
-    fn cut(&self) -> MutexGuard<'_, Lines> {
+    fn cut(&self) -> MutexGuard<'_, TailState> {
         let mut lines = self.lock();
         lines.cut_backlog(0, 0);
         lines
@@ -280,13 +286,13 @@ impl Backlog {
 impl Chunk {
     fn len(&self) -> usize {
         match &self.text {
-            Text::Here(bytes) => bytes.len(),
-            Text::InFile { len, .. } => *len,
+            ChunkBytes::Here(bytes) => bytes.len(),
+            ChunkBytes::InFile { len, .. } => *len,
         }
     }
 }
 
-impl Text {
+impl ChunkBytes {
     /// The bytes; none if somebody has cut the file short.
     fn read(self) -> Option<Vec<u8>> {
         match self {
@@ -299,7 +305,7 @@ impl Text {
     }
 }
 
-impl Lines {
+impl TailState {
     /// Cuts the oldest of the backlog into lines until no more of it is left than this.
     fn cut_backlog(&mut self, bytes: usize, chunks: usize) {
         while let Some(chunk) = self.backlog.pop_above(bytes, chunks) {
@@ -309,15 +315,15 @@ impl Lines {
                 self.finish(stream);
             }
             let is_seen = !self.backlog.fills_a_tail();
-            let cutter = self.cutters[stream as usize].get_or_insert_with(|| Cutter::new(run, stream));
+            let cutter = self.cutters[stream as usize].get_or_insert_with(|| LineSplitter::new(run, stream));
             match text {
                 // Lines that nobody will see are counted and never made.
-                Text::Here(bytes) if !is_seen => {
+                ChunkBytes::Here(bytes) if !is_seen => {
                     cutter.skip(&bytes, at);
                     self.pass(ends);
                 }
                 // A line so long that it has no end here must not lose its beginning.
-                Text::InFile { has_end, .. } if !is_seen && ends > 0 => {
+                ChunkBytes::InFile { has_end, .. } if !is_seen && ends > 0 => {
                     cutter.miss(has_end, at);
                     self.pass(ends);
                 }
@@ -338,7 +344,7 @@ impl Lines {
         }
     }
 
-    fn push(&mut self, mut line: LogLine) {
+    fn push(&mut self, mut line: TailLine) {
         self.last += 1;
         line.number = self.last;
         self.bytes += line.bytes.len();
@@ -350,17 +356,17 @@ impl Lines {
     }
 
     /// Ends the line that a stream has left without an end.
-    fn finish(&mut self, stream: Stream) {
+    fn finish(&mut self, stream: OutputStream) {
         if let Some(line) = self.cutters[stream as usize].take().and_then(|mut cutter| cutter.finish()) {
             self.push(line);
         }
     }
 
     /// The lines without an end yet.
-    fn partial(&self) -> impl Iterator<Item = Arc<LogLine>> {
+    fn partial(&self) -> impl Iterator<Item = Arc<TailLine>> {
         let number = self.last + 1;
-        let partial = self.cutters.iter().flatten().filter_map(Cutter::partial);
-        partial.map(move |line| Arc::new(LogLine { number, ..line }))
+        let partial = self.cutters.iter().flatten().filter_map(LineSplitter::partial);
+        partial.map(move |line| Arc::new(TailLine { number, ..line }))
     }
 }
 
@@ -380,11 +386,11 @@ mod tests {
     #[test]
     fn streams_are_cut_apart_and_the_unfinished_comes_last() {
         let tail = LogTail::default();
-        tail.write(1, Stream::Stdout, b"out ");
-        tail.write(1, Stream::Stderr, b"err\nmore");
-        tail.write(1, Stream::Stdout, b"put\n");
+        tail.write(1, OutputStream::Stdout, b"out ");
+        tail.write(1, OutputStream::Stderr, b"err\nmore");
+        tail.write(1, OutputStream::Stdout, b"put\n");
         assert_eq!(texts(&tail), ["err", "out put", "more"]);
-        assert_eq!(tail.last().map(|line| (line.number, line.stream)), Some((3, Stream::Stderr)));
+        assert_eq!(tail.last().map(|line| (line.number, line.stream)), Some((3, OutputStream::Stderr)));
         assert_eq!(tail.finished_after(1).len(), 1);
     }
 
@@ -393,8 +399,8 @@ mod tests {
         let (watched, unseen) = (LogTail::default(), LogTail::default());
         for part in 0..50 {
             let bytes = numbered(part * 5_000 + 1, 5_000);
-            watched.write(1, Stream::Stdout, &bytes);
-            unseen.write(1, Stream::Stdout, &bytes);
+            watched.write(1, OutputStream::Stdout, &bytes);
+            unseen.write(1, OutputStream::Stdout, &bytes);
             assert_eq!(watched.last().map(|line| line.number), Some((part as u64 + 1) * 5_000));
         }
         assert_eq!(texts(&unseen).last().map(String::as_str), Some("line 250000"));
@@ -411,13 +417,13 @@ mod tests {
         let bytes = numbered(3, 200_000);
         file.write_all_at(&bytes, 0).unwrap();
         let tail = LogTail::default();
-        tail.write(1, Stream::Stdout, b"before\nbegun\n");
+        tail.write(1, OutputStream::Stdout, b"before\nbegun\n");
         let mut offset = 0;
         for part in bytes.chunks(100_000) {
-            tail.write_in_file(1, Stream::Stdout, part, Arc::clone(&file), offset);
+            tail.write_in_file(1, OutputStream::Stdout, part, Arc::clone(&file), offset);
             offset += part.len() as u64;
         }
-        tail.write(1, Stream::Stdout, b"after\n");
+        tail.write(1, OutputStream::Stdout, b"after\n");
         let mut lines = tail.lines();
         assert_eq!(lines.len(), TAIL_LINES);
         assert_eq!(lines.pop().map(|line| (line.number, line.bytes.clone())), Some((200_003, b"after".to_vec())));
@@ -429,7 +435,7 @@ mod tests {
     #[test]
     fn many_small_pieces_wait_in_bounded_memory() {
         let tail = LogTail::default();
-        (0..BACKLOG_CHUNKS * 3).for_each(|_| tail.write(1, Stream::Stdout, b"."));
+        (0..BACKLOG_CHUNKS * 3).for_each(|_| tail.write(1, OutputStream::Stdout, b"."));
         assert!(tail.lock().backlog.chunks.len() <= BACKLOG_CHUNKS);
         assert_eq!(texts(&tail), [".".repeat(BACKLOG_CHUNKS * 3)]);
     }
@@ -437,11 +443,11 @@ mod tests {
     #[test]
     fn what_no_file_has_is_told_until_the_log_is_written_again() {
         let tail = LogTail::default();
-        tail.write(1, Stream::Stdout, b"kept\nbeg");
+        tail.write(1, OutputStream::Stdout, b"kept\nbeg");
         assert!(tail.unwritten().is_empty());
         tail.lose(4);
         tail.note(1, "lost".to_owned());
-        tail.write(1, Stream::Stdout, b"un\nnew");
+        tail.write(1, OutputStream::Stdout, b"un\nnew");
         let texts: Vec<_> = tail.unwritten().iter().map(|line| line.bytes.clone()).collect();
         assert_eq!(texts, [b"lost".as_slice(), b"begun", b"new"]);
         tail.regain();
@@ -452,8 +458,8 @@ mod tests {
     #[test]
     fn what_a_run_left_unfinished_is_a_line_before_the_next_run() {
         let tail = LogTail::default();
-        tail.write(1, Stream::Stdout, b"first");
-        tail.write(2, Stream::Stdout, b"second");
+        tail.write(1, OutputStream::Stdout, b"first");
+        tail.write(2, OutputStream::Stdout, b"second");
         assert_eq!(texts(&tail), ["first", "second"]);
         tail.finish();
         assert_eq!(tail.finished_after(0).len(), 2);

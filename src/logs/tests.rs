@@ -12,12 +12,12 @@ use super::*;
 use crate::config::LogsConfig;
 
 /// A directory of logs.
-struct Logs {
+struct TestLogs {
     dir: TempDir,
     store: Store,
 }
 
-impl Logs {
+impl TestLogs {
     fn new(max_size: u64, keep: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(&LogsConfig { dir: dir.path().to_owned(), max_size, keep }, "it");
@@ -29,57 +29,57 @@ impl Logs {
     }
 
     /// One run that writes these chunks.
-    fn run(&self, number: u64, chunks: &[(Stream, &str)]) {
-        let mut writer = Writer::new(self.store.clone(), number);
+    fn run(&self, number: u64, chunks: &[(OutputStream, &str)]) {
+        let mut writer = LogWriter::new(self.store.clone(), number);
         for (stream, text) in chunks {
             writer.look();
             writer.write(*stream, text.as_bytes()).unwrap();
         }
     }
 
-    fn forwards(&self, query: &Query) -> Vec<String> {
-        texts(Reader::new(self.path()).forwards(&["it"], query).unwrap())
+    fn forwards(&self, query: &LineQuery) -> Vec<String> {
+        texts(LogReader::new(self.path()).forwards(&["it"], query).unwrap())
     }
 
-    fn backwards(&self, query: &Query) -> Vec<String> {
-        let mut texts = texts(Reader::new(self.path()).backwards(&["it"], query).unwrap());
+    fn backwards(&self, query: &LineQuery) -> Vec<String> {
+        let mut texts = texts(LogReader::new(self.path()).backwards(&["it"], query).unwrap());
         texts.reverse();
         texts
     }
 
     fn all(&self) -> Vec<String> {
-        self.forwards(&Query::default())
+        self.forwards(&LineQuery::default())
     }
 
     /// Waits until nothing is left to compress.
     fn compressed(&self) {
-        while segments::old_segments(self.path(), "it").unwrap().iter().any(|old| !old.is_packed) {
+        while store::old_segments(self.path(), "it").unwrap().iter().any(|old| !old.is_packed) {
             std::thread::yield_now();
         }
     }
 }
 
-fn texts(lines: Lines) -> Vec<String> {
+fn texts(lines: LogLines) -> Vec<String> {
     texts_of(lines.map(Result::unwrap))
 }
 
-fn texts_of(lines: impl IntoIterator<Item = StoredLine>) -> Vec<String> {
+fn texts_of(lines: impl IntoIterator<Item = LogLine>) -> Vec<String> {
     lines.into_iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
 }
 
-fn matching(pattern: &str) -> Query {
-    Query { pattern: Some(Pattern::new(pattern).unwrap()), ..Query::default() }
+fn matching(pattern: &str) -> LineQuery {
+    LineQuery { pattern: Some(LinePattern::new(pattern).unwrap()), ..LineQuery::default() }
 }
 
-use Stream::{Stderr as Err, Stdout as Out};
+use OutputStream::{Stderr as Err, Stdout as Out};
 
 #[test]
 fn lines_are_told_apart_by_stream_and_run() {
-    let logs = Logs::new(0, 0);
+    let logs = TestLogs::new(0, 0);
     logs.run(1, &[(Out, "one "), (Err, "oops\nmo"), (Out, "line\n"), (Err, "re\n"), (Out, "unfinished")]);
     logs.run(2, &[(Out, "second\n")]);
     assert_eq!(logs.all(), ["one line", "oops", "more", "unfinished", "second"]);
-    assert_eq!(logs.forwards(&Query { stream: Some(Err), ..Query::default() }), ["oops", "more"]);
+    assert_eq!(logs.forwards(&LineQuery { stream: Some(Err), ..LineQuery::default() }), ["oops", "more"]);
     for (choice, first) in [
         (RunChoice::Back(0), Some("second")),
         (RunChoice::Back(1), Some("one line")),
@@ -87,23 +87,23 @@ fn lines_are_told_apart_by_stream_and_run() {
         (RunChoice::Number(2), Some("second")),
         (RunChoice::Number(3), None),
     ] {
-        let lines = logs.forwards(&Query { run: Some(choice), ..Query::default() });
+        let lines = logs.forwards(&LineQuery { run: Some(choice), ..LineQuery::default() });
         assert_eq!(lines.first().map(String::as_str), first, "{choice:?}");
     }
-    let runs = Reader::new(logs.path()).runs("it").unwrap();
+    let runs = LogReader::new(logs.path()).runs("it").unwrap();
     assert_eq!(runs.iter().map(|run| (run.key.number, run.bytes)).collect::<Vec<_>>(), [(1, 29), (2, 7)]);
 }
 
 #[test]
 fn the_log_has_the_bytes_just_as_they_were() {
-    let logs = Logs::new(0, 0);
+    let logs = TestLogs::new(0, 0);
     logs.run(1, &[(Out, "a\r\n\x1b[31mb"), (Err, "\0"), (Out, "\n")]);
     assert_eq!(fs::read(logs.store.path()).unwrap(), b"a\r\n\x1b[31mb\0\n");
 }
 
 #[test]
 fn whatever_is_cut_off_the_rest_is_read() {
-    let whole = Logs::new(0, 0);
+    let whole = TestLogs::new(0, 0);
     whole.run(1, &[(Out, "a1\na2\n"), (Err, "e1\ne"), (Out, "a3\n"), (Err, "2\n")]);
     whole.run(2, &[(Err, "last\n")]);
     let log = fs::read(whole.store.path()).unwrap();
@@ -112,17 +112,17 @@ fn whatever_is_cut_off_the_rest_is_read() {
     for log_len in 0..=log.len() {
         // Every length of both is tried; of the index in steps that fall anywhere in a record.
         for index_len in (0..=index.len()).step_by(if log_len == log.len() { 1 } else { 11 }) {
-            let cut = Logs::new(0, 0);
+            let cut = TestLogs::new(0, 0);
             fs::write(cut.store.path(), &log[..log_len]).unwrap();
             fs::write(cut.store.index_path(), &index[..index_len]).unwrap();
             let lines = cut.all();
             let bytes: usize = lines.iter().map(String::len).sum();
             let ends = log[..log_len].iter().filter(|byte| **byte == b'\n').count();
             assert_eq!(bytes, log_len - ends, "log {log_len}, index {index_len}: {lines:?}");
-            assert_eq!(lines, cut.backwards(&Query::default()), "log {log_len}, index {index_len}");
+            assert_eq!(lines, cut.backwards(&LineQuery::default()), "log {log_len}, index {index_len}");
             // Whoever writes on tells nothing wrong about what is there.
             cut.run(9, &[(Err, "new\n")]);
-            let new = Query { run: Some(RunChoice::Number(9)), stream: Some(Err), ..Query::default() };
+            let new = LineQuery { run: Some(RunChoice::Number(9)), stream: Some(Err), ..LineQuery::default() };
             assert_eq!(cut.forwards(&new), ["new"], "log {log_len}, index {index_len}");
             assert_eq!(fs::read(cut.store.path()).unwrap(), [&log[..log_len], b"new\n"].concat());
         }
@@ -131,18 +131,18 @@ fn whatever_is_cut_off_the_rest_is_read() {
 
 #[test]
 fn a_full_segment_grows_old_and_is_compressed() {
-    let logs = Logs::new(100, 3);
+    let logs = TestLogs::new(100, 3);
     let chunks: Vec<String> = (0..50).map(|number| format!("line {number} of fifty\n")).collect();
     let chunks: Vec<_> = chunks.iter().map(|text| (Out, text.as_str())).collect();
     logs.run(1, &chunks);
     logs.compressed();
-    let old = segments::old_segments(logs.path(), "it").unwrap();
+    let old = store::old_segments(logs.path(), "it").unwrap();
     assert_eq!(old.iter().map(|old| old.age).collect::<Vec<_>>(), [1, 2, 3]);
     let lines = logs.all();
     assert_eq!(lines.last().map(String::as_str), Some("line 49 of fifty"));
     assert_eq!(number(&lines[0]), 50 - lines.len());
     assert!(lines.windows(2).all(|pair| number(&pair[0]) + 1 == number(&pair[1])), "{lines:?}");
-    assert_eq!(logs.backwards(&Query::default()), lines);
+    assert_eq!(logs.backwards(&LineQuery::default()), lines);
     // What other programs make of it.
     let mut text = String::new();
     let packed = File::open(logs.path().join("it.log.1.gz")).unwrap();
@@ -158,17 +158,17 @@ fn number(line: &str) -> usize {
 
 #[test]
 fn a_line_may_go_on_in_the_next_segment() {
-    let logs = Logs::new(10, 9);
+    let logs = TestLogs::new(10, 9);
     logs.run(1, &[(Out, "one\ntw"), (Out, "o and thr"), (Out, "ee\nfour\n")]);
     assert_eq!(logs.all(), ["one", "two and three", "four"]);
-    assert_eq!(logs.backwards(&Query::default()), logs.all());
+    assert_eq!(logs.backwards(&LineQuery::default()), logs.all());
     logs.compressed();
     assert_eq!(logs.all(), ["one", "two and three", "four"]);
 }
 
 #[test]
 fn a_log_without_older_segments_keeps_only_the_current_one() {
-    let logs = Logs::new(10, 0);
+    let logs = TestLogs::new(10, 0);
     logs.run(1, &[(Out, "0123456\n"), (Out, "789\n")]);
     assert_eq!(logs.all(), ["789"]);
 }
@@ -176,9 +176,9 @@ fn a_log_without_older_segments_keeps_only_the_current_one() {
 #[test]
 fn a_log_that_was_moved_removed_or_emptied_begins_anew() {
     for way in ["moved", "removed", "emptied"] {
-        let logs = Logs::new(0, 0);
+        let logs = TestLogs::new(0, 0);
         let path = logs.store.path();
-        let mut writer = Writer::new(logs.store.clone(), 1);
+        let mut writer = LogWriter::new(logs.store.clone(), 1);
         writer.write(Out, b"before\nbeg").unwrap();
         match way {
             "moved" => fs::rename(&path, logs.path().join("elsewhere")).unwrap(),
@@ -194,30 +194,30 @@ fn a_log_that_was_moved_removed_or_emptied_begins_anew() {
 
 #[test]
 fn what_is_written_after_a_loss_is_a_line_of_its_own() {
-    let logs = Logs::new(0, 0);
-    let mut writer = Writer::new(logs.store.clone(), 1);
+    let logs = TestLogs::new(0, 0);
+    let mut writer = LogWriter::new(logs.store.clone(), 1);
     writer.write(Out, b"whole\ncut").unwrap();
     writer.break_line(Out);
     writer.write(Out, b"after\n").unwrap();
     assert_eq!(logs.all(), ["whole", "cut", "after"]);
-    assert_eq!(logs.backwards(&Query::default()), logs.all());
+    assert_eq!(logs.backwards(&LineQuery::default()), logs.all());
 }
 
 #[test]
 fn what_somebody_else_adds_is_read_and_does_no_harm() {
-    let logs = Logs::new(0, 0);
-    let mut writer = Writer::new(logs.store.clone(), 1);
+    let logs = TestLogs::new(0, 0);
+    let mut writer = LogWriter::new(logs.store.clone(), 1);
     writer.write(Out, b"ours\n").unwrap();
     fs::write(logs.store.path(), "ours\ntheirs\n").unwrap();
     writer.look();
     writer.write(Err, b"ours again\n").unwrap();
     assert_eq!(logs.all(), ["ours", "theirs", "ours again"]);
-    assert_eq!(logs.forwards(&Query { stream: Some(Err), ..Query::default() }), ["ours again"]);
+    assert_eq!(logs.forwards(&LineQuery { stream: Some(Err), ..LineQuery::default() }), ["ours again"]);
 }
 
 #[test]
 fn a_pattern_is_looked_for_in_the_text_of_each_line() {
-    let logs = Logs::new(0, 0);
+    let logs = TestLogs::new(0, 0);
     let text = "plain error: disk\n\x1b[31merr\x1b[0mor: red\n10%\r20%\rdone\nerror\nfine\n";
     logs.run(1, &[(Out, text), (Err, "an error in pie"), (Err, "ces\n")]);
     let cases: [(&str, &[usize]); 9] = [
@@ -241,7 +241,7 @@ fn a_pattern_is_looked_for_in_the_text_of_each_line() {
 
 #[test]
 fn lines_of_many_windows_are_found_from_both_ends() {
-    let logs = Logs::new(0, 0);
+    let logs = TestLogs::new(0, 0);
     let text: String = (0..60_000).map(|number| format!("line {number}\n")).collect();
     let long = "x".repeat(300_000) + "\n";
     logs.run(1, &[(Out, &text), (Out, &long), (Out, "after\n")]);
@@ -249,13 +249,13 @@ fn lines_of_many_windows_are_found_from_both_ends() {
     assert_eq!(lines.len(), 60_002);
     assert!(lines[..60_000].iter().enumerate().all(|(at, line)| number(line) == at));
     assert_eq!((lines[60_000].len(), lines[60_001].as_str()), (128 * 1024, "after"));
-    assert_eq!(logs.backwards(&Query::default()), lines);
+    assert_eq!(logs.backwards(&LineQuery::default()), lines);
     assert_eq!(logs.forwards(&matching("^line 59999$|after")), ["line 59999", "after"]);
 }
 
 #[test]
 fn a_time_range_is_cut_out() {
-    let logs = Logs::new(0, 0);
+    let logs = TestLogs::new(0, 0);
     logs.run(1, &[(Out, "early\n")]);
     let between = Timestamp::now();
     // The index tells times apart only once they are this far apart.
@@ -263,18 +263,18 @@ fn a_time_range_is_cut_out() {
         std::thread::yield_now();
     }
     logs.run(2, &[(Out, "late\n")]);
-    let since = Query { since: Some(between), ..Query::default() };
-    let until = Query { until: Some(between), ..Query::default() };
+    let since = LineQuery { since: Some(between), ..LineQuery::default() };
+    let until = LineQuery { until: Some(between), ..LineQuery::default() };
     assert_eq!((logs.forwards(&since), logs.backwards(&since)), (vec!["late".into()], vec!["late".into()]));
     assert_eq!((logs.forwards(&until), logs.backwards(&until)), (vec!["early".into()], vec!["early".into()]));
 }
 
 #[test]
 fn a_cancelled_query_ends() {
-    let logs = Logs::new(0, 0);
+    let logs = TestLogs::new(0, 0);
     logs.run(1, &[(Out, &"line\n".repeat(100_000))]);
-    let query = Query::default();
-    let mut lines = Reader::new(logs.path()).forwards(&["it"], &query).unwrap();
+    let query = LineQuery::default();
+    let mut lines = LogReader::new(logs.path()).forwards(&["it"], &query).unwrap();
     lines.next().unwrap().unwrap();
     query.cancelled.store(true, Ordering::Relaxed);
     assert!(lines.count() < 100_000 - 1);
@@ -286,43 +286,43 @@ fn tasks_are_merged_in_the_order_of_time() {
     let config = LogsConfig { dir: dir.path().to_owned(), max_size: 0, keep: 0 };
     let stores = ["a", "b"].map(|name| Store::new(&config, name));
     for number in 0..6 {
-        let mut writer = Writer::new(stores[number % 2].clone(), number as u64);
+        let mut writer = LogWriter::new(stores[number % 2].clone(), number as u64);
         writer.write(Out, format!("{number}\n").as_bytes()).unwrap();
     }
-    let reader = Reader::new(dir.path());
+    let reader = LogReader::new(dir.path());
     assert_eq!(reader.tasks().unwrap(), ["a", "b"]);
-    assert_eq!(texts(reader.forwards(&["a", "b"], &Query::default()).unwrap()), ["0", "1", "2", "3", "4", "5"]);
-    assert_eq!(texts(reader.backwards(&["b", "a"], &Query::default()).unwrap()), ["5", "4", "3", "2", "1", "0"]);
+    assert_eq!(texts(reader.forwards(&["a", "b"], &LineQuery::default()).unwrap()), ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!(texts(reader.backwards(&["b", "a"], &LineQuery::default()).unwrap()), ["5", "4", "3", "2", "1", "0"]);
 }
 
 #[test]
 fn reading_goes_on_from_any_line_in_either_direction() {
-    let logs = Logs::new(200, 8);
+    let logs = TestLogs::new(200, 8);
     let other = Store::new(&LogsConfig { dir: logs.path().to_owned(), max_size: 200, keep: 8 }, "other");
     for number in 0..40 {
         let text = format!("line {number}\nand {number}\n");
         logs.run(number, &[(if number % 3 == 0 { Err } else { Out }, &text)]);
-        Writer::new(other.clone(), number).write(Out, format!("other {number}\n").as_bytes()).unwrap();
+        LogWriter::new(other.clone(), number).write(Out, format!("other {number}\n").as_bytes()).unwrap();
     }
     logs.compressed();
     let tasks = ["it", "other"];
-    let reader = Reader::new(logs.path());
-    let all: Vec<_> = reader.forwards(&tasks, &Query::default()).unwrap().map(Result::unwrap).collect();
+    let reader = LogReader::new(logs.path());
+    let all: Vec<_> = reader.forwards(&tasks, &LineQuery::default()).unwrap().map(Result::unwrap).collect();
     assert!(all.len() > 60, "{}", all.len());
     for (number, line) in all.iter().enumerate() {
         let id = LineId::of_cursor(&line.cursor(), &tasks).unwrap();
         assert_eq!(id, line.id);
-        let query = Query { from: Some(id.behind()), ..Query::default() };
+        let query = LineQuery { from: Some(id.behind()), ..LineQuery::default() };
         let after: Vec<_> = reader.forwards(&tasks, &query).unwrap().map(Result::unwrap).collect();
         assert_eq!(after, all[number + 1..], "after {number}");
-        let query = Query { from: Some(id), ..Query::default() };
+        let query = LineQuery { from: Some(id), ..LineQuery::default() };
         let mut before: Vec<_> = reader.backwards(&tasks, &query).unwrap().map(Result::unwrap).collect();
         before.reverse();
         assert_eq!(before, all[..number], "before {number}");
     }
     // A line that is not kept any more stood before all that is.
     let gone = LineId::of_cursor("1000000.1000000.7.it", &tasks);
-    let query = Query { from: gone.map(LineId::behind), ..Query::default() };
+    let query = LineQuery { from: gone.map(LineId::behind), ..LineQuery::default() };
     assert_eq!(reader.forwards(&tasks, &query).unwrap().count(), all.len());
     assert_eq!(reader.backwards(&tasks, &query).unwrap().count(), 0);
 }
@@ -331,13 +331,13 @@ fn reading_goes_on_from_any_line_in_either_direction() {
 fn the_nearest_match_of_several_logs_is_there_before_the_rest_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let config = LogsConfig { dir: dir.path().to_owned(), max_size: 0, keep: 0 };
-    let mut noisy = Writer::new(Store::new(&config, "noisy"), 1);
+    let mut noisy = LogWriter::new(Store::new(&config, "noisy"), 1);
     let run =
-        |number, text: &str| Writer::new(Store::new(&config, "quiet"), number).write(Out, text.as_bytes()).unwrap();
+        |number, text: &str| LogWriter::new(Store::new(&config, "quiet"), number).write(Out, text.as_bytes()).unwrap();
     run(1, "first match\n");
     (0..20).for_each(|_| drop(noisy.write(Out, "nothing of note\n".repeat(10_000).as_bytes()).unwrap()));
     run(2, "last match\n");
-    let reader = Reader::new(dir.path());
+    let reader = LogReader::new(dir.path());
     let query = matching("match");
     for (lines, match_there) in [
         (reader.forwards(&["noisy", "quiet"], &query), "first match"),
@@ -353,10 +353,10 @@ fn the_nearest_match_of_several_logs_is_there_before_the_rest_is_read() {
 
 #[test]
 fn a_follower_of_matches_gets_a_line_that_came_in_pieces() {
-    let logs = Logs::new(0, 0);
-    let mut writer = Writer::new(logs.store.clone(), 1);
-    let query = Query { waits_for_ends: true, ..matching("^half a line$|^open$") };
-    let mut lines = Reader::new(logs.path()).forwards(&["it"], &query).unwrap();
+    let logs = TestLogs::new(0, 0);
+    let mut writer = LogWriter::new(logs.store.clone(), 1);
+    let query = LineQuery { waits_for_ends: true, ..matching("^half a line$|^open$") };
+    let mut lines = LogReader::new(logs.path()).forwards(&["it"], &query).unwrap();
     let mut after = |text: &str| {
         writer.write(Out, text.as_bytes()).unwrap();
         lines.refresh().unwrap();
@@ -371,10 +371,10 @@ fn a_follower_of_matches_gets_a_line_that_came_in_pieces() {
 
 #[test]
 fn a_follower_sees_whole_lines_across_segments() {
-    let logs = Logs::new(20, 9);
-    let mut writer = Writer::new(logs.store.clone(), 1);
-    let query = Query { waits_for_ends: true, ..Query::default() };
-    let mut lines = Reader::new(logs.path()).forwards(&["it"], &query).unwrap();
+    let logs = TestLogs::new(20, 9);
+    let mut writer = LogWriter::new(logs.store.clone(), 1);
+    let query = LineQuery { waits_for_ends: true, ..LineQuery::default() };
+    let mut lines = LogReader::new(logs.path()).forwards(&["it"], &query).unwrap();
     let mut seen = Vec::new();
     for chunk in ["first\nsec", "ond\n", "a long line that ", "takes three segments ", "or so\nlast", "\n"] {
         writer.look();
@@ -387,11 +387,11 @@ fn a_follower_sees_whole_lines_across_segments() {
 
 #[test]
 fn after_the_last_lines_a_follower_goes_on_at_the_end() {
-    let logs = Logs::new(0, 0);
-    let mut writer = Writer::new(logs.store.clone(), 1);
+    let logs = TestLogs::new(0, 0);
+    let mut writer = LogWriter::new(logs.store.clone(), 1);
     writer.write(Out, b"1\n2\n3\nhal").unwrap();
-    let query = Query { waits_for_ends: true, ..Query::default() };
-    let mut lines = Reader::new(logs.path()).backwards(&["it"], &query).unwrap();
+    let query = LineQuery { waits_for_ends: true, ..LineQuery::default() };
+    let mut lines = LogReader::new(logs.path()).backwards(&["it"], &query).unwrap();
     let last: Vec<_> = lines.by_ref().take(2).map(|line| line.unwrap().bytes).collect();
     assert_eq!(last, [b"3", b"2"]);
     lines.turn_to_the_end();
@@ -409,7 +409,7 @@ proptest! {
         chunks in proptest::collection::vec((1..4_u64, any::<bool>(), "[a-c\n]{1,12}"), 1..40),
         max_size in prop_oneof![Just(0_u64), 8..64_u64],
     ) {
-        let logs = Logs::new(max_size, 100);
+        let logs = TestLogs::new(max_size, 100);
         let mut runs: Vec<_> = chunks.iter().map(|(run, ..)| *run).collect();
         runs.sort_unstable();
         runs.dedup();
@@ -420,13 +420,13 @@ proptest! {
             for stream in [Out, Err] {
                 let said: String = of_run.iter().filter(|(of, _)| *of == stream).map(|(_, text)| *text).collect();
                 let number = u32::try_from(*run).unwrap();
-                let query = Query { run: Some(RunChoice::Number(number)), stream: Some(stream), ..Query::default() };
+                let query = LineQuery { run: Some(RunChoice::Number(number)), stream: Some(stream), ..LineQuery::default() };
                 let expected: Vec<_> = said.lines().map(str::to_owned).collect();
                 prop_assert_eq!(logs.forwards(&query), expected.clone());
                 prop_assert_eq!(logs.backwards(&query), expected);
             }
         }
-        prop_assert_eq!(logs.forwards(&Query::default()), logs.backwards(&Query::default()));
+        prop_assert_eq!(logs.forwards(&LineQuery::default()), logs.backwards(&LineQuery::default()));
     }
 
     /// From whichever line somebody goes on, in whichever direction, of one task or several: nothing is left out,
@@ -439,41 +439,41 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let config = LogsConfig { dir: dir.path().to_owned(), max_size, keep: 100 };
         let names = ["a", "b", "c"];
-        let mut writers = names.map(|name| Writer::new(Store::new(&config, name), 1));
+        let mut writers = names.map(|name| LogWriter::new(Store::new(&config, name), 1));
         for (task, is_err, text) in &chunks {
             writers[*task].look();
             writers[*task].write(if *is_err { Err } else { Out }, text.as_bytes()).unwrap();
         }
-        let reader = Reader::new(dir.path());
+        let reader = LogReader::new(dir.path());
         for tasks in [&names[..], &names[..1]] {
-            let read = |lines: io::Result<Lines>| lines.unwrap().map(Result::unwrap).collect::<Vec<_>>();
-            let all = read(reader.forwards(tasks, &Query::default()));
+            let read = |lines: io::Result<LogLines>| lines.unwrap().map(Result::unwrap).collect::<Vec<_>>();
+            let all = read(reader.forwards(tasks, &LineQuery::default()));
             prop_assert!(all.windows(2).all(|pair| pair[0].id < pair[1].id));
             for (at, line) in all.iter().enumerate() {
-                let query = Query { from: Some(line.id), ..Query::default() };
+                let query = LineQuery { from: Some(line.id), ..LineQuery::default() };
                 prop_assert_eq!(&read(reader.forwards(tasks, &query))[..], &all[at..]);
                 let mut before = read(reader.backwards(tasks, &query));
                 before.reverse();
                 prop_assert_eq!(&before[..], &all[..at]);
             }
             // Whoever stops anywhere, before a line or a window, can go on there.
-            let (mut forwards, mut taken) = (reader.forwards(tasks, &Query::default()).unwrap(), 0);
+            let (mut forwards, mut taken) = (reader.forwards(tasks, &LineQuery::default()).unwrap(), 0);
             while let Some(cursor) = forwards.cursor().unwrap() {
                 let from = LineId::of_cursor(&cursor, tasks).map(LineId::behind);
-                prop_assert_eq!(&read(reader.forwards(tasks, &Query { from, ..Query::default() }))[..], &all[taken..]);
-                taken += usize::from(matches!(forwards.step().unwrap(), Step::Line(_)));
+                prop_assert_eq!(&read(reader.forwards(tasks, &LineQuery { from, ..LineQuery::default() }))[..], &all[taken..]);
+                taken += usize::from(matches!(forwards.step().unwrap(), ReadStep::Line(_)));
             }
             prop_assert_eq!(taken, all.len());
-            let mut backwards = reader.backwards(tasks, &Query::default()).unwrap();
+            let mut backwards = reader.backwards(tasks, &LineQuery::default()).unwrap();
             while let Some(cursor) = backwards.cursor().unwrap() {
                 let from = LineId::of_cursor(&cursor, tasks);
-                let mut before = read(reader.backwards(tasks, &Query { from, ..Query::default() }));
+                let mut before = read(reader.backwards(tasks, &LineQuery { from, ..LineQuery::default() }));
                 before.reverse();
                 prop_assert_eq!(&before[..], &all[..taken]);
-                taken -= usize::from(matches!(backwards.step().unwrap(), Step::Line(_)));
+                taken -= usize::from(matches!(backwards.step().unwrap(), ReadStep::Line(_)));
             }
             prop_assert_eq!(taken, 0);
-            let end = Query { from: Some(LineId::END), ..Query::default() };
+            let end = LineQuery { from: Some(LineId::END), ..LineQuery::default() };
             prop_assert_eq!(read(reader.forwards(tasks, &end)).len(), 0);
             prop_assert_eq!(read(reader.backwards(tasks, &end)).len(), all.len());
         }

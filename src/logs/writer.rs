@@ -10,27 +10,27 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::index::{IndexWriter, Record};
-use super::segments::{Identity, Store};
-use super::{RunKey, Stream};
+use super::index::{IndexRecord, IndexWriter};
+use super::store::{FileIdentity, Store};
+use super::{OutputStream, RunKey};
 
 /// What one run writes through.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub(crate) struct LogWriter {
     store: Store,
     run: RunKey,
     /// None before the first bytes, and as long as it can't be opened.
-    segment: Option<Segment>,
+    segment: Option<ActiveSegment>,
     /// Whether a stream is in the middle of a line.
     within_line: [bool; 2],
 }
 
 /// The file that is written.
 #[derive(Debug)]
-struct Segment {
+struct ActiveSegment {
     log: Arc<File>,
     /// What it was when it was opened. Only a regular file has an end, an index and an age.
-    identity: Option<Identity>,
+    identity: Option<FileIdentity>,
     len: u64,
     index: Option<IndexWriter>,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Written {
     pub(crate) offset: u64,
 }
 
-impl Writer {
+impl LogWriter {
     /// Opens nothing yet: that may block, and a run that never writes needs no files.
     pub(crate) fn new(store: Store, run: u64) -> Self {
         let run = RunKey { supervised_since: store.supervised_since(), number: u32::try_from(run).unwrap_or(u32::MAX) };
@@ -63,8 +63,8 @@ impl Writer {
         let Some(segment) = &mut self.segment else { return };
         let Some(identity) = segment.identity else { return };
         match fs::metadata(self.store.path()) {
-            Ok(found) if Identity::from(&found) == identity && found.len() == segment.len => {}
-            Ok(found) if Identity::from(&found) == identity => {
+            Ok(found) if FileIdentity::from(&found) == identity && found.len() == segment.len => {}
+            Ok(found) if FileIdentity::from(&found) == identity => {
                 if segment.resume(found.len(), &self.store).is_err() {
                     self.segment = None;
                 }
@@ -82,7 +82,7 @@ impl Writer {
     /// # Errors
     ///
     /// Some or all of them are lost.
-    pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<Written, Loss> {
+    pub(crate) fn write(&mut self, stream: OutputStream, bytes: &[u8]) -> Result<Written, Loss> {
         let lost = |rest: &[u8], error| Loss { bytes: rest.len() as u64, error };
         self.make_room(bytes.len() as u64);
         let segment = self.opened().map_err(|error| lost(bytes, error))?;
@@ -107,7 +107,7 @@ impl Writer {
     }
 
     /// What comes next does not go on where this stream ends: something was lost between.
-    pub(super) fn break_line(&mut self, stream: Stream) {
+    pub(super) fn break_line(&mut self, stream: OutputStream) {
         self.within_line[stream as usize] = false;
         if let Some(index) = self.segment.as_mut().and_then(|segment| segment.index.as_mut()) {
             index.end_record();
@@ -129,32 +129,32 @@ impl Writer {
     }
 
     /// How many more bytes go into the segment; none if there is no limit.
-    fn room(&self, segment: &Segment) -> Option<u64> {
+    fn room(&self, segment: &ActiveSegment) -> Option<u64> {
         self.store.room(segment.len, segment.index.as_ref().map_or(0, IndexWriter::len))
     }
 
     /// Tells the index what has been written.
-    fn tell(&mut self, stream: Stream, written: &[u8]) {
+    fn tell(&mut self, stream: OutputStream, written: &[u8]) {
         let (Some(segment), Some(last)) = (&mut self.segment, written.last()) else { return };
         let continues = std::mem::replace(&mut self.within_line[stream as usize], *last != b'\n');
         let (offset, at, run) = (segment.len, Timestamp::now(), self.run);
         segment.len += written.len() as u64;
         let Some(index) = &mut segment.index else { return };
         let len = u32::try_from(written.len()).expect("a batch is smaller than 4 GiB");
-        if let Err(error) = index.add(Record { offset, len, at, run, stream, continues }) {
+        if let Err(error) = index.add(IndexRecord { offset, len, at, run, stream, continues }) {
             tracing::debug!(path = %self.store.index_path().display(), %error, "a record of the log's index is lost");
         }
     }
 
-    fn opened(&mut self) -> io::Result<&mut Segment> {
+    fn opened(&mut self) -> io::Result<&mut ActiveSegment> {
         match &mut self.segment {
             Some(segment) => Ok(segment),
-            missing @ None => Ok(missing.insert(Segment::open(&self.store)?)),
+            missing @ None => Ok(missing.insert(ActiveSegment::open(&self.store)?)),
         }
     }
 }
 
-impl Segment {
+impl ActiveSegment {
     fn open(store: &Store) -> io::Result<Self> {
         let path = store.path();
         if let Some(dir) = path.parent() {
@@ -166,7 +166,7 @@ impl Segment {
         let metadata = log.metadata()?;
         let mut segment = Self { log: Arc::new(log), identity: None, len: 0, index: None };
         if metadata.is_file() {
-            segment.identity = Some(Identity::from(&metadata));
+            segment.identity = Some(FileIdentity::from(&metadata));
             segment.resume(metadata.len(), store)?;
         }
         Ok(segment)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::clock::Clock;
-use crate::logs::{LogLine, without_escapes};
+use crate::logs::{TailLine, without_escapes};
 use crate::supervisor::engine::{
     AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Snapshot, Stage, Straggler, TaskSnapshot,
 };
@@ -28,7 +28,7 @@ pub(crate) struct Cause {
 }
 
 /// The newest line of a task.
-pub(crate) type NewestLine<'a> = dyn Fn(&str) -> Option<Arc<LogLine>> + 'a;
+pub(crate) type NewestLine<'a> = dyn Fn(&str) -> Option<Arc<TailLine>> + 'a;
 
 /// The chain from `task` down to what it all hangs on.
 pub(crate) fn why(task: &TaskSnapshot, snapshot: &Snapshot, last_line: &NewestLine<'_>, clock: &Clock) -> Vec<Cause> {

@@ -42,7 +42,7 @@ use crate::logs::Store;
 use crate::screen::TaskScreen;
 use crate::signal::Signal;
 use crate::supervisor::engine::{ExitReason, Input};
-use crate::supervisor::{RunContext, Sent};
+use crate::supervisor::{RunContext, SentSignal};
 use credentials::RunsAs;
 pub(crate) use one_shot::OneShotCommand;
 use output::OutputCapture;
@@ -205,7 +205,7 @@ impl ProcessTask {
         context: &RunContext,
         over: &CancellationToken,
     ) {
-        context.report(Input::Started { run: context.run, pid: Some(pid), address: None }).await;
+        context.started(Some(pid), None).await;
         let Some(ready) = &self.config.ready else { return };
         let probing = async {
             match ready_line {
@@ -272,7 +272,7 @@ async fn kill_when_told(child: &Child, context: &RunContext, over: &Cancellation
 async fn pass_signals(child: &Child, context: &RunContext, over: &CancellationToken) {
     let passing = async {
         loop {
-            for Sent { signal, tree } in context.signals.take().await {
+            for SentSignal { signal, tree } in context.signals.take().await {
                 child.signal(&[signal], if tree { SignalTarget::Tree } else { SignalTarget::Main }).await;
             }
         }

@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::start_failure::cause;
 use super::sys;
-use crate::logs::{Cutter, Loss, Store, Writer, Written, without_escapes};
-use crate::logs::{LogLine, LogTail, Stream};
+use crate::logs::{LineSplitter, LogWriter, Loss, Store, Written, without_escapes};
+use crate::logs::{LogTail, OutputStream, TailLine};
 use crate::screen::TaskScreen;
 
 /// Moved from one stream before the other has its turn. Not less than any pipe or terminal can hold, so that one
@@ -54,7 +54,7 @@ pub(super) struct OutputCapture {
 #[derive(Debug)]
 struct Source {
     end: ReadingEnd,
-    stream: Stream,
+    stream: OutputStream,
 }
 
 /// The end of a pipe that is read, or a terminal.
@@ -70,7 +70,7 @@ enum ReadingEnd {
 #[derive(Debug)]
 struct Sink {
     run: u64,
-    log: Writer,
+    log: LogWriter,
     tail: LogTail,
     /// The terminal that it was written to, if it was one.
     screen: Option<TaskScreen>,
@@ -83,7 +83,7 @@ struct Sink {
 #[derive(Debug)]
 struct LineSearch {
     pattern: Regex,
-    cutters: [Cutter; 2],
+    cutters: [LineSplitter; 2],
     found: oneshot::Sender<String>,
 }
 
@@ -106,13 +106,18 @@ impl OutputCapture {
     /// # Errors
     ///
     /// The runtime can't wait for them.
-    pub(super) fn new(run: u64, outputs: Vec<(Stream, OwnedFd)>, store: Store, tail: LogTail) -> io::Result<Self> {
-        let source = |(stream, fd): (Stream, OwnedFd)| {
+    pub(super) fn new(
+        run: u64,
+        outputs: Vec<(OutputStream, OwnedFd)>,
+        store: Store,
+        tail: LogTail,
+    ) -> io::Result<Self> {
+        let source = |(stream, fd): (OutputStream, OwnedFd)| {
             rustix::io::ioctl_fionbio(&fd, true)?;
             Ok(Source { end: ReadingEnd::Watched(sys::watch(fd)?), stream })
         };
         let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
-        let log = Writer::new(store, run);
+        let log = LogWriter::new(store, run);
         Ok(Self { sources, sink: Sink { run, log, tail, screen: None, losing: 0, search: None } })
     }
 
@@ -124,7 +129,8 @@ impl OutputCapture {
     /// Resolves with the first line that matches, without its escape sequences. Never, if there is none.
     pub(super) fn search(&mut self, pattern: Regex) -> oneshot::Receiver<String> {
         let (found, matched) = oneshot::channel();
-        let cutters = [Stream::Stdout, Stream::Stderr].map(|stream| Cutter::new(self.sink.run, stream));
+        let cutters =
+            [OutputStream::Stdout, OutputStream::Stderr].map(|stream| LineSplitter::new(self.sink.run, stream));
         self.sink.search = Some(LineSearch { pattern, cutters, found });
         matched
     }
@@ -332,7 +338,7 @@ impl Source {
 }
 
 impl Sink {
-    fn take(&mut self, stream: Stream, bytes: &[u8]) {
+    fn take(&mut self, stream: OutputStream, bytes: &[u8]) {
         match self.log.write(stream, bytes) {
             Ok(Written { file, offset }) => {
                 self.recovered();
@@ -360,10 +366,10 @@ impl Sink {
     /// Gives the last line of each stream the end it did not get.
     fn finish(&mut self) {
         self.tail.finish();
-        self.search_in(|cutters| cutters.iter_mut().filter_map(Cutter::finish).collect());
+        self.search_in(|cutters| cutters.iter_mut().filter_map(LineSplitter::finish).collect());
     }
 
-    fn search_in(&mut self, next: impl FnOnce(&mut [Cutter; 2]) -> Vec<LogLine>) {
+    fn search_in(&mut self, next: impl FnOnce(&mut [LineSplitter; 2]) -> Vec<TailLine>) {
         let Some(LineSearch { pattern, cutters, .. }) = &mut self.search else { return };
         let lines = next(cutters);
         let mut texts = lines.iter().map(|line| without_escapes(&line.bytes));

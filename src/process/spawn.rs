@@ -9,7 +9,7 @@ use super::start_failure::explain;
 use super::warden::{Child, Spawn, SpawnError, StartFault, StartStep};
 use super::{ProcessTask, pty};
 use crate::config::Command;
-use crate::logs::Stream;
+use crate::logs::OutputStream;
 use crate::screen::ScreenSize;
 
 /// What a pipe holds, where it can be said: the larger, the fewer turns a flood of output needs. An unprivileged
@@ -19,7 +19,7 @@ const PIPE_BYTES: usize = 256 * 1024;
 const TERMINAL_KIND: &str = "xterm-256color";
 
 /// Our ends of what a process writes to.
-type Outputs = Vec<(Stream, OwnedFd)>;
+type Outputs = Vec<(OutputStream, OwnedFd)>;
 
 /// A main process that runs, and the reading ends of its output.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ async fn explained(task: &ProcessTask, command: &Command, fault: StartFault) -> 
 fn with_pipes(task: &ProcessTask) -> io::Result<(Outputs, [OwnedFd; 3])> {
     let (stdout, stdout_writer) = pipe()?;
     let (stderr, stderr_writer) = pipe()?;
-    let outputs = vec![(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
+    let outputs = vec![(OutputStream::Stdout, stdout), (OutputStream::Stderr, stderr)];
     Ok((outputs, [task.warden.dev_null()?, stdout_writer, stderr_writer]))
 }
 
@@ -89,7 +89,7 @@ fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<(Outputs, [O
     spawn.terminal = true;
     spawn.env.entry("TERM".to_owned()).or_insert_with(|| TERMINAL_KIND.to_owned());
     let stdio = [theirs.try_clone()?, theirs.try_clone()?, theirs];
-    Ok((vec![(Stream::Stdout, ours)], stdio))
+    Ok((vec![(OutputStream::Stdout, ours)], stdio))
 }
 
 /// The command in the task's directory and environment, within its limits. The environment says which run of which

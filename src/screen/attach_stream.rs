@@ -12,7 +12,7 @@ pub(super) const OUTPUT_QUEUED: usize = 64;
 
 /// What somebody who looks is given next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sight {
+pub enum AttachEvent {
     /// Bytes for their terminal.
     Output(Arc<[u8]>),
     /// Whether a run has the terminal.
@@ -21,7 +21,7 @@ pub enum Sight {
 
 /// What has become of a screen.
 #[derive(Debug, Clone)]
-pub(super) enum Change {
+pub(super) enum ScreenChange {
     /// This was written to it.
     Output(Arc<[u8]>),
     /// It is another one: what was written before does not lead to it.
@@ -32,9 +32,9 @@ pub(super) enum Change {
 
 /// Looks at a terminal, from the screen as it is now on.
 #[derive(Debug)]
-pub struct Viewer {
+pub struct AttachStream {
     screen: TaskScreen,
-    changes: broadcast::Receiver<Change>,
+    changes: broadcast::Receiver<ScreenChange>,
     /// Whether the screen must be drawn whole.
     is_stale: bool,
     /// What was said last of whether it is live.
@@ -42,28 +42,28 @@ pub struct Viewer {
     is_live: bool,
 }
 
-impl Viewer {
-    pub(super) fn new(screen: TaskScreen, changes: broadcast::Receiver<Change>) -> Self {
+impl AttachStream {
+    pub(super) fn new(screen: TaskScreen, changes: broadcast::Receiver<ScreenChange>) -> Self {
         Self { screen, changes, is_stale: true, told: None, is_live: false }
     }
 
     /// Waits for what comes next; the screen as it is comes first. Nothing is lost when this is dropped.
-    pub async fn next(&mut self) -> Sight {
+    pub async fn next(&mut self) -> AttachEvent {
         loop {
             if self.is_stale {
                 let drawn;
                 (drawn, self.changes, self.is_live) = self.screen.redraw();
                 self.is_stale = false;
-                return Sight::Output(drawn.into());
+                return AttachEvent::Output(drawn.into());
             }
             if self.told != Some(self.is_live) {
                 self.told = Some(self.is_live);
-                return Sight::Live(self.is_live);
+                return AttachEvent::Live(self.is_live);
             }
             match self.changes.recv().await {
-                Ok(Change::Output(bytes)) => return Sight::Output(bytes),
-                Ok(Change::Live(is_live)) => self.is_live = is_live,
-                Ok(Change::Anew) | Err(RecvError::Lagged(_)) => self.is_stale = true,
+                Ok(ScreenChange::Output(bytes)) => return AttachEvent::Output(bytes),
+                Ok(ScreenChange::Live(is_live)) => self.is_live = is_live,
+                Ok(ScreenChange::Anew) | Err(RecvError::Lagged(_)) => self.is_stale = true,
                 Err(RecvError::Closed) => pending().await,
             }
         }
@@ -74,8 +74,8 @@ impl Viewer {
 mod tests {
     use super::*;
 
-    fn output(bytes: &[u8]) -> Sight {
-        Sight::Output(bytes.into())
+    fn output(bytes: &[u8]) -> AttachEvent {
+        AttachEvent::Output(bytes.into())
     }
 
     fn show(screen: &TaskScreen, bytes: &[u8]) {
@@ -84,10 +84,10 @@ mod tests {
     }
 
     /// The next sight, which is there already.
-    async fn drawn(viewer: &mut Viewer) -> String {
-        match viewer.next().await {
-            Sight::Output(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Sight::Live(is_live) => panic!("live: {is_live}"),
+    async fn drawn(stream: &mut AttachStream) -> String {
+        match stream.next().await {
+            AttachEvent::Output(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            AttachEvent::Live(is_live) => panic!("live: {is_live}"),
         }
     }
 
@@ -96,44 +96,44 @@ mod tests {
         let screen = TaskScreen::default();
         screen.begin();
         show(&screen, b"before");
-        let mut viewer = screen.viewer();
-        assert!(drawn(&mut viewer).await.contains("before"));
-        assert_eq!(viewer.next().await, Sight::Live(true));
+        let mut stream = screen.attach();
+        assert!(drawn(&mut stream).await.contains("before"));
+        assert_eq!(stream.next().await, AttachEvent::Live(true));
         show(&screen, b"\x1b[6nafter\x1b[3");
         screen.write(b"1mred");
         screen.end();
-        assert_eq!(viewer.next().await, output(b"after"));
+        assert_eq!(stream.next().await, output(b"after"));
         while screen.show_some() {}
-        assert_eq!(viewer.next().await, output(b"\x1b[31mred"));
-        assert_eq!(viewer.next().await, Sight::Live(false));
+        assert_eq!(stream.next().await, output(b"\x1b[31mred"));
+        assert_eq!(stream.next().await, AttachEvent::Live(false));
         screen.begin();
-        assert!(!drawn(&mut viewer).await.contains("red"));
-        assert_eq!(viewer.next().await, Sight::Live(true));
+        assert!(!drawn(&mut stream).await.contains("red"));
+        assert_eq!(stream.next().await, AttachEvent::Live(true));
     }
 
     #[tokio::test]
     async fn whoever_is_too_slow_gets_the_screen_as_it_is() {
         let screen = TaskScreen::default();
         screen.begin();
-        let mut viewer = screen.viewer();
-        drawn(&mut viewer).await;
-        assert_eq!(viewer.next().await, Sight::Live(true));
+        let mut stream = screen.attach();
+        drawn(&mut stream).await;
+        assert_eq!(stream.next().await, AttachEvent::Live(true));
         (0..2 * OUTPUT_QUEUED).for_each(|number| show(&screen, format!("line {number}\r\n").as_bytes()));
-        assert!(drawn(&mut viewer).await.contains(&format!("line {}", 2 * OUTPUT_QUEUED - 1)));
+        assert!(drawn(&mut stream).await.contains(&format!("line {}", 2 * OUTPUT_QUEUED - 1)));
         show(&screen, b"on");
-        assert_eq!(viewer.next().await, output(b"on"));
+        assert_eq!(stream.next().await, output(b"on"));
     }
 
     #[tokio::test]
     async fn what_was_skipped_or_resized_is_drawn_anew() {
         let screen = TaskScreen::default();
         screen.begin();
-        let mut viewer = screen.viewer();
-        drawn(&mut viewer).await;
-        assert_eq!(viewer.next().await, Sight::Live(true));
+        let mut stream = screen.attach();
+        drawn(&mut stream).await;
+        assert_eq!(stream.next().await, AttachEvent::Live(true));
         show(&screen, &vec![b'x'; 1024 * 1024]);
-        assert!(drawn(&mut viewer).await.starts_with("\x1b[?1049l"));
+        assert!(drawn(&mut stream).await.starts_with("\x1b[?1049l"));
         screen.resize(crate::screen::ScreenSize::new(40, 10));
-        assert!(drawn(&mut viewer).await.starts_with("\x1b[?1049l"));
+        assert!(drawn(&mut stream).await.starts_with("\x1b[?1049l"));
     }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
-const ESCAPE: u8 = 0x1b;
+pub(super) const ESCAPE: u8 = 0x1b;
 const SHIFT_OUT: u8 = 0x0e;
 const SHIFT_IN: u8 = 0x0f;
 /// What the bytes from 0x60 to 0x7e mean in the graphics set.
@@ -22,11 +22,11 @@ pub(super) struct Charsets {
     graphics: [bool; 2],
     /// The one that is in use.
     active: usize,
-    state: State,
+    state: CharsetState,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum CharsetState {
     #[default]
     Text,
     Escape,
@@ -43,14 +43,14 @@ enum State {
 impl Charsets {
     /// The same output without graphics sets.
     pub(super) fn translate<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        let is_plain = self.state == State::Text && !self.graphics[self.active];
+        let is_plain = self.state == CharsetState::Text && !self.graphics[self.active];
         if is_plain && memchr2(ESCAPE, SHIFT_OUT, bytes).is_none() {
             return Cow::Borrowed(bytes);
         }
         let mut translated = Vec::with_capacity(bytes.len());
         for &byte in bytes {
             match self.state {
-                State::Text if self.graphics[self.active] && (0x60..=0x7e).contains(&byte) => {
+                CharsetState::Text if self.graphics[self.active] && (0x60..=0x7e).contains(&byte) => {
                     let drawn = GRAPHICS[usize::from(byte - 0x60)];
                     translated.extend_from_slice(drawn.encode_utf8(&mut [0; 4]).as_bytes());
                 }
@@ -68,35 +68,35 @@ impl Charsets {
         format!("\x1b({}\x1b){}{}", name(0), name(1), char::from(shift))
     }
 
-    fn after(&mut self, byte: u8) -> State {
+    fn after(&mut self, byte: u8) -> CharsetState {
         match (self.state, byte) {
-            (_, ESCAPE) => State::Escape,
+            (_, ESCAPE) => CharsetState::Escape,
             // Cancelled.
-            (_, 0x18 | 0x1a) => State::Text,
-            (State::Text, SHIFT_OUT) => self.shift(1),
-            (State::Text, SHIFT_IN) => self.shift(0),
-            (State::Escape, b'(') => State::Designation(0),
-            (State::Escape, b')') => State::Designation(1),
-            (State::Escape, b'[') => State::Control,
-            (State::Escape, b']' | b'P' | b'X' | b'^' | b'_') => State::String,
-            (State::Escape | State::Intermediate, 0x20..=0x2f) => State::Intermediate,
-            (State::Escape, b'c') => {
+            (_, 0x18 | 0x1a) => CharsetState::Text,
+            (CharsetState::Text, SHIFT_OUT) => self.shift(1),
+            (CharsetState::Text, SHIFT_IN) => self.shift(0),
+            (CharsetState::Escape, b'(') => CharsetState::Designation(0),
+            (CharsetState::Escape, b')') => CharsetState::Designation(1),
+            (CharsetState::Escape, b'[') => CharsetState::Control,
+            (CharsetState::Escape, b']' | b'P' | b'X' | b'^' | b'_') => CharsetState::String,
+            (CharsetState::Escape | CharsetState::Intermediate, 0x20..=0x2f) => CharsetState::Intermediate,
+            (CharsetState::Escape, b'c') => {
                 *self = Self::default();
-                State::Text
+                CharsetState::Text
             }
-            (State::Designation(set), set_name) => {
+            (CharsetState::Designation(set), set_name) => {
                 self.graphics[set] = set_name == b'0';
-                State::Text
+                CharsetState::Text
             }
-            (State::Control, 0x40..=0x7e) | (State::String, 0x07) => State::Text,
-            (State::Control | State::String, _) => self.state,
-            (State::Text | State::Escape | State::Intermediate, _) => State::Text,
+            (CharsetState::Control, 0x40..=0x7e) | (CharsetState::String, 0x07) => CharsetState::Text,
+            (CharsetState::Control | CharsetState::String, _) => self.state,
+            (CharsetState::Text | CharsetState::Escape | CharsetState::Intermediate, _) => CharsetState::Text,
         }
     }
 
-    fn shift(&mut self, set: usize) -> State {
+    fn shift(&mut self, set: usize) -> CharsetState {
         self.active = set;
-        State::Text
+        CharsetState::Text
     }
 }
 

@@ -31,9 +31,9 @@ impl Default for ScreenSize {
 
 /// What a terminal shows at one instant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Picture {
+pub struct ScreenContents {
     /// From top to bottom.
-    pub rows: Vec<PictureRow>,
+    pub rows: Vec<ScreenRow>,
     /// Column and row of the cursor, from 0; none while it is hidden.
     pub cursor: Option<(u16, u16)>,
     /// How the program wants its keys.
@@ -44,13 +44,13 @@ pub struct Picture {
     pub skipped_bytes: u64,
 }
 
-impl Picture {
+impl ScreenContents {
     /// The text, one line a row, without the blanks at the end of each.
     #[must_use]
     pub fn text(&self) -> String {
-        let row = |row: &PictureRow| {
-            let blank_or = |glyph: &Glyph| if glyph.text.is_empty() { " ".to_owned() } else { glyph.text.clone() };
-            let text: String = row.glyphs.iter().filter(|glyph| glyph.width > 0).map(blank_or).collect();
+        let row = |row: &ScreenRow| {
+            let blank_or = |cell: &ScreenCell| if cell.text.is_empty() { " ".to_owned() } else { cell.text.clone() };
+            let text: String = row.cells.iter().filter(|cell| cell.width > 0).map(blank_or).collect();
             text.trim_end().to_owned()
         };
         self.rows.iter().map(row).collect::<Vec<_>>().join("\n")
@@ -59,28 +59,28 @@ impl Picture {
 
 /// One row of a screen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PictureRow {
+pub struct ScreenRow {
     /// One for each column.
-    pub glyphs: Vec<Glyph>,
+    pub cells: Vec<ScreenCell>,
     /// Whether the next row goes on with this one's line.
     pub wrapped: bool,
 }
 
 /// One column of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Glyph {
+pub struct ScreenCell {
     /// The character with its combining marks; empty for a blank.
     pub text: String,
     /// Columns it takes: 1 or 2, or 0 behind a wide one.
     pub width: u16,
     /// How it looks.
-    pub ink: Ink,
+    pub style: CellStyle,
 }
 
 /// Colours and attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "any of them may be on beside the others, as in a terminal")]
-pub struct Ink {
+pub struct CellStyle {
     /// The colour of the character.
     pub foreground: Colour,
     /// The colour behind it.

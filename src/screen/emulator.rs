@@ -1,6 +1,6 @@
-//! The terminal emulator behind a task's screen: bytes in, a picture and answers out.
+//! The terminal emulator behind a task's screen: bytes in, a contents and answers out.
 //!
-//! The one place that knows the emulator's crate. A sequence that makes it panic costs the picture, not the task.
+//! The one place that knows the emulator's crate. A sequence that makes it panic costs the contents, not the task.
 
 use std::num::NonZeroU16;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use vt100::{Callbacks, Parser, Screen};
 
 use super::charset::Charsets;
-use super::contents::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize};
+use super::contents::{CellStyle, Colour, KeyModes, ScreenCell, ScreenContents, ScreenRow, ScreenSize};
 
 /// The scrollback is the task's log: it is on disk, can be searched, and outlives the run.
 const SCROLLBACK: usize = 0;
@@ -47,16 +47,16 @@ impl Emulator {
     }
 
     /// The screen as it is now.
-    pub(super) fn picture(&self) -> Picture {
+    pub(super) fn contents(&self) -> ScreenContents {
         let screen = self.parser.screen();
-        let row = |row| PictureRow {
-            glyphs: (0..self.size.columns).map(|column| glyph(screen, row, column)).collect(),
+        let row = |row| ScreenRow {
+            cells: (0..self.size.columns).map(|column| cell(screen, row, column)).collect(),
             wrapped: screen.row_wrapped(row),
         };
         let (cursor_row, cursor_column) = screen.cursor_position();
         // After the last column the cursor waits beyond it.
         let cursor = (cursor_column.min(self.size.columns - 1), cursor_row.min(self.size.rows - 1));
-        Picture {
+        ScreenContents {
             rows: (0..self.size.rows).map(row).collect(),
             cursor: (!screen.hide_cursor()).then_some(cursor),
             modes: KeyModes {
@@ -98,14 +98,14 @@ fn dimensions(size: ScreenSize) -> (NonZeroU16, NonZeroU16) {
     (least_one(size.rows), least_one(size.columns))
 }
 
-fn glyph(screen: &Screen, row: u16, column: u16) -> Glyph {
-    let Some(cell) = screen.cell(row, column) else { return Glyph::default() };
+fn cell(screen: &Screen, row: u16, column: u16) -> ScreenCell {
+    let Some(cell) = screen.cell(row, column) else { return ScreenCell::default() };
     let width = match (cell.is_wide(), cell.is_wide_continuation()) {
         (_, true) => 0,
         (true, _) => 2,
         _ => 1,
     };
-    let ink = Ink {
+    let style = CellStyle {
         foreground: colour(cell.fgcolor()),
         background: colour(cell.bgcolor()),
         bold: cell.bold(),
@@ -114,7 +114,7 @@ fn glyph(screen: &Screen, row: u16, column: u16) -> Glyph {
         underlined: cell.underline(),
         reversed: cell.inverse(),
     };
-    Glyph { text: cell.contents().to_owned(), width, ink }
+    ScreenCell { text: cell.contents().to_owned(), width, style }
 }
 
 fn colour(colour: vt100::Color) -> Colour {
@@ -196,21 +196,21 @@ mod tests {
     fn the_picture_has_text_colours_modes_and_the_cursor() {
         let mut emulator = emulator();
         emulator.feed("\x1b[31mré\x1b[0m日\r\n> \x1b[?1h\x1b[?2004h".as_bytes());
-        let picture = emulator.picture();
-        assert_eq!(picture.text(), "ré日\n>\n");
-        assert_eq!(picture.rows[0].glyphs[0].ink.foreground, Colour::Indexed(1));
-        assert_eq!(picture.rows[0].glyphs[2].width, 2);
-        assert_eq!(picture.cursor, Some((2, 1)));
-        assert_eq!(picture.modes, KeyModes { application_cursor: true, bracketed_paste: true });
+        let contents = emulator.contents();
+        assert_eq!(contents.text(), "ré日\n>\n");
+        assert_eq!(contents.rows[0].cells[0].style.foreground, Colour::Indexed(1));
+        assert_eq!(contents.rows[0].cells[2].width, 2);
+        assert_eq!(contents.cursor, Some((2, 1)));
+        assert_eq!(contents.modes, KeyModes { application_cursor: true, bracketed_paste: true });
         emulator.feed(b"\x1b[?25l");
-        assert_eq!(emulator.picture().cursor, None);
+        assert_eq!(emulator.contents().cursor, None);
     }
 
     #[test]
     fn frames_of_programs_without_unicode_are_drawn() {
         let mut emulator = emulator();
         emulator.feed(b"\x1b(0lqqk\r\nx\x1b(Bab\x1b(0x\x1b(B");
-        assert_eq!(emulator.picture().text(), "┌──┐\n│ab│\n");
+        assert_eq!(emulator.contents().text(), "┌──┐\n│ab│\n");
     }
 
     #[test]
@@ -218,9 +218,9 @@ mod tests {
         let mut emulator = emulator();
         emulator.feed(b"before");
         emulator.contained(|_| panic!("on purpose"));
-        assert_eq!(emulator.picture().text(), "\n\n");
+        assert_eq!(emulator.contents().text(), "\n\n");
         emulator.feed(b"after");
-        assert_eq!(emulator.picture().text(), "after\n\n");
+        assert_eq!(emulator.contents().text(), "after\n\n");
     }
 
     proptest! {
@@ -234,9 +234,9 @@ mod tests {
                 let size = ScreenSize::new(columns, rows);
                 emulator.resize(size);
                 emulator.feed(&bytes);
-                let picture = emulator.picture();
-                prop_assert_eq!(picture.rows.len(), usize::from(size.rows));
-                prop_assert!(picture.rows.iter().all(|row| row.glyphs.len() == usize::from(size.columns)));
+                let contents = emulator.contents();
+                prop_assert_eq!(contents.rows.len(), usize::from(size.rows));
+                prop_assert!(contents.rows.iter().all(|row| row.cells.len() == usize::from(size.columns)));
             }
         }
     }

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, broadcast, watch};
 
-use super::attach_stream::{Change, OUTPUT_QUEUED, Viewer};
-use super::contents::{Picture, ScreenSize};
+use super::attach_stream::{AttachStream, OUTPUT_QUEUED, ScreenChange};
+use super::contents::{ScreenContents, ScreenSize};
 use super::emulator::Emulator;
-use super::query_filter::Passage;
+use super::query_filter::QueryFilter;
 
 /// Bytes of output that may wait to be shown; of more, the oldest are skipped.
 const BACKLOG_BYTES: usize = 256 * 1024;
@@ -54,14 +54,14 @@ pub struct TaskScreen {
     stirred: Arc<Notify>,
     changed: watch::Sender<u64>,
     /// For those who look from elsewhere.
-    changes: broadcast::Sender<Change>,
+    changes: broadcast::Sender<ScreenChange>,
 }
 
 /// What has been shown so far. Changes are told while it is locked, so that nobody misses one or gets it twice.
 #[derive(Debug)]
 struct Display {
     emulator: Emulator,
-    passage: Passage,
+    query_filter: QueryFilter,
     /// Whether a run has it, or the rest of what one wrote is still to be shown.
     is_live: bool,
 }
@@ -105,17 +105,17 @@ impl Default for TaskScreen {
 
 impl Display {
     fn new(size: ScreenSize, is_live: bool) -> Self {
-        Self { emulator: Emulator::new(size), passage: Passage::default(), is_live }
+        Self { emulator: Emulator::new(size), query_filter: QueryFilter::default(), is_live }
     }
 }
 
 impl TaskScreen {
     /// What it shows now. After a run's end, its last screen until the next run begins.
     #[must_use]
-    pub fn picture(&self) -> Picture {
-        let picture = locked(&self.display).emulator.picture();
+    pub fn contents(&self) -> ScreenContents {
+        let contents = locked(&self.display).emulator.contents();
         let traffic = self.traffic();
-        Picture { is_live: traffic.is_live, skipped_bytes: traffic.skipped_bytes, ..picture }
+        ScreenContents { is_live: traffic.is_live, skipped_bytes: traffic.skipped_bytes, ..contents }
     }
 
     /// A way to wait for the next change; the value counts them.
@@ -126,12 +126,12 @@ impl TaskScreen {
 
     /// A look at it from a terminal elsewhere.
     #[must_use]
-    pub fn viewer(&self) -> Viewer {
-        Viewer::new(self.clone(), self.changes.subscribe())
+    pub fn attach(&self) -> AttachStream {
+        AttachStream::new(self.clone(), self.changes.subscribe())
     }
 
     /// What draws it as it is, what comes behind that, and whether a run has it.
-    pub(super) fn redraw(&self) -> (Vec<u8>, broadcast::Receiver<Change>, bool) {
+    pub(super) fn redraw(&self) -> (Vec<u8>, broadcast::Receiver<ScreenChange>, bool) {
         let display = locked(&self.display);
         (display.emulator.redraw(), self.changes.subscribe(), display.is_live)
     }
@@ -147,7 +147,7 @@ impl TaskScreen {
         if std::mem::replace(&mut self.traffic().size, size) != size {
             let mut display = locked(&self.display);
             display.emulator.resize(size);
-            self.change(Change::Anew);
+            self.change(ScreenChange::Anew);
             drop(display);
             self.stirred.notify_one();
             self.tell();
@@ -190,8 +190,8 @@ impl TaskScreen {
         drop(traffic);
         let mut display = locked(&self.display);
         *display = Display::new(size, true);
-        self.change(Change::Anew);
-        self.change(Change::Live(true));
+        self.change(ScreenChange::Anew);
+        self.change(ScreenChange::Live(true));
         drop(display);
         self.tell();
     }
@@ -247,14 +247,14 @@ impl TaskScreen {
     fn feed(&self, piece: &[u8], has_skipped: bool) -> Vec<u8> {
         let mut display = locked(&self.display);
         if has_skipped {
-            display.passage = Passage::default();
+            display.query_filter = QueryFilter::default();
         }
-        let passed = display.passage.pass(piece);
+        let passed = display.query_filter.pass(piece);
         let answers = display.emulator.feed(piece);
         if has_skipped {
-            self.change(Change::Anew);
+            self.change(ScreenChange::Anew);
         } else if !passed.is_empty() {
-            self.change(Change::Output(passed.into()));
+            self.change(ScreenChange::Output(passed.into()));
         }
         answers
     }
@@ -266,11 +266,11 @@ impl TaskScreen {
         drop(traffic);
         let mut display = locked(&self.display);
         if is_over && std::mem::take(&mut display.is_live) {
-            self.change(Change::Live(false));
+            self.change(ScreenChange::Live(false));
         }
     }
 
-    fn change(&self, change: Change) {
+    fn change(&self, change: ScreenChange) {
         // Often nobody looks.
         let _ = self.changes.send(change);
     }
@@ -334,10 +334,10 @@ mod tests {
         (0..100).for_each(|_| screen.write(&[b'x'; SHOWN_BYTES]));
         screen.write(b"\x1b[2J\x1b[Hthe end");
         while screen.show_some() {}
-        let picture = screen.picture();
-        assert!(picture.text().starts_with("the end\n"));
+        let contents = screen.contents();
+        assert!(contents.text().starts_with("the end\n"));
         let shown = BACKLOG_BYTES as u64;
-        assert!(picture.skipped_bytes >= 100 * SHOWN_BYTES as u64 - shown, "{}", picture.skipped_bytes);
+        assert!(contents.skipped_bytes >= 100 * SHOWN_BYTES as u64 - shown, "{}", contents.skipped_bytes);
     }
 
     #[test]
@@ -359,10 +359,10 @@ mod tests {
         screen.write(b"last words");
         screen.end();
         while screen.show_some() {}
-        assert!(screen.picture().text().starts_with("last words"));
-        assert!(!screen.picture().is_live);
+        assert!(screen.contents().text().starts_with("last words"));
+        assert!(!screen.contents().is_live);
         screen.begin();
-        assert!(screen.picture().text().trim().is_empty());
+        assert!(screen.contents().text().trim().is_empty());
     }
 
     #[test]

@@ -7,6 +7,6 @@ mod emulator;
 mod hub;
 mod query_filter;
 
-pub use attach_stream::{Sight, Viewer};
-pub use contents::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, ScreenSize};
+pub use attach_stream::{AttachEvent, AttachStream};
+pub use contents::{CellStyle, Colour, KeyModes, ScreenCell, ScreenContents, ScreenRow, ScreenSize};
 pub use hub::{INPUT_BYTES, InputRefusal, ScreenHub, TaskScreen};

@@ -6,7 +6,8 @@
 
 use std::mem::take;
 
-const ESCAPE: u8 = 0x1b;
+use super::charset::ESCAPE;
+
 const ENQUIRY: u8 = 0x05;
 const BELL: u8 = 0x07;
 /// A sequence that is longer goes on as it is.
@@ -16,14 +17,14 @@ const WINDOW_REPORTS: [&[u8]; 9] = [b"11", b"13", b"14", b"15", b"16", b"18", b"
 
 /// Output on its way.
 #[derive(Debug, Default)]
-pub(super) struct Passage {
-    state: State,
+pub(super) struct QueryFilter {
+    state: FilterState,
     /// The sequence or character that has begun.
     begun: Vec<u8>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum FilterState {
     #[default]
     Text,
     /// In a character of more bytes: so many are missing.
@@ -34,13 +35,13 @@ enum State {
     String(bool),
 }
 
-impl Passage {
+impl QueryFilter {
     /// What goes on of this piece, with what of earlier ones has waited for it.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut passed = Vec::with_capacity(self.begun.len() + bytes.len());
         let mut rest = bytes;
         while let Some((&byte, behind)) = rest.split_first() {
-            if self.state == State::Text {
+            if self.state == FilterState::Text {
                 let is_plain = |byte: &u8| byte.is_ascii() && ![ESCAPE, ENQUIRY].contains(byte);
                 let plain = rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
                 if plain > 0 {
@@ -57,18 +58,18 @@ impl Passage {
 
     fn take(&mut self, byte: u8, passed: &mut Vec<u8>) {
         // Cancelled, or begun anew: what there was of the old one is nothing.
-        let restarts = matches!(byte, 0x18 | 0x1a) || (byte == ESCAPE && !matches!(self.state, State::String(_)));
-        if restarts && self.state != State::Text {
+        let restarts = matches!(byte, 0x18 | 0x1a) || (byte == ESCAPE && !matches!(self.state, FilterState::String(_)));
+        if restarts && self.state != FilterState::Text {
             passed.append(&mut self.begun);
-            self.state = State::Text;
+            self.state = FilterState::Text;
         }
-        if self.state == State::Text && byte == ENQUIRY {
+        if self.state == FilterState::Text && byte == ENQUIRY {
             return;
         }
         self.begun.push(byte);
         self.state = self.after(byte);
-        if self.state == State::Text || self.begun.len() > SEQUENCE_BYTES {
-            self.state = State::Text;
+        if self.state == FilterState::Text || self.begun.len() > SEQUENCE_BYTES {
+            self.state = FilterState::Text;
             let whole = take(&mut self.begun);
             if !is_question(&whole) {
                 passed.extend(whole);
@@ -76,21 +77,21 @@ impl Passage {
         }
     }
 
-    fn after(&self, byte: u8) -> State {
+    fn after(&self, byte: u8) -> FilterState {
         match (self.state, byte) {
-            (State::Text, ESCAPE) => State::Escape,
-            (State::Text, 0xc2..=0xdf) => State::Character(1),
-            (State::Text, 0xe0..=0xef) => State::Character(2),
-            (State::Text, 0xf0..=0xf4) => State::Character(3),
-            (State::Character(missing @ 2..), 0x80..=0xbf) => State::Character(missing - 1),
-            (State::Escape, b'[') => State::Control,
-            (State::Escape, b']' | b'P' | b'X' | b'^' | b'_') => State::String(false),
-            (State::Escape, 0x20..=0x2f) => State::Escape,
-            (State::Control, 0x40..=0x7e) => State::Text,
-            (State::Control, _) => State::Control,
-            (State::String(_), BELL) | (State::String(true), b'\\') => State::Text,
-            (State::String(_), _) => State::String(byte == ESCAPE),
-            (State::Text | State::Character(_) | State::Escape, _) => State::Text,
+            (FilterState::Text, ESCAPE) => FilterState::Escape,
+            (FilterState::Text, 0xc2..=0xdf) => FilterState::Character(1),
+            (FilterState::Text, 0xe0..=0xef) => FilterState::Character(2),
+            (FilterState::Text, 0xf0..=0xf4) => FilterState::Character(3),
+            (FilterState::Character(missing @ 2..), 0x80..=0xbf) => FilterState::Character(missing - 1),
+            (FilterState::Escape, b'[') => FilterState::Control,
+            (FilterState::Escape, b']' | b'P' | b'X' | b'^' | b'_') => FilterState::String(false),
+            (FilterState::Escape, 0x20..=0x2f) => FilterState::Escape,
+            (FilterState::Control, 0x40..=0x7e) => FilterState::Text,
+            (FilterState::Control, _) => FilterState::Control,
+            (FilterState::String(_), BELL) | (FilterState::String(true), b'\\') => FilterState::Text,
+            (FilterState::String(_), _) => FilterState::String(byte == ESCAPE),
+            (FilterState::Text | FilterState::Character(_) | FilterState::Escape, _) => FilterState::Text,
         }
     }
 }
@@ -128,9 +129,9 @@ mod tests {
 
     /// Passes it piece by piece, cut after every byte, too.
     fn passed(bytes: &[u8]) -> Vec<u8> {
-        let whole = Passage::default().pass(bytes);
-        let mut passage = Passage::default();
-        let cut: Vec<u8> = bytes.chunks(1).flat_map(|byte| passage.pass(byte)).collect();
+        let whole = QueryFilter::default().pass(bytes);
+        let mut query_filter = QueryFilter::default();
+        let cut: Vec<u8> = bytes.chunks(1).flat_map(|byte| query_filter.pass(byte)).collect();
         assert_eq!(whole, cut);
         whole
     }
@@ -184,12 +185,12 @@ mod tests {
 
     #[test]
     fn what_is_cut_waits_for_its_rest() {
-        let mut passage = Passage::default();
-        assert_eq!(passage.pass(b"a\x1b[3"), b"a");
-        assert_eq!(passage.pass(b"1mb\xe6\x97"), b"\x1b[31mb");
-        assert_eq!(passage.pass(b"\xa5"), "日".as_bytes());
-        assert_eq!(passage.pass(b"\x1b]0;"), b"");
+        let mut query_filter = QueryFilter::default();
+        assert_eq!(query_filter.pass(b"a\x1b[3"), b"a");
+        assert_eq!(query_filter.pass(b"1mb\xe6\x97"), b"\x1b[31mb");
+        assert_eq!(query_filter.pass(b"\xa5"), "日".as_bytes());
+        assert_eq!(query_filter.pass(b"\x1b]0;"), b"");
         let long = vec![b'x'; 2 * SEQUENCE_BYTES];
-        assert!(passage.pass(&long).len() > SEQUENCE_BYTES, "memory is bounded");
+        assert!(query_filter.pass(&long).len() > SEQUENCE_BYTES, "memory is bounded");
     }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{ExitReason, Input};
+use super::engine::ExitReason;
 use super::run::RunContext;
 
 /// What an in-process task ends with.
@@ -25,8 +25,8 @@ pub(super) async fn watch(
     token: CancellationToken,
     context: RunContext,
 ) -> ExitReason {
-    context.report(Input::Started { run: context.run, pid: None, address: None }).await;
-    let RunContext { stop, kill, .. } = context;
+    let RunContext { stop, kill, .. } = &context;
+    context.started(None, None).await;
     tokio::select! {
         result = &mut handle => return exit_reason(result),
         () = stop.cancelled() => token.cancel(),

@@ -24,6 +24,8 @@ pub mod engine;
 mod event_log;
 mod handle;
 mod in_process;
+mod live_runs;
+mod publisher;
 mod reload;
 mod run;
 mod signals;
@@ -38,7 +40,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use self::engine::{Cause, DrainConfig, ExitReason, Killed, RestartConfig, ShutdownOutcome};
+pub use self::engine::{DrainConfig, ExitReason, Killed, RestartConfig, ShutdownCause, ShutdownOutcome};
 pub use event_log::{EventLog, EventRecord};
 pub use handle::SupervisorHandle;
 pub use in_process::TaskResult;
@@ -47,8 +49,8 @@ pub(crate) use handle::{Backend, QueuedRequest, handle};
 pub(crate) use in_process::exit_reason;
 pub(crate) use reload::{Loader, PlannedReload};
 #[cfg(test)]
-pub(crate) use run::EVENTS_QUEUED;
-pub(crate) use run::{RunContext, Sent};
+pub(crate) use run::INPUTS_QUEUED;
+pub(crate) use run::{RunContext, SentSignal};
 
 use self::engine::{Dependency, OnExhausted, Plan, Policy, TaskId, TaskKind, TaskPlan, Usage};
 use driver::Driver;

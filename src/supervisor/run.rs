@@ -8,28 +8,38 @@ use tokio_util::sync::CancellationToken;
 use super::engine::{Input, RunId};
 use crate::signal::Signal;
 
-/// Events of runs that may wait for the driver. A run that finds the queue full waits its turn.
-pub(crate) const EVENTS_QUEUED: usize = 1_024;
+/// Inputs from runs that may wait for the driver. A run that finds the queue full waits its turn.
+pub(crate) const INPUTS_QUEUED: usize = 1_024;
 
-/// The two ways a run is told to end, and its way to say how it goes.
+/// The two ways a run is told to end, and its way to report.
 #[derive(Debug, Clone)]
 pub(crate) struct RunContext {
-    /// Which run this is; every event carries it.
+    /// Which run this is.
     pub(crate) run: RunId,
     /// Cancelled when it is asked to end: the polite part of the stop ladder.
     pub(crate) stop: CancellationToken,
     /// Cancelled when it must end now, with all that belongs to it.
     pub(crate) kill: CancellationToken,
-    /// What it is sent beside that.
-    pub(crate) signals: Signals,
-    /// Takes what the run reports; its exit is what its future returns.
-    pub(crate) events: mpsc::Sender<Input>,
+    /// Signals to pass on to its processes.
+    pub(crate) signals: SignalQueue,
+    inputs: mpsc::Sender<Input>,
 }
 
 impl RunContext {
-    /// Reports to the engine. Waits while the queue is full, and does nothing once the driver is gone.
+    pub(crate) fn new(run: RunId, inputs: mpsc::Sender<Input>) -> Self {
+        let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
+        Self { run, stop, kill, signals: SignalQueue::default(), inputs }
+    }
+
+    /// Reports that the start has succeeded.
+    pub(crate) async fn started(&self, pid: Option<u32>, address: Option<String>) {
+        self.report(Input::Started { run: self.run, pid, address }).await;
+    }
+
+    /// Passes an input to the engine. The exit of the run is not reported here: it is what the run's future returns.
     pub(crate) async fn report(&self, input: Input) {
-        let _ = self.events.send(input).await;
+        // A full queue only delays the input; a closed one means that the supervisor has ended.
+        let _ = self.inputs.send(input).await;
     }
 
     /// Waits until the run is asked to end, or must.
@@ -41,25 +51,25 @@ impl RunContext {
     }
 }
 
-/// Signals on their way to a run. One that waits already is not sent twice, as in the kernel: there are never more of
-/// them than there are kinds of signals. Cheap to clone.
+/// Signals on their way to a run. One that waits already is not queued twice, as in the kernel, so the queue is never
+/// longer than there are kinds of signals. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Signals {
-    waiting: Arc<Mutex<Vec<Sent>>>,
+pub(crate) struct SignalQueue {
+    waiting: Arc<Mutex<Vec<SentSignal>>>,
     sent: Arc<Notify>,
 }
 
-/// One of them.
+/// A signal for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sent {
+pub(crate) struct SentSignal {
     pub(crate) signal: Signal,
     /// Whether all of the run's processes get it, or the main one alone.
     pub(crate) tree: bool,
 }
 
-impl Signals {
-    /// Sends one.
-    pub(crate) fn send(&self, sent: Sent) {
+impl SignalQueue {
+    /// Adds a signal.
+    pub(crate) fn send(&self, sent: SentSignal) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if !waiting.contains(&sent) {
             waiting.push(sent);
@@ -67,8 +77,8 @@ impl Signals {
         self.sent.notify_one();
     }
 
-    /// Takes those that have been sent, once there are some.
-    pub(crate) async fn take(&self) -> Vec<Sent> {
+    /// Waits until there are signals, and takes them all.
+    pub(crate) async fn take(&self) -> Vec<SentSignal> {
         self.sent.notified().await;
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }

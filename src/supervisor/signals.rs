@@ -19,7 +19,7 @@ pub(super) fn has_terminal() -> bool {
 
 /// The streams of the three signals that ask for something.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(super) struct SignalListener {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
@@ -28,14 +28,14 @@ pub(super) struct Signals {
 
 /// One of them arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Received {
+pub(super) enum ReceivedSignal {
     Interrupt,
     Terminate,
     /// The terminal was closed; without one, somebody wants a reload.
     Hangup,
 }
 
-impl Received {
+impl ReceivedSignal {
     /// The name that stands as the origin of what it asks for.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -46,8 +46,8 @@ impl Received {
     }
 }
 
-impl Signals {
-    pub(super) fn listen() -> io::Result<Self> {
+impl SignalListener {
+    pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -57,7 +57,7 @@ impl Signals {
     }
 
     /// The next signal that is no echo. Cancel safe: none is lost.
-    pub(super) async fn next(&mut self) -> Received {
+    pub(super) async fn next(&mut self) -> ReceivedSignal {
         loop {
             let received = self.receive().await;
             let now = Instant::now();
@@ -68,11 +68,11 @@ impl Signals {
         }
     }
 
-    async fn receive(&mut self) -> Received {
+    async fn receive(&mut self) -> ReceivedSignal {
         tokio::select! {
-            Some(()) = self.interrupt.recv() => Received::Interrupt,
-            Some(()) = self.terminate.recv() => Received::Terminate,
-            Some(()) = self.hangup.recv() => Received::Hangup,
+            Some(()) = self.interrupt.recv() => ReceivedSignal::Interrupt,
+            Some(()) = self.terminate.recv() => ReceivedSignal::Terminate,
+            Some(()) = self.hangup.recv() => ReceivedSignal::Hangup,
             else => std::future::pending().await,
         }
     }

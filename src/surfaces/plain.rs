@@ -60,7 +60,7 @@ impl Surface for Plain {
         let width = names.clone().map(str::len).chain(["gateway".len()]).max().unwrap_or(0);
         let logs = self.lines.then(|| kernel.logs().clone());
         let (text, tails, changes) = (String::new(), BTreeMap::new(), StreamMap::new());
-        let mut writer = Writer { out: stdout(), text, width, logs, tails, changes, zone: TimeZone::system() };
+        let mut writer = PlainWriter { out: stdout(), text, width, logs, tails, changes, zone: TimeZone::system() };
         names.for_each(|name| writer.follow(name));
         let task = tokio::spawn(writer.run(past, events, shutdown));
         Ok(SurfaceHandle { channel: None, address: None, tasks: vec![task] })
@@ -69,13 +69,13 @@ impl Surface for Plain {
 
 /// One task's output, and how much of it is written already.
 #[derive(Debug)]
-struct Seen {
+struct FollowedTail {
     tail: LogTail,
     last: u64,
 }
 
 #[derive(Debug)]
-struct Writer {
+struct PlainWriter {
     out: Stdout,
     /// What is to be written next.
     text: String,
@@ -83,12 +83,12 @@ struct Writer {
     width: usize,
     /// Where the tasks' own lines are, if they are written.
     logs: Option<LogHub>,
-    tails: BTreeMap<String, Seen>,
+    tails: BTreeMap<String, FollowedTail>,
     changes: StreamMap<String, WatchStream<u64>>,
     zone: TimeZone,
 }
 
-impl Writer {
+impl PlainWriter {
     async fn run(
         mut self,
         past: Vec<Arc<EventRecord>>,
@@ -134,7 +134,7 @@ impl Writer {
         // A tail that was begun anew counts from the start.
         let newest = tail.last().map_or(0, |line| line.number);
         let last = self.tails.get(name).map_or(0, |seen| seen.last).min(newest);
-        self.tails.insert(name.to_owned(), Seen { tail, last });
+        self.tails.insert(name.to_owned(), FollowedTail { tail, last });
     }
 
     fn add_event(&mut self, record: &EventRecord) {

@@ -12,7 +12,7 @@ use super::ansi::{self, TextRow};
 use super::model::Model;
 use super::scroll::{Entries, ScrollPosition};
 use super::{LogOf, LogWindow, Shown, layout};
-use crate::logs::{LineId, StoredLine};
+use crate::logs::{LineId, LogLine};
 
 /// From this width of the pane on every line says when it was written, unless somebody wants it otherwise.
 const TIMES_FROM: u16 = 56;
@@ -86,7 +86,7 @@ impl<'a> LogEntries<'a> {
         Rect { x: inside.x + indent, width, ..inside }
     }
 
-    pub(super) fn line(&self, index: usize) -> &'a StoredLine {
+    pub(super) fn line(&self, index: usize) -> &'a LogLine {
         &self.lines()[index]
     }
 
@@ -105,7 +105,7 @@ impl<'a> LogEntries<'a> {
         self.window.is_none_or(|window| window.is_reading)
     }
 
-    fn lines(&self) -> &'a [Arc<StoredLine>] {
+    fn lines(&self) -> &'a [Arc<LogLine>] {
         self.window.map_or(&[], |window| &window.lines)
     }
 

@@ -46,8 +46,8 @@ pub use theme::Theme;
 pub use update::update;
 pub use view::view;
 
-use crate::logs::LogLine;
-use crate::screen::Picture;
+use crate::logs::TailLine;
+use crate::screen::ScreenContents;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{Snapshot, Uptime};
 
@@ -71,9 +71,9 @@ pub struct Shown<'a> {
     /// Bytes that the shown tasks wrote but that could not be kept.
     pub lost_bytes: u64,
     /// The screen of the task that [`Model::selected`] names, if it has a terminal.
-    pub screen: Option<&'a Picture>,
+    pub screen: Option<&'a ScreenContents>,
     /// The last line that a task wrote; asked only for what is on screen.
-    pub last_line: &'a dyn Fn(&str) -> Option<Arc<LogLine>>,
+    pub last_line: &'a dyn Fn(&str) -> Option<Arc<TailLine>>,
     /// The zone that times of day are shown in.
     pub zone: &'a TimeZone,
     /// The supervisor's clock.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::kernel::PostMortem;
-use crate::logs::{LineId, RunKey, StoredLine, StoredRun};
+use crate::logs::{LineId, LogLine, RunKey, StoredRun};
 
 /// Whose log is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub struct LogWindow {
     /// Which lines it is made of.
     pub choice: LogChoice,
     /// The lines, oldest first.
-    pub lines: Vec<Arc<StoredLine>>,
+    pub lines: Vec<Arc<LogLine>>,
     /// Whether nothing older is kept.
     pub is_start: bool,
     /// Whether nothing newer is there yet.

@@ -14,7 +14,7 @@ use super::rows::rows;
 use super::scroll::ScrollPosition;
 use super::search::Towards;
 use super::{Shown, attach, log_choice, palette, search, selection, view};
-use crate::supervisor::engine::{PhaseSnapshot, Request, Stage, TaskKind, TaskSnapshot};
+use crate::supervisor::engine::{Request, Stage, TaskKind, TaskSnapshot, Verb};
 
 /// Rows that one turn of the wheel scrolls.
 const WHEEL_ROWS: isize = 3;
@@ -38,23 +38,9 @@ pub fn update(model: &mut Model, input: DashboardInput, shown: &Shown<'_>) -> Ve
     effects
 }
 
-/// Whether `s` stops these tasks: one of them runs, or would start by itself.
+/// Whether `s` stops these tasks: a stop would change one of them.
 pub(super) fn stops(tasks: &[&TaskSnapshot]) -> bool {
-    tasks.iter().any(|task| can_stop(task))
-}
-
-fn can_stop(task: &TaskSnapshot) -> bool {
-    match task.phase {
-        PhaseSnapshot::Waiting { .. }
-        | PhaseSnapshot::Starting { .. }
-        | PhaseSnapshot::Running { .. }
-        | PhaseSnapshot::Ready { .. }
-        | PhaseSnapshot::Backoff { .. } => true,
-        PhaseSnapshot::Stopping { .. }
-        | PhaseSnapshot::Stopped
-        | PhaseSnapshot::Done
-        | PhaseSnapshot::Failed { .. } => false,
-    }
+    tasks.iter().any(|task| task.state().can_stop())
 }
 
 fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<DashboardEffect> {
@@ -107,7 +93,7 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Dashboar
         Action::SelectFirst => move_selection(model, isize::MIN, shown),
         Action::SelectLast => move_selection(model, isize::MAX, shown),
         Action::Mark => mark(model, shown),
-        Action::Restart => return ask_each(model.targets(shown.snapshot), Request::Restart),
+        Action::Restart => return ask_each(model.targets(shown.snapshot), Verb::Restart),
         Action::StopOrStart => return stop_or_start(model, shown),
         Action::Kill => confirm_kill(model, shown),
         Action::RestartAll => model.overlay = Some(Overlay::Confirm(Question::RestartAll)),
@@ -180,22 +166,22 @@ fn mark(model: &mut Model, shown: &Shown<'_>) {
 
 // Acting
 
-fn ask_each(tasks: Vec<&TaskSnapshot>, request: fn(String) -> Request) -> Vec<DashboardEffect> {
-    tasks.into_iter().map(|task| DashboardEffect::Ask(request(task.name.clone()))).collect()
+fn ask_each(tasks: Vec<&TaskSnapshot>, verb: Verb) -> Vec<DashboardEffect> {
+    tasks.into_iter().map(|task| DashboardEffect::Ask(verb.of(&task.name))).collect()
 }
 
 fn stop_or_start(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let mut tasks = model.targets(shown.snapshot);
     if !stops(&tasks) {
-        return ask_each(tasks, Request::Start);
+        return ask_each(tasks, Verb::Start);
     }
-    tasks.retain(|task| can_stop(task));
+    tasks.retain(|task| task.state().can_stop());
     // A stopped surface may take this very dashboard away, and everybody else's.
     if tasks.iter().any(|task| task.kind == TaskKind::Builtin) {
         model.overlay = Some(Overlay::Confirm(Question::Stop(names(&tasks))));
         return Vec::new();
     }
-    ask_each(tasks, Request::Stop)
+    ask_each(tasks, Verb::Stop)
 }
 
 fn open(model: &Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
@@ -216,14 +202,13 @@ fn names(tasks: &[&TaskSnapshot]) -> Vec<String> {
 
 fn answer_yes(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let Some(Overlay::Confirm(question)) = model.overlay.take() else { return Vec::new() };
-    let each = |names: Vec<String>, request: fn(String) -> Request| {
-        names.into_iter().map(|name| DashboardEffect::Ask(request(name))).collect()
-    };
+    let each =
+        |names: Vec<String>, verb: Verb| names.into_iter().map(|name| DashboardEffect::Ask(verb.of(name))).collect();
     match question {
         Question::Quit if is_draining(shown) => Vec::new(),
         Question::Quit => vec![DashboardEffect::Ask(Request::ShutDown)],
-        Question::Stop(names) => each(names, Request::Stop),
-        Question::Kill(names) => each(names, Request::Kill),
+        Question::Stop(names) => each(names, Verb::Stop),
+        Question::Kill(names) => each(names, Verb::Kill),
         Question::RestartAll => vec![DashboardEffect::Ask(Request::RestartAll)],
     }
 }

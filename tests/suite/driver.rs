@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use stead::supervisor::SupervisorHandle;
 use stead::supervisor::engine::RestartConfig;
-use stead::supervisor::engine::{Answer, Origin, PhaseSnapshot, Refusal, Request};
-use stead::supervisor::{Cause, ShutdownOutcome, TaskSupervisor};
+use stead::supervisor::engine::{Answer, Origin, PhaseSnapshot, Refusal, Request, Verb};
+use stead::supervisor::{ShutdownCause, ShutdownOutcome, TaskSupervisor};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,8 +30,8 @@ async fn until(kernel: &SupervisorHandle, task: &str, word: &str) {
     tokio::time::timeout(DEADLINE, there).await.expect("the state in time").expect("a driver");
 }
 
-fn fatal(name: &str, reason: &str) -> Cause {
-    Cause::Fatal { name: name.to_owned(), reason: reason.to_owned() }
+fn fatal(name: &str, reason: &str) -> ShutdownCause {
+    ShutdownCause::Fatal { name: name.to_owned(), reason: reason.to_owned() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +76,7 @@ async fn whoever_has_an_answer_finds_a_snapshot_that_shows_it() {
     let running = tokio::spawn(run(supervisor));
     until(&kernel, "worker", "ready").await;
     for run in 2..20 {
-        kernel.request(Request::Restart("worker".into()), Origin("test".into())).await.expect("a restart");
+        kernel.request(Verb::Restart.of("worker"), Origin("test".into())).await.expect("a restart");
         let snapshot = kernel.snapshot();
         let worker = snapshot.task("worker").expect("the task");
         let has_begun = matches!(worker.phase, PhaseSnapshot::Stopping { .. }) || worker.run == run;
@@ -151,11 +151,11 @@ async fn requests_are_answered_and_acted_on_during_a_countdown() {
     let (outcome, ()) = tokio::join!(run(supervisor), async {
         let ask = |request| kernel.request(request, Origin("test".to_owned()));
         until(&kernel, "flaky", "backoff").await;
-        assert_eq!(ask(Request::Restart("flaky".to_owned())).await, Ok(Answer::Taken));
+        assert_eq!(ask(Verb::Restart.of("flaky")).await, Ok(Answer::Taken));
         until(&kernel, "flaky", "ready").await;
         let unknown = Refusal::UnknownTask { task: "flakey".to_owned() };
-        assert_eq!(ask(Request::Stop("flakey".to_owned())).await, Err(unknown));
-        assert_eq!(ask(Request::Stop("flaky".to_owned())).await, Ok(Answer::Taken));
+        assert_eq!(ask(Verb::Stop.of("flakey")).await, Err(unknown));
+        assert_eq!(ask(Verb::Stop.of("flaky")).await, Ok(Answer::Taken));
         until(&kernel, "flaky", "stopped").await;
         assert_eq!(ask(Request::ShutDown).await, Ok(Answer::Taken));
     });

@@ -8,9 +8,9 @@ use crate::app::builtin::{Surfaces, track_gateway};
 use crate::config::{Config, SharedConfig};
 use crate::gateway::{Channel, Requester};
 use crate::kernel::KernelHandle;
-use crate::supervisor::engine::{Answer, Refusal, Request};
+use crate::supervisor::engine::{Answer, Refusal, Request, Verb};
 use crate::supervisor::engine::{BadConfig, RestartConfig};
-use crate::supervisor::{Cause, ShutdownOutcome, TaskSupervisor};
+use crate::supervisor::{ShutdownCause, ShutdownOutcome, TaskSupervisor};
 
 /// How long any of these may take by the paused clock.
 const DEADLINE: Duration = Duration::from_secs(3_600);
@@ -130,7 +130,7 @@ async fn a_surface_that_fails_comes_back_and_its_channel_with_it() {
         }
         let ask = requester.lock().unwrap().clone().expect("a requester");
         let unknown = Refusal::UnknownTask { task: "b".to_owned() };
-        assert_eq!(ask.request(Request::Start("b".to_owned())).await, Err(unknown));
+        assert_eq!(ask.request(Verb::Start.of("b")).await, Err(unknown));
         assert_eq!(ask.request(Request::ShutDown).await, Ok(Answer::Taken));
     });
     assert_eq!(outcome.cause.to_string(), "asked by actor", "a request carries its channel's name");
@@ -141,7 +141,7 @@ async fn a_surface_that_fails_comes_back_and_its_channel_with_it() {
 async fn a_surface_that_never_starts_is_fatal() {
     let Stage { supervisor, .. } = stage(&[Life::FailsToStart]);
     let reason = "5 retries spent: port 1 in use".to_owned();
-    assert_eq!(run(supervisor).await.cause, Cause::Fatal { name: "actor".to_owned(), reason });
+    assert_eq!(run(supervisor).await.cause, ShutdownCause::Fatal { name: "actor".to_owned(), reason });
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ use super::super::{EXIT_REFUSED, complain};
 use super::log_changes::LogChanges;
 use super::mirror::Mirror;
 use crate::gateway::Gateway;
-use crate::logs::Reader;
+use crate::logs::LogReader;
 use crate::surfaces::{DashboardSetup, SurfaceHandle, Terminal};
 
 /// What of `/api/v1/config` matters here.
@@ -44,7 +44,7 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
     let logs_dir = configured.logs.dir;
     let (kernel, project) = (mirror.kernel.clone(), mirror.project.clone());
     let changes = LogChanges::watch(&logs_dir)?;
-    let log_changes = tokio::spawn(changes.pass_on(Reader::new(&logs_dir), kernel.logs().clone()));
+    let log_changes = tokio::spawn(changes.pass_on(LogReader::new(&logs_dir), kernel.logs().clone()));
     let shutdown = CancellationToken::new();
     let (gateway, channels) = Gateway::new(kernel.clone());
     let gateway = tokio::spawn(gateway.run(shutdown.clone()));

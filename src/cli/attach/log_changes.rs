@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use crate::logs::LogHub;
-use crate::logs::{Query, Reader};
+use crate::logs::{LineQuery, LogReader};
 
 /// Watches a directory of logs while it lives.
 #[derive(Debug)]
@@ -51,12 +51,12 @@ impl LogChanges {
     }
 
     /// Passes on what has grown, for ever.
-    pub(super) async fn pass_on(self, reader: Reader, logs: LogHub) {
+    pub(super) async fn pass_on(self, reader: LogReader, logs: LogHub) {
         loop {
             for task in self.grown.next().await {
                 let (reader, tail) = (reader.clone(), logs.tail(&task));
                 let told = spawn_blocking(move || {
-                    let mut newest = reader.backwards(&[task], &Query::default())?;
+                    let mut newest = reader.backwards(&[task], &LineQuery::default())?;
                     let Some(line) = newest.next().transpose()? else { return Ok(()) };
                     tail.write(line.run.number.into(), line.stream, &line.bytes);
                     tail.finish();

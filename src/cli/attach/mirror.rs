@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::client::{Client, ClientError, Events, Message, segment};
 use super::screens;
 use crate::kernel::{KernelHandle, PostMortems};
-use crate::supervisor::engine::{Answer, Refusal, Request, Snapshot, Uptime};
+use crate::supervisor::engine::{Answer, Refusal, Request, Snapshot, Uptime, Verb};
 use crate::supervisor::{Backend, EventRecord, QueuedRequest, handle};
 
 /// The wait before the control socket is tried again when it has gone away: its surface may be restarting.
@@ -180,18 +180,17 @@ async fn ask(client: &Client, request: &Request) -> Result<Answer, Refusal> {
 }
 
 fn route(request: &Request) -> Option<(String, Option<Value>)> {
-    let of_task = |task: &str, verb: &str| format!("/api/v1/tasks/{}/{verb}", segment(task));
     Some(match request {
-        Request::Start(task) => (of_task(task, "start"), None),
-        Request::Stop(task) => (of_task(task, "stop"), None),
-        Request::Restart(task) => (of_task(task, "restart"), None),
-        Request::Kill(task) => (of_task(task, "kill"), None),
-        Request::Signal { task, signal, tree } => {
-            (of_task(task, "signal"), Some(json!({ "signal": signal.to_string(), "tree": tree })))
+        Request::Task { verb: Verb::Input | Verb::Attach, .. } | Request::KillAll => return None,
+        Request::Task { task, verb } => {
+            let body = match verb {
+                Verb::Signal { signal, tree } => Some(json!({ "signal": signal.to_string(), "tree": tree })),
+                _ => None,
+            };
+            (format!("/api/v1/tasks/{}/{}", segment(task), verb.word()), body)
         }
         Request::RestartAll => ("/api/v1/tasks/restart".to_owned(), None),
         Request::Reload => ("/api/v1/reload".to_owned(), None),
         Request::ShutDown => ("/api/v1/shutdown".to_owned(), None),
-        Request::Input(_) | Request::Attach(_) | Request::KillAll => return None,
     })
 }

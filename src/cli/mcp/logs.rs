@@ -16,8 +16,8 @@ use super::super::FileArgs;
 use super::super::logs::{moment, pattern, run_choice, tasks};
 use super::ANSWER_BYTES;
 use crate::duration::Pretty;
-use crate::logs::Stream;
-use crate::logs::{Query, Reader, StoredLine};
+use crate::logs::OutputStream;
+use crate::logs::{LineQuery, LogLine, LogReader};
 use crate::ui::ansi;
 
 /// The most lines of one answer.
@@ -64,18 +64,18 @@ impl Drop for Cancels {
 
 pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value> {
     let wrong = |what: &'static str| move |why: String| anyhow!("{what}: {why}");
-    let query = Query {
+    let query = LineQuery {
         run: asked.run.as_deref().map(run_choice).transpose().map_err(wrong("run"))?,
-        stream: asked.stderr.then_some(Stream::Stderr),
+        stream: asked.stderr.then_some(OutputStream::Stderr),
         since: asked.since.as_deref().map(moment).transpose().map_err(wrong("since"))?,
         pattern: asked.grep.as_deref().map(pattern).transpose().map_err(wrong("grep"))?,
-        ..Query::default()
+        ..LineQuery::default()
     };
     let limit = asked.limit.clamp(1, LINES_MOST);
     let _cancels = Cancels(Arc::clone(&query.cancelled));
     let reading = spawn_blocking(move || {
         let config = file.load()?;
-        let reader = Reader::new(&config.logs.dir);
+        let reader = LogReader::new(&config.logs.dir);
         let tasks = tasks(&config, &reader, &asked.tasks)?;
         last_lines(&reader, &tasks, &query, limit).context("a log can't be read")
     });
@@ -84,7 +84,7 @@ pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value>
 }
 
 /// The last lines, as many as an answer has room for.
-fn last_lines(reader: &Reader, tasks: &[String], query: &Query, limit: usize) -> io::Result<Value> {
+fn last_lines(reader: &LogReader, tasks: &[String], query: &LineQuery, limit: usize) -> io::Result<Value> {
     let mut lines = Vec::new();
     let mut room = ANSWER_BYTES - FRAME_BYTES;
     let mut more = false;
@@ -102,7 +102,7 @@ fn last_lines(reader: &Reader, tasks: &[String], query: &Query, limit: usize) ->
     Ok(json!({ "lines": lines, "more_before": more }))
 }
 
-fn shown(line: &StoredLine) -> Value {
+fn shown(line: &LogLine) -> Value {
     let text = ansi::plain_text(&line.bytes);
     let kept: String = text.chars().take(LINE_CHARS).collect();
     let cut = line.cut || kept.len() < text.len();

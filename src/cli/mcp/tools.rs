@@ -19,6 +19,7 @@ use super::super::client::Client;
 use super::super::wait::{Until, WaitArgs, wait};
 use super::super::why;
 use super::logs::{self, LogsOf};
+use crate::supervisor::engine::Verb;
 
 /// What the timeline calls an agent: `control/mcp`.
 const AGENT: &str = concat!("mcp/", env!("CARGO_PKG_VERSION"));
@@ -89,15 +90,15 @@ pub(super) const TOOLS: [Tool; 7] = [
         "restart",
         Tasks,
         true,
-        |file, tasks| ask(file, "restart", tasks),
+        |file, tasks| ask(file, Verb::Restart, tasks),
         "Restart tasks, with their whole retry budget. Call `wait` for the result."
     ),
-    tool!("stop", Tasks, true, |file, tasks| ask(file, "stop", tasks), "Stop tasks, and keep them stopped."),
+    tool!("stop", Tasks, true, |file, tasks| ask(file, Verb::Stop, tasks), "Stop tasks, and keep them stopped."),
     tool!(
         "start",
         Tasks,
         true,
-        |file, tasks| ask(file, "start", tasks),
+        |file, tasks| ask(file, Verb::Start, tasks),
         "Start tasks that are stopped, done or failed, or wait for their next try."
     ),
 ];
@@ -207,8 +208,8 @@ async fn wait_for(file: FileArgs, wanted: WaitFor) -> anyhow::Result<Value> {
     Ok(json!({ "reached": missing.is_empty(), "missing": missing }))
 }
 
-async fn ask(file: FileArgs, verb: &'static str, Tasks { tasks }: Tasks) -> anyhow::Result<Value> {
+async fn ask(file: FileArgs, verb: Verb, Tasks { tasks }: Tasks) -> anyhow::Result<Value> {
     ensure!(!tasks.is_empty(), "name at least one task");
-    let answer = client(&file)?.post(&format!("/api/v1/tasks/{verb}"), Some(&json!({ "tasks": tasks }))).await?;
+    let answer = client(&file)?.ask_of_several(verb, Some(&json!({ "tasks": tasks }))).await?;
     serde_json::from_slice(&answer).context("the answer can't be read")
 }

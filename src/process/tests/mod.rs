@@ -26,7 +26,7 @@ use crate::logs::Store;
 use crate::screen::TaskScreen;
 use crate::supervisor::engine::{ExitReason, Input, RunId, TaskId};
 use crate::supervisor::engine::{OnExhausted, Policy, RestartConfig};
-use crate::supervisor::{EVENTS_QUEUED, RunContext};
+use crate::supervisor::{INPUTS_QUEUED, RunContext};
 
 /// How long anything may take before a test fails: far beyond what it needs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -58,15 +58,8 @@ fn start_warden(claim: Option<Claim>) -> (Warden, CancellationToken) {
 }
 
 fn context() -> (RunContext, mpsc::Receiver<Input>) {
-    let (sender, events) = mpsc::channel(EVENTS_QUEUED);
-    let context = RunContext {
-        run: RunId { task: TaskId(0), number: 1 },
-        stop: CancellationToken::new(),
-        kill: CancellationToken::new(),
-        signals: Default::default(),
-        events: sender,
-    };
-    (context, events)
+    let (sender, inputs) = mpsc::channel(INPUTS_QUEUED);
+    (RunContext::new(RunId { task: TaskId(0), number: 1 }, sender), inputs)
 }
 
 /// A shell snippet that is to be run as a task.
@@ -235,12 +228,12 @@ impl LiveRun {
     async fn shows(&self, text: &str) {
         let mut changes = self.screen().watch();
         let shown = async {
-            while !self.screen().picture().text().contains(text) {
+            while !self.screen().contents().text().contains(text) {
                 changes.changed().await.unwrap();
             }
         };
-        let picture = || self.screen().picture().text();
-        timeout(PATIENCE, shown).await.unwrap_or_else(|_| panic!("`{text}` was not shown, but {}", picture()));
+        let contents = || self.screen().contents().text();
+        timeout(PATIENCE, shown).await.unwrap_or_else(|_| panic!("`{text}` was not shown, but {}", contents()));
     }
 
     async fn next_event(&mut self) -> Input {

@@ -1,7 +1,7 @@
 //! What is written is in the log as it was, and on the screen within bounds.
 
 use super::*;
-use crate::logs::{LINE_BYTES, Stream, TAIL_BYTES, TAIL_LINES};
+use crate::logs::{OutputStream, TAIL_BYTES, TAIL_LINE_BYTES, TAIL_LINES};
 
 #[tokio::test]
 async fn a_million_lines_are_in_the_log_as_they_were() {
@@ -20,8 +20,8 @@ async fn the_two_streams_are_told_apart() {
         let lines = ended.tail.lines();
         lines.iter().filter(|line| line.stream == stream).map(|line| line.bytes.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(by_stream(Stream::Stdout), [b"out"]);
-    assert_eq!(by_stream(Stream::Stderr), [b"err"]);
+    assert_eq!(by_stream(OutputStream::Stdout), [b"out"]);
+    assert_eq!(by_stream(OutputStream::Stderr), [b"err"]);
     assert_eq!(ended.log.len(), b"out\nerr\n".len());
 }
 
@@ -48,14 +48,14 @@ async fn ten_megabytes_without_an_end_are_one_bounded_line() {
     let ended = run("head -c 10000000 /dev/zero | tr '\\0' x").await;
     assert_eq!(ended.log.len(), 10_000_000);
     let lines = ended.tail.lines();
-    assert_eq!((lines.len(), lines[0].bytes.len(), lines[0].cut), (1, LINE_BYTES, true));
+    assert_eq!((lines.len(), lines[0].bytes.len(), lines[0].cut), (1, TAIL_LINE_BYTES, true));
 }
 
 #[tokio::test]
 async fn the_tail_is_bounded_by_bytes_too() {
     let ended = run("yes \"$(head -c 4000 /dev/zero | tr '\\0' x)\" | head -n 1000").await;
     let kept: usize = ended.tail.lines().iter().map(|line| line.bytes.len()).sum();
-    assert!(kept <= TAIL_BYTES && kept > TAIL_BYTES - LINE_BYTES, "{kept}");
+    assert!(kept <= TAIL_BYTES && kept > TAIL_BYTES - TAIL_LINE_BYTES, "{kept}");
     assert_eq!(ended.lines.last().map(String::len), Some(4_000));
 }
 

@@ -65,9 +65,9 @@ async fn the_last_screen_is_whole_and_stays() {
         let life = task("printf 'first\\r\\n\\033[3;5Hlast words'; exit 4").tty().start();
         let screen = life.screen().clone();
         assert_eq!(life.ended().await.reason, "code 4");
-        let picture = screen.picture();
-        assert!(picture.text().starts_with("first\n\n    last words\n"), "{}", picture.text());
-        assert!(!picture.is_live);
+        let contents = screen.contents();
+        assert!(contents.text().starts_with("first\n\n    last words\n"), "{}", contents.text());
+        assert!(!contents.is_live);
     }
 }
 

@@ -24,7 +24,7 @@ use super::protocol::{Inbox, send};
 use crate::kernel::Containment;
 use crate::process::{proc, reason_of};
 use crate::supervisor::RunContext;
-use crate::supervisor::engine::{ExitReason, Input};
+use crate::supervisor::engine::ExitReason;
 
 /// Sees to the warden while it lives, and to what it leaves behind.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl WardenTask {
     pub(crate) async fn run(self, context: RunContext) -> ExitReason {
         let Self { children, socket, mut orders, shared, claim } = self;
         let pid = children.warden.as_raw_nonzero().get().unsigned_abs();
-        context.report(Input::Started { run: context.run, pid: Some(pid), address: None }).await;
+        context.started(Some(pid), None).await;
         let result = Self::keep(children, socket, &mut orders, &shared, &context).await;
         // In this order: whoever still gets an order through learns that it is lost.
         orders.close();

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::policy::{Intensity, RestartConfig};
 use crate::duration::Pretty;
-use crate::supervisor::engine::{Intensity, RestartConfig};
 
 /// The stretch that "restarts in the last hour" counts over.
 const HOUR: Duration = Duration::from_secs(3_600);

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::effect::Effect;
 use super::event::EventKind;
-use super::input::{Effect, Origin, Straggler, TaskId};
+use super::input::{Straggler, TaskId};
+use super::request::Origin;
 use super::snapshot::TaskKind;
 use super::task::{Phase, StopCause};
 use super::{Engine, later};
@@ -15,7 +17,7 @@ const KILL_WAIT: Duration = Duration::from_millis(400);
 
 /// Why everything ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
+pub enum ShutdownCause {
     /// Somebody asked for it.
     Graceful {
         /// Who.
@@ -30,7 +32,7 @@ pub enum Cause {
     },
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for ShutdownCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Graceful { origin } => write!(f, "asked by {origin}"),
@@ -43,7 +45,7 @@ impl fmt::Display for Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutdownOutcome {
     /// Why.
-    pub cause: Cause,
+    pub cause: ShutdownCause,
     /// Whether somebody cut the drain short.
     pub forced: bool,
     /// How long the drain took.
@@ -70,9 +72,9 @@ impl ShutdownOutcome {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match (&self.cause, self.forced) {
-            (Cause::Fatal { .. }, _) => 1,
-            (Cause::Graceful { .. }, true) => 130,
-            (Cause::Graceful { .. }, false) => 0,
+            (ShutdownCause::Fatal { .. }, _) => 1,
+            (ShutdownCause::Graceful { .. }, true) => 130,
+            (ShutdownCause::Graceful { .. }, false) => 0,
         }
     }
 }
@@ -81,11 +83,11 @@ impl fmt::Display for ShutdownOutcome {
     /// The last line of every end, without its `stead: `.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.cause, self.forced) {
-            (Cause::Fatal { name, reason }, _) => write!(f, "fatal: {name}: {reason}"),
-            (Cause::Graceful { origin }, false) => {
+            (ShutdownCause::Fatal { name, reason }, _) => write!(f, "fatal: {name}: {reason}"),
+            (ShutdownCause::Graceful { origin }, false) => {
                 write!(f, "graceful, asked by {origin}, drained in {}", Pretty(self.took))
             }
-            (Cause::Graceful { origin }, true) => {
+            (ShutdownCause::Graceful { origin }, true) => {
                 write!(f, "forced, asked by {origin}, killed after {}", Pretty(self.took))
             }
         }
@@ -95,7 +97,7 @@ impl fmt::Display for ShutdownOutcome {
 /// A drain under way.
 #[derive(Debug)]
 pub(super) struct Drain {
-    cause: Cause,
+    cause: ShutdownCause,
     since: Instant,
     deadline: Instant,
     /// The order of the stop.
@@ -124,7 +126,7 @@ impl Drain {
         }
     }
 
-    pub(super) fn cause(&self) -> &Cause {
+    pub(super) fn cause(&self) -> &ShutdownCause {
         &self.cause
     }
 
@@ -158,19 +160,19 @@ impl Engine {
     }
 
     /// Begins the drain; nothing starts from here on. The first cause stays the cause.
-    pub(super) fn begin_drain(&mut self, cause: Cause, now: Instant) {
+    pub(super) fn begin_drain(&mut self, cause: ShutdownCause, now: Instant) {
         if self.drain.is_some() {
             return;
         }
         let within = match cause {
-            Cause::Graceful { .. } => self.plan_drain.graceful,
-            Cause::Fatal { .. } => self.plan_drain.fatal,
+            ShutdownCause::Graceful { .. } => self.plan_drain.graceful,
+            ShutdownCause::Fatal { .. } => self.plan_drain.fatal,
         };
         let culprit = match &cause {
-            Cause::Graceful { .. } => None,
-            Cause::Fatal { name, .. } => Some(name.clone()),
+            ShutdownCause::Graceful { .. } => None,
+            ShutdownCause::Fatal { name, .. } => Some(name.clone()),
         };
-        self.notice_all(EventKind::Draining { cause: cause.to_string(), culprit, within });
+        self.emit_for_all(EventKind::Draining { cause: cause.to_string(), culprit, within });
         let deadline = later(now, within);
         self.drain = Some(Drain {
             cause,
@@ -223,8 +225,8 @@ impl Engine {
 
     /// Kills everything that is left, now.
     pub(super) fn force_drain(&mut self, origin: &Origin, now: Instant) {
-        self.begin_drain(Cause::Graceful { origin: origin.clone() }, now);
-        self.notice_all(EventKind::Forced { origin: origin.clone() });
+        self.begin_drain(ShutdownCause::Graceful { origin: origin.clone() }, now);
+        self.emit_for_all(EventKind::Forced { origin: origin.clone() });
         if let Some(drain) = &mut self.drain {
             drain.forced = true;
             drain.deadline = drain.deadline.min(now);
@@ -284,7 +286,7 @@ impl Engine {
     fn finish(&mut self, now: Instant) {
         let left: Vec<_> = self.live().collect();
         for id in left {
-            self.notice(id, EventKind::Abandoned);
+            self.emit(id, EventKind::Abandoned);
         }
         if let Some(drain) = &mut self.drain {
             drain.finished = Some(now);

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::exit::ExitReason;
-use super::input::{Origin, Refusal, Straggler};
+use super::input::Straggler;
+use super::policy::Condition;
+use super::replan::Changes;
+use super::request::{Origin, Refusal};
 use crate::duration::{Pretty, millis};
-use crate::supervisor::engine::{Changes, Condition};
 
 /// One entry of the timeline, before it is stamped with a number and the time of day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

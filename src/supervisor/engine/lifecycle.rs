@@ -1,17 +1,19 @@
-//! A task's life without people: starts, exits, probes, and the deadlines between them.
+//! What happens to a task without requests: starts, exits, probes, and the deadlines between them.
 
 use std::time::{Duration, Instant};
 
 use super::backoff::{Exhausted, backoff};
-use super::drain::Cause;
+use super::drain::ShutdownCause;
+use super::effect::Effect;
 use super::event::EventKind;
 use super::exit::ExitReason;
 use super::gate::Gate;
-use super::input::{Effect, RunId, Straggler, TaskId};
+use super::input::{RunId, Straggler, TaskId};
+use super::policy::{OnExhausted, Policy};
 use super::snapshot::{LastExit, ProbeSnapshot, TaskKind};
-use super::task::{Failure, Phase, StopCause};
+use super::state::TaskState;
+use super::task::{Failure, Phase, RunStage, Stop, StopCause};
 use super::{Engine, later};
-use crate::supervisor::engine::{OnExhausted, Policy};
 
 impl Engine {
     /// Starts what may start, and fails what can't start any more. stead's own parts come first: one of them makes the
@@ -33,10 +35,8 @@ impl Engine {
         let waiting = match self.task(id).phase {
             Phase::Waiting { announced } => Some(announced),
             Phase::Failed(Failure::Dependency(_)) => None,
-            Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. } | Phase::Stopping { .. } => {
-                return false;
-            }
-            Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(Failure::Own(_)) => return false,
+            Phase::Live(_) | Phase::Backoff { .. } | Phase::Stopped | Phase::Done => return false,
+            Phase::Failed(Failure::Own(_)) => return false,
         };
         match (self.gate(id), waiting) {
             (Gate::Open, Some(_)) => self.spawn(id, now),
@@ -44,171 +44,150 @@ impl Engine {
                 self.task_mut(id).phase = Phase::Waiting { announced: true };
                 if let Some(first) = blockers.into_iter().next() {
                     let (dependency, condition) = (first.task, first.condition);
-                    self.notice(id, EventKind::Waiting { dependency, condition });
+                    self.emit(id, EventKind::Waiting { dependency, condition });
                 }
                 return false;
             }
             (Gate::Never(dependency), Some(_)) => self.fail(id, Failure::Dependency(dependency)),
-            // Somebody started the dependency again, so there is hope again.
-            (Gate::Open | Gate::Shut(_), None) => self.task_mut(id).phase = Phase::Waiting { announced: false },
+            // The dependency was started again, so this one may start after all.
+            (Gate::Open | Gate::Shut(_), None) => self.task_mut(id).phase = Phase::WAITING,
             (Gate::Shut(_), Some(true)) | (Gate::Never(_), None) => return false,
         }
         true
     }
 
     fn spawn(&mut self, id: TaskId, now: Instant) {
-        let task = self.task_mut(id);
-        task.run += 1;
-        task.probe = None;
-        task.peak_memory = None;
-        task.phase = Phase::Starting { since: now, deadline: later(now, task.plan.restart.start_timeout) };
-        let run = RunId { task: id, number: task.run };
-        self.effects.push(Effect::Spawn(run));
+        let number = self.task_mut(id).begin_run(now);
+        self.effects.push(Effect::Spawn(RunId { task: id, number }));
     }
 
-    pub(super) fn on_started(&mut self, run: RunId, pid: Option<u32>, address: Option<String>, now: Instant) {
-        let task = self.task_mut(run.task);
-        if task.run != run.number {
-            return;
-        }
-        if let Phase::Stopping { pid: known, .. } = &mut task.phase {
-            *known = pid;
-        }
-        let Phase::Starting { .. } = task.phase else { return };
-        task.ever_started = true;
-        task.address.clone_from(&address);
-        task.phase =
-            if task.plan.probed { Phase::Running { since: now, pid } } else { Phase::Ready { since: now, pid } };
-        self.notice(run.task, EventKind::Started { run: run.number, pid, address });
+    pub(super) fn on_started(&mut self, id: RunId, pid: Option<u32>, address: Option<String>, now: Instant) {
+        let task = self.task_mut(id.task);
+        let probed = task.plan.probed;
+        let Some(run) = task.run_mut(id.number) else { return };
+        run.pid = pid;
+        let RunStage::Starting { .. } = run.stage else { return };
+        run.started = Some(now);
+        run.address.clone_from(&address);
+        run.stage = if probed { RunStage::Running } else { RunStage::Ready };
+        task.has_started = true;
+        self.emit(id.task, EventKind::Started { run: id.number, pid, address });
     }
 
-    pub(super) fn on_probed(&mut self, run: RunId, passed: bool, detail: String, now: Instant) {
+    pub(super) fn on_probed(&mut self, id: RunId, passed: bool, detail: String, now: Instant) {
         let at = self.uptime(now);
-        let task = self.task_mut(run.task);
-        let (Phase::Running { since, pid } | Phase::Ready { since, pid }) = task.phase else { return };
-        if task.run != run.number {
-            return;
-        }
-        let was_ready = matches!(task.phase, Phase::Ready { .. });
-        let before = task.probe.as_ref().map_or(0, |probe| probe.failures);
+        let task = self.task_mut(id.task);
+        let threshold = task.plan.failure_threshold;
+        let Some(run) = task.run_mut(id.number).filter(|run| run.is_up()) else { return };
+        let was_ready = run.stage == RunStage::Ready;
+        let before = run.probe.as_ref().map_or(0, |probe| probe.failures);
         let failures = if passed { 0 } else { before.saturating_add(1) };
-        task.probe = Some(ProbeSnapshot { passed, detail: detail.clone(), at, failures });
-        task.phase = if passed { Phase::Ready { since, pid } } else { Phase::Running { since, pid } };
-        let gave_up = task.plan.failure_threshold.is_some_and(|threshold| failures >= threshold);
+        run.probe = Some(ProbeSnapshot { passed, detail: detail.clone(), at, failures });
+        run.stage = if passed { RunStage::Ready } else { RunStage::Running };
+        let after = run.ran_for(now);
         match (was_ready, passed) {
             (false, true) => {
-                let after = now.saturating_duration_since(since);
-                self.notice(run.task, EventKind::Ready { run: run.number, after });
-                self.recover(run.task);
+                self.emit(id.task, EventKind::Ready { run: id.number, after });
+                self.recover(id.task);
             }
             (true, false) => {
-                self.notice(run.task, EventKind::Unready { run: run.number, detail: detail.clone() });
+                self.emit(id.task, EventKind::Unready { run: id.number, detail: detail.clone() });
             }
             (true, true) | (false, false) => {}
         }
-        if gave_up {
-            let grace = self.task(run.task).plan.stop_timeout;
-            self.stop(run.task, StopCause::GaveUp(ExitReason::NotReady { detail, failures }), grace, now);
+        if threshold.is_some_and(|threshold| failures >= threshold) {
+            self.give_up(id.task, ExitReason::NotReady { detail, failures }, now);
         }
     }
 
-    /// What is left of a run on its way down is named on its row, and where all can see it once it had to be killed.
-    pub(super) fn on_left(&mut self, run: RunId, processes: Vec<Straggler>) {
-        let task = self.task_mut(run.task);
-        let Phase::Stopping { left, killed, .. } = &mut task.phase else { return };
-        if task.run != run.number {
-            return;
-        }
-        *left = processes;
-        if *killed {
-            self.name_left(run.task);
+    /// Records what is left of a run that is being stopped. Once it had to be killed, that is an event.
+    pub(super) fn on_left(&mut self, id: RunId, processes: Vec<Straggler>) {
+        let Some(run) = self.task_mut(id.task).run_mut(id.number) else { return };
+        let RunStage::Stopping(stop) = &mut run.stage else { return };
+        stop.left = processes;
+        if stop.killed {
+            self.name_left(id.task);
         }
     }
 
     fn name_left(&mut self, id: TaskId) {
         let task = self.task(id);
-        let Phase::Stopping { left, .. } = &task.phase else { return };
-        if left.is_empty() {
-            return;
-        }
-        let (run, name, processes) = (task.run, task.plan.name.clone(), left.clone());
+        let Some(stop) = task.phase.stop().filter(|stop| !stop.left.is_empty()) else { return };
+        let (run, name, processes) = (task.run, task.plan.name.clone(), stop.left.clone());
         if let Some(drain) = &mut self.drain {
             drain.note_left(&name, &processes);
         }
-        self.notice(id, EventKind::Left { run, processes });
+        self.emit(id, EventKind::Left { run, processes });
     }
 
-    /// A run that uses too much memory is ended, and that counts as a failure.
-    pub(super) fn on_exceeded(&mut self, run: RunId, used: u64, limit: u64, now: Instant) {
-        let task = self.task(run.task);
-        let is_up = matches!(task.phase, Phase::Running { .. } | Phase::Ready { .. });
-        if is_up && task.run == run.number {
-            let grace = task.plan.stop_timeout;
-            self.stop(run.task, StopCause::GaveUp(ExitReason::OverMemory { used, limit }), grace, now);
+    /// Ends a run that uses too much memory; that counts as a failure.
+    pub(super) fn on_exceeded(&mut self, id: RunId, used: u64, limit: u64, now: Instant) {
+        if self.task_mut(id.task).run_mut(id.number).is_some_and(|run| run.is_up()) {
+            self.give_up(id.task, ExitReason::OverMemory { used, limit }, now);
         }
     }
 
-    pub(super) fn on_measured(&mut self, run: RunId, peak_memory: u64) {
-        let task = self.task_mut(run.task);
-        if task.live_run(run.task) == Some(run) {
-            task.peak_memory = Some(peak_memory);
+    pub(super) fn on_measured(&mut self, id: RunId, peak_memory: u64) {
+        if let Some(run) = self.task_mut(id.task).run_mut(id.number) {
+            run.peak_memory = Some(peak_memory);
         }
     }
 
-    pub(super) fn on_exited(&mut self, run: RunId, reason: ExitReason, now: Instant) {
-        if self.task(run.task).live_run(run.task) != Some(run) {
-            return;
-        }
-        let (started, cause) = match &self.task(run.task).phase {
-            Phase::Starting { .. } => (now, None),
-            Phase::Running { since, .. } | Phase::Ready { since, .. } => (*since, None),
-            Phase::Stopping { started, cause, .. } => (*started, Some(cause.clone())),
-            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => return,
+    pub(super) fn on_exited(&mut self, id: RunId, reason: ExitReason, now: Instant) {
+        let Some(run) = self.task_mut(id.task).run_mut(id.number).cloned() else { return };
+        let ran_for = run.ran_for(now);
+        let cause = match run.stage {
+            RunStage::Stopping(Stop { cause, .. }) => Some(cause),
+            RunStage::Starting { .. } | RunStage::Running | RunStage::Ready => None,
         };
         let (reason, asked) = match &cause {
             Some(StopCause::GaveUp(why)) => (why.clone(), false),
             Some(StopCause::Asked | StopCause::Restart | StopCause::Leave) => (reason, true),
             None => (reason, false),
         };
-        let ran_for = now.saturating_duration_since(started);
-        self.record_exit(run, &reason, asked, ran_for, now);
+        self.record_exit(id, &reason, asked, ran_for, run.peak_memory, now);
         if self.drain.is_some() {
-            self.stopped(run.task);
+            self.stopped(id.task);
             return;
         }
         match cause {
-            Some(StopCause::Asked) => self.stopped(run.task),
-            Some(StopCause::Leave) => self.leave(run.task),
-            Some(StopCause::Restart) => self.task_mut(run.task).phase = Phase::Waiting { announced: false },
-            Some(StopCause::GaveUp(_)) | None => self.apply_policy(run.task, &reason, ran_for, now),
+            Some(StopCause::Asked) => self.stopped(id.task),
+            Some(StopCause::Leave) => self.leave(id.task),
+            Some(StopCause::Restart) => self.task_mut(id.task).phase = Phase::WAITING,
+            Some(StopCause::GaveUp(_)) | None => self.apply_policy(id.task, &reason, ran_for, now),
         }
     }
 
-    fn record_exit(&mut self, run: RunId, reason: &ExitReason, asked: bool, ran_for: Duration, now: Instant) {
-        let (at, id) = (self.uptime(now), run.task);
+    fn record_exit(
+        &mut self,
+        RunId { task: id, number: run }: RunId,
+        reason: &ExitReason,
+        asked: bool,
+        ran_for: Duration,
+        peak_memory: Option<u64>,
+        now: Instant,
+    ) {
+        let at = self.uptime(now);
         let task = self.task_mut(id);
         let expected = asked || task.is_success(reason);
-        task.ails |= !expected;
+        task.failing |= !expected;
         *task.exits.entry(reason.class().into()).or_default() += 1;
-        task.address = None;
-        let peak_memory = task.peak_memory.take();
-        task.last_exit = Some(LastExit { run: run.number, reason: reason.clone(), expected, at, ran_for, peak_memory });
-        let (run, after, reason) = (run.number, ran_for, reason.clone());
-        self.notice(id, EventKind::Exited { run, reason, expected, after, peak_memory });
+        task.last_exit = Some(LastExit { run, reason: reason.clone(), expected, at, ran_for, peak_memory });
+        self.emit(id, EventKind::Exited { run, reason: reason.clone(), expected, after: ran_for, peak_memory });
     }
 
-    /// Says that the task is well again, if it was not.
+    /// Records that the task is well again, if it was failing.
     fn recover(&mut self, id: TaskId) {
         let task = self.task_mut(id);
-        if std::mem::take(&mut task.ails) {
+        if std::mem::take(&mut task.failing) {
             let run = task.run;
-            self.notice(id, EventKind::Recovered { run });
+            self.emit(id, EventKind::Recovered { run });
         }
     }
 
     pub(super) fn stopped(&mut self, id: TaskId) {
         self.task_mut(id).phase = Phase::Stopped;
-        self.notice(id, EventKind::Stopped);
+        self.emit(id, EventKind::Stopped);
     }
 
     fn apply_policy(&mut self, id: TaskId, reason: &ExitReason, ran_for: Duration, now: Instant) {
@@ -218,7 +197,7 @@ impl Engine {
             Policy::Critical => self.fatal(id, reason.to_string(), now),
             Policy::Never | Policy::OnFailure if success => {
                 self.task_mut(id).phase = Phase::Done;
-                self.notice(id, EventKind::Done);
+                self.emit(id, EventKind::Done);
                 self.recover(id);
             }
             Policy::Never => self.fail(id, Failure::Own(reason.to_string())),
@@ -234,12 +213,12 @@ impl Engine {
                 let wait = self.jitter.stretch(wait, task.plan.restart.jitter);
                 let max_retries = task.plan.restart.max_retries;
                 task.phase = Phase::Backoff { attempt, since: now, retry_at: later(now, wait) };
-                self.notice(id, EventKind::Backoff { attempt, max_retries, wait });
+                self.emit(id, EventKind::Backoff { attempt, max_retries, wait });
             }
             Err(Exhausted(limit)) => {
                 let escalation = task.plan.on_exhausted;
                 let why = format!("{limit} spent: {reason}");
-                self.notice(id, EventKind::Exhausted { limit });
+                self.emit(id, EventKind::Exhausted { limit });
                 match escalation {
                     OnExhausted::Fatal => self.fatal(id, why, now),
                     OnExhausted::Hold => self.fail(id, Failure::Own(why)),
@@ -251,37 +230,34 @@ impl Engine {
     fn fail(&mut self, id: TaskId, failure: Failure) {
         let reason = self.failure_text(&failure);
         self.task_mut(id).phase = Phase::Failed(failure);
-        self.notice(id, EventKind::Failed { reason });
+        self.emit(id, EventKind::Failed { reason });
     }
 
     fn fatal(&mut self, id: TaskId, reason: String, now: Instant) {
         let name = self.task(id).plan.name.clone();
         self.fail(id, Failure::Own(reason.clone()));
-        self.begin_drain(Cause::Fatal { name, reason }, now);
+        self.begin_drain(ShutdownCause::Fatal { name, reason }, now);
     }
 
-    /// Asks a run to end; it is killed after `grace`, at once if that is zero. A run that is on its way
-    /// down already only learns what comes after. Nothing happens if none is live.
+    /// Ends a run that does not do what it should; that counts as a failure.
+    fn give_up(&mut self, id: TaskId, why: ExitReason, now: Instant) {
+        let grace = self.task(id).plan.stop_timeout;
+        self.stop(id, StopCause::GaveUp(why), grace, now);
+    }
+
+    /// Asks a run to end; it is killed after `grace`, at once if that is zero. For a run that is being stopped already
+    /// only the cause changes, and the kill comes no later than before. Nothing happens if none is live.
     pub(super) fn stop(&mut self, id: TaskId, cause: StopCause, grace: Duration, now: Instant) {
         let task = self.task_mut(id);
-        let (started, pid) = match &mut task.phase {
-            Phase::Starting { .. } => (now, None),
-            Phase::Running { since, pid } | Phase::Ready { since, pid } => (*since, *pid),
-            Phase::Stopping { cause: current, kill_at, .. } => {
-                *current = cause;
-                *kill_at = (*kill_at).min(later(now, grace));
-                return;
-            }
-            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => return,
-        };
-        let kill_at = later(now, grace);
-        task.phase = Phase::Stopping { started, pid, since: now, kill_at, killed: false, left: Vec::new(), cause };
-        let run = RunId { task: id, number: task.run };
+        let number = task.run;
+        if !task.live_mut().is_some_and(|run| run.stop(cause, later(now, grace), now)) {
+            return;
+        }
         if grace.is_zero() {
             self.kill(id, now);
         } else {
-            self.effects.push(Effect::Stop(run));
-            self.notice(id, EventKind::Stopping { run: run.number, grace });
+            self.effects.push(Effect::Stop(RunId { task: id, number }));
+            self.emit(id, EventKind::Stopping { run: number, grace });
         }
     }
 
@@ -292,40 +268,41 @@ impl Engine {
             if task.deadline().is_none_or(|deadline| deadline > now) {
                 continue;
             }
-            match task.phase {
-                Phase::Starting { .. } => {
+            match task.state() {
+                TaskState::Starting => {
                     let limit = task.plan.restart.start_timeout;
                     self.stop(id, StopCause::GaveUp(ExitReason::StartTimeout { limit }), Duration::ZERO, now);
                 }
-                Phase::Running { .. } | Phase::Ready { .. } => {
+                TaskState::Running | TaskState::Ready => {
                     let recovers = task.recovers_by_lasting();
                     self.task_mut(id).budget.retries = 0;
                     if recovers {
                         self.recover(id);
                     }
                 }
-                Phase::Stopping { .. } => self.kill(id, now),
-                Phase::Backoff { .. } => {
+                TaskState::Stopping => self.kill(id, now),
+                TaskState::Backoff => {
                     let task = self.task_mut(id);
                     task.restarts += 1;
                     task.budget.restarted(now);
-                    task.phase = Phase::Waiting { announced: false };
+                    task.phase = Phase::WAITING;
                 }
-                Phase::Waiting { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => {}
+                TaskState::Waiting | TaskState::Stopped | TaskState::Done | TaskState::Failed => {}
             }
         }
     }
 
-    /// Kills a run that is on its way down.
+    /// Kills a run that is being stopped.
     pub(super) fn kill(&mut self, id: TaskId, now: Instant) {
         let task = self.task_mut(id);
-        let Phase::Stopping { since, killed: killed @ false, .. } = &mut task.phase else { return };
-        *killed = true;
-        let held = now.saturating_duration_since(*since);
-        let run = RunId { task: id, number: task.run };
-        let name = task.plan.name.clone();
-        self.effects.push(Effect::Kill(run));
-        self.notice(id, EventKind::Killed { run: run.number, held });
+        let (number, name) = (task.run, task.plan.name.clone());
+        let Some(RunStage::Stopping(stop)) = task.live_mut().map(|run| &mut run.stage) else { return };
+        if std::mem::replace(&mut stop.killed, true) {
+            return;
+        }
+        let held = now.saturating_duration_since(stop.since);
+        self.effects.push(Effect::Kill(RunId { task: id, number }));
+        self.emit(id, EventKind::Killed { run: number, held });
         if let Some(drain) = &mut self.drain {
             drain.note_killed(name, held);
         }

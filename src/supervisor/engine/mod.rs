@@ -1,6 +1,6 @@
-//! The pure state machine: events and the time go in, effects come out.
+//! The pure state machine: inputs and the time go in, effects come out.
 //!
-//! No clock, no I/O, no tokio; the same events at the same instants give the same effects. Deadlines are
+//! No clock, no I/O, no tokio; the same inputs at the same instants give the same effects. Deadlines are
 //! polled, never scheduled as effects, so a stale timer can't exist.
 //!
 //! ```text
@@ -18,6 +18,7 @@
 
 mod backoff;
 mod drain;
+mod effect;
 mod event;
 mod exit;
 mod gate;
@@ -27,8 +28,10 @@ mod plan;
 mod policy;
 mod reload;
 mod replan;
-mod requests;
+mod request;
+mod respond;
 mod snapshot;
+mod state;
 mod task;
 mod view;
 
@@ -36,19 +39,20 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use backoff::backoff;
-pub use drain::{Cause, Killed, ShutdownOutcome};
+pub use drain::{Killed, ShutdownCause, ShutdownOutcome};
+pub use effect::Effect;
 pub use event::{Event, EventKind, HookEvent};
 pub use exit::ExitReason;
-pub use input::{
-    Answer, Effect, Input, Origin, RELOADS_WAITING, Refusal, Request, RequestId, RunId, Straggler, TaskId,
-};
+pub use input::{Input, RunId, Straggler, TaskId};
 pub use plan::{Plan, TaskPlan};
 pub use policy::{Condition, Dependency, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig};
 pub use replan::{BadConfig, Changes, Replan};
+pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
 pub use snapshot::{
     AfterStop, Blocker, ChannelSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
     TaskSnapshot, UNSTABLE_RESTARTS, Uptime, Usage,
 };
+pub use state::{Progress, Reach, TaskState};
 
 use backoff::Jitter;
 use drain::Drain;
@@ -60,14 +64,14 @@ pub struct Engine {
     started: Instant,
     /// Every task there ever was, by id: one that a reload removes and another brings back goes on counting its runs.
     tasks: Vec<Task>,
-    /// Those that are supervised, in the order in which they are shown.
+    /// The ones that are supervised, in the order in which they are shown.
     board: Vec<TaskId>,
-    /// Who waits for the configuration to be read; the first of them is being served.
+    /// The requests that wait for the configuration to be read; the first is being served.
     reloads: VecDeque<(RequestId, Origin)>,
-    plan_drain: crate::supervisor::engine::DrainConfig,
+    plan_drain: DrainConfig,
     drain: Option<Drain>,
     jitter: Jitter,
-    /// Effects of the event at hand, in order.
+    /// Effects of the input at hand, in order.
     effects: Vec<Effect>,
 }
 
@@ -87,9 +91,9 @@ impl Engine {
         }
     }
 
-    /// Applies one event, then expires deadlines: an exit beats its own kill deadline.
-    pub fn handle(&mut self, event: Input, now: Instant) -> Vec<Effect> {
-        match event {
+    /// Applies one input, then expires deadlines: an exit beats its own kill deadline.
+    pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Effect> {
+        match input {
             Input::Started { run, pid, address } => self.on_started(run, pid, address, now),
             Input::Exited { run, reason } => self.on_exited(run, reason, now),
             Input::Probed { run, passed, detail } => self.on_probed(run, passed, detail, now),
@@ -109,7 +113,7 @@ impl Engine {
         std::mem::take(&mut self.effects)
     }
 
-    /// When the core must be called again if nothing happens before.
+    /// The time at which [`handle`](Self::handle) must be called next, or `None` if only an input can change the state.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let drain = self.drain.as_ref().and_then(Drain::deadline);
@@ -129,12 +133,12 @@ impl Engine {
         self.board.clone().into_iter()
     }
 
-    fn notice(&mut self, id: TaskId, kind: EventKind) {
+    fn emit(&mut self, id: TaskId, kind: EventKind) {
         let task = Some(self.task(id).plan.name.clone());
         self.effects.push(Effect::Event(Event { task, kind }));
     }
 
-    fn notice_all(&mut self, kind: EventKind) {
+    fn emit_for_all(&mut self, kind: EventKind) {
         self.effects.push(Effect::Event(Event { task: None, kind }));
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::input::TaskId;
+use super::policy::{Condition, DrainConfig, OnExhausted, Policy, RestartConfig};
 use super::snapshot::TaskKind;
-use crate::supervisor::engine::{Condition, DrainConfig, OnExhausted, Policy, RestartConfig};
 
 /// All tasks of one supervisor. Dependencies are by place, exist, and have no cycle.
 #[derive(Debug, Clone, Default)]

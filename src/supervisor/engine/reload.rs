@@ -6,20 +6,21 @@
 use std::time::Instant;
 
 use super::Engine;
+use super::effect::Effect;
 use super::event::EventKind;
-use super::input::{Answer, Effect, Origin, Refusal, Request, RequestId, TaskId};
+use super::input::TaskId;
 use super::plan::{Plan, TaskPlan};
-use super::replan::Replan;
+use super::replan::{BadConfig, Replan};
+use super::request::{Answer, Origin, Refusal, Request, RequestId};
 use super::task::{Failure, Phase, StopCause, Task};
-use crate::supervisor::engine::BadConfig;
 
 impl Engine {
     /// Has the configuration read for whoever asked, in the order of asking: each sees the file as it is after that.
-    pub(super) fn await_load(&mut self, id: RequestId, origin: &Origin) {
+    pub(super) fn await_load(&mut self, id: RequestId, origin: Origin) {
         if self.reloads.is_empty() {
             self.effects.push(Effect::Load);
         }
-        self.reloads.push_back((id, origin.clone()));
+        self.reloads.push_back((id, origin));
     }
 
     pub(super) fn on_loaded(&mut self, loaded: Result<Box<Replan>, BadConfig>, now: Instant) {
@@ -29,14 +30,14 @@ impl Engine {
             Ok(_) if self.is_draining() => Err(Refusal::Draining),
             Ok(replan) => {
                 let Replan { plan, changes } = *replan;
-                self.notice_all(EventKind::Reloaded { changes: changes.clone() });
+                self.emit_for_all(EventKind::Reloaded { changes: changes.clone() });
                 self.replan(plan, now);
                 Ok(Answer::Reloaded(changes))
             }
         };
         if let Err(refusal) = &answer {
             let asked = Request::Reload.to_string();
-            self.notice_all(EventKind::Refused { asked, origin, refusal: refusal.clone() });
+            self.emit_for_all(EventKind::Refused { asked, origin, refusal: refusal.clone() });
         }
         self.effects.push(Effect::Answer(id, answer));
         if !self.reloads.is_empty() {
@@ -83,33 +84,18 @@ impl Engine {
         let old = std::mem::replace(&mut task.plan, plan);
         let waits_for_other = old.after != task.plan.after;
         let is_new = old.revision != task.plan.revision;
-        match task.phase {
-            // It was on its way out, and is wanted again.
-            Phase::Stopping { cause: StopCause::Leave, .. } => self.restart(id, now),
-            // Somebody wants it to be down.
-            Phase::Stopped | Phase::Stopping { cause: StopCause::Asked, .. } => {}
-            Phase::Starting { .. }
-            | Phase::Running { .. }
-            | Phase::Ready { .. }
-            | Phase::Stopping { .. }
-            | Phase::Backoff { .. }
-            | Phase::Done
-            | Phase::Failed(_)
-                if is_new =>
-            {
+        match (&task.phase, task.phase.stop_cause()) {
+            // It was being removed, and is wanted again.
+            (_, Some(StopCause::Leave)) => self.restart(id, now),
+            // A person wants it to be down.
+            (_, Some(StopCause::Asked)) | (Phase::Stopped, _) => {}
+            (Phase::Live(_) | Phase::Backoff { .. } | Phase::Done | Phase::Failed(_), _) if is_new => {
                 self.restart(id, now);
             }
-            Phase::Waiting { .. } | Phase::Failed(Failure::Dependency(_)) if waits_for_other => {
-                task.phase = Phase::Waiting { announced: false };
+            (Phase::Waiting { .. } | Phase::Failed(Failure::Dependency(_)), _) if waits_for_other => {
+                task.phase = Phase::WAITING;
             }
-            Phase::Waiting { .. }
-            | Phase::Starting { .. }
-            | Phase::Running { .. }
-            | Phase::Ready { .. }
-            | Phase::Stopping { .. }
-            | Phase::Backoff { .. }
-            | Phase::Done
-            | Phase::Failed(_) => {}
+            (Phase::Waiting { .. } | Phase::Live(_) | Phase::Backoff { .. } | Phase::Done | Phase::Failed(_), _) => {}
         }
     }
 
@@ -127,7 +113,7 @@ impl Engine {
     pub(super) fn leave(&mut self, id: TaskId) {
         self.task_mut(id).phase = Phase::Stopped;
         self.board.retain(|&on| on != id);
-        self.notice(id, EventKind::Removed);
+        self.emit(id, EventKind::Removed);
     }
 }
 

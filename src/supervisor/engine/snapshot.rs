@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::exit::ExitReason;
-use super::input::{Origin, Straggler};
+use super::input::Straggler;
+use super::policy::{Condition, OnExhausted, Policy};
+use super::request::Origin;
+use super::state::{Progress, Reach, TaskState};
 use crate::duration::millis;
-use crate::supervisor::engine::{Condition, OnExhausted, Policy};
 
 /// A point on the supervisor's monotonic clock: the time since it started. Serialized as milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, ToSchema)]
@@ -117,6 +119,8 @@ pub struct TaskSnapshot {
     pub last_exit: Option<LastExit>,
     /// Exits by class of reason; see [`ExitReason::class`].
     pub exits: BTreeMap<Cow<'static, str>, u64>,
+    /// Whether any run has come to life.
+    pub has_started: bool,
     /// The last try of the readiness probe in this run.
     pub probe: Option<ProbeSnapshot>,
     /// What the process tree uses. The core leaves it empty; the driver adds it while somebody looks.
@@ -126,20 +130,60 @@ pub struct TaskSnapshot {
 }
 
 impl TaskSnapshot {
-    /// Whether a run is live: starting, up, or on its way down.
+    /// The state, without its data.
+    #[must_use]
+    pub fn state(&self) -> TaskState {
+        self.phase.state()
+    }
+
+    /// Whether a run is live: starting, up, or being stopped.
     #[must_use]
     pub fn is_live(&self) -> bool {
+        self.state().is_live()
+    }
+
+    /// How far it is from a condition that a dependent, or a client, waits for.
+    #[must_use]
+    pub fn toward(&self, condition: Condition) -> Reach {
+        let (state, has_started, has_exited) = (self.state(), self.has_started, self.last_exit.is_some());
+        Progress { state, has_started, has_exited }.toward(condition)
+    }
+
+    /// Its main process, while it has one.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
         match self.phase {
-            PhaseSnapshot::Starting { .. }
-            | PhaseSnapshot::Running { .. }
-            | PhaseSnapshot::Ready { .. }
-            | PhaseSnapshot::Stopping { .. } => true,
+            PhaseSnapshot::Running { pid, .. }
+            | PhaseSnapshot::Ready { pid, .. }
+            | PhaseSnapshot::Stopping { pid, .. } => pid,
             PhaseSnapshot::Waiting { .. }
+            | PhaseSnapshot::Starting { .. }
             | PhaseSnapshot::Backoff { .. }
             | PhaseSnapshot::Stopped
             | PhaseSnapshot::Done
-            | PhaseSnapshot::Failed { .. } => false,
+            | PhaseSnapshot::Failed { .. } => None,
         }
+    }
+
+    /// Since when its run is up; none if no run is, or it is being stopped.
+    #[must_use]
+    pub fn up_since(&self) -> Option<Uptime> {
+        match self.phase {
+            PhaseSnapshot::Running { since, .. } | PhaseSnapshot::Ready { since, .. } => Some(since),
+            PhaseSnapshot::Waiting { .. }
+            | PhaseSnapshot::Starting { .. }
+            | PhaseSnapshot::Stopping { .. }
+            | PhaseSnapshot::Backoff { .. }
+            | PhaseSnapshot::Stopped
+            | PhaseSnapshot::Done
+            | PhaseSnapshot::Failed { .. } => None,
+        }
+    }
+
+    /// Whether it is one of stead's own parts.
+    #[must_use]
+    pub fn is_builtin(&self) -> bool {
+        self.kind == TaskKind::Builtin
     }
 
     /// Whether it restarts so often that its row says `unstable`.
@@ -232,20 +276,26 @@ pub enum PhaseSnapshot {
 }
 
 impl PhaseSnapshot {
-    /// The word every face shows for the state.
+    /// The state, without its data.
+    #[must_use]
+    pub fn state(&self) -> TaskState {
+        match self {
+            Self::Waiting { .. } => TaskState::Waiting,
+            Self::Starting { .. } => TaskState::Starting,
+            Self::Running { .. } => TaskState::Running,
+            Self::Ready { .. } => TaskState::Ready,
+            Self::Stopping { .. } => TaskState::Stopping,
+            Self::Backoff { .. } => TaskState::Backoff,
+            Self::Stopped => TaskState::Stopped,
+            Self::Done => TaskState::Done,
+            Self::Failed { .. } => TaskState::Failed,
+        }
+    }
+
+    /// The word that every surface shows for the state.
     #[must_use]
     pub fn word(&self) -> &'static str {
-        match self {
-            Self::Waiting { .. } => "waiting",
-            Self::Starting { .. } => "starting",
-            Self::Running { .. } => "running",
-            Self::Ready { .. } => "ready",
-            Self::Stopping { .. } => "stopping",
-            Self::Backoff { .. } => "backoff",
-            Self::Stopped => "stopped",
-            Self::Done => "done",
-            Self::Failed { .. } => "failed",
-        }
+        self.state().word()
     }
 }
 

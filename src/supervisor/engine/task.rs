@@ -1,16 +1,18 @@
-//! One task's state.
+//! One task: its plan and its state. What belongs to one run lives in that run and ends with it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::backoff::Budget;
 use super::exit::ExitReason;
 use super::input::{RunId, Straggler, TaskId};
+use super::later;
 use super::plan::TaskPlan;
 use super::snapshot::{LastExit, ProbeSnapshot};
+use super::state::{Progress, TaskState};
 
-/// A task: what was planned, and how it stands.
+/// A task.
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) plan: TaskPlan,
@@ -18,61 +20,82 @@ pub(super) struct Task {
     /// The number of the latest run; 0 before the first.
     pub(super) run: u64,
     /// Whether any run has come to life.
-    pub(super) ever_started: bool,
+    pub(super) has_started: bool,
     pub(super) budget: Budget,
     /// Restarts by policy.
     pub(super) restarts: u64,
     pub(super) last_exit: Option<LastExit>,
-    /// Whether a run has failed and none has made good for it since.
-    pub(super) ails: bool,
+    /// Whether a run has failed and no later one has made up for it.
+    pub(super) failing: bool,
     pub(super) exits: BTreeMap<Cow<'static, str>, u64>,
-    /// Where the current run can be reached, if it said so.
-    pub(super) address: Option<String>,
-    /// The last try of this run's probe.
-    pub(super) probe: Option<ProbeSnapshot>,
-    /// The most memory a process of this run had, once that is known.
-    pub(super) peak_memory: Option<u64>,
 }
 
-/// Where a task is in its life; the diagram stands in the module's page.
+/// The state of a task; the diagram is in the engine's module header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// It starts as soon as its dependencies allow. `announced`: the timeline says so already.
+    /// It starts as soon as its dependencies allow. `announced`: the event log says so already.
     Waiting { announced: bool },
-    /// A start is under way.
-    Starting { since: Instant, deadline: Instant },
-    /// It runs, and is not known to be ready.
-    Running { since: Instant, pid: Option<u32> },
-    /// It runs and is ready.
-    Ready { since: Instant, pid: Option<u32> },
-    /// It was asked to end, or is being killed.
-    Stopping {
-        started: Instant,
-        pid: Option<u32>,
-        since: Instant,
-        kill_at: Instant,
-        killed: bool,
-        left: Vec<Straggler>,
-        cause: StopCause,
-    },
+    /// A run is live: it has not reported its end.
+    Live(Run),
     /// It waits to be started again.
     Backoff { attempt: u32, since: Instant, retry_at: Instant },
     /// A person stopped it, or the drain did.
     Stopped,
-    /// Its policy says that it is done.
+    /// Its policy does not start it again.
     Done,
     /// It failed for good.
     Failed(Failure),
 }
 
+/// A live run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) stage: RunStage,
+    /// When the start began.
+    pub(super) spawned: Instant,
+    /// When the start succeeded, if it has.
+    pub(super) started: Option<Instant>,
+    pub(super) pid: Option<u32>,
+    /// Where it can be reached, if it said so.
+    pub(super) address: Option<String>,
+    /// The last try of its probe.
+    pub(super) probe: Option<ProbeSnapshot>,
+    /// The most memory that a process of it had, once that is known.
+    pub(super) peak_memory: Option<u64>,
+}
+
+/// How far a live run is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RunStage {
+    /// A start is under way.
+    Starting { deadline: Instant },
+    /// It runs, and is not known to be ready.
+    Running,
+    /// It runs and is ready.
+    Ready,
+    /// It was asked to end, or is being killed.
+    Stopping(Stop),
+}
+
+/// The end of a run that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stop {
+    pub(super) since: Instant,
+    pub(super) kill_at: Instant,
+    pub(super) killed: bool,
+    /// The first few processes that hold it up.
+    pub(super) left: Vec<Straggler>,
+    pub(super) cause: StopCause,
+}
+
 /// Why a run is being ended, and so what follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum StopCause {
-    /// A person or the drain: it stays down.
+    /// A person or the drain asked for it: the task stays down.
     Asked,
-    /// A person wants a new run, or it has new settings.
+    /// A person wants a new run, or the task has new settings.
     Restart,
-    /// A reload took it out of the configuration.
+    /// A reload removed the task from the configuration.
     Leave,
     /// It did not start or become ready in time, or used too much: counts as an exit with this reason.
     GaveUp(ExitReason),
@@ -81,24 +104,44 @@ pub(super) enum StopCause {
 /// Why a task failed for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// By its own exits: the last reason, and what limit was spent if one was.
+    /// By its own exits: the last reason, and the limit that was spent, if one was.
     Own(String),
-    /// This dependency can no longer be met.
+    /// This dependency can't be met any more.
     Dependency(TaskId),
 }
 
 impl Phase {
-    /// Whether there is a process, or was until a moment ago.
-    pub(super) fn has_process(&self) -> bool {
+    /// It starts as soon as it may, and nobody has been told so yet.
+    pub(super) const WAITING: Self = Self::Waiting { announced: false };
+
+    pub(super) fn state(&self) -> TaskState {
         match self {
-            Self::Running { .. } | Self::Ready { .. } | Self::Stopping { .. } => true,
-            Self::Waiting { .. }
-            | Self::Starting { .. }
-            | Self::Backoff { .. }
-            | Self::Stopped
-            | Self::Done
-            | Self::Failed(_) => false,
+            Self::Waiting { .. } => TaskState::Waiting,
+            Self::Live(run) => match run.stage {
+                RunStage::Starting { .. } => TaskState::Starting,
+                RunStage::Running => TaskState::Running,
+                RunStage::Ready => TaskState::Ready,
+                RunStage::Stopping(_) => TaskState::Stopping,
+            },
+            Self::Backoff { .. } => TaskState::Backoff,
+            Self::Stopped => TaskState::Stopped,
+            Self::Done => TaskState::Done,
+            Self::Failed(_) => TaskState::Failed,
         }
+    }
+
+    /// The stop that is under way, if one is.
+    pub(super) fn stop(&self) -> Option<&Stop> {
+        match self {
+            Self::Live(Run { stage: RunStage::Stopping(stop), .. }) => Some(stop),
+            Self::Live(_) | Self::Waiting { .. } | Self::Backoff { .. } => None,
+            Self::Stopped | Self::Done | Self::Failed(_) => None,
+        }
+    }
+
+    /// Why the run is being stopped, if it is.
+    pub(super) fn stop_cause(&self) -> Option<&StopCause> {
+        self.stop().map(|stop| &stop.cause)
     }
 }
 
@@ -106,28 +149,65 @@ impl Task {
     pub(super) fn new(plan: TaskPlan) -> Self {
         Self {
             plan,
-            phase: Phase::Waiting { announced: false },
+            phase: Phase::WAITING,
             run: 0,
-            ever_started: false,
+            has_started: false,
             budget: Budget::default(),
             restarts: 0,
             last_exit: None,
-            ails: false,
+            failing: false,
             exits: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn state(&self) -> TaskState {
+        self.phase.state()
+    }
+
+    /// What dependency conditions are judged by.
+    pub(super) fn progress(&self) -> Progress {
+        Progress { state: self.state(), has_started: self.has_started, has_exited: self.last_exit.is_some() }
+    }
+
+    /// Begins the next run, and returns its number.
+    pub(super) fn begin_run(&mut self, now: Instant) -> u64 {
+        self.run += 1;
+        self.phase = Phase::Live(Run {
+            stage: RunStage::Starting { deadline: later(now, self.plan.restart.start_timeout) },
+            spawned: now,
+            started: None,
+            pid: None,
             address: None,
             probe: None,
             peak_memory: None,
+        });
+        self.run
+    }
+
+    /// The live run, if there is one.
+    pub(super) fn live(&self) -> Option<&Run> {
+        match &self.phase {
+            Phase::Live(run) => Some(run),
+            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => None,
         }
+    }
+
+    /// The live run, to change it.
+    pub(super) fn live_mut(&mut self) -> Option<&mut Run> {
+        match &mut self.phase {
+            Phase::Live(run) => Some(run),
+            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => None,
+        }
+    }
+
+    /// The live run of this number, to change it: a late message finds none.
+    pub(super) fn run_mut(&mut self, number: u64) -> Option<&mut Run> {
+        if self.run == number { self.live_mut() } else { None }
     }
 
     /// The run that must still report its exit, if there is one.
     pub(super) fn live_run(&self, task: TaskId) -> Option<RunId> {
-        match self.phase {
-            Phase::Starting { .. } | Phase::Running { .. } | Phase::Ready { .. } | Phase::Stopping { .. } => {
-                Some(RunId { task, number: self.run })
-            }
-            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => None,
-        }
+        self.live().map(|_| RunId { task, number: self.run })
     }
 
     /// When the current run becomes stable, if that would give retries back.
@@ -135,29 +215,27 @@ impl Task {
         if self.budget.retries == 0 { None } else { self.stable_at() }
     }
 
-    /// Whether a stable run makes good for a failure. Where there is a probe, being ready does.
+    /// Whether a stable run makes up for a failure. Where there is a probe, being ready does.
     pub(super) fn recovers_by_lasting(&self) -> bool {
-        self.ails && !self.plan.probed
+        self.failing && !self.plan.probed
     }
 
     fn stable_at(&self) -> Option<Instant> {
-        let (Phase::Running { since, .. } | Phase::Ready { since, .. }) = self.phase else { return None };
-        since.checked_add(self.plan.restart.reset_after)
+        let run = self.live().filter(|run| run.is_up())?;
+        run.started?.checked_add(self.plan.restart.reset_after)
     }
 
-    /// When this task needs the core's attention next, if nothing happens before.
+    /// The time at which the engine must look at this task again if no input comes before.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Starting { deadline, .. } => Some(deadline),
-            Phase::Running { .. } | Phase::Ready { .. } if self.recovers_by_lasting() => self.stable_at(),
-            Phase::Running { .. } | Phase::Ready { .. } => self.budget_back_at(),
-            Phase::Stopping { kill_at, killed: false, .. } => Some(kill_at),
-            Phase::Backoff { retry_at, .. } => Some(retry_at),
-            Phase::Waiting { .. }
-            | Phase::Stopping { killed: true, .. }
-            | Phase::Stopped
-            | Phase::Done
-            | Phase::Failed(_) => None,
+        match &self.phase {
+            Phase::Live(run) => match &run.stage {
+                RunStage::Starting { deadline } => Some(*deadline),
+                RunStage::Running | RunStage::Ready if self.recovers_by_lasting() => self.stable_at(),
+                RunStage::Running | RunStage::Ready => self.budget_back_at(),
+                RunStage::Stopping(stop) => (!stop.killed).then_some(stop.kill_at),
+            },
+            Phase::Backoff { retry_at, .. } => Some(*retry_at),
+            Phase::Waiting { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => None,
         }
     }
 
@@ -175,5 +253,31 @@ impl Task {
             | ExitReason::NotReady { .. }
             | ExitReason::OverMemory { .. } => false,
         }
+    }
+}
+
+impl Run {
+    /// Whether it has come to life and is not being stopped.
+    pub(super) fn is_up(&self) -> bool {
+        match self.stage {
+            RunStage::Running | RunStage::Ready => true,
+            RunStage::Starting { .. } | RunStage::Stopping(_) => false,
+        }
+    }
+
+    /// How long it has run; nothing if it never came to life.
+    pub(super) fn ran_for(&self, now: Instant) -> Duration {
+        self.started.map(|started| now.saturating_duration_since(started)).unwrap_or_default()
+    }
+
+    /// Makes up a stop, or changes the one that is under way: it comes no later than before. Whether it is new.
+    pub(super) fn stop(&mut self, cause: StopCause, kill_at: Instant, now: Instant) -> bool {
+        if let RunStage::Stopping(stop) = &mut self.stage {
+            stop.cause = cause;
+            stop.kill_at = stop.kill_at.min(kill_at);
+            return false;
+        }
+        self.stage = RunStage::Stopping(Stop { since: now, kill_at, killed: false, left: Vec::new(), cause });
+        true
     }
 }

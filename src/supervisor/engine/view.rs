@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use super::Engine;
-use super::drain::Cause;
+use super::drain::ShutdownCause;
 use super::gate::Gate;
 use super::input::TaskId;
 use super::snapshot::{AfterStop, Blocker, PhaseSnapshot, Snapshot, Stage, TaskSnapshot, Uptime};
-use super::task::{Failure, Phase, StopCause};
+use super::task::{Failure, Phase, Run, RunStage, StopCause};
 
 impl Engine {
     /// Everything as it stands. `generation`, `channels` and `usage` are the driver's to fill in.
@@ -17,7 +17,7 @@ impl Engine {
             None => Stage::Up,
             Some(drain) => Stage::Draining {
                 cause: drain.cause().to_string(),
-                fatal: matches!(drain.cause(), Cause::Fatal { .. }),
+                fatal: matches!(drain.cause(), ShutdownCause::Fatal { .. }),
                 deadline: self.uptime(drain.ends()),
             },
         };
@@ -37,6 +37,7 @@ impl Engine {
 
     fn task_snapshot(&self, id: TaskId, now: Instant) -> TaskSnapshot {
         let task = self.task(id);
+        let run = task.live();
         TaskSnapshot {
             name: task.plan.name.clone(),
             kind: task.plan.kind,
@@ -44,7 +45,7 @@ impl Engine {
             policy: task.plan.policy,
             on_exhausted: task.plan.on_exhausted,
             tty: task.plan.tty,
-            phase: self.phase_snapshot(id, self.blockers(id)),
+            phase: self.phase_snapshot(id),
             run: task.run,
             retries: task.budget.retries,
             max_retries: task.plan.restart.max_retries,
@@ -55,15 +56,11 @@ impl Engine {
             restarts_last_hour: task.budget.restarts_last_hour(now),
             last_exit: task.last_exit.clone(),
             exits: task.exits.clone(),
-            probe: task.probe.clone(),
+            has_started: task.has_started,
+            probe: run.and_then(|run| run.probe.clone()),
             usage: None,
-            address: task.address.clone(),
+            address: run.and_then(|run| run.address.clone()),
         }
-    }
-
-    /// The word for a task's state.
-    pub(super) fn state(&self, id: TaskId) -> &'static str {
-        self.phase_snapshot(id, Vec::new()).word()
     }
 
     fn blockers(&self, id: TaskId) -> Vec<Blocker> {
@@ -73,27 +70,10 @@ impl Engine {
         }
     }
 
-    fn phase_snapshot(&self, id: TaskId, blockers: Vec<Blocker>) -> PhaseSnapshot {
+    fn phase_snapshot(&self, id: TaskId) -> PhaseSnapshot {
         match &self.task(id).phase {
-            Phase::Waiting { .. } => PhaseSnapshot::Waiting { blockers },
-            &Phase::Starting { since, deadline } => {
-                PhaseSnapshot::Starting { since: self.uptime(since), deadline: self.uptime(deadline) }
-            }
-            &Phase::Running { since, pid } => PhaseSnapshot::Running { since: self.uptime(since), pid },
-            &Phase::Ready { since, pid } => PhaseSnapshot::Ready { since: self.uptime(since), pid },
-            &Phase::Stopping { pid, since, kill_at, killed, ref left, ref cause, .. } => PhaseSnapshot::Stopping {
-                since: self.uptime(since),
-                kill_at: self.uptime(kill_at),
-                killed,
-                left: left.clone(),
-                then: match cause {
-                    StopCause::Asked => AfterStop::Stay,
-                    StopCause::Restart => AfterStop::Restart,
-                    StopCause::GaveUp(_) => AfterStop::Retry,
-                    StopCause::Leave => AfterStop::Leave,
-                },
-                pid,
-            },
+            Phase::Waiting { .. } => PhaseSnapshot::Waiting { blockers: self.blockers(id) },
+            Phase::Live(run) => self.run_snapshot(run),
             &Phase::Backoff { attempt, since, retry_at } => {
                 PhaseSnapshot::Backoff { attempt, since: self.uptime(since), retry_at: self.uptime(retry_at) }
             }
@@ -105,6 +85,28 @@ impl Engine {
                     Failure::Own(_) => None,
                     Failure::Dependency(dependency) => Some(self.task(*dependency).plan.name.clone()),
                 },
+            },
+        }
+    }
+
+    fn run_snapshot(&self, run: &Run) -> PhaseSnapshot {
+        let (since, pid) = (self.uptime(run.started.unwrap_or(run.spawned)), run.pid);
+        match &run.stage {
+            &RunStage::Starting { deadline } => PhaseSnapshot::Starting { since, deadline: self.uptime(deadline) },
+            RunStage::Running => PhaseSnapshot::Running { since, pid },
+            RunStage::Ready => PhaseSnapshot::Ready { since, pid },
+            RunStage::Stopping(stop) => PhaseSnapshot::Stopping {
+                since: self.uptime(stop.since),
+                kill_at: self.uptime(stop.kill_at),
+                killed: stop.killed,
+                left: stop.left.clone(),
+                then: match stop.cause {
+                    StopCause::Asked => AfterStop::Stay,
+                    StopCause::Restart => AfterStop::Restart,
+                    StopCause::GaveUp(_) => AfterStop::Retry,
+                    StopCause::Leave => AfterStop::Leave,
+                },
+                pid,
             },
         }
     }

@@ -29,7 +29,7 @@ use crate::duration::Pretty;
 use crate::gateway::Requester;
 use crate::kernel::metrics::{Format, Measured};
 use crate::kernel::{Containment, KernelHandle};
-use crate::logs::Reader;
+use crate::logs::LogReader;
 use crate::supervisor::engine::{ChannelSnapshot, Snapshot, TaskSnapshot, Uptime};
 use crate::surfaces::SharedConfig;
 
@@ -103,8 +103,8 @@ impl Api {
     }
 
     /// What the tasks wrote.
-    pub(super) fn logs(&self) -> Reader {
-        Reader::new(&self.config.current().logs.dir)
+    pub(super) fn logs(&self) -> LogReader {
+        LogReader::new(&self.config.current().logs.dir)
     }
 
     fn version(&self) -> Version {

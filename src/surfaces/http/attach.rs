@@ -28,8 +28,8 @@ use super::limits::{ATTACHED, HEARTBEAT, KEYS_BYTES, SILENCE, WRITE_STALL};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::requests::{Accepted, accepted};
-use crate::screen::{InputRefusal, ScreenSize, Sight, TaskScreen, Viewer};
-use crate::supervisor::engine::{Refusal, Request};
+use crate::screen::{AttachEvent, AttachStream, InputRefusal, ScreenSize, TaskScreen};
+use crate::supervisor::engine::{Refusal, Verb};
 
 /// What is spoken on the WebSocket.
 const PROTOCOL: &str = "stead.v1";
@@ -59,14 +59,14 @@ enum View {
 
 /// What leads to what a client is shown.
 enum Eye {
-    Bytes(Viewer),
+    Bytes(AttachStream),
     Cells(CellsViewer),
 }
 
 impl Eye {
     fn of(screen: &TaskScreen, view: Option<View>) -> Self {
         match view {
-            None => Self::Bytes(screen.viewer()),
+            None => Self::Bytes(screen.attach()),
             Some(View::Cells) => Self::Cells(CellsViewer::new(screen.clone())),
         }
     }
@@ -75,8 +75,8 @@ impl Eye {
     async fn next(&mut self) -> Message {
         match self {
             Self::Bytes(viewer) => match viewer.next().await {
-                Sight::Output(bytes) => Message::Binary(Bytes::copy_from_slice(&bytes)),
-                Sight::Live(is_live) => Said::Live(is_live).into(),
+                AttachEvent::Output(bytes) => Message::Binary(Bytes::copy_from_slice(&bytes)),
+                AttachEvent::Live(is_live) => Said::Live(is_live).into(),
             },
             Self::Cells(viewer) => Message::text(viewer.next().await),
         }
@@ -85,7 +85,7 @@ impl Eye {
 
 async fn input(State(api): State<Api>, asker: Asker, name: Name, body: Bytes) -> Result<Response, Problem> {
     let task = text(name)?;
-    let accepted = accepted(&api, &asker, Request::Input(task.clone())).await?;
+    let accepted = accepted(&api, &asker, Verb::Input.of(&task)).await?;
     screen(&api, &task)?.type_in(&body).map_err(|refusal| refused(&task, refusal))?;
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
@@ -106,7 +106,7 @@ async fn attach(
             let detail = format!("{ATTACHED} terminals are attached to already");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         })?;
-        accepted(&api, &asker, Request::Attach(task.clone())).await?;
+        accepted(&api, &asker, Verb::Attach.of(&task)).await?;
         Ok((permit, screen(&api, &task)?))
     };
     let (permit, screen) = attaching.await.map_err(|problem: Problem| problem.into_response())?;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::limits::CELLS_INTERVAL;
-use crate::screen::{Colour, Glyph, Ink, KeyModes, Picture, PictureRow, TaskScreen};
+use crate::screen::{CellStyle, Colour, KeyModes, ScreenCell, ScreenContents, ScreenRow, TaskScreen};
 
 /// Looks at a terminal: only ever at what it shows now, so that nothing queues.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl CellsViewer {
             sleep_until(self.next_at).await;
             self.changed.changed().await.expect("the screen that is held here has the other end");
             self.next_at = Instant::now() + CELLS_INTERVAL;
-            if let Some(message) = self.cells.changes(self.screen.picture()) {
+            if let Some(message) = self.cells.changes(self.screen.contents()) {
                 return message;
             }
         }
@@ -43,26 +43,26 @@ impl CellsViewer {
 /// What one client has been shown.
 #[derive(Debug, Default)]
 struct Cells {
-    last: Option<Picture>,
+    last: Option<ScreenContents>,
 }
 
 impl Cells {
-    /// The message that leads from what was shown last to `picture`; none if it is the same.
-    fn changes(&mut self, picture: Picture) -> Option<String> {
-        let last = self.last.replace(picture);
-        let picture = self.last.as_ref()?;
-        if last.as_ref() == Some(picture) {
+    /// The message that leads from what was shown last to `contents`; none if it is the same.
+    fn changes(&mut self, contents: ScreenContents) -> Option<String> {
+        let last = self.last.replace(contents);
+        let contents = self.last.as_ref()?;
+        if last.as_ref() == Some(contents) {
             return None;
         }
         let old = last.map_or_else(Vec::new, |last| last.rows);
-        let changed = picture.rows.iter().enumerate().filter(|(at, row)| old.get(*at) != Some(row));
+        let changed = contents.rows.iter().enumerate().filter(|(at, row)| old.get(*at) != Some(row));
         let message = Message {
-            height: picture.rows.len(),
+            height: contents.rows.len(),
             rows: changed.map(|(at, row)| (at, runs(row))).collect(),
-            cursor: picture.cursor,
-            modes: Modes::from(picture.modes),
-            is_live: picture.is_live,
-            skipped_bytes: picture.skipped_bytes,
+            cursor: contents.cursor,
+            modes: Modes::from(contents.modes),
+            is_live: contents.is_live,
+            skipped_bytes: contents.skipped_bytes,
         };
         Some(serde_json::to_string(&message).expect("the message is plain and has string keys"))
     }
@@ -98,7 +98,7 @@ struct Run {
     ink: Look,
 }
 
-/// An [`Ink`], without what is not on.
+/// An [`CellStyle`], without what is not on.
 #[derive(Serialize, PartialEq)]
 struct Look {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "colour")]
@@ -115,9 +115,9 @@ impl From<KeyModes> for Modes {
     }
 }
 
-impl From<Ink> for Look {
-    fn from(ink: Ink) -> Self {
-        let Ink { foreground, background, bold, dim, italic, underlined, reversed } = ink;
+impl From<CellStyle> for Look {
+    fn from(ink: CellStyle) -> Self {
+        let CellStyle { foreground, background, bold, dim, italic, underlined, reversed } = ink;
         let flags =
             [("bold", bold), ("dim", dim), ("italic", italic), ("underlined", underlined), ("reversed", reversed)];
         let own = |colour| (colour != Colour::Default).then_some(colour);
@@ -135,14 +135,14 @@ fn colour<S: Serializer>(colour: &Option<Colour>, serializer: S) -> Result<S::Ok
 }
 
 /// The row without the blanks at its end.
-fn runs(row: &PictureRow) -> Vec<Run> {
-    let is_blank = |glyph: &&Glyph| glyph.text.trim().is_empty() && glyph.ink == Ink::default();
-    let end = row.glyphs.len() - row.glyphs.iter().rev().take_while(is_blank).count();
+fn runs(row: &ScreenRow) -> Vec<Run> {
+    let is_blank = |cell: &&ScreenCell| cell.text.trim().is_empty() && cell.style == CellStyle::default();
+    let end = row.cells.len() - row.cells.iter().rev().take_while(is_blank).count();
     let mut runs: Vec<Run> = Vec::new();
-    for glyph in row.glyphs[..end].iter().filter(|glyph| glyph.width > 0) {
-        let text = if glyph.text.is_empty() { " " } else { &glyph.text };
-        let width = (!is_of_one_column(text)).then_some(glyph.width);
-        let ink = Look::from(glyph.ink);
+    for cell in row.cells[..end].iter().filter(|cell| cell.width > 0) {
+        let text = if cell.text.is_empty() { " " } else { &cell.text };
+        let width = (!is_of_one_column(text)).then_some(cell.width);
+        let ink = Look::from(cell.style);
         match runs.last_mut() {
             Some(last) if width.is_none() && last.width.is_none() && last.ink == ink => last.text.push_str(text),
             Some(_) | None => runs.push(Run { text: text.to_owned(), width, ink }),
@@ -163,17 +163,20 @@ mod tests {
 
     use super::*;
 
-    fn glyph(text: &str, width: u16, ink: Ink) -> Glyph {
-        Glyph { text: text.to_owned(), width, ink }
+    fn cell(text: &str, width: u16, style: CellStyle) -> ScreenCell {
+        ScreenCell { text: text.to_owned(), width, style }
     }
 
-    fn row(text: &str) -> PictureRow {
-        PictureRow { glyphs: text.chars().map(|c| glyph(&c.to_string(), 1, Ink::default())).collect(), wrapped: false }
+    fn row(text: &str) -> ScreenRow {
+        ScreenRow {
+            cells: text.chars().map(|c| cell(&c.to_string(), 1, CellStyle::default())).collect(),
+            wrapped: false,
+        }
     }
 
-    fn message(cells: &mut Cells, rows: Vec<PictureRow>) -> Option<Value> {
-        let picture = Picture { rows, is_live: true, cursor: Some((3, 1)), ..Picture::default() };
-        Some(serde_json::from_str(&cells.changes(picture)?).unwrap())
+    fn message(cells: &mut Cells, rows: Vec<ScreenRow>) -> Option<Value> {
+        let contents = ScreenContents { rows, is_live: true, cursor: Some((3, 1)), ..ScreenContents::default() };
+        Some(serde_json::from_str(&cells.changes(contents)?).unwrap())
     }
 
     #[test]
@@ -189,11 +192,15 @@ mod tests {
 
     #[test]
     fn looks_and_widths_are_told() {
-        let ink =
-            Ink { foreground: Colour::Indexed(9), background: Colour::Rgb(1, 2, 3), bold: true, ..Ink::default() };
-        let plain = Ink::default();
-        let glyphs = vec![glyph("a", 1, ink), glyph("b", 1, ink), glyph("世", 2, plain), glyph("", 0, plain)];
-        let sent = message(&mut Cells::default(), vec![PictureRow { glyphs, wrapped: false }]).unwrap();
+        let style = CellStyle {
+            foreground: Colour::Indexed(9),
+            background: Colour::Rgb(1, 2, 3),
+            bold: true,
+            ..CellStyle::default()
+        };
+        let plain = CellStyle::default();
+        let cells = vec![cell("a", 1, style), cell("b", 1, style), cell("世", 2, plain), cell("", 0, plain)];
+        let sent = message(&mut Cells::default(), vec![ScreenRow { cells, wrapped: false }]).unwrap();
         let styled = json!({ "text": "ab", "fg": 9, "bg": [1, 2, 3], "bold": true });
         assert_eq!(sent["rows"]["0"], json!([styled, { "text": "世", "width": 2 }]));
     }

@@ -30,7 +30,7 @@ use super::log_query::Asked;
 use super::logs::{Line, known};
 use super::problem::Problem;
 use super::reading::{Interest, in_turn, read, unreadable};
-use crate::logs::{Lines, Reader, Step, StoredLine};
+use crate::logs::{LogLine, LogLines, LogReader, ReadStep};
 use crate::supervisor::engine::{Snapshot, TaskKind};
 
 /// Lines that were left out.
@@ -43,7 +43,7 @@ struct Gap {
 #[derive(Debug, Default)]
 struct Batch {
     skipped: u64,
-    lines: Vec<StoredLine>,
+    lines: Vec<LogLine>,
 }
 
 pub(super) async fn follow(
@@ -69,8 +69,8 @@ pub(super) async fn follow(
 struct Feed {
     api: Api,
     /// Not there while it is being read.
-    lines: Option<Lines>,
-    ready: VecDeque<StoredLine>,
+    lines: Option<LogLines>,
+    ready: VecDeque<LogLine>,
     /// Tells by task when something was written.
     written: StreamMap<usize, WatchStream<u64>>,
     /// Those that are followed because they are all there are.
@@ -177,11 +177,11 @@ fn processes(snapshot: &Snapshot) -> Vec<String> {
 
 /// The lines that come first, as far as they are found in time, and the way on from there.
 fn first_lines(
-    reader: &Reader,
+    reader: &LogReader,
     tasks: &[String],
     asked: &Asked,
     until: StdInstant,
-) -> io::Result<(Lines, VecDeque<StoredLine>)> {
+) -> io::Result<(LogLines, VecDeque<LogLine>)> {
     if asked.cursor.is_some() {
         return Ok((reader.forwards(tasks, &asked.query)?, VecDeque::new()));
     }
@@ -190,12 +190,12 @@ fn first_lines(
     let (wanted, mut last, mut bytes) = (asked.limit.max(1), VecDeque::new(), 0);
     loop {
         match lines.step()? {
-            Step::Line(line) => {
+            ReadStep::Line(line) => {
                 bytes += line.bytes.len();
                 last.push_front(line);
             }
-            Step::Reading => {}
-            Step::End => break,
+            ReadStep::Reading => {}
+            ReadStep::End => break,
         }
         if last.len() == wanted || bytes > PAGE_BYTES || StdInstant::now() >= until {
             break;
@@ -209,7 +209,7 @@ fn first_lines(
 }
 
 /// What has been written since, as far as it goes into one batch.
-fn read_on(lines: &mut Lines) -> io::Result<Batch> {
+fn read_on(lines: &mut LogLines) -> io::Result<Batch> {
     lines.refresh()?;
     let mut batch = Batch::default();
     if lines.bytes_left() > FOLLOW_BEHIND_BYTES {

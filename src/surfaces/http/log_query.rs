@@ -7,8 +7,8 @@ use super::limits::{LINES_DEFAULT, LINES_MOST, PATTERN_BYTES};
 use super::problem::Problem;
 use crate::config::nearest;
 use crate::duration::parse_duration;
-use crate::logs::Stream;
-use crate::logs::{LineId, Pattern, Query, RunChoice, RunKey};
+use crate::logs::OutputStream;
+use crate::logs::{LineId, LinePattern, LineQuery, RunChoice, RunKey};
 use crate::supervisor::engine::Snapshot;
 
 /// What is asked for.
@@ -16,7 +16,7 @@ use crate::supervisor::engine::Snapshot;
 pub(super) struct Asked {
     /// None named: all.
     tasks: Vec<String>,
-    pub(super) query: Query,
+    pub(super) query: LineQuery,
     pub(super) direction: Direction,
     /// The line to go on from, and by what name that was given.
     pub(super) cursor: Option<(&'static str, String)>,
@@ -65,8 +65,13 @@ impl Asked {
     }
 
     fn of(query: Option<&str>, known: &[&str], limit: usize) -> Result<Self, Problem> {
-        let mut asked =
-            Self { tasks: Vec::new(), query: Query::default(), direction: Direction::Backwards, cursor: None, limit };
+        let mut asked = Self {
+            tasks: Vec::new(),
+            query: LineQuery::default(),
+            direction: Direction::Backwards,
+            cursor: None,
+            limit,
+        };
         let mut seen = Vec::new();
         for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if !known.contains(&&*key) {
@@ -136,19 +141,19 @@ fn bad(key: &str, expected: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, format!("`{key}`: expected {expected}"))
 }
 
-fn stream(text: &str) -> Result<Stream, Problem> {
+fn stream(text: &str) -> Result<OutputStream, Problem> {
     match text {
-        "stdout" => Ok(Stream::Stdout),
-        "stderr" => Ok(Stream::Stderr),
+        "stdout" => Ok(OutputStream::Stdout),
+        "stderr" => Ok(OutputStream::Stderr),
         _ => Err(bad("stream", "`stdout` or `stderr`")),
     }
 }
 
-fn pattern(text: &str) -> Result<Pattern, Problem> {
+fn pattern(text: &str) -> Result<LinePattern, Problem> {
     if text.len() > PATTERN_BYTES {
         return Err(bad("grep", &format!("{PATTERN_BYTES} bytes at most")));
     }
-    Pattern::new(text).map_err(|error| bad("grep", &format!("a regular expression: {error}")))
+    LinePattern::new(text).map_err(|error| bad("grep", &format!("a regular expression: {error}")))
 }
 
 fn limit(text: &str) -> Result<usize, Problem> {
@@ -184,7 +189,7 @@ mod tests {
         let asked =
             Asked::page(Some("task=api&task=db&task=api&stream=stderr&limit=7&after=7.5.9.db&grep=a%2Bb")).unwrap();
         assert_eq!((asked.tasks.as_slice(), asked.limit), (["api".to_owned(), "db".to_owned()].as_slice(), 7));
-        assert_eq!((asked.query.stream, asked.direction), (Some(Stream::Stderr), Direction::Forwards));
+        assert_eq!((asked.query.stream, asked.direction), (Some(OutputStream::Stderr), Direction::Forwards));
         assert_eq!(asked.cursor, Some(("after", "7.5.9.db".to_owned())));
         let run = Asked::page(Some("task=api&run=1764000000-3")).unwrap().query.run;
         assert_eq!(run, Some(RunChoice::Key(RunKey { supervised_since: 1_764_000_000, number: 3 })));

@@ -20,8 +20,8 @@ use super::log_query::{Asked, Direction};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::{read, unreadable};
-use crate::logs::Stream;
-use crate::logs::{Lines, Reader, Step, StoredLine};
+use crate::logs::OutputStream;
+use crate::logs::{LogLine, LogLines, LogReader, ReadStep};
 use crate::supervisor::engine::{Snapshot, TaskKind};
 
 /// A line as it is kept.
@@ -37,7 +37,7 @@ pub(super) struct Line {
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     /// Where it was written to.
-    stream: Stream,
+    stream: OutputStream,
     /// What was written, with its escape sequences; what is not UTF-8 is replaced.
     text: String,
     /// Whether the line was longer than what was read of it.
@@ -58,10 +58,10 @@ struct Page {
     next: Option<String>,
 }
 
-impl From<StoredLine> for Line {
-    fn from(line: StoredLine) -> Self {
+impl From<LogLine> for Line {
+    fn from(line: LogLine) -> Self {
         let cursor = line.cursor();
-        let StoredLine { task, at, run, stream, bytes, cut, .. } = line;
+        let LogLine { task, at, run, stream, bytes, cut, .. } = line;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Self { cursor, task: task.to_string(), run: run.number, at, stream, text, cut }
     }
@@ -111,7 +111,7 @@ impl Asked {
     /// Reads the page, or what there is of it when the time is up.
     fn page_of(
         mut self,
-        reader: &Reader,
+        reader: &LogReader,
         snapshot: &Snapshot,
         until: Instant,
         lost: Arc<AtomicBool>,
@@ -126,20 +126,20 @@ impl Asked {
         page.map_err(|error| unreadable(&error))
     }
 
-    fn fill(&self, mut lines: Lines, until: Instant) -> io::Result<Page> {
+    fn fill(&self, mut lines: LogLines, until: Instant) -> io::Result<Page> {
         let (mut page, mut bytes, mut more) = (Page::default(), 0, false);
         loop {
             match lines.step()? {
-                Step::Line(_) if page.lines.len() == self.limit || bytes > PAGE_BYTES => {
+                ReadStep::Line(_) if page.lines.len() == self.limit || bytes > PAGE_BYTES => {
                     more = true;
                     break;
                 }
-                Step::Line(line) => {
+                ReadStep::Line(line) => {
                     bytes += line.bytes.len();
                     page.lines.push(line.into());
                 }
-                Step::Reading => {}
-                Step::End => break,
+                ReadStep::Reading => {}
+                ReadStep::End => break,
             }
             if Instant::now() >= until {
                 page.next = lines.cursor()?;
@@ -164,7 +164,7 @@ impl Asked {
 /// # Errors
 ///
 /// The directory can't be read.
-pub(super) fn known(reader: &Reader, snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
+pub(super) fn known(reader: &LogReader, snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
     let processes = snapshot.tasks.iter().filter(|task| task.kind == TaskKind::Process);
     let mut known: Vec<_> = processes.map(|task| task.name.clone()).collect();
     let stored = reader.tasks().map_err(|error| unreadable(&error))?;
@@ -179,10 +179,10 @@ mod tests {
     use super::*;
     use crate::config::LogsConfig;
     use crate::kernel::sample::snapshot;
-    use crate::logs::{Store, Writer};
+    use crate::logs::{LogWriter, Store};
 
     /// A page of a search that has no time.
-    fn hasty(reader: &Reader, query: &str) -> Page {
+    fn hasty(reader: &LogReader, query: &str) -> Page {
         let asked = Asked::page(Some(query)).unwrap();
         asked.page_of(reader, &snapshot(1, Vec::new()), Instant::now(), Arc::default()).unwrap()
     }
@@ -192,13 +192,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let config = LogsConfig { dir: dir.path().to_owned(), max_size: 300_000, keep: 9 };
         for task in ["api", "db"] {
-            let mut writer = Writer::new(Store::new(&config, task), 1);
+            let mut writer = LogWriter::new(Store::new(&config, task), 1);
             for number in 0..9 {
                 let text = "nothing of note\n".repeat(5_000) + &format!("{task} {number}\n");
-                writer.write(Stream::Stdout, text.as_bytes()).unwrap();
+                writer.write(OutputStream::Stdout, text.as_bytes()).unwrap();
             }
         }
-        let reader = Reader::new(dir.path());
+        let reader = LogReader::new(dir.path());
         for (direction, first, tasks) in [("after", "&after=start", 2), ("before", "", 2), ("before", "&task=db", 1)] {
             let (mut found, mut pages, mut from) = (Vec::new(), 0, first.to_owned());
             loop {

@@ -18,7 +18,7 @@ use crate::duration::Pretty;
 pub(super) struct Interest(Arc<AtomicBool>);
 
 impl Interest {
-    /// What becomes true at the end: for [`Query::cancelled`](crate::logs::Query::cancelled).
+    /// What becomes true at the end: for [`LineQuery::cancelled`](crate::logs::LineQuery::cancelled).
     pub(super) fn lost(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)
     }

@@ -1,7 +1,5 @@
 //! What changes something: one task, several, all, or the end of everything.
 
-use std::fmt;
-
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
@@ -21,8 +19,9 @@ use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use crate::config::compare;
 use crate::signal::Signal;
-use crate::supervisor::engine::{Answer, PhaseSnapshot, Refusal, Request, Snapshot, TaskKind, TaskSnapshot};
-use crate::supervisor::engine::{BadConfig, Changes};
+use crate::supervisor::engine::{
+    Answer, BadConfig, Changes, Refusal, Request, Snapshot, TaskSnapshot, TaskState, Verb,
+};
 
 /// For each verb: its two paths, and what it does.
 const VERBS: [(Verb, [&str; 2], &str); 4] = [
@@ -50,12 +49,12 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
         let several = format!("{about} Several tasks; without a body all processes.");
         let several = Operation::post(of_many, &several).may_take::<Chosen>().answers::<Taken>(StatusCode::ACCEPTED);
         // A task may be called like a verb.
-        let look = format!("The task that is called `{verb}`, as it stands.");
+        let look = format!("The task that is called `{}`, as it stands.", verb.word());
         let look = Operation::get(of_many, &look).answers::<TaskBoard>(StatusCode::OK);
         routes = routes
             .route(one_task, move |api, asker, name| one(verb, api, asker, name))
             .route(several, move |api, asker, body| many(verb, api, asker, body))
-            .route(look, move |api| api::task_named(api, verb.to_string()));
+            .route(look, move |api| api::task_named(api, verb.word().to_owned()));
     }
     let reload = Operation::post("/api/v1/reload", "Read the configuration anew, and touch only what has changed.")
         .query("dry_run", "^(true|false)$", "true: only say what would change.")
@@ -69,65 +68,18 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
         .route(shutdown.answers::<Accepted>(StatusCode::ACCEPTED), shut_down)
 }
 
-/// What can be asked of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verb {
-    Start,
-    Stop,
-    Restart,
-    Kill,
-}
-
-impl fmt::Display for Verb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Restart => "restart",
-            Self::Kill => "kill",
-        })
+/// What a verb without a body means: every process where it makes a difference, and what is done stays so.
+fn of_all(verb: Verb, snapshot: &Snapshot) -> Vec<Request> {
+    let wanted = |task: &TaskSnapshot| match verb {
+        Verb::Start => task.state().can_start() && task.state() != TaskState::Done,
+        Verb::Stop => task.state().is_live() || task.state().can_stop(),
+        _ => task.is_live(),
+    };
+    if verb == Verb::Restart {
+        return vec![Request::RestartAll];
     }
-}
-
-impl Verb {
-    fn of(self, task: String) -> Request {
-        match self {
-            Self::Start => Request::Start(task),
-            Self::Stop => Request::Stop(task),
-            Self::Restart => Request::Restart(task),
-            Self::Kill => Request::Kill(task),
-        }
-    }
-
-    /// What it means to ask it of all: of every process where it makes a difference, and what is done stays so.
-    fn of_all(self, snapshot: &Snapshot) -> Vec<Request> {
-        let processes = || snapshot.tasks.iter().filter(|task| task.kind != TaskKind::Builtin);
-        let each = |wanted: fn(&TaskSnapshot) -> bool| {
-            processes().filter(|task| wanted(task)).map(|task| self.of(task.name.clone())).collect()
-        };
-        match self {
-            Self::Restart => vec![Request::RestartAll],
-            Self::Kill => each(TaskSnapshot::is_live),
-            Self::Start => each(|task| match task.phase {
-                PhaseSnapshot::Stopped | PhaseSnapshot::Failed { .. } | PhaseSnapshot::Backoff { .. } => true,
-                PhaseSnapshot::Waiting { .. }
-                | PhaseSnapshot::Starting { .. }
-                | PhaseSnapshot::Running { .. }
-                | PhaseSnapshot::Ready { .. }
-                | PhaseSnapshot::Stopping { .. }
-                | PhaseSnapshot::Done => false,
-            }),
-            Self::Stop => each(|task| match task.phase {
-                PhaseSnapshot::Waiting { .. }
-                | PhaseSnapshot::Starting { .. }
-                | PhaseSnapshot::Running { .. }
-                | PhaseSnapshot::Ready { .. }
-                | PhaseSnapshot::Stopping { .. }
-                | PhaseSnapshot::Backoff { .. } => true,
-                PhaseSnapshot::Stopped | PhaseSnapshot::Done | PhaseSnapshot::Failed { .. } => false,
-            }),
-        }
-    }
+    let tasks = snapshot.tasks.iter().filter(|task| !task.is_builtin() && wanted(task));
+    tasks.map(|task| verb.of(&task.name)).collect()
 }
 
 /// A request that the supervisor has taken; the next snapshot shows what has come of it so far.
@@ -189,7 +141,7 @@ async fn send_signal(State(api): State<Api>, asker: Asker, name: Name, body: Byt
     let task = text(name)?;
     let ToSend { signal, tree } = object(&body, "{\"signal\": \"SIGHUP\"}")?;
     let signal = signal.parse::<Signal>().map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error))?;
-    ask(&api, &asker, Request::Signal { task, signal, tree }).await
+    ask(&api, &asker, Verb::Signal { signal, tree }.of(task)).await
 }
 
 async fn shut_down(State(api): State<Api>, asker: Asker) -> Result<Response, Problem> {
@@ -238,7 +190,7 @@ struct Refused {
 async fn many(verb: Verb, State(api): State<Api>, Asker(requester): Asker, body: Bytes) -> Result<Response, Problem> {
     let snapshot = api.kernel.snapshot();
     let requests = match chosen(&body)? {
-        None => verb.of_all(&snapshot),
+        None => of_all(verb, &snapshot),
         Some(names) => {
             if let Some(unknown) = names.iter().find(|name| snapshot.task(name).is_none()) {
                 return Err(Problem::unknown_task(unknown, &snapshot));

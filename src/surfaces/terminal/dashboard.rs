@@ -18,8 +18,8 @@ use super::screen::Screen;
 use super::sources::Sources;
 use crate::gateway::ChannelClient;
 use crate::kernel::Look;
-use crate::logs::Reader;
-use crate::screen::Picture;
+use crate::logs::LogReader;
+use crate::screen::ScreenContents;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{Answer, Refusal, Request};
 use crate::ui::{
@@ -55,7 +55,7 @@ pub(super) struct Dashboard {
     log: Arc<LogWindow>,
     hits: Arc<Hits>,
     history: Arc<History>,
-    picture: Option<Picture>,
+    contents: Option<ScreenContents>,
     /// The task whose log an editor is to be given.
     to_open: Option<String>,
     zone: TimeZone,
@@ -99,13 +99,13 @@ impl Dashboard {
         Ok(Self {
             model: Model::new(seat.theme),
             resized: signal(SignalKind::window_change())?,
-            sources: Sources::new(kernel, &Reader::new(&seat.setup.logs_dir))?,
+            sources: Sources::new(kernel, &LogReader::new(&seat.setup.logs_dir))?,
             events: Vec::new(),
             noticed: kernel.event_log().recent().last().map_or(0, |record| record.number),
             log: Arc::default(),
             hits: Arc::default(),
             history: Arc::default(),
-            picture: None,
+            contents: None,
             to_open: None,
             zone: TimeZone::system(),
             has_left: false,
@@ -279,7 +279,7 @@ impl Dashboard {
         self.events = kernel.event_log().recent();
         self.sources.follow(kernel, self.model.query(&snapshot), self.model.selected(&snapshot)).await;
         (self.log, self.hits, self.history) = self.sources.take_logs();
-        self.picture = self.sources.picture();
+        self.contents = self.sources.contents();
         self.with_shown(|model, shown, _| update(model, DashboardInput::Changed, shown));
     }
 
@@ -323,7 +323,7 @@ impl Dashboard {
             hits: &self.hits,
             history: &self.history,
             lost_bytes: self.sources.lost_bytes(),
-            screen: self.picture.as_ref(),
+            screen: self.contents.as_ref(),
             last_line: &|task| logs.tail(task).last(),
             zone: &self.zone,
             now: kernel.now(),

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 
 use super::log_source::LogSource;
 use crate::kernel::KernelHandle;
-use crate::logs::{LineId, Pattern, Reader, RunKey, StoredLine};
-use crate::logs::{LogLine, LogTail};
-use crate::screen::{Picture, TaskScreen};
+use crate::logs::{LineId, LinePattern, LogLine, LogReader, RunKey};
+use crate::logs::{LogTail, TailLine};
+use crate::screen::{ScreenContents, TaskScreen};
 use crate::supervisor::engine::Snapshot;
 use crate::ui::{History, Hits, LogOf, LogQuery, LogWindow};
 
@@ -36,7 +36,7 @@ impl Sources {
     /// # Errors
     ///
     /// The threads that read can't be started.
-    pub(super) fn new(kernel: &KernelHandle, reader: &Reader) -> io::Result<Self> {
+    pub(super) fn new(kernel: &KernelHandle, reader: &LogReader) -> io::Result<Self> {
         Ok(Self {
             snapshot: kernel.watch(),
             logs: LogSource::new(reader, kernel.post_mortems().cloned())?,
@@ -83,18 +83,18 @@ impl Sources {
         (window, hits, history)
     }
 
-    fn unwritten(&self, window: &LogWindow) -> Vec<StoredLine> {
-        let filter = window.choice.filter.as_deref().and_then(|filter| Pattern::smart_case(filter).ok());
+    fn unwritten(&self, window: &LogWindow) -> Vec<LogLine> {
+        let filter = window.choice.filter.as_deref().and_then(|filter| LinePattern::smart_case(filter).ok());
         let mut unwritten = Vec::new();
         for (tail, task) in self.tails.iter().zip(self.log_of.tasks()) {
             for line in tail.unwritten() {
                 if filter.as_ref().is_some_and(|filter| !filter.matches(&line.bytes)) {
                     continue;
                 }
-                let LogLine { number, at, run, stream, ref bytes, cut } = *line;
+                let TailLine { number, at, run, stream, ref bytes, cut } = *line;
                 let run = RunKey { supervised_since: 0, number: u32::try_from(run).unwrap_or(u32::MAX) };
                 let written = window.lines.last().map(|last| last.run).filter(|last| last.number == run.number);
-                unwritten.push(StoredLine {
+                unwritten.push(LogLine {
                     id: LineId::unwritten(at, number),
                     task: task.as_str().into(),
                     at,
@@ -120,8 +120,8 @@ impl Sources {
     }
 
     /// What that terminal shows now.
-    pub(super) fn picture(&self) -> Option<Picture> {
-        self.screen().map(TaskScreen::picture)
+    pub(super) fn contents(&self) -> Option<ScreenContents> {
+        self.screen().map(TaskScreen::contents)
     }
 
     /// Waits until one of them has changed. A source that is gone never changes again.

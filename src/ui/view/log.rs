@@ -17,8 +17,8 @@ use super::super::model::{Hit, Overlay, Purpose};
 use super::super::scroll::{Entries, ScrollPosition};
 use super::super::{LogOf, layout};
 use super::{DrawContext, footer, frame, screen};
-use crate::logs::{RunKey, StoredLine};
-use crate::screen::Picture;
+use crate::logs::{LogLine, RunKey};
+use crate::screen::ScreenContents;
 use crate::supervisor::engine::{Event, EventKind};
 
 /// Draws the pane; returns where the task's own terminal wants the cursor.
@@ -28,9 +28,9 @@ pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) -> 
     }
     let model = scene.model;
     let inside = layout::inside(area);
-    if let Some(picture) = scene.shown.screen.filter(|_| model.shows_screen(scene.shown)) {
-        frame::draw_noted(scene.theme, area, &title(scene), screen_note(scene, picture), buffer);
-        return screen::draw(scene, picture, inside, buffer);
+    if let Some(contents) = scene.shown.screen.filter(|_| model.shows_screen(scene.shown)) {
+        frame::draw_noted(scene.theme, area, &title(scene), screen_note(scene, contents), buffer);
+        return screen::draw(scene, contents, inside, buffer);
     }
     let entries = LogEntries::new(model, scene.shown, area);
     frame::draw_noted(scene.theme, area, &title(scene), note(scene, &entries), buffer);
@@ -132,9 +132,9 @@ fn note(scene: &DrawContext<'_>, entries: &LogEntries<'_>) -> Span<'static> {
 }
 
 /// What is to be said about a screen: that it is a past run's, that not all was shown.
-fn screen_note(scene: &DrawContext<'_>, picture: &Picture) -> Span<'static> {
-    let ended = (!picture.is_live).then(|| "ended".to_owned());
-    let skipped = (picture.skipped_bytes > 0).then(|| format!("{} bytes not shown", picture.skipped_bytes));
+fn screen_note(scene: &DrawContext<'_>, contents: &ScreenContents) -> Span<'static> {
+    let ended = (!contents.is_live).then(|| "ended".to_owned());
+    let skipped = (contents.skipped_bytes > 0).then(|| format!("{} bytes not shown", contents.skipped_bytes));
     Span::styled(ended.into_iter().chain(skipped).collect::<Vec<_>>().join(" · "), scene.theme.warning())
 }
 
@@ -188,7 +188,7 @@ fn draw_origin(scene: &DrawContext<'_>, entries: &LogEntries<'_>, index: usize, 
 }
 
 /// The parts of a line that the search or the filter matches.
-fn hits(scene: &DrawContext<'_>, line: &StoredLine, row: &TextRow) -> Vec<(Range<usize>, Style)> {
+fn hits(scene: &DrawContext<'_>, line: &LogLine, row: &TextRow) -> Vec<(Range<usize>, Style)> {
     let model = scene.model;
     let is_current = model.hit == Hit::At(line.id);
     let searched = model.search.iter().map(|search| (search, scene.theme.hit(is_current)));

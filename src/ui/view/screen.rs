@@ -8,22 +8,27 @@ use super::super::ansi;
 use super::super::model::Overlay;
 use super::DrawContext;
 use super::log::set_symbol;
-use crate::screen::{Colour, Ink, Picture};
+use crate::screen::{CellStyle, Colour, ScreenContents};
 
 /// Draws it into the inside of a pane. While the keyboard is the task's, the cursor is where the terminal's own is
 /// wanted; otherwise it is drawn.
-pub(super) fn draw(scene: &DrawContext<'_>, picture: &Picture, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    for (y, row) in (area.y..area.bottom()).zip(&picture.rows) {
-        for (x, glyph) in (area.x..area.right()).zip(&row.glyphs) {
-            let text = ansi::visible(&glyph.text);
-            if glyph.width == 0 || x + glyph.width > area.right() {
+pub(super) fn draw(
+    scene: &DrawContext<'_>,
+    contents: &ScreenContents,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
+    for (y, row) in (area.y..area.bottom()).zip(&contents.rows) {
+        for (x, cell) in (area.x..area.right()).zip(&row.cells) {
+            let text = ansi::visible(&cell.text);
+            if cell.width == 0 || x + cell.width > area.right() {
                 continue;
             }
             let symbol = if text.is_empty() { " " } else { &text };
-            set_symbol(buffer, x, y, symbol, glyph.width, scene.theme.of_task(style(glyph.ink)));
+            set_symbol(buffer, x, y, symbol, cell.width, scene.theme.of_task(style(cell.style)));
         }
     }
-    let (column, row) = picture.cursor.filter(|_| picture.is_live)?;
+    let (column, row) = contents.cursor.filter(|_| contents.is_live)?;
     let cursor = Position::new(area.x.saturating_add(column), area.y.saturating_add(row));
     if !area.contains(cursor) {
         return None;
@@ -36,17 +41,17 @@ pub(super) fn draw(scene: &DrawContext<'_>, picture: &Picture, area: Rect, buffe
     None
 }
 
-fn style(ink: Ink) -> Style {
+fn style(cell: CellStyle) -> Style {
     let attributes = [
-        (ink.bold, Modifier::BOLD),
-        (ink.dim, Modifier::DIM),
-        (ink.italic, Modifier::ITALIC),
-        (ink.underlined, Modifier::UNDERLINED),
-        (ink.reversed, Modifier::REVERSED),
+        (cell.bold, Modifier::BOLD),
+        (cell.dim, Modifier::DIM),
+        (cell.italic, Modifier::ITALIC),
+        (cell.underlined, Modifier::UNDERLINED),
+        (cell.reversed, Modifier::REVERSED),
     ];
     let on = attributes.into_iter().filter(|(is_on, _)| *is_on).map(|(_, modifier)| modifier);
     let style = Style::new().add_modifier(on.collect());
-    Style { fg: colour(ink.foreground), bg: colour(ink.background), ..style }
+    Style { fg: colour(cell.foreground), bg: colour(cell.background), ..style }
 }
 
 fn colour(colour: Colour) -> Option<Color> {

@@ -13,9 +13,9 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::text::Span;
 use stead::kernel::PostMortem;
 use stead::kernel::post_mortem::LastLine;
-use stead::logs::{LineId, Pattern, RunKey, StoredLine, StoredRun};
-use stead::logs::{LogLine, Stream};
-use stead::screen::{Glyph, KeyModes, Picture, PictureRow};
+use stead::logs::{LineId, LinePattern, LogLine, RunKey, StoredRun};
+use stead::logs::{OutputStream, TailLine};
+use stead::screen::{KeyModes, ScreenCell, ScreenContents, ScreenRow};
 use stead::signal::Signal;
 use stead::supervisor::EventRecord;
 use stead::supervisor::engine::{
@@ -34,7 +34,7 @@ pub(crate) const NOW: Uptime = Uptime(Duration::from_millis(8_040_200));
 const NOW_ON_THE_WALL: i64 = 1_795_435_401;
 
 /// What each task wrote.
-pub(crate) type Logs = BTreeMap<String, Vec<Arc<StoredLine>>>;
+pub(crate) type Logs = BTreeMap<String, Vec<Arc<LogLine>>>;
 
 /// The dashboard with all that it shows.
 pub(crate) struct Dashboard {
@@ -46,7 +46,7 @@ pub(crate) struct Dashboard {
     pub(crate) beside: usize,
     pub(crate) post_mortems: Vec<PostMortem>,
     /// The screens of tasks that have a terminal.
-    pub(crate) pictures: BTreeMap<String, Picture>,
+    pub(crate) screens: BTreeMap<String, ScreenContents>,
     pub(crate) now: Uptime,
     pub(crate) is_guest: bool,
     size: (u16, u16),
@@ -62,7 +62,7 @@ impl Dashboard {
             logs: logs(),
             beside: 1_000,
             post_mortems: Vec::new(),
-            pictures: BTreeMap::new(),
+            screens: BTreeMap::new(),
             now: NOW,
             is_guest: false,
             size: (width, height),
@@ -84,7 +84,7 @@ impl Dashboard {
     /// With a terminal for `api`, in which a python waits.
     pub(crate) fn with_terminal(mut self) -> Self {
         let text = ["Python 3.14.0 on linux", ">>> print('日本')", "日本", ">>> "];
-        self.pictures.insert("api".to_owned(), picture(&text, (4, 3)));
+        self.screens.insert("api".to_owned(), contents(&text, (4, 3)));
         self.input(DashboardInput::Changed);
         self
     }
@@ -162,7 +162,7 @@ impl Dashboard {
             hits: &hits,
             history: &history,
             lost_bytes: 0,
-            screen: self.pictures.get(&selected),
+            screen: self.screens.get(&selected),
             last_line: &|task| logs.get(task)?.last().map(|line| Arc::new(tail_line(line))),
             zone: &TimeZone::UTC,
             now: self.now,
@@ -198,17 +198,17 @@ impl Dashboard {
 }
 
 /// The lines that are asked for, in the order of time.
-fn chosen(logs: &Logs, choice: &LogChoice) -> Vec<Arc<StoredLine>> {
-    let filter = choice.filter.as_deref().map(|filter| Pattern::smart_case(filter).expect("a pattern"));
-    let is_chosen = |line: &&Arc<StoredLine>| {
+fn chosen(logs: &Logs, choice: &LogChoice) -> Vec<Arc<LogLine>> {
+    let filter = choice.filter.as_deref().map(|filter| LinePattern::smart_case(filter).expect("a pattern"));
+    let is_chosen = |line: &&Arc<LogLine>| {
         choice.run.is_none_or(|run| line.run == run) && filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes))
     };
     let mut lines: Vec<_> =
         choice.of.tasks().iter().filter_map(|task| logs.get(task)).flatten().filter(is_chosen).cloned().collect();
     if let LogOf::Merged(_) = choice.of {
         lines.sort_by_key(|line| line.at);
-        let number = |(number, line): (u64, Arc<StoredLine>)| {
-            Arc::new(StoredLine { id: LineId::nth(number), ..StoredLine::clone(&line) })
+        let number = |(number, line): (u64, Arc<LogLine>)| {
+            Arc::new(LogLine { id: LineId::nth(number), ..LogLine::clone(&line) })
         };
         lines = (1..).zip(lines).map(number).collect();
     }
@@ -217,31 +217,37 @@ fn chosen(logs: &Logs, choice: &LogChoice) -> Vec<Arc<StoredLine>> {
 
 fn hits(logs: &Logs, query: &LogQuery) -> Hits {
     let Some(search) = query.search.clone() else { return Hits::default() };
-    let pattern = Pattern::smart_case(&search.pattern).expect("a pattern");
+    let pattern = LinePattern::smart_case(&search.pattern).expect("a pattern");
     let lines = chosen(logs, &query.choice);
     let ids = lines.iter().filter(|line| pattern.matches(&line.bytes)).map(|line| line.id).collect();
     let choice = query.choice.clone();
     Hits { choice, search, ids, is_start_reached: true, is_complete: true, percent: 100, ..Hits::default() }
 }
 
-fn tail_line(line: &StoredLine) -> LogLine {
+fn tail_line(line: &LogLine) -> TailLine {
     let (number, run) = (0, line.run.number.into());
-    LogLine { number, at: line.at, run, stream: line.stream, bytes: line.bytes.clone(), cut: line.cut }
+    TailLine { number, at: line.at, run, stream: line.stream, bytes: line.bytes.clone(), cut: line.cut }
 }
 
 /// A screen with this text at its top.
-pub(crate) fn picture(lines: &[&str], cursor: (u16, u16)) -> Picture {
+pub(crate) fn contents(lines: &[&str], cursor: (u16, u16)) -> ScreenContents {
     let row = |line: &&str| {
         let glyph = |c: char| {
             let width = Span::raw(c.to_string()).width() as u16;
-            let tail = Glyph { width: 0, ..Glyph::default() };
-            let glyph = Glyph { text: c.to_string(), width, ..Glyph::default() };
+            let tail = ScreenCell { width: 0, ..ScreenCell::default() };
+            let glyph = ScreenCell { text: c.to_string(), width, ..ScreenCell::default() };
             std::iter::once(glyph).chain((1..width).map(move |_| tail.clone()))
         };
-        PictureRow { glyphs: line.chars().flat_map(glyph).collect(), wrapped: false }
+        ScreenRow { cells: line.chars().flat_map(glyph).collect(), wrapped: false }
     };
     let modes = KeyModes::default();
-    Picture { rows: lines.iter().map(row).collect(), cursor: Some(cursor), modes, is_live: true, skipped_bytes: 0 }
+    ScreenContents {
+        rows: lines.iter().map(row).collect(),
+        cursor: Some(cursor),
+        modes,
+        is_live: true,
+        skipped_bytes: 0,
+    }
 }
 
 /// One row as text. The cell behind a wide character holds nothing.
@@ -295,6 +301,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         restarts_last_hour: 0,
         last_exit: None,
         exits: BTreeMap::new(),
+        has_started: true,
         probe: None,
         usage: None,
         address: None,
@@ -461,19 +468,19 @@ fn events() -> Vec<Arc<EventRecord>> {
 }
 
 /// Lines as a task writes them: so many seconds ago, by this run.
-pub(crate) fn log(task: &str, lines: &[(i64, u32, &str)]) -> Vec<Arc<StoredLine>> {
+pub(crate) fn log(task: &str, lines: &[(i64, u32, &str)]) -> Vec<Arc<LogLine>> {
     log_from(task, 1, lines)
 }
 
 /// The same, numbered from `first`.
-pub(crate) fn log_from(task: &str, first: u64, lines: &[(i64, u32, &str)]) -> Vec<Arc<StoredLine>> {
+pub(crate) fn log_from(task: &str, first: u64, lines: &[(i64, u32, &str)]) -> Vec<Arc<LogLine>> {
     let line = |(index, &(seconds_ago, run, text)): (usize, &(i64, u32, &str))| {
-        Arc::new(StoredLine {
+        Arc::new(LogLine {
             id: LineId::nth(index as u64 + first),
             task: task.into(),
             at: wall(seconds_ago),
             run: RunKey { supervised_since: 0, number: run },
-            stream: Stream::Stdout,
+            stream: OutputStream::Stdout,
             bytes: text.as_bytes().to_vec(),
             cut: false,
             is_finished: true,

@@ -3,13 +3,13 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::style::Modifier;
 use stead::screen::{KeyModes, ScreenSize};
-use stead::supervisor::engine::{PhaseSnapshot, Request};
+use stead::supervisor::engine::{PhaseSnapshot, Request, Verb};
 use stead::ui::{DashboardEffect, DashboardInput};
 
 use super::fixture::{Dashboard, log, log_from, post_mortem};
 
-fn ask(request: fn(String) -> Request, name: &str) -> DashboardEffect {
-    DashboardEffect::Ask(request(name.to_owned()))
+fn ask(verb: Verb, name: &str) -> DashboardEffect {
+    DashboardEffect::Ask(verb.of(name))
 }
 
 fn selected(dashboard: &Dashboard) -> &str {
@@ -43,26 +43,26 @@ fn selecting_stops_at_both_ends_and_skips_the_rule() {
 #[test]
 fn restart_needs_one_key() {
     let mut dashboard = Dashboard::new(120, 30);
-    assert_eq!(dashboard.press("r"), [ask(Request::Restart, "api")]);
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "api")]);
 }
 
 #[test]
 fn the_same_key_stops_what_runs_and_starts_what_does_not() {
     let mut dashboard = Dashboard::new(120, 30);
-    assert_eq!(dashboard.press("s"), [ask(Request::Stop, "api")]);
-    assert_eq!(dashboard.press("js"), [ask(Request::Start, "worker")]);
-    assert_eq!(dashboard.press("jjs"), [ask(Request::Stop, "mailer")]);
-    assert_eq!(dashboard.press("js"), [ask(Request::Start, "docs")]);
+    assert_eq!(dashboard.press("s"), [ask(Verb::Stop, "api")]);
+    assert_eq!(dashboard.press("js"), [ask(Verb::Start, "worker")]);
+    assert_eq!(dashboard.press("jjs"), [ask(Verb::Stop, "mailer")]);
+    assert_eq!(dashboard.press("js"), [ask(Verb::Start, "docs")]);
 }
 
 #[test]
 fn keys_act_on_all_that_is_marked() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("  ");
-    assert_eq!(dashboard.press("r"), [ask(Request::Restart, "api"), ask(Request::Restart, "worker")]);
-    assert_eq!(dashboard.press("s"), [ask(Request::Stop, "api")], "worker has failed already");
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "api"), ask(Verb::Restart, "worker")]);
+    assert_eq!(dashboard.press("s"), [ask(Verb::Stop, "api")], "worker has failed already");
     dashboard.key(KeyCode::Esc);
-    assert_eq!(dashboard.press("r"), [ask(Request::Restart, "assets")]);
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "assets")]);
 }
 
 #[test]
@@ -70,15 +70,15 @@ fn killing_asks_first() {
     let mut dashboard = Dashboard::new(120, 30);
     assert_eq!(dashboard.press("K"), []);
     assert_eq!(dashboard.press("n"), []);
-    assert!(!dashboard.press("y").contains(&ask(Request::Kill, "api")), "the question is gone");
-    assert_eq!(dashboard.press("Ky"), [ask(Request::Kill, "api")]);
+    assert!(!dashboard.press("y").contains(&ask(Verb::Kill, "api")), "the question is gone");
+    assert_eq!(dashboard.press("Ky"), [ask(Verb::Kill, "api")]);
 }
 
 #[test]
 fn stopping_a_part_of_stead_asks_first() {
     let mut dashboard = Dashboard::new(120, 30);
     assert_eq!(dashboard.press("Gs"), []);
-    assert_eq!(dashboard.press("y"), [ask(Request::Stop, "web")]);
+    assert_eq!(dashboard.press("y"), [ask(Verb::Stop, "web")]);
 }
 
 #[test]
@@ -293,12 +293,12 @@ fn attached_every_key_goes_to_the_task_but_the_one_that_leaves() {
     assert_eq!(dashboard.key(KeyCode::Up), [typed("\x1b[A")]);
     assert_eq!(dashboard.input(DashboardInput::Paste("a\nb".to_owned())), [typed("a\rb")]);
     let modes = KeyModes { application_cursor: true, bracketed_paste: true };
-    dashboard.pictures.values_mut().for_each(|picture| picture.modes = modes);
+    dashboard.screens.values_mut().for_each(|screen| screen.modes = modes);
     assert_eq!(dashboard.key(KeyCode::Up), [typed("\x1bOA")]);
     assert_eq!(dashboard.input(DashboardInput::Paste("a".to_owned())), [typed("\x1b[200~a\x1b[201~")]);
     // What terminals call ctrl-5 is the byte of ctrl-].
     assert_eq!(dashboard.control('5'), []);
-    assert_eq!(dashboard.press("s"), [ask(Request::Stop, "api")]);
+    assert_eq!(dashboard.press("s"), [ask(Verb::Stop, "api")]);
 }
 
 #[test]
@@ -309,8 +309,8 @@ fn attaching_needs_a_terminal_and_ends_with_it() {
     let mut dashboard = dashboard.with_terminal();
     dashboard.press("a");
     assert!(dashboard.text().contains("attached"));
-    dashboard.pictures.clear();
-    assert_eq!(dashboard.press("s"), [ask(Request::Stop, "api")]);
+    dashboard.screens.clear();
+    assert_eq!(dashboard.press("s"), [ask(Verb::Stop, "api")]);
 }
 
 #[test]
@@ -403,8 +403,8 @@ fn a_click_selects_no_text() {
 #[test]
 fn a_terminals_wrapped_line_is_copied_as_one() {
     let mut dashboard = Dashboard::new(120, 30).with_terminal();
-    let picture = dashboard.pictures.get_mut("api").unwrap();
-    picture.rows[0].wrapped = true;
+    let screen = dashboard.screens.get_mut("api").unwrap();
+    screen.rows[0].wrapped = true;
     let (x, y) = find(&mut dashboard, "Python 3.14");
     let copied = drag(&mut dashboard, (x, y), (x + 8, y + 1));
     let DashboardEffect::Copy(text) = &copied[0] else { panic!("{copied:?}") };
@@ -506,7 +506,7 @@ fn pasted_text_goes_into_a_prompt_and_is_no_command() {
 fn the_palette_does_what_a_key_does_and_goes_to_tasks() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press(":rstrt now");
-    assert_eq!(dashboard.key(KeyCode::Enter), [ask(Request::Restart, "api")]);
+    assert_eq!(dashboard.key(KeyCode::Enter), [ask(Verb::Restart, "api")]);
     dashboard.press(":go wrk");
     dashboard.key(KeyCode::Enter);
     assert_eq!(selected(&dashboard), "worker");
@@ -514,7 +514,7 @@ fn the_palette_does_what_a_key_does_and_goes_to_tasks() {
     assert!(dashboard.text().contains("nothing is called that"));
     assert_eq!(dashboard.key(KeyCode::Enter), []);
     dashboard.key(KeyCode::Esc);
-    assert_eq!(dashboard.press("r"), [ask(Request::Restart, "worker")]);
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "worker")]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ use stead::supervisor::engine::{
 };
 use stead::supervisor::engine::{
     Effect, Engine, EventKind, ExitReason, Input, Origin, Plan, Replan, Request, RequestId, RunId, Snapshot, Straggler,
-    TaskId, TaskKind, TaskPlan,
+    TaskId, TaskKind, TaskPlan, Verb,
 };
 
 /// Runs a script against one on-failure task named `web` and compares everything the core said.
@@ -184,18 +184,16 @@ impl Sim {
 
     fn ask(&mut self, words: &[&str]) {
         let request = match *words {
-            ["start", name] => Request::Start(name.to_owned()),
-            ["stop", name] => Request::Stop(name.to_owned()),
-            ["restart", name] => Request::Restart(name.to_owned()),
-            ["kill", name] => Request::Kill(name.to_owned()),
+            ["start", name] => Verb::Start.of(name),
+            ["stop", name] => Verb::Stop.of(name),
+            ["restart", name] => Verb::Restart.of(name),
+            ["kill", name] => Verb::Kill.of(name),
             ["reload"] => Request::Reload,
-            ["signal", name, signal, ref tree @ ..] => Request::Signal {
-                task: name.to_owned(),
-                signal: signal.parse().expect("a signal"),
-                tree: tree == ["tree"],
-            },
-            ["input", name] => Request::Input(name.to_owned()),
-            ["attach", name] => Request::Attach(name.to_owned()),
+            ["signal", name, signal, ref tree @ ..] => {
+                Verb::Signal { signal: signal.parse().expect("a signal"), tree: tree == ["tree"] }.of(name)
+            }
+            ["input", name] => Verb::Input.of(name),
+            ["attach", name] => Verb::Attach.of(name),
             ["restart-all"] => Request::RestartAll,
             ["shut-down"] => Request::ShutDown,
             ["kill-all"] => Request::KillAll,

@@ -2,19 +2,19 @@
 
 use super::worker::{Job, Progress};
 use crate::kernel::PostMortems;
-use crate::logs::Reader;
+use crate::logs::LogReader;
 use crate::ui::{History, HistoryQuery};
 
 /// Reads it, and again whenever a run begins or ends.
 #[derive(Debug)]
 pub(super) struct HistoryJob {
-    reader: Reader,
+    reader: LogReader,
     post_mortems: Option<PostMortems>,
     task: String,
 }
 
 impl HistoryJob {
-    pub(super) fn new(reader: Reader, post_mortems: Option<PostMortems>) -> Self {
+    pub(super) fn new(reader: LogReader, post_mortems: Option<PostMortems>) -> Self {
         Self { reader, post_mortems, task: String::new() }
     }
 }

@@ -19,10 +19,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use crate::kernel::PostMortems;
-use crate::logs::Reader;
+use crate::logs::LogReader;
 use crate::ui::{History, Hits, LogQuery, LogWindow};
 use history::HistoryJob;
-use search::{Search, SearchJob};
+use search::{SearchJob, SearchRequest};
 use window::{Opened, WindowJob};
 use worker::Worker;
 
@@ -44,7 +44,7 @@ impl LogSource {
     /// # Errors
     ///
     /// A thread can't be started.
-    pub(super) fn new(reader: &Reader, post_mortems: Option<PostMortems>) -> io::Result<Self> {
+    pub(super) fn new(reader: &LogReader, post_mortems: Option<PostMortems>) -> io::Result<Self> {
         let window = WindowJob::new(reader.clone());
         let search = SearchJob::new(reader.clone());
         Ok(Self {
@@ -57,7 +57,7 @@ impl LogSource {
     /// Says what is wanted now, and whether something has been written since the last time.
     pub(super) fn ask(&mut self, wanted: LogQuery, has_changed: bool) {
         let LogQuery { choice, around, search, history } = wanted;
-        let search = search.map(|search| Search { choice: choice.clone(), search });
+        let search = search.map(|search| SearchRequest { choice: choice.clone(), search });
         self.windows.ask(Opened { choice, around }, has_changed);
         self.searches.ask(search, has_changed);
         self.histories.ask(history, false);

@@ -2,13 +2,13 @@
 
 use std::io;
 
-use crate::logs::{LineId, Lines, Query, Reader, Step, StoredLine};
+use crate::logs::{LineId, LineQuery, LogLine, LogLines, LogReader, ReadStep};
 
 /// Two readings that begin at one line and go away from it.
 #[derive(Debug)]
 pub(super) struct Scan {
     /// None once it was followed to the oldest line, or given up.
-    older: Option<Lines>,
+    older: Option<LogLines>,
     newer: Newer,
     is_start_reached: bool,
 }
@@ -19,9 +19,9 @@ enum Newer {
     /// It begins at the end, where the other one began, once that is over: a line that has begun there but not ended
     /// is not lost between them.
     AfterOlder,
-    Reading(Lines),
+    Reading(LogLines),
     /// There was nothing more when it was looked at last.
-    AtEnd(Lines),
+    AtEnd(LogLines),
     GivenUp,
 }
 
@@ -31,9 +31,14 @@ impl Scan {
     /// # Errors
     ///
     /// A log can't be read.
-    pub(super) fn open(reader: &Reader, tasks: &[String], query: &Query, from: Option<LineId>) -> io::Result<Self> {
-        let query = Query { from, ..query.clone() };
-        let following = Query { waits_for_ends: true, ..query.clone() };
+    pub(super) fn open(
+        reader: &LogReader,
+        tasks: &[String],
+        query: &LineQuery,
+        from: Option<LineId>,
+    ) -> io::Result<Self> {
+        let query = LineQuery { from, ..query.clone() };
+        let following = LineQuery { waits_for_ends: true, ..query.clone() };
         let (older, newer) = match from {
             None => (reader.backwards(tasks, &following)?, Newer::AfterOlder),
             Some(_) => (reader.backwards(tasks, &query)?, Newer::Reading(reader.forwards(tasks, &following)?)),
@@ -71,10 +76,10 @@ impl Scan {
     /// # Errors
     ///
     /// A log can't be read.
-    pub(super) fn step_back(&mut self) -> io::Result<Step> {
-        let Some(older) = &mut self.older else { return Ok(Step::End) };
+    pub(super) fn step_back(&mut self) -> io::Result<ReadStep> {
+        let Some(older) = &mut self.older else { return Ok(ReadStep::End) };
         let step = older.step()?;
-        if step == Step::End {
+        if step == ReadStep::End {
             self.is_start_reached = true;
             self.end_older()?;
         }
@@ -86,10 +91,10 @@ impl Scan {
     /// # Errors
     ///
     /// A log can't be read.
-    pub(super) fn step_on(&mut self) -> io::Result<Step> {
-        let Newer::Reading(newer) = &mut self.newer else { return Ok(Step::End) };
+    pub(super) fn step_on(&mut self) -> io::Result<ReadStep> {
+        let Newer::Reading(newer) = &mut self.newer else { return Ok(ReadStep::End) };
         let step = newer.step()?;
-        if step == Step::End
+        if step == ReadStep::End
             && let Newer::Reading(newer) = std::mem::replace(&mut self.newer, Newer::GivenUp)
         {
             self.newer = Newer::AtEnd(newer);
@@ -142,7 +147,7 @@ impl Scan {
     /// # Errors
     ///
     /// A log can't be read.
-    pub(super) fn unfinished(&mut self) -> io::Result<Vec<StoredLine>> {
+    pub(super) fn unfinished(&mut self) -> io::Result<Vec<LogLine>> {
         match &mut self.newer {
             Newer::AtEnd(lines) => lines.unfinished(),
             Newer::AfterOlder | Newer::Reading(_) | Newer::GivenUp => Ok(Vec::new()),
@@ -159,6 +164,6 @@ impl Scan {
 
     /// Bytes that are still to be read in both directions.
     pub(super) fn left(&self) -> u64 {
-        self.older.as_ref().map_or(0, Lines::bytes_left) + self.bytes_ahead()
+        self.older.as_ref().map_or(0, LogLines::bytes_left) + self.bytes_ahead()
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use super::scan::Scan;
 use super::window::query;
 use super::worker::{Job, Progress};
-use crate::logs::{LineId, Pattern, Reader, Step, StoredLine};
+use crate::logs::{LineId, LinePattern, LogLine, LogReader, ReadStep};
 use crate::ui::{Hits, LogChoice, SearchQuery};
 
 /// Matches that can be gone to; more are only counted.
@@ -17,7 +17,7 @@ const STEPS_AT_ONCE: usize = 4_096;
 
 /// What is searched, and for what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Search {
+pub(super) struct SearchRequest {
     pub(super) choice: LogChoice,
     pub(super) search: SearchQuery,
 }
@@ -25,8 +25,8 @@ pub(super) struct Search {
 /// Searches, if anything is searched for.
 #[derive(Debug)]
 pub(super) struct SearchJob {
-    reader: Reader,
-    wanted: Option<Search>,
+    reader: LogReader,
+    wanted: Option<SearchRequest>,
     running: io::Result<Option<Running>>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct SearchJob {
 struct Running {
     scan: Scan,
     /// Lines that do not pass are not shown, so they are no matches.
-    filter: Option<Pattern>,
+    filter: Option<LinePattern>,
     ids: VecDeque<LineId>,
     /// Those that match as they look now, but have not ended.
     unfinished: Vec<LineId>,
@@ -45,7 +45,7 @@ struct Running {
 }
 
 impl SearchJob {
-    pub(super) fn new(reader: Reader) -> Self {
+    pub(super) fn new(reader: LogReader) -> Self {
         Self { reader, wanted: None, running: Ok(None) }
     }
 
@@ -56,10 +56,10 @@ impl SearchJob {
 }
 
 impl Job for SearchJob {
-    type Query = Option<Search>;
+    type Query = Option<SearchRequest>;
     type Answer = Hits;
 
-    fn turn_to(&mut self, wanted: Option<Search>) {
+    fn turn_to(&mut self, wanted: Option<SearchRequest>) {
         self.wanted = wanted;
         self.begin();
     }
@@ -91,7 +91,7 @@ impl Job for SearchJob {
     }
 
     fn answer(&mut self) -> Hits {
-        let Some(Search { choice, search }) = self.wanted.clone() else { return Hits::default() };
+        let Some(SearchRequest { choice, search }) = self.wanted.clone() else { return Hits::default() };
         if let Ok(Some(running)) = &mut self.running
             && let Err(error) = running.see_unfinished()
         {
@@ -109,11 +109,12 @@ impl Job for SearchJob {
 }
 
 impl Running {
-    fn begin(reader: &Reader, wanted: &Search) -> io::Result<Self> {
+    fn begin(reader: &LogReader, wanted: &SearchRequest) -> io::Result<Self> {
         let query = query(&wanted.choice, Some(&wanted.search.pattern))?;
         let from = Some(wanted.search.from).filter(|from| *from != LineId::END);
         let scan = Scan::open(reader, wanted.choice.of.tasks(), &query, from)?;
-        let filter = wanted.choice.filter.as_deref().map(Pattern::smart_case).transpose().map_err(io::Error::other)?;
+        let filter =
+            wanted.choice.filter.as_deref().map(LinePattern::smart_case).transpose().map_err(io::Error::other)?;
         let bytes = scan.left();
         Ok(Self { scan, filter, ids: VecDeque::new(), unfinished: Vec::new(), before: 0, after: 0, bytes })
     }
@@ -124,16 +125,16 @@ impl Running {
             let is_back = self.scan.can_go_back();
             let step = if is_back { self.scan.step_back()? } else { self.scan.step_on()? };
             match step {
-                Step::Line(line) if self.passes(&line) => {
+                ReadStep::Line(line) if self.passes(&line) => {
                     if is_back {
                         self.found_before(line.id)
                     } else {
                         self.found_after(line.id)
                     }
                 }
-                Step::Line(_) => {}
-                Step::Reading => return Ok(true),
-                Step::End => return Ok(self.scan.can_go_on()),
+                ReadStep::Line(_) => {}
+                ReadStep::Reading => return Ok(true),
+                ReadStep::End => return Ok(self.scan.can_go_on()),
             }
             if self.ids.len() == 1 {
                 break;
@@ -142,7 +143,7 @@ impl Running {
         Ok(true)
     }
 
-    fn passes(&self, line: &StoredLine) -> bool {
+    fn passes(&self, line: &LogLine) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes))
     }
 

@@ -6,21 +6,21 @@ use std::path::Path;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::search::{Search, SearchJob};
+use super::search::{SearchJob, SearchRequest};
 use super::window::{LINES_BESIDE, Opened, WindowJob};
 use super::worker::{Job, Progress};
 use crate::config::LogsConfig;
-use crate::logs::Stream;
-use crate::logs::{LineId, Query, Reader, Store, StoredLine, Writer};
+use crate::logs::OutputStream;
+use crate::logs::{LineId, LineQuery, LogLine, LogReader, LogWriter, Store};
 use crate::ui::{Hits, LogChoice, LogOf, LogWindow, SearchQuery};
 
-fn writer(dir: &Path, task: &str, max_size: u64) -> Writer {
-    Writer::new(Store::new(&LogsConfig { dir: dir.to_owned(), max_size, keep: 1_000 }, task), 1)
+fn writer(dir: &Path, task: &str, max_size: u64) -> LogWriter {
+    LogWriter::new(Store::new(&LogsConfig { dir: dir.to_owned(), max_size, keep: 1_000 }, task), 1)
 }
 
-fn write(writer: &mut Writer, text: &str) {
+fn write(writer: &mut LogWriter, text: &str) {
     writer.look();
-    writer.write(Stream::Stdout, text.as_bytes()).unwrap();
+    writer.write(OutputStream::Stdout, text.as_bytes()).unwrap();
 }
 
 /// The log of a task with these numbers as lines, in small segments.
@@ -53,17 +53,17 @@ fn window(job: &mut WindowJob, choice: &LogChoice, around: Option<LineId>) -> Lo
     finish(job)
 }
 
-fn texts<'a>(lines: impl IntoIterator<Item = &'a StoredLine>) -> Vec<String> {
+fn texts<'a>(lines: impl IntoIterator<Item = &'a LogLine>) -> Vec<String> {
     lines.into_iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
 }
 
-fn all(dir: &Path, choice: &LogChoice) -> Vec<StoredLine> {
-    Reader::new(dir).forwards(choice.of.tasks(), &Query::default()).unwrap().map(Result::unwrap).collect()
+fn all(dir: &Path, choice: &LogChoice) -> Vec<LogLine> {
+    LogReader::new(dir).forwards(choice.of.tasks(), &LineQuery::default()).unwrap().map(Result::unwrap).collect()
 }
 
 fn search(job: &mut SearchJob, choice: &LogChoice, pattern: &str, from: LineId) -> Hits {
     let search = SearchQuery { pattern: pattern.to_owned(), from };
-    job.turn_to(Some(Search { choice: choice.clone(), search }));
+    job.turn_to(Some(SearchRequest { choice: choice.clone(), search }));
     finish(job)
 }
 
@@ -72,7 +72,7 @@ fn the_window_moves_along_with_the_place_and_stays_bounded() {
     let dir = numbered(10_000);
     let it = of(&["it"]);
     let all = all(dir.path(), &it);
-    let mut job = WindowJob::new(Reader::new(dir.path()));
+    let mut job = WindowJob::new(LogReader::new(dir.path()));
     let end = window(&mut job, &it, None);
     assert_eq!((end.lines.len(), end.is_start, end.is_end), (LINES_BESIDE, false, true));
     assert_eq!(texts([&**end.lines.last().unwrap()]), ["line 10000"]);
@@ -96,7 +96,7 @@ fn the_window_moves_along_with_the_place_and_stays_bounded() {
 fn at_the_end_it_follows_what_is_written_finished_or_not() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = writer(dir.path(), "it", 0);
-    let (it, mut job) = (of(&["it"]), WindowJob::new(Reader::new(dir.path())));
+    let (it, mut job) = (of(&["it"]), WindowJob::new(LogReader::new(dir.path())));
     assert_eq!(window(&mut job, &it, None).lines.len(), 0);
     let mut after = |text: &str| {
         write(&mut writer, text);
@@ -118,7 +118,7 @@ fn the_end_is_followed_from_segment_to_segment() {
     for every in [1, 2, 3, 7, 50] {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = writer(dir.path(), "it", 64 * 1024);
-        let (it, mut job) = (of(&["it"]), WindowJob::new(Reader::new(dir.path())));
+        let (it, mut job) = (of(&["it"]), WindowJob::new(LogReader::new(dir.path())));
         window(&mut job, &it, None);
         for (number, chunk) in text.as_bytes().chunks(20_000).enumerate() {
             write(&mut writer, std::str::from_utf8(chunk).unwrap());
@@ -139,7 +139,7 @@ fn the_end_is_followed_from_segment_to_segment() {
 fn a_filter_takes_its_lines_from_all_that_is_kept_and_from_what_comes() {
     let dir = numbered(10_000);
     let choice = LogChoice { filter: Some("[05]000$".to_owned()), ..of(&["it"]) };
-    let mut job = WindowJob::new(Reader::new(dir.path()));
+    let mut job = WindowJob::new(LogReader::new(dir.path()));
     let read = window(&mut job, &choice, None);
     assert_eq!((read.lines.len(), read.is_start, read.is_end), (2, true, true));
     write(&mut writer(dir.path(), "it", 0), "new 5000\nnew 1\n");
@@ -153,9 +153,9 @@ fn a_search_finds_the_nearest_first_then_all_then_what_comes() {
     let dir = numbered(10_000);
     let it = of(&["it"]);
     let lines = all(dir.path(), &it);
-    let mut job = SearchJob::new(Reader::new(dir.path()));
+    let mut job = SearchJob::new(LogReader::new(dir.path()));
     let search_query = SearchQuery { pattern: "LINE".to_lowercase(), from: lines[7_000].id };
-    job.turn_to(Some(Search { choice: it.clone(), search: search_query }));
+    job.turn_to(Some(SearchRequest { choice: it.clone(), search: search_query }));
     while job.step() == Progress::More {}
     assert_eq!(job.answer().ids, [lines[6_999].id]);
     let hits = finish(&mut job);
@@ -173,8 +173,8 @@ fn a_line_that_has_not_ended_is_searched_and_filtered_as_it_looks() {
     write(&mut writer, "one\nnone of th");
     let it = of(&["it"]);
     let choice = LogChoice { filter: Some("none".to_owned()), ..it.clone() };
-    let mut windows = WindowJob::new(Reader::new(dir.path()));
-    let mut searches = SearchJob::new(Reader::new(dir.path()));
+    let mut windows = WindowJob::new(LogReader::new(dir.path()));
+    let mut searches = SearchJob::new(LogReader::new(dir.path()));
     let filtered = |read: LogWindow| texts(read.lines.iter().map(|line| &**line));
     assert_eq!(filtered(window(&mut windows, &choice, None)), ["none of th"]);
     assert_eq!(search(&mut searches, &it, "one", LineId::END).count(), 2);
@@ -195,9 +195,9 @@ fn a_line_that_has_not_ended_is_searched_and_filtered_as_it_looks() {
 fn a_bad_pattern_or_an_unreadable_log_is_told() {
     let dir = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("it.log", dir.path().join("it.log")).unwrap();
-    let mut job = WindowJob::new(Reader::new(dir.path()));
+    let mut job = WindowJob::new(LogReader::new(dir.path()));
     assert!(window(&mut job, &of(&["it"]), None).error.is_some());
-    let mut job = SearchJob::new(Reader::new(dir.path()));
+    let mut job = SearchJob::new(LogReader::new(dir.path()));
     let hits = search(&mut job, &of(&["it"]), "[", LineId::END);
     assert!(hits.error.is_some() && hits.is_complete);
 }
@@ -220,8 +220,8 @@ proptest! {
         }
         for choice in [of(&names), of(&names[..1])] {
             let all = all(dir.path(), &choice);
-            let mut job = WindowJob::new(Reader::new(dir.path()));
-            let mut searches = SearchJob::new(Reader::new(dir.path()));
+            let mut job = WindowJob::new(LogReader::new(dir.path()));
+            let mut searches = SearchJob::new(LogReader::new(dir.path()));
             for place in &places {
                 let around = (!all.is_empty()).then(|| all[place.index(all.len())].id);
                 let read = window(&mut job, &choice, around);

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::scan::Scan;
 use super::worker::{Job, Progress};
-use crate::logs::LINE_BYTES;
-use crate::logs::{LineId, Pattern, Query, Reader, RunChoice, Step, StoredLine};
+use crate::logs::TAIL_LINE_BYTES;
+use crate::logs::{LineId, LinePattern, LineQuery, LogLine, LogReader, ReadStep, RunChoice};
 use crate::ui::{LogChoice, LogWindow};
 
 /// Lines that are read on each side of the place. More than any screen has rows, so that a page up or down stays in
-/// the window. Each takes at most [`LINE_BYTES`].
+/// the window. Each takes at most [`TAIL_LINE_BYTES`].
 pub(super) const LINES_BESIDE: usize = 1_000;
 /// Steps that are done at once, if each is only a line.
 const STEPS_AT_ONCE: usize = 256;
@@ -28,32 +28,32 @@ pub(super) struct Opened {
 /// Reads windows.
 #[derive(Debug)]
 pub(super) struct WindowJob {
-    reader: Reader,
+    reader: LogReader,
     wanted: Opened,
-    window: io::Result<Window>,
+    window: io::Result<OpenWindow>,
 }
 
 #[derive(Debug)]
-struct Window {
+struct OpenWindow {
     scan: Scan,
-    lines: VecDeque<Arc<StoredLine>>,
+    lines: VecDeque<Arc<LogLine>>,
     /// Which side has its turn if both want to grow.
     turns_back: bool,
 }
 
 impl WindowJob {
-    pub(super) fn new(reader: Reader) -> Self {
+    pub(super) fn new(reader: LogReader) -> Self {
         let wanted = Opened::default();
-        let window = Window::open(&reader, &wanted);
+        let window = OpenWindow::open(&reader, &wanted);
         Self { reader, wanted, window }
     }
 
     fn open(&mut self) {
-        self.window = Window::open(&self.reader, &self.wanted);
+        self.window = OpenWindow::open(&self.reader, &self.wanted);
     }
 
     /// Does something with the window, which is lost when that fails.
-    fn with_window<T: Default>(&mut self, f: impl FnOnce(&mut Window, Option<LineId>) -> io::Result<T>) -> T {
+    fn with_window<T: Default>(&mut self, f: impl FnOnce(&mut OpenWindow, Option<LineId>) -> io::Result<T>) -> T {
         let Ok(window) = &mut self.window else { return T::default() };
         f(window, self.wanted.around).unwrap_or_else(|error| {
             self.window = Err(error);
@@ -92,8 +92,8 @@ impl Job for WindowJob {
         let grows = self.with_window(|window, around| {
             for _ in 0..STEPS_AT_ONCE {
                 match window.step(around)? {
-                    Some(Step::Line(_)) => {}
-                    Some(Step::Reading | Step::End) => return Ok(true),
+                    Some(ReadStep::Line(_)) => {}
+                    Some(ReadStep::Reading | ReadStep::End) => return Ok(true),
                     None => return Ok(false),
                 }
             }
@@ -110,8 +110,8 @@ impl Job for WindowJob {
     }
 }
 
-impl Window {
-    fn open(reader: &Reader, wanted: &Opened) -> io::Result<Self> {
+impl OpenWindow {
+    fn open(reader: &LogReader, wanted: &Opened) -> io::Result<Self> {
         let query = query(&wanted.choice, wanted.choice.filter.as_deref())?;
         let scan = Scan::open(reader, wanted.choice.of.tasks(), &query, wanted.around)?;
         Ok(Self { scan, lines: VecDeque::new(), turns_back: false })
@@ -120,7 +120,7 @@ impl Window {
     /// Whether it can grow to what is around this place, without leaving anything out.
     fn reaches(&self, around: Option<LineId>) -> bool {
         let Some(around) = around else { return self.scan.follows() && self.scan.is_end_reached() };
-        let is_within = |first: &StoredLine, last: &StoredLine| {
+        let is_within = |first: &LogLine, last: &LogLine| {
             (first.id <= around || self.scan.is_start_reached()) && (around <= last.id || self.scan.is_end_reached())
         };
         let (Some(first), Some(last)) = (self.lines.front(), self.lines.back()) else { return false };
@@ -137,14 +137,14 @@ impl Window {
     }
 
     /// Grows by a step where lines are missing. None if they are not.
-    fn step(&mut self, around: Option<LineId>) -> io::Result<Option<Step>> {
+    fn step(&mut self, around: Option<LineId>) -> io::Result<Option<ReadStep>> {
         let (before, after) = self.beside(around);
         let wants_back = self.scan.can_go_back() && before < LINES_BESIDE;
         let wants_on = self.scan.can_go_on() && (around.is_none() || after < LINES_BESIDE);
         self.turns_back = wants_back && (!self.turns_back || !wants_on);
         if self.turns_back {
             let step = self.scan.step_back()?;
-            if let Step::Line(line) = &step {
+            if let ReadStep::Line(line) = &step {
                 self.lines.push_front(kept(line));
                 self.forget_newest();
             }
@@ -152,7 +152,7 @@ impl Window {
         }
         if wants_on {
             let step = self.scan.step_on()?;
-            if let Step::Line(line) = &step {
+            if let ReadStep::Line(line) = &step {
                 // It may have begun before lines that were there first.
                 let at = self.lines.partition_point(|other| other.id < line.id);
                 self.lines.insert(at, kept(line));
@@ -163,7 +163,7 @@ impl Window {
         if around.is_none() && self.scan.can_go_back() {
             // At the end nothing older is wanted for good.
             self.scan.end_older()?;
-            return Ok(Some(Step::Reading));
+            return Ok(Some(ReadStep::Reading));
         }
         Ok(None)
     }
@@ -201,16 +201,16 @@ impl Window {
 }
 
 /// The query for these lines, and among them those that match.
-pub(super) fn query(choice: &LogChoice, pattern: Option<&str>) -> io::Result<Query> {
-    let pattern = pattern.map(Pattern::smart_case).transpose().map_err(io::Error::other)?;
-    Ok(Query { run: choice.run.map(RunChoice::Key), pattern, ..Query::default() })
+pub(super) fn query(choice: &LogChoice, pattern: Option<&str>) -> io::Result<LineQuery> {
+    let pattern = pattern.map(LinePattern::smart_case).transpose().map_err(io::Error::other)?;
+    Ok(LineQuery { run: choice.run.map(RunChoice::Key), pattern, ..LineQuery::default() })
 }
 
 /// As much of a line as is shown.
-fn kept(line: &StoredLine) -> Arc<StoredLine> {
-    let bytes = line.bytes[..line.bytes.len().min(LINE_BYTES)].to_vec();
+fn kept(line: &LogLine) -> Arc<LogLine> {
+    let bytes = line.bytes[..line.bytes.len().min(TAIL_LINE_BYTES)].to_vec();
     let cut = line.cut || bytes.len() < line.bytes.len();
-    Arc::new(StoredLine {
+    Arc::new(LogLine {
         id: line.id,
         task: Arc::clone(&line.task),
         at: line.at,

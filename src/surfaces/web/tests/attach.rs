@@ -8,6 +8,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use super::*;
 use crate::screen::{ScreenSize, TaskScreen};
 use crate::signal::Signal;
+use crate::supervisor::engine::Verb;
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -92,7 +93,7 @@ async fn the_screen_is_shown_and_keys_are_typed() {
     assert!(next(&mut socket).await.to_text().unwrap().starts_with(r#"{"refused":"expected {"#));
     screen.end();
     assert_eq!(next(&mut socket).await, Message::text(r#"{"live":false}"#));
-    assert_eq!(site.asked(), [Request::Attach("api".into())]);
+    assert_eq!(site.asked(), [Verb::Attach.of("api")]);
     site.shutdown.cancel();
     assert!(next(&mut socket).await.is_close());
     site.end().await;
@@ -138,8 +139,7 @@ async fn a_signal_reaches_the_supervisor_by_its_name() {
     assert_eq!((answer.status, answer.json()), (202, serde_json::json!({ "accepted": "signal api SIGHUP" })));
     let answer = site.post_json(path, r#"{"signal": "term", "tree": true}"#).await;
     assert_eq!(answer.json()["accepted"], "signal api SIGTERM, its whole tree");
-    let sent =
-        |signal: &str, tree| Request::Signal { task: "api".into(), signal: signal.parse::<Signal>().unwrap(), tree };
+    let sent = |signal: &str, tree| Verb::Signal { signal: signal.parse::<Signal>().unwrap(), tree }.of("api");
     assert_eq!(site.asked(), [sent("HUP", false), sent("TERM", true)]);
     for body in ["", "{}", r#"{"signal": "SIGNOPE"}"#, r#"["SIGHUP"]"#, r#"{"signal": "SIGHUP", "trees": true}"#] {
         assert_eq!(site.post_json(path, body).await.problem(), 400, "{body}");

@@ -4,7 +4,7 @@ use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::logs::Stream;
+use crate::logs::OutputStream;
 use crate::surfaces::http::limits::{HEAD_TIME, WRITE_STALL};
 
 /// Reads to the end of the connection under a clock that runs ahead whenever nothing else happens, and says how long
@@ -61,7 +61,7 @@ async fn a_body_that_never_comes_is_a_timeout() {
 async fn a_client_that_never_reads_is_let_go_of() {
     let site = Site::new().await;
     let line = "x".repeat(100_000) + "\n";
-    (0..40).for_each(|_| site.write(1, Stream::Stdout, &line));
+    (0..40).for_each(|_| site.write(1, OutputStream::Stdout, &line));
     let mut stream = site.connect().await;
     stream.write_all(b"GET /api/v1/logs?limit=40 HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     // What fits into the buffers between the two is on its way; then nothing goes on.

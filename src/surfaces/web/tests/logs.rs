@@ -2,19 +2,19 @@
 
 use super::live::Stream as Live;
 use super::*;
-use crate::logs::Stream;
-use crate::logs::{Store, Writer};
+use crate::logs::OutputStream;
+use crate::logs::{LogWriter, Store};
 use crate::surfaces::http::limits::FOLLOW_BEHIND_BYTES;
 
 impl Site {
     /// A run of `api` writes this.
-    pub(super) fn write(&self, run: u64, stream: Stream, text: &str) {
+    pub(super) fn write(&self, run: u64, stream: OutputStream, text: &str) {
         self.run(run)(stream, text);
     }
 
     /// A run of `api` that writes what this is given.
-    fn run(&self, run: u64) -> impl FnMut(Stream, &str) {
-        let mut writer = Writer::new(Store::new(&logs_in(self.dir.path()), "api"), run);
+    fn run(&self, run: u64) -> impl FnMut(OutputStream, &str) {
+        let mut writer = LogWriter::new(Store::new(&logs_in(self.dir.path()), "api"), run);
         let tail = self.kernel.logs().tail("api");
         move |stream, text| {
             writer.write(stream, text.as_bytes()).unwrap();
@@ -40,7 +40,7 @@ fn numbered(range: std::ops::RangeInclusive<u32>) -> Vec<String> {
 #[tokio::test]
 async fn a_log_is_paged_through_in_both_directions() {
     let site = Site::new().await;
-    (1..=25).for_each(|number| site.write(1, Stream::Stdout, &format!("line {number}\n")));
+    (1..=25).for_each(|number| site.write(1, OutputStream::Stdout, &format!("line {number}\n")));
     let last = site.page("limit=10").await;
     assert_eq!(texts(&last), numbered(16..=25));
     assert_eq!((&last["more_before"], &last["more_after"]), (&true.into(), &false.into()));
@@ -62,9 +62,9 @@ async fn a_log_is_paged_through_in_both_directions() {
 #[tokio::test]
 async fn lines_are_chosen_by_run_stream_time_and_pattern() {
     let site = Site::new().await;
-    site.write(1, Stream::Stdout, "listening\n");
-    site.write(1, Stream::Stderr, "\u{1b}[31merr\u{1b}[0mor 7\n");
-    site.write(2, Stream::Stdout, "listening again\n<script>\n");
+    site.write(1, OutputStream::Stdout, "listening\n");
+    site.write(1, OutputStream::Stderr, "\u{1b}[31merr\u{1b}[0mor 7\n");
+    site.write(2, OutputStream::Stdout, "listening again\n<script>\n");
     assert_eq!(texts(&site.page("task=api&run=1").await).len(), 2);
     assert_eq!(texts(&site.page("stream=stderr").await), ["\u{1b}[31merr\u{1b}[0mor 7"]);
     assert_eq!(texts(&site.page("grep=error+%5Cd").await).len(), 1, "as it is read, not as it is coloured");
@@ -82,12 +82,12 @@ async fn lines_are_chosen_by_run_stream_time_and_pattern() {
 async fn a_follower_gets_the_last_lines_then_what_is_written_and_comes_back_where_it_was() {
     let site = Site::new().await;
     let mut write = site.run(1);
-    write(Stream::Stdout, "one\ntwo\nhal");
+    write(OutputStream::Stdout, "one\ntwo\nhal");
     let mut stream = Live::open_at(&site, "/api/v1/logs/follow?task=api&limit=1", "").await;
     let first = stream.next().await;
     assert_eq!((first.event.as_str(), &first.json()["text"]), ("line", &"two".into()));
     assert_eq!(first.id, first.json()["cursor"].as_str().unwrap());
-    write(Stream::Stdout, "f a line\nthree\n");
+    write(OutputStream::Stdout, "f a line\nthree\n");
     assert_eq!(stream.next().await.json()["text"], "half a line");
     assert_eq!(stream.next().await.json()["text"], "three");
     let header = format!("last-event-id: {}\r\n", first.id);
@@ -95,7 +95,7 @@ async fn a_follower_gets_the_last_lines_then_what_is_written_and_comes_back_wher
     assert_eq!(again.next().await.json()["text"], "half a line");
     assert_eq!(again.next().await.json()["text"], "three");
     let mut none = Live::open_at(&site, "/api/v1/logs/follow", "").await;
-    write(Stream::Stdout, "four\n");
+    write(OutputStream::Stdout, "four\n");
     assert_eq!(none.next().await.json()["text"], "four");
     site.shutdown.cancel();
     stream.ended().await;
@@ -104,12 +104,12 @@ async fn a_follower_gets_the_last_lines_then_what_is_written_and_comes_back_wher
 #[tokio::test]
 async fn a_follower_that_is_far_behind_is_told_how_many_lines_it_misses() {
     let site = Site::new().await;
-    site.write(1, Stream::Stdout, "first\n");
+    site.write(1, OutputStream::Stdout, "first\n");
     let mut stream = Live::open_at(&site, "/api/v1/logs/follow?limit=1", "").await;
     assert_eq!(stream.next().await.json()["text"], "first");
     let lines = 2 * FOLLOW_BEHIND_BYTES / 100;
-    site.write(1, Stream::Stdout, &format!("{}\n", "x".repeat(99)).repeat(usize::try_from(lines).unwrap()));
-    site.write(1, Stream::Stdout, "last\n");
+    site.write(1, OutputStream::Stdout, &format!("{}\n", "x".repeat(99)).repeat(usize::try_from(lines).unwrap()));
+    site.write(1, OutputStream::Stdout, "last\n");
     let (mut skipped, mut seen) = (0, 0);
     loop {
         let message = stream.next().await;
@@ -126,7 +126,7 @@ async fn a_follower_that_is_far_behind_is_told_how_many_lines_it_misses() {
 #[tokio::test]
 async fn what_is_known_of_runs_comes_together() {
     let site = Site::new().await;
-    site.write(1, Stream::Stdout, "here\n");
+    site.write(1, OutputStream::Stdout, "here\n");
     let runs = site.get("/api/v1/tasks/api/runs").await.json();
     assert_eq!(
         (&runs[0]["run"], &runs[0]["ended_at"], &runs[0]["lines_kept"]),

@@ -14,11 +14,11 @@ use memchr::{memchr, memrchr};
 
 use super::LineId;
 use super::index::Piece;
-use super::line::Line;
-use super::lines::{Direction, Found, Place};
+use super::line::PartialLine;
+use super::lines::{Direction, FoundLine, LogPosition};
 use super::reader::Filter;
 use super::segment::{Segment, open_all};
-use super::segments::{Identity, index_path, log_path};
+use super::store::{FileIdentity, index_path, log_path};
 
 /// What is read of a log at once.
 const WINDOW_BYTES: u64 = 128 * 1024;
@@ -27,11 +27,11 @@ const REST_BYTES: u64 = 4 * 1024;
 /// What is looked at of an index at once, in bytes of its log.
 const STRIDE_BYTES: u64 = 1024 * 1024;
 /// Bytes of one line that are read; the rest of a longer line is only in the file.
-const LINE_BYTES: usize = 128 * 1024;
+const READ_LINE_BYTES: usize = 128 * 1024;
 
 /// The segments of one log.
 #[derive(Debug)]
-pub(super) struct View {
+pub(super) struct TaskLog {
     dir: PathBuf,
     name: String,
     segments: Vec<Segment>,
@@ -43,7 +43,7 @@ pub(super) struct View {
 
 /// A stretch that is read at once.
 #[derive(Debug, Clone)]
-pub(super) struct Window {
+pub(super) struct ScanWindow {
     pub(super) segment: usize,
     pub(super) range: Range<u64>,
     /// When that was written of it which is read first, and may pass.
@@ -51,24 +51,24 @@ pub(super) struct Window {
 }
 
 /// A line whose end has not been seen yet.
-struct Open {
-    place: Place,
+struct OpenLine {
+    place: LogPosition,
     piece: Piece,
     taken: usize,
-    line: Line,
+    line: PartialLine,
 }
 
-impl Window {
-    pub(super) fn start(&self) -> Place {
-        Place { segment: self.segment, offset: self.range.start }
+impl ScanWindow {
+    pub(super) fn start(&self) -> LogPosition {
+        LogPosition { segment: self.segment, offset: self.range.start }
     }
 
-    pub(super) fn end(&self) -> Place {
-        Place { segment: self.segment, offset: self.range.end }
+    pub(super) fn end(&self) -> LogPosition {
+        LogPosition { segment: self.segment, offset: self.range.end }
     }
 }
 
-impl View {
+impl TaskLog {
     /// Opens what there is; a log that is not there has no segments.
     ///
     /// # Errors
@@ -86,12 +86,12 @@ impl View {
     ///
     /// # Errors
     ///
-    /// As [`View::open`].
+    /// As [`TaskLog::open`].
     pub(super) fn refresh(&mut self, needed: usize) -> io::Result<usize> {
         let (log, index) = (log_path(&self.dir, &self.name), index_path(&self.dir, &self.name));
         let current = match File::open(&log) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
-            file => Some(Identity::of(&file?)?),
+            file => Some(FileIdentity::of(&file?)?),
         };
         let is_written = current.is_some() && self.segments.last().is_some_and(|last| last.identities[0] == current);
         if let Some(last) = self.segments.last_mut() {
@@ -135,15 +135,15 @@ impl View {
     /// # Errors
     ///
     /// The index can't be read.
-    pub(super) fn place_of(&mut self, id: LineId, number: usize) -> io::Result<Place> {
+    pub(super) fn place_of(&mut self, id: LineId, number: usize) -> io::Result<LogPosition> {
         if id == LineId::END {
             return self.end();
         }
         if id.task == number {
             let segment = self.segments.partition_point(|segment| segment.key < id.segment);
             return match self.segments.get(segment) {
-                Some(found) if found.key == id.segment => Ok(Place { segment, offset: id.offset.min(found.len) }),
-                Some(_) => Ok(Place { segment, offset: 0 }),
+                Some(found) if found.key == id.segment => Ok(LogPosition { segment, offset: id.offset.min(found.len) }),
+                Some(_) => Ok(LogPosition { segment, offset: 0 }),
                 None => self.end(),
             };
         }
@@ -154,14 +154,14 @@ impl View {
             let after = index.partition_point(|record| comes_before(record.at.as_microsecond()))?;
             if after > 0 {
                 let first = if after < index.count() { index.get(after)? } else { None };
-                return Ok(Place { segment, offset: first.map_or(end, |first| first.offset) });
+                return Ok(LogPosition { segment, offset: first.map_or(end, |first| first.offset) });
             }
         }
         Ok(self.start())
     }
 
     /// How many bytes there are from a place on.
-    pub(super) fn bytes_beyond(&self, place: Place, direction: Direction) -> u64 {
+    pub(super) fn bytes_beyond(&self, place: LogPosition, direction: Direction) -> u64 {
         let own = self.segments.get(place.segment).map_or(0, |segment| segment.len);
         let lengths =
             |segments: Option<&[Segment]>| segments.unwrap_or_default().iter().map(|one| one.len).sum::<u64>();
@@ -172,8 +172,8 @@ impl View {
     }
 
     /// Where the log begins.
-    pub(super) fn start(&self) -> Place {
-        Place { segment: 0, offset: 0 }
+    pub(super) fn start(&self) -> LogPosition {
+        LogPosition { segment: 0, offset: 0 }
     }
 
     /// Where the log ends now.
@@ -181,9 +181,9 @@ impl View {
     /// # Errors
     ///
     /// The index can't be read.
-    pub(super) fn end(&mut self) -> io::Result<Place> {
+    pub(super) fn end(&mut self) -> io::Result<LogPosition> {
         let Some(segment) = self.segments.len().checked_sub(1) else { return Ok(self.start()) };
-        Ok(Place { segment, offset: self.end_of(segment)? })
+        Ok(LogPosition { segment, offset: self.end_of(segment)? })
     }
 
     /// The next window from `from` on with something in it that passes.
@@ -191,7 +191,7 @@ impl View {
     /// # Errors
     ///
     /// The index can't be read.
-    pub(super) fn window_from(&mut self, from: Place, filter: &Filter) -> io::Result<Option<Window>> {
+    pub(super) fn window_from(&mut self, from: LogPosition, filter: &Filter) -> io::Result<Option<ScanWindow>> {
         for segment in from.segment..self.segments.len() {
             let bounds = self.bounds(segment, filter)?;
             let begin = if segment == from.segment { from.offset.max(bounds.start) } else { bounds.start };
@@ -200,19 +200,19 @@ impl View {
                 if let Some(piece) = pieces.iter().find(|piece| filter.passes(piece)) {
                     let start = piece.range.start;
                     let range = start..bounds.end.min(start + WINDOW_BYTES);
-                    return Ok(Some(Window { segment, range, at: piece.at }));
+                    return Ok(Some(ScanWindow { segment, range, at: piece.at }));
                 }
             }
         }
         Ok(None)
     }
 
-    /// The next window before `before`, as [`View::window_from`].
+    /// The next window before `before`, as [`TaskLog::window_from`].
     ///
     /// # Errors
     ///
     /// The index can't be read.
-    pub(super) fn window_before(&mut self, before: Place, filter: &Filter) -> io::Result<Option<Window>> {
+    pub(super) fn window_before(&mut self, before: LogPosition, filter: &Filter) -> io::Result<Option<ScanWindow>> {
         for segment in (0..self.segments.len().min(before.segment + 1)).rev() {
             let bounds = self.bounds(segment, filter)?;
             let end = if segment == before.segment { before.offset.min(bounds.end) } else { bounds.end };
@@ -221,7 +221,7 @@ impl View {
                 if let Some(piece) = pieces.iter().rfind(|piece| filter.passes(piece)) {
                     let end = piece.range.end;
                     let range = bounds.start.max(end.saturating_sub(WINDOW_BYTES))..end;
-                    return Ok(Some(Window { segment, range, at: piece.at }));
+                    return Ok(Some(ScanWindow { segment, range, at: piece.at }));
                 }
             }
         }
@@ -233,12 +233,17 @@ impl View {
     /// # Errors
     ///
     /// The log can't be read.
-    pub(super) fn lines_in(&mut self, segment: usize, window: Range<u64>, filter: &Filter) -> io::Result<Vec<Found>> {
+    pub(super) fn lines_in(
+        &mut self,
+        segment: usize,
+        window: Range<u64>,
+        filter: &Filter,
+    ) -> io::Result<Vec<FoundLine>> {
         let pieces = self.segments[segment].index.pieces(window.clone())?;
         let mut bytes = std::mem::take(&mut self.window);
         self.read(segment, window.clone(), &mut bytes)?;
         let mut found = Vec::new();
-        let mut open: [Option<Open>; 2] = [None, None];
+        let mut open: [Option<OpenLine>; 2] = [None, None];
         let within = |offset: u64| (offset - window.start) as usize;
         let goes_on = |a: &Piece, b: &Piece| {
             let has_end = || within(b.range.start).checked_sub(1).and_then(|at| bytes.get(at)) == Some(&b'\n');
@@ -272,27 +277,27 @@ impl View {
             let piece_at = |offset: u64| &group[group.partition_point(|piece| piece.range.end <= offset)];
             let rest = start + memrchr(b'\n', text(start, end)).map_or(0, |last| last as u64 + 1);
             filter.each_line(text(start, rest), |line| {
-                let place = Place { segment, offset: start + line.start as u64 };
-                let mut open = Open::new(place, piece_at(place.offset).clone());
+                let place = LogPosition { segment, offset: start + line.start as u64 };
+                let mut open = OpenLine::new(place, piece_at(place.offset).clone());
                 open.line.push(&text(start, rest)[line]);
                 found.extend(open.finish(true, filter));
             });
             if rest < end {
-                let mut line = Open::new(Place { segment, offset: rest }, piece_at(rest).clone());
+                let mut line = OpenLine::new(LogPosition { segment, offset: rest }, piece_at(rest).clone());
                 line.take(text(rest, end));
                 open[first.stream as usize] = Some(line);
             }
         }
         self.window = bytes;
         for line in open.into_iter().flatten() {
-            found.extend(self.complete(line, Place { segment, offset: window.end }, filter)?);
+            found.extend(self.complete(line, LogPosition { segment, offset: window.end }, filter)?);
         }
         found.sort_by_key(|line| line.place);
         Ok(found)
     }
 
     /// Looks for the end of a line behind `from`.
-    fn complete(&mut self, mut line: Open, from: Place, filter: &Filter) -> io::Result<Option<Found>> {
+    fn complete(&mut self, mut line: OpenLine, from: LogPosition, filter: &Filter) -> io::Result<Option<FoundLine>> {
         if !filter.passes(&line.piece) {
             return Ok(None);
         }
@@ -309,7 +314,7 @@ impl View {
                     }
                     for part in parts(piece.range, REST_BYTES) {
                         self.read(segment, part, &mut bytes)?;
-                        if line.take(&bytes).is_some() || line.taken > LINE_BYTES {
+                        if line.take(&bytes).is_some() || line.taken > READ_LINE_BYTES {
                             return Ok(line.finish(true, filter));
                         }
                     }
@@ -393,7 +398,7 @@ impl View {
     /// # Errors
     ///
     /// An index can't be read.
-    pub(super) fn each_record(&mut self, mut f: impl FnMut(&super::index::Record)) -> io::Result<()> {
+    pub(super) fn each_record(&mut self, mut f: impl FnMut(&super::index::IndexRecord)) -> io::Result<()> {
         for segment in &mut self.segments {
             for number in 0..segment.index.count() {
                 segment.index.get(number)?.iter().for_each(&mut f);
@@ -403,9 +408,9 @@ impl View {
     }
 }
 
-impl Open {
-    fn new(place: Place, piece: Piece) -> Self {
-        Self { place, piece, taken: 0, line: Line::new(LINE_BYTES) }
+impl OpenLine {
+    fn new(place: LogPosition, piece: Piece) -> Self {
+        Self { place, piece, taken: 0, line: PartialLine::new(READ_LINE_BYTES) }
     }
 
     /// Whether the next piece of its stream has more of it: not if it is of another run, or something was lost between.
@@ -423,12 +428,12 @@ impl Open {
     }
 
     /// The line, if it passes. One that is waited for may come to match.
-    fn finish(self, is_finished: bool, filter: &Filter) -> Option<Found> {
+    fn finish(self, is_finished: bool, filter: &Filter) -> Option<FoundLine> {
         let Self { place, piece, line, .. } = self;
         let cut = line.is_cut();
         let bytes = line.into_bytes();
         let is_wanted = (!is_finished && filter.waits) || filter.matches(&bytes);
-        (filter.passes(&piece) && is_wanted).then_some(Found { place, piece, bytes, cut, is_finished })
+        (filter.passes(&piece) && is_wanted).then_some(FoundLine { place, piece, bytes, cut, is_finished })
     }
 }
 

@@ -27,10 +27,10 @@ static COMPRESSING: Mutex<()> = Mutex::new(());
 
 /// Where the log of one task is kept. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Store(Arc<Place>);
+pub struct Store(Arc<StoreInner>);
 
 #[derive(Debug)]
-struct Place {
+struct StoreInner {
     dir: PathBuf,
     name: String,
     max_size: AtomicU64,
@@ -54,7 +54,7 @@ impl Store {
     #[must_use]
     pub fn new(config: &LogsConfig, name: &str) -> Self {
         let since = u32::try_from(Timestamp::now().as_second()).unwrap_or(u32::MAX);
-        Self(Arc::new(Place {
+        Self(Arc::new(StoreInner {
             dir: config.dir.clone(),
             name: name.to_owned(),
             max_size: AtomicU64::new(config.max_size),
@@ -98,7 +98,7 @@ impl Store {
     ///
     /// The current segment can't be moved; it is still the current one then.
     pub(super) fn rotate(&self) -> io::Result<()> {
-        let Place { dir, name, keep, .. } = &*self.0;
+        let StoreInner { dir, name, keep, .. } = &*self.0;
         let keep = keep.load(Ordering::Relaxed);
         let moving = self.moving();
         // The oldest first. An index follows its log: a crash in between leaves a log without one, never a wrong one.
@@ -149,7 +149,7 @@ impl Store {
     /// The oldest segment that is not compressed. If there is none the work is over, and known to be before the next
     /// rotation looks.
     fn next_to_compress(&self) -> Option<File> {
-        let Place { dir, name, .. } = &*self.0;
+        let StoreInner { dir, name, .. } = &*self.0;
         let moving = self.moving();
         let old = old_segments(dir, name).unwrap_or_default();
         let plain = old.iter().rev().filter(|old| !old.is_packed);
@@ -162,7 +162,7 @@ impl Store {
     }
 
     fn compress_one(&self, segment: &File) -> io::Result<()> {
-        let Place { dir, name, .. } = &*self.0;
+        let StoreInner { dir, name, .. } = &*self.0;
         let _turn = COMPRESSING.lock().unwrap_or_else(PoisonError::into_inner);
         let packed = dir.join(format!("{name}.log.gz.tmp"));
         let mut encoder = GzEncoder::new(File::create(&packed)?, Compression::fast());
@@ -170,10 +170,10 @@ impl Store {
         encoder.finish()?;
         // It may have grown older meanwhile, or too old.
         let _moving = self.moving();
-        let identity = Identity::of(segment)?;
+        let identity = FileIdentity::of(segment)?;
         for old in old_segments(dir, name)?.into_iter().filter(|old| !old.is_packed) {
             let plain = old_log_path(dir, name, &old);
-            if File::open(&plain).and_then(|file| Identity::of(&file)).is_ok_and(|found| found == identity) {
+            if File::open(&plain).and_then(|file| FileIdentity::of(&file)).is_ok_and(|found| found == identity) {
                 fs::rename(&packed, old_log_path(dir, name, &Old { is_packed: true, ..old }))?;
                 return fs::remove_file(plain);
             }
@@ -188,9 +188,9 @@ impl Store {
 
 /// Tells one file from another, whatever they are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity(u64, u64);
+pub(super) struct FileIdentity(u64, u64);
 
-impl Identity {
+impl FileIdentity {
     /// # Errors
     ///
     /// It can't be known.
@@ -199,7 +199,7 @@ impl Identity {
     }
 }
 
-impl From<&fs::Metadata> for Identity {
+impl From<&fs::Metadata> for FileIdentity {
     fn from(metadata: &fs::Metadata) -> Self {
         Self(metadata.dev(), metadata.ino())
     }

@@ -1,19 +1,19 @@
 //! Cuts what a task writes into lines.
 //!
 //! Bytes stay bytes: what is no UTF-8 and escape sequences are for whoever shows them. Memory is bounded by
-//! [`LINE_BYTES`] whatever is written.
+//! [`TAIL_LINE_BYTES`] whatever is written.
 
 use jiff::Timestamp;
 use memchr::{memchr, memrchr};
 
-use super::line::Line;
-use super::{LINE_BYTES, LogLine, Stream};
+use super::line::PartialLine;
+use super::{OutputStream, TAIL_LINE_BYTES, TailLine};
 
 /// Cuts one stream of one run.
 #[derive(Debug)]
-pub(crate) struct Cutter {
+pub(crate) struct LineSplitter {
     run: u64,
-    stream: Stream,
+    stream: OutputStream,
     pending: Pending,
 }
 
@@ -23,11 +23,11 @@ enum Pending {
     /// Nothing yet.
     Nothing,
     /// A line without an end, and when its first byte was read.
-    Unfinished(Timestamp, Line),
+    Unfinished(Timestamp, PartialLine),
 }
 
-impl Cutter {
-    pub(crate) fn new(run: u64, stream: Stream) -> Self {
+impl LineSplitter {
+    pub(crate) fn new(run: u64, stream: OutputStream) -> Self {
         Self { run, stream, pending: Pending::Nothing }
     }
 
@@ -37,7 +37,7 @@ impl Cutter {
     }
 
     /// Takes what was written next, and gives the lines that end in it.
-    pub(crate) fn feed(&mut self, mut bytes: &[u8], at: Timestamp) -> Vec<LogLine> {
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], at: Timestamp) -> Vec<TailLine> {
         let mut finished = Vec::new();
         while let Some(end) = memchr(b'\n', bytes) {
             self.push(&bytes[..end], at);
@@ -54,7 +54,7 @@ impl Cutter {
         finished
     }
 
-    /// Takes what was written next, as [`Cutter::feed`] does, without making the lines that end in it.
+    /// Takes what was written next, as [`LineSplitter::feed`] does, without making the lines that end in it.
     pub(super) fn skip(&mut self, bytes: &[u8], at: Timestamp) {
         let unfinished = match memrchr(b'\n', bytes) {
             Some(end) => {
@@ -70,12 +70,12 @@ impl Cutter {
     pub(super) fn miss(&mut self, has_end: bool, at: Timestamp) {
         self.pending = match has_end {
             true => Pending::Nothing,
-            false => Pending::Unfinished(at, Line::without_beginning(LINE_BYTES)),
+            false => Pending::Unfinished(at, PartialLine::without_beginning(TAIL_LINE_BYTES)),
         };
     }
 
     /// The line that has no end yet, as it looks so far.
-    pub(crate) fn partial(&self) -> Option<LogLine> {
+    pub(crate) fn partial(&self) -> Option<TailLine> {
         match &self.pending {
             Pending::Unfinished(since, line) if !line.bytes().is_empty() => {
                 Some(self.line(*since, line.bytes().to_vec(), line.is_cut()))
@@ -85,7 +85,7 @@ impl Cutter {
     }
 
     /// Ends the line that has no end, for the run is over.
-    pub(crate) fn finish(&mut self) -> Option<LogLine> {
+    pub(crate) fn finish(&mut self) -> Option<TailLine> {
         let last = self.partial();
         self.pending = Pending::Nothing;
         last
@@ -97,15 +97,15 @@ impl Cutter {
             return;
         }
         if let Pending::Nothing = self.pending {
-            self.pending = Pending::Unfinished(at, Line::new(LINE_BYTES));
+            self.pending = Pending::Unfinished(at, PartialLine::new(TAIL_LINE_BYTES));
         }
         if let Pending::Unfinished(_, line) = &mut self.pending {
             line.push(bytes);
         }
     }
 
-    fn line(&self, at: Timestamp, bytes: Vec<u8>, cut: bool) -> LogLine {
-        LogLine { number: 0, at, run: self.run, stream: self.stream, bytes, cut }
+    fn line(&self, at: Timestamp, bytes: Vec<u8>, cut: bool) -> TailLine {
+        TailLine { number: 0, at, run: self.run, stream: self.stream, bytes, cut }
     }
 }
 
@@ -115,8 +115,8 @@ mod tests {
 
     /// Feeds the chunks one by one: the finished lines, then what is still unfinished.
     fn cut(chunks: &[&str]) -> (Vec<String>, Option<String>) {
-        let mut lines = Cutter::new(1, Stream::Stdout);
-        let text = |line: LogLine| String::from_utf8_lossy(&line.bytes).into_owned();
+        let mut lines = LineSplitter::new(1, OutputStream::Stdout);
+        let text = |line: TailLine| String::from_utf8_lossy(&line.bytes).into_owned();
         let mut finished = Vec::new();
         for chunk in chunks {
             finished.extend(lines.feed(chunk.as_bytes(), Timestamp::UNIX_EPOCH).into_iter().map(text));
@@ -159,21 +159,22 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_and_says_so() {
-        let mut lines = Cutter::new(1, Stream::Stdout);
+        let mut lines = LineSplitter::new(1, OutputStream::Stdout);
         for _ in 0..10 {
-            lines.feed(&[b'x'; LINE_BYTES], Timestamp::UNIX_EPOCH);
+            lines.feed(&[b'x'; TAIL_LINE_BYTES], Timestamp::UNIX_EPOCH);
         }
         let finished = lines.feed(b"\nnext\n", Timestamp::UNIX_EPOCH);
         assert_eq!(
             finished.iter().map(|line| (line.bytes.len(), line.cut)).collect::<Vec<_>>(),
-            [(LINE_BYTES, true), (4, false)]
+            [(TAIL_LINE_BYTES, true), (4, false)]
         );
     }
 
     #[test]
     fn skipping_leaves_what_feeding_would() {
         for written in ["a\nb\nrest", "a\n", "no end"] {
-            let (mut fed, mut skipped) = (Cutter::new(1, Stream::Stdout), Cutter::new(1, Stream::Stdout));
+            let (mut fed, mut skipped) =
+                (LineSplitter::new(1, OutputStream::Stdout), LineSplitter::new(1, OutputStream::Stdout));
             fed.feed(b"pend", Timestamp::UNIX_EPOCH);
             skipped.feed(b"pend", Timestamp::UNIX_EPOCH);
             fed.feed(written.as_bytes(), Timestamp::UNIX_EPOCH);
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn of_a_line_that_began_unseen_the_rest_is_kept_as_cut() {
         for (has_end, first_is_cut) in [(true, false), (false, true)] {
-            let mut lines = Cutter::new(1, Stream::Stdout);
+            let mut lines = LineSplitter::new(1, OutputStream::Stdout);
             lines.feed(b"before", Timestamp::UNIX_EPOCH);
             lines.miss(has_end, Timestamp::UNIX_EPOCH);
             let after = lines.feed(b"one\ntwo\n", Timestamp::UNIX_EPOCH);
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_line_keeps_the_time_of_its_first_byte() {
-        let mut lines = Cutter::new(1, Stream::Stdout);
+        let mut lines = LineSplitter::new(1, OutputStream::Stdout);
         let later = Timestamp::from_second(1).unwrap();
         lines.feed(b"a", Timestamp::UNIX_EPOCH);
         assert_eq!(lines.feed(b"b\n", later)[0].at, Timestamp::UNIX_EPOCH);
