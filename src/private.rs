@@ -7,9 +7,9 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fchmod, fstat, mkdirat, openat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fstat, mkdirat, openat, statat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -35,7 +35,7 @@ pub(crate) fn is_trusted(uid: u32) -> bool {
 ///
 /// The directory does not exist, or is a link; another user owns it or can write to it.
 pub(crate) fn open_dir(path: &Path) -> io::Result<OwnedFd> {
-    walk(path, |parent, name| open_dir_at(parent, name))
+    walk(path, &open_dir_at)
 }
 
 /// Opens the directory `path`, and creates it with mode 0700 if it does not exist; so with every directory above it.
@@ -44,7 +44,7 @@ pub(crate) fn open_dir(path: &Path) -> io::Result<OwnedFd> {
 ///
 /// Those of [`open_dir`], or it can't be created.
 pub(crate) fn create_dir(path: &Path) -> io::Result<OwnedFd> {
-    walk(path, |parent, name| match open_dir_at(parent, name) {
+    walk(path, &|parent, name| match open_dir_at(parent, name) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             match mkdirat(parent, name, DIR_MODE) {
                 // Another process was faster: what it created is checked below.
@@ -101,13 +101,47 @@ pub(crate) fn open(path: &Path, flags: OFlags) -> io::Result<File> {
     open_file(dir, name, flags)
 }
 
+/// Opens the file `name` in `dir`, both of which were found, not named by the user of this process.
+///
+/// # Errors
+///
+/// They can't be opened; or the directory, the file, or a link in its place belongs to a user who is not trusted, or every
+/// user can replace the file.
+pub(crate) fn open_found(dir: &Path, name: &OsStr) -> io::Result<File> {
+    let dir = open_any(dir)?;
+    let about = fstat(&dir)?;
+    check_found(&about)?;
+    let mode = Mode::from_raw_mode(about.st_mode);
+    if mode.contains(Mode::WOTH) && !mode.contains(Mode::SVTX) {
+        return Err(unsafe_to_find("every user can replace it"));
+    }
+    check_found(&statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?)?;
+    let file = File::from(openat(&dir, name, OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?);
+    check_found(&fstat(&file)?)?;
+    Ok(file)
+}
+
+fn check_found(about: &Stat) -> io::Result<()> {
+    let owner = about.st_uid;
+    if is_trusted(owner) {
+        Ok(())
+    } else {
+        Err(unsafe_to_find(&format!("it or its directory belongs to user {owner}")))
+    }
+}
+
+fn unsafe_to_find(why: &str) -> io::Error {
+    let hint = "it was found above the working directory; name it with -f if you trust it";
+    io::Error::new(ErrorKind::PermissionDenied, format!("{why}, and {hint}"))
+}
+
 /// Opens one directory after the other, each by `step`.
-fn walk(path: &Path, step: impl Fn(&OwnedFd, &OsStr) -> io::Result<OwnedFd>) -> io::Result<OwnedFd> {
+fn walk(path: &Path, step: &dyn Fn(&OwnedFd, &OsStr) -> io::Result<OwnedFd>) -> io::Result<OwnedFd> {
     let (start, rest) = match (path.is_absolute(), path.parent(), path.file_name()) {
         (true, Some(parent), Some(name)) => {
             // Links above are the system's, or the user has named them.
             match open_any(parent) {
-                Err(error) if error.kind() == ErrorKind::NotFound => (walk(parent, &step)?, Path::new(name)),
+                Err(error) if error.kind() == ErrorKind::NotFound => (walk(parent, step)?, Path::new(name)),
                 opened => (opened?, Path::new(name)),
             }
         }
@@ -115,13 +149,9 @@ fn walk(path: &Path, step: impl Fn(&OwnedFd, &OsStr) -> io::Result<OwnedFd>) -> 
         (false, _, _) => (open_any(Path::new("."))?, path),
     };
     let mut dir = start;
-    let mut so_far = PathBuf::new();
     for component in rest.components() {
         match component {
-            Component::Normal(name) => {
-                so_far.push(name);
-                dir = step(&dir, name)?;
-            }
+            Component::Normal(name) => dir = step(&dir, name)?,
             Component::ParentDir => dir = openat(&dir, "..", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?,
             Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
         }
@@ -149,7 +179,10 @@ fn check_owner(about: &Stat, name: &OsStr) -> io::Result<()> {
         return Ok(());
     }
     let (owner, own) = (about.st_uid, geteuid().as_raw());
-    Err(refused(name, &format!("belongs to user {owner}, and this is user {own}: remove it, or run stead as that user")))
+    Err(refused(
+        name,
+        &format!("belongs to user {owner}, and this is user {own}: remove it, or run stead as that user"),
+    ))
 }
 
 /// The error of an open that does not follow links.

@@ -17,9 +17,9 @@ use super::announce::announce;
 use super::builtin::{Surfaces, track_gateway, track_warden};
 use super::post_mortems::Examiner;
 use super::sampling::sample;
-use super::state_dir::{StateDir, StatePaths};
+use super::state_dir::StateDir;
 use super::task_factory::TaskFactory;
-use crate::config::{Config, SharedConfig};
+use crate::config::{Config, Project, SharedConfig};
 use crate::duration::Pretty;
 use crate::kernel::{Containment, KernelHandle, PostMortems};
 use crate::process::{Warden, WardenTask};
@@ -30,8 +30,6 @@ use crate::surfaces::{Control, Hooks, Plain, Terminal, Web};
 
 /// Sets the level of stead's own diagnostics, in the words of tracing's filters. `info` by default.
 const LOG_LEVEL: &str = "STEAD_LOG";
-/// The file below `.stead/` they go to.
-const LOG_FILE: &str = "stead.log";
 /// Lines of them that may wait for the disk; what comes on top is dropped.
 const LOG_LINES_QUEUED: usize = 4_096;
 /// How long the last words may take to reach the terminal.
@@ -52,22 +50,27 @@ pub(crate) enum Presentation {
     Detached,
 }
 
-/// Supervises what `config` says until it is over, and says on standard error how that came. A reload takes what `read`
-/// gives.
+/// Supervises a project until it is over, and says on standard error how that came. `read` reads its configuration, now and
+/// at each reload; it is given the project as seen from the working directory.
 ///
 /// # Errors
 ///
-/// When nothing could be started: another supervisor holds the directory, or it can't be written.
+/// When nothing could be started: another supervisor runs, the state directory can't be written, or the configuration was
+/// changed and is invalid now.
 pub(crate) fn launch(
-    config: Config,
-    read: impl Fn() -> Result<Config, BadConfig> + Send + Sync + 'static,
+    project: &Project,
+    read: impl Fn(&Project) -> Result<Config, BadConfig> + Send + Sync + 'static,
     presentation: Presentation,
 ) -> anyhow::Result<ExitCode> {
-    let state = StateDir::claim(&config.root)?;
+    let state = StateDir::claim(project)?;
+    let project = project.from_within();
+    let read = move || read(&project);
+    let config = read().map_err(|bad| anyhow!(bad.summary))?;
     // Before the first thread: a fork takes only one along.
     let warden = Warden::start().context("cannot start the warden, which is to start the tasks")?;
     raise_open_files();
     let _diagnostics = diagnostics(&state)?;
+    state.keep();
     report_containment(warden.1.containment());
     let threads = std::thread::available_parallelism().map_or(LEAST_THREADS, |cores| cores.get().max(LEAST_THREADS));
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -77,9 +80,9 @@ pub(crate) fn launch(
         .context("cannot start the runtime")?;
     let config = SharedConfig::new(config, read);
     let (sampled, usage) = watch::channel(BTreeMap::new());
-    let (supervisor, kernel) = supervisor(config, presentation, &state.paths, warden, usage.clone())?;
+    let (supervisor, kernel) = supervisor(config, presentation, &state, warden, usage.clone())?;
     if presentation == Presentation::Detached {
-        runtime.spawn(announce(kernel.clone(), state.path().join(LOG_FILE)));
+        runtime.spawn(announce(kernel.clone(), state.diagnostics.clone()));
     }
     // On a thread of the runtime, among those it talks to: this one would have to be woken for every event.
     let outcome = runtime.block_on(runtime.spawn(async move {
@@ -119,7 +122,7 @@ fn raise_open_files() {
 fn supervisor(
     shared: SharedConfig,
     presentation: Presentation,
-    paths: &StatePaths,
+    state: &StateDir,
     (warden, warden_task): (Warden, WardenTask),
     usage: watch::Receiver<BTreeMap<String, Usage>>,
 ) -> anyhow::Result<(TaskSupervisor, KernelHandle)> {
@@ -127,7 +130,7 @@ fn supervisor(
     let mut supervisor =
         TaskSupervisor::new(CancellationToken::new(), config.restart).with_drain(config.drain).with_usage(usage);
     let kernel = KernelHandle::new(supervisor.handle())
-        .with_post_mortems(PostMortems::new(&paths.post_mortems))
+        .with_post_mortems(PostMortems::new(&state.paths.post_mortems))
         .with_containment(warden_task.containment());
     let mut factory = TaskFactory::new(shared.clone(), kernel.clone(), warden.clone());
     for task in factory.all().map_err(|why| anyhow!("{why}; nothing was started"))? {
@@ -138,9 +141,9 @@ fn supervisor(
     let (config_in_force, web_dist) = (shared, Default::default());
     let mut surfaces =
         Surfaces { supervisor: &mut supervisor, kernel: kernel.clone(), config: config_in_force, gateway, web_dist };
-    surfaces.track(Control::new(&paths.socket));
+    surfaces.track(Control::new(state.control.clone()));
     if config.web.enabled {
-        surfaces.track(Web::new(config.web.clone(), &paths.token));
+        surfaces.track(Web::new(config.web.clone(), state.token_source()));
     }
     if !config.hooks.is_empty() {
         surfaces.track(Hooks::new(config.hooks.clone(), &config.root, warden));
@@ -164,8 +167,8 @@ fn diagnostics(state: &StateDir) -> anyhow::Result<WorkerGuard> {
         .or_else(|error| if std::env::var_os(LOG_LEVEL).is_none() { Ok(EnvFilter::new("info")) } else { Err(error) });
     let filter =
         filter.with_context(|| format!("{LOG_LEVEL} is not a filter; write it like \"info\" or \"stead=debug\""))?;
-    let file = tracing_appender::rolling::never(state.path(), LOG_FILE);
-    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LOG_LINES_QUEUED).finish(file);
+    let builder = NonBlockingBuilder::default().buffered_lines_limit(LOG_LINES_QUEUED);
+    let (writer, guard) = builder.finish(state.diagnostics.clone());
     // Only a second call in one process could fail, and it would keep the first.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false).try_init();
     Ok(guard)

@@ -12,7 +12,7 @@ use super::kind::{FilePath, Flag, Share, Size, Whole};
 use super::parsed::{ADDRESS, DURATION, PERIOD};
 use super::report::Report;
 use super::table::{Table, describe_root, read_root};
-use super::{Config, LogsConfig, UiConfig, WebConfig, graph, hooks, task};
+use super::{Config, LogsConfig, Project, UiConfig, WebConfig, graph, hooks, task};
 use crate::duration::Pretty;
 use crate::supervisor::engine::{DrainConfig, Intensity, RestartConfig};
 
@@ -39,7 +39,7 @@ pub fn schema() -> Json {
 
 fn sections(file: &mut Table<'_>, path: PathBuf, root: PathBuf) -> (Config, Vec<task::Declared>) {
     let (mut drain, mut restart) = (DrainConfig::default(), RestartConfig::default());
-    let mut logs = LogsConfig { dir: root.join(".stead/logs"), max_size: 64 << 20, keep: 8 };
+    let mut logs = LogsConfig { dir: Project::of(&path).state_dir().join("logs"), max_size: 64 << 20, keep: 8 };
     let mut web = WebConfig { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 7070)), dist: None };
     let mut ui = UiConfig::default();
 
@@ -106,7 +106,7 @@ fn drain_keys(table: &mut Table<'_>, drain: &mut DrainConfig) {
 }
 
 fn logs_keys(table: &mut Table<'_>, root: &Path, logs: &mut LogsConfig) {
-    let about = "The directory of the logs, NAME.log for each task. Default: .stead/logs beside this file.";
+    let about = "The directory of the logs, NAME.log for each task. Default: `logs` in the state directory, `.stead`.";
     if let Some(dir) = table.get("dir", &FilePath, about) {
         logs.dir = root.join(dir);
     }

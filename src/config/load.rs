@@ -1,5 +1,6 @@
 //! From a file to a [`Config`]: finds it, reads it, has it judged.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -8,7 +9,8 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::report::Report;
-use super::{Config, ConfigError, document};
+use super::{Config, ConfigError, Project, document};
+use crate::private;
 
 /// What the file is called.
 pub const FILE_NAME: &str = "stead.toml";
@@ -17,31 +19,19 @@ pub const FILE_NAME: &str = "stead.toml";
 const FILE_MOST: u64 = 1 << 20;
 
 impl Config {
-    /// Reads the file `explicit`, or else the `stead.toml` that is found first in `cwd` and the directories
-    /// above it. A relative `explicit` starts at `cwd`.
+    /// Reads the file `explicit`, or the `stead.toml` in it if it is a directory, or else the `stead.toml` that is found
+    /// first in `cwd` and the directories above it. A relative `explicit` starts at `cwd`.
     ///
     /// # Errors
     ///
-    /// There is no file, it can't be read, or it is wrong; then with every mistake it has.
+    /// There is no file, it can't be read, or it was found above `cwd` and another user could have written it; or it is
+    /// wrong, then with every mistake it has.
     pub fn load(explicit: Option<&Path>, cwd: &Path) -> Result<Self, ConfigError> {
         let shown = chosen(explicit, cwd)?;
         let path = cwd.join(&shown);
-        let bytes = read(&path).map_err(|why| ConfigError::Unreadable { path: shown.clone(), why })?;
+        let file = if explicit.is_some() { File::open(&path) } else { open_found(&path, cwd) };
+        let bytes = file.and_then(read).map_err(|why| ConfigError::Unreadable { path: shown.clone(), why })?;
         judge(&decode(bytes, &shown)?, &shown, path)
-    }
-
-    /// The file that [`load`](Self::load) would read, absolute; whether it is right does not matter.
-    ///
-    /// # Errors
-    ///
-    /// There is no such file.
-    pub fn locate(explicit: Option<&Path>, cwd: &Path) -> Result<PathBuf, ConfigError> {
-        let shown = chosen(explicit, cwd)?;
-        let path = cwd.join(&shown);
-        match path.metadata() {
-            Ok(_) => Ok(path),
-            Err(why) => Err(ConfigError::Unreadable { path: shown, why }),
-        }
     }
 
     /// Reads `text` as if it were the file `path`, whose directory relative paths start from.
@@ -59,6 +49,7 @@ impl Config {
 /// The file that is meant, as it is called from `cwd`.
 fn chosen(explicit: Option<&Path>, cwd: &Path) -> Result<PathBuf, ConfigError> {
     match explicit {
+        Some(path) if cwd.join(path).is_dir() => Ok(path.join(FILE_NAME)),
         Some(path) => Ok(path.to_owned()),
         None => find(cwd).ok_or_else(|| ConfigError::Missing { from: cwd.to_owned() }),
     }
@@ -70,9 +61,17 @@ fn find(cwd: &Path) -> Option<PathBuf> {
     Some(found.strip_prefix(cwd).map(Path::to_owned).unwrap_or(found))
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// Opens a file that was not named but found: above `cwd` only if no other user could have written it.
+fn open_found(path: &Path, cwd: &Path) -> io::Result<File> {
+    match path.parent() {
+        Some(dir) if dir != cwd => private::open_found(dir, OsStr::new(FILE_NAME)),
+        _ => File::open(path),
+    }
+}
+
+fn read(file: File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(FILE_MOST + 1).read_to_end(&mut bytes)?;
+    file.take(FILE_MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_MOST {
         return Err(io::Error::other(format!("larger than {FILE_MOST} bytes")));
     }
@@ -93,7 +92,7 @@ fn decode(bytes: Vec<u8>, shown: &Path) -> Result<String, ConfigError> {
 fn judge(text: &str, shown: &Path, path: PathBuf) -> Result<Config, ConfigError> {
     // A byte order mark is no part of the text, and would shift the columns of its first line.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let root = path.parent().map(Path::to_owned).unwrap_or_default();
+    let root = Project::of(&path).root;
     let mut report = Report::new(shown.to_owned(), text);
     let (table, errors) = DeTable::parse_recoverable(text);
     report_damage(table.get_ref(), errors, &mut report);

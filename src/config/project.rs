@@ -21,12 +21,11 @@ pub struct Project {
 }
 
 impl Project {
-    /// The project of the configuration file `path`, or of the `stead.toml` in it if it is a directory.
+    /// The project of the configuration file `path`.
     #[must_use]
     pub fn of(path: &Path) -> Self {
-        let name = path.file_name().filter(|_| !path.is_dir());
-        let Some(name) = name else { return Self::in_dir(path) };
-        Self { root: path.parent().map(Path::to_owned).unwrap_or_default(), file: name.to_owned() }
+        let root = path.parent().filter(|root| !root.as_os_str().is_empty());
+        Self { root: root.unwrap_or(Path::new(".")).to_owned(), file: path.file_name().unwrap_or_default().to_owned() }
     }
 
     /// The project of the `stead.toml` in a directory.
@@ -44,7 +43,7 @@ impl Project {
     /// The configuration file.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.root.join(&self.file)
+        if self.root == Path::new(".") { self.file.clone().into() } else { self.root.join(&self.file) }
     }
 
     /// A name for people: that of the directory, with the file's if it is not `stead.toml`.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::Project;
 use crate::signal::Signal;
 use crate::supervisor::engine::{Dependency, DrainConfig, HookEvent, OnExhausted, Policy, RestartConfig};
 
@@ -37,10 +38,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// What the project is called: the name of its directory.
+    /// The project that this is the configuration of.
     #[must_use]
-    pub fn project(&self) -> Cow<'_, str> {
-        self.root.file_name().map(|name| name.to_string_lossy()).unwrap_or_default()
+    pub fn project(&self) -> Project {
+        Project::of(&self.path)
     }
 }
 

@@ -39,7 +39,8 @@ fn cannot_run(task: &TaskConfig, command: &Command, error: &io::Error) -> String
         Command::Argv(argv) => argv.first().map_or("", String::as_str),
     };
     if let Some(cause) = dir_fault(&task.dir) {
-        return format!("cannot run in `{}`: {cause}", task.dir.display());
+        let dir = std::path::absolute(&task.dir).unwrap_or_else(|_| task.dir.clone());
+        return format!("cannot run in `{}`: {cause}", dir.display());
     }
     format!("cannot run `{program}`: {}", program_fault(task, program, error))
 }

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::fs::{AtFlags, OFlags, statat};
-use rustix::io::Errno;
 use tokio::sync::Notify;
 
 use super::removals::Removals;
@@ -173,7 +172,8 @@ fn write_new(dir: &OwnedFd, name: &OsStr, text: &str) -> io::Result<bool> {
 /// Whether the open file is the one that is called `name`.
 fn is_at(file: &File, dir: &OwnedFd, name: &OsStr) -> bool {
     let Ok(own) = file.metadata() else { return false };
-    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|found| (found.st_dev, found.st_ino) == (own.dev(), own.ino()))
+    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|found| (found.st_dev, found.st_ino) == (own.dev(), own.ino()))
 }
 
 fn name(path: &Path) -> &OsStr {

@@ -37,7 +37,8 @@ pub(super) fn acquire(dir: &OwnedFd, name: &OsStr) -> anyhow::Result<File> {
 }
 
 fn open(dir: impl AsFd, name: &OsStr) -> anyhow::Result<File> {
-    private::open_file(dir, name, OFlags::RDWR | OFlags::CREATE).with_context(|| format!("cannot open {}", name.display()))
+    private::open_file(dir, name, OFlags::RDWR | OFlags::CREATE)
+        .with_context(|| format!("cannot open {}", name.display()))
 }
 
 /// The pid and user of a process that has locked the file, if that user is not trusted: anyone who can open a file can lock it.

@@ -99,7 +99,9 @@ impl StateDir {
             Reservation::Ours(listener) => Some(Arc::new(listener)),
             Reservation::Taken { pid } => bail!(already_runs(&pid.to_string())),
             Reservation::Squatted { pid, uid } => {
-                eprintln!("stead: process {pid} of user {uid} has taken the name of this project's supervisor; going on without it");
+                eprintln!(
+                    "stead: process {pid} of user {uid} has taken the name of this project's supervisor; going on without it"
+                );
                 None
             }
             Reservation::Unavailable => None,
@@ -146,7 +148,10 @@ impl Drop for StateDir {
 /// Says that this process is too much.
 fn already_runs(pid: &str) -> String {
     let here = absolute(Path::new("."));
-    format!("a supervisor (pid {pid}) already runs in {}; `stead attach` shows it, `stead down` ends it", here.display())
+    format!(
+        "a supervisor (pid {pid}) already runs in {}; `stead attach` shows it, `stead down` ends it",
+        here.display()
+    )
 }
 
 /// A path for people.

@@ -7,11 +7,9 @@ pub(super) use watcher::Removals;
 
 #[cfg(target_os = "linux")]
 mod inotify {
-    use std::ffi::OsStr;
     use std::io;
     use std::mem::MaybeUninit;
     use std::os::fd::OwnedFd;
-    use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
     use std::time::Duration;
 
@@ -32,7 +30,8 @@ mod inotify {
 
         /// Watches a directory, if it exists. Watching it twice changes nothing.
         pub(in super::super) fn watch(&self, dir: &Path) -> io::Result<()> {
-            let removals = WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
+            let removals =
+                WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
             match inotify::add_watch(&self.0, dir, removals | WatchFlags::ONLYDIR | WatchFlags::DONT_FOLLOW) {
                 Ok(_) | Err(Errno::NOENT) => Ok(()),
                 Err(error) => Err(error.into()),
@@ -91,7 +90,11 @@ mod watcher {
 
         pub(in super::super) fn watch(&self, dir: &Path) -> io::Result<()> {
             let mut watcher = self.watcher.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if dir.is_dir() { watcher.watch(dir, RecursiveMode::NonRecursive).map_err(io::Error::other) } else { Ok(()) }
+            if dir.is_dir() {
+                watcher.watch(dir, RecursiveMode::NonRecursive).map_err(io::Error::other)
+            } else {
+                Ok(())
+            }
         }
 
         pub(in super::super) fn wait(&self, limit: Option<Duration>) -> io::Result<bool> {

@@ -66,15 +66,20 @@ impl Endpoint {
     ///
     /// See [`ConnectError`].
     pub(crate) async fn connect(&self) -> Result<UnixStream, ConnectError> {
-        let unreached = match socket::connect(&self.path).await {
+        match socket::connect(&self.path).await {
             Ok(stream) => return checked(stream, &self.path),
-            Err(error) if is_unserved(&error) => ConnectError::NoServer,
-            Err(error) => error.into(),
-        };
-        let Some(name) = &self.name else { return Err(unreached) };
+            Err(error) if is_unserved(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let Some(name) = &self.name else { return Err(ConnectError::NoServer) };
         // If another user has taken the name, it does not lead to a supervisor.
         let by_name = UnixStream::connect(name).await.ok().and_then(|stream| checked(stream, name).ok());
-        by_name.ok_or(unreached)
+        by_name.ok_or(ConnectError::NoServer)
+    }
+
+    /// Whether a process listens. Who that is, is checked by [`connect`](Self::connect).
+    pub(crate) fn is_served(&self) -> bool {
+        socket::connect_blocking(&self.path).is_ok() || self.name.as_deref().is_some_and(name::is_served)
     }
 
     /// Reserves the name for this process until it ends.
@@ -116,6 +121,11 @@ mod name {
     pub(super) fn of(device: u64, inode: u64, key: &[u8]) -> Option<PathBuf> {
         let name = format!("\0stead/{device:x}/{inode:x}/{:x}", fnv1a(key));
         Some(OsString::from_vec(name.into_bytes()).into())
+    }
+
+    /// Whether a process of a trusted user listens.
+    pub(super) fn is_served(name: &Path) -> bool {
+        holder(name).is_ok_and(|(_, uid)| is_trusted(uid))
     }
 
     pub(super) fn reserve(name: &Path) -> Reservation {
@@ -166,6 +176,10 @@ mod name {
 
     pub(super) fn of(_device: u64, _inode: u64, _key: &[u8]) -> Option<PathBuf> {
         None
+    }
+
+    pub(super) fn is_served(_name: &Path) -> bool {
+        false
     }
 
     pub(super) fn reserve(_name: &Path) -> Reservation {

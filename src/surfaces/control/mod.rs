@@ -21,8 +21,8 @@ use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::gateway::Channel;
 use listener::ControlListener;
 
-pub(crate) use publish::{PublishedDist, WEB_DIST_PATH};
 pub(crate) use endpoint::{ConnectError, Endpoint, Reservation};
+pub(crate) use publish::{PublishedDist, WEB_DIST_PATH};
 
 /// Its name as a task, and as the origin of its requests, with the client's behind it: `control/curl`.
 const NAME: &str = "control";

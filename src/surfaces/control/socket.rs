@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -32,7 +33,9 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.is_there() && let Err(error) = fs::remove_file(&self.path) {
+        if self.is_there()
+            && let Err(error) = fs::remove_file(&self.path)
+        {
             tracing::debug!(path = %self.path.display(), %error, "cannot remove the control socket");
         }
     }
@@ -60,6 +63,11 @@ pub(super) fn listen(path: &Path) -> anyhow::Result<(UnixListener, SocketFile)> 
 /// Nobody listens there, or the file is not for this user.
 pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(&Address::of(path)?.path).await
+}
+
+/// The same, without a runtime.
+pub(super) fn connect_blocking(path: &Path) -> io::Result<StdStream> {
+    StdStream::connect(&Address::of(path)?.path)
 }
 
 /// Whether no process listens on a socket, judged by the error of connecting to it.

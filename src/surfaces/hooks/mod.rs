@@ -77,8 +77,11 @@ impl Surface for Hooks {
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
-        let caller =
-            Caller { root: self.root.clone(), project: config.current().project().into(), warden: self.warden.clone() };
+        let caller = Caller {
+            root: self.root.clone(),
+            project: config.current().project().name().into(),
+            warden: self.warden.clone(),
+        };
         let (_, events) = kernel.event_log().follow();
         let mut listener =
             Listener { kernel, heard: Arc::clone(&self.heard), queues: Vec::new(), calls: JoinSet::new() };

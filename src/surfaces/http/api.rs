@@ -110,7 +110,7 @@ impl Api {
     fn version(&self) -> Version {
         Version {
             version: env!("CARGO_PKG_VERSION"),
-            project: self.config.current().project().into_owned(),
+            project: self.config.current().project().name(),
             pid: std::process::id(),
             started_at: self.kernel.started_at(),
             containment: self.kernel.containment(),

@@ -1,6 +1,8 @@
 //! The configuration as it is in force, defaults and all, under the keys of the file. Values of variables are not
 //! shown: they are where secrets are.
 
+use std::borrow::Cow;
+use std::path::{self, Path};
 use std::time::Duration;
 
 use axum::http::Uri;
@@ -20,14 +22,19 @@ pub(super) fn config(config: &Config) -> Value {
     let tasks: Map<_, _> = config.tasks.iter().map(|own| (own.name.clone(), task(own))).collect();
     let hooks: Map<_, _> = config.hooks.iter().map(|own| (own.name.clone(), hook(own))).collect();
     json!({
-        "path": config.path,
+        "path": absolute(&config.path),
         "supervisor": supervisor,
-        "logs": { "dir": config.logs.dir, "max_size": config.logs.max_size, "keep": config.logs.keep },
-        "web": { "enabled": config.web.enabled, "listen": config.web.listen, "dist": config.web.dist },
+        "logs": { "dir": absolute(&config.logs.dir), "max_size": config.logs.max_size, "keep": config.logs.keep },
+        "web": { "enabled": config.web.enabled, "listen": config.web.listen, "dist": config.web.dist.as_deref().map(absolute) },
         "ui": { "notify": config.ui.notify },
         "hooks": hooks,
         "tasks": tasks,
     })
+}
+
+/// The path as other processes must call it: the supervisor itself follows its directory, whatever that is called.
+fn absolute(path: &Path) -> Cow<'_, Path> {
+    path::absolute(path).map_or(path.into(), Cow::Owned)
 }
 
 fn hook(hook: &HookConfig) -> Value {
@@ -51,7 +58,7 @@ fn task(task: &TaskConfig) -> Value {
     let mut keys = restart(&task.restart);
     let own = json!({
         "command": command(&task.command),
-        "dir": task.dir,
+        "dir": absolute(&task.dir),
         "env": env,
         "policy": task.policy,
         "on_exhausted": task.on_exhausted,

@@ -118,7 +118,7 @@ impl Surface for Terminal {
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
         let now = config.current();
-        let (project, logs_dir) = (now.project().into_owned(), now.logs.dir.clone());
+        let (project, logs_dir) = (now.project().name(), now.logs.dir.clone());
         let notify = Box::new(move || config.current().ui.notify);
         self.show(DashboardSetup { kernel, project, logs_dir, notify, is_guest: false }, shutdown).await
     }

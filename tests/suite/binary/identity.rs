@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::detach::Background;
-use super::{Told, DEADLINE, Project};
+use super::{DEADLINE, Project, Told};
 
 const API: &str = "[tasks.api]\ncommand = 'exec sleep 1000'\n";
 const CHATTY: &str = "[tasks.api]\ncommand = 'while :; do echo beat; sleep 0.05; done'\n";
@@ -149,7 +149,8 @@ fn a_working_directory_that_was_deleted_is_named() {
     let project = Project::new(API);
     let gone = project.path().join("gone");
     fs::create_dir(&gone).expect("a directory");
-    let line = format!("cd {} && rmdir {} && exec {} status", gone.display(), gone.display(), env!("CARGO_BIN_EXE_stead"));
+    let line =
+        format!("cd {} && rmdir {} && exec {} status", gone.display(), gone.display(), env!("CARGO_BIN_EXE_stead"));
     let told = Told::by(std::process::Command::new("sh").args(["-c", &line]));
     assert_eq!(told.code, Some(2));
     assert!(told.err.contains("the working directory was deleted"), "{told:?}");

@@ -96,8 +96,10 @@ async fn a_taken_port_is_named() {
     let (supervisor, _backend) = handle(Instant::now());
     let handle = KernelHandle::new(supervisor);
     let dir = tempfile::tempdir().unwrap();
-    let error =
-        Web::new(web.clone(), dir.path().join("token")).start(context(handle, &web, dir.path())).await.unwrap_err();
+    let error = Web::new(web.clone(), Token::source(dir.path().join("token")))
+        .start(context(handle, &web, dir.path()))
+        .await
+        .unwrap_err();
     let told = format!("{error:#}");
     assert!(told.starts_with(&format!("port {port} in use: cannot listen on 127.0.0.1:{port}: ")), "{told}");
 }
@@ -109,7 +111,10 @@ async fn a_start_that_fails_leaves_the_port_free() {
     let (supervisor, _backend) = handle(Instant::now());
     let handle = KernelHandle::new(supervisor);
     let dir = tempfile::tempdir().unwrap();
-    let error = Web::new(web.clone(), "/nowhere/token").start(context(handle, &web, dir.path())).await.unwrap_err();
+    let error = Web::new(web.clone(), Token::source("/nowhere/token"))
+        .start(context(handle, &web, dir.path()))
+        .await
+        .unwrap_err();
     assert!(format!("{error:#}").starts_with("cannot read /nowhere/at/all: "), "{error:#}");
     TcpListener::bind(free).await.unwrap();
 }
