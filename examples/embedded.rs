@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use stead::supervisor::{RestartConfig, TaskSupervisor};
+use stead::supervisor::{Followed, RestartConfig, TaskSupervisor};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -37,10 +37,15 @@ async fn main() {
     });
 
     // What happens can be watched from anywhere in the program.
-    let (_, mut events) = supervisor.handle().event_log().follow();
+    let mut events = supervisor.handle().event_log().follow(0);
     tokio::spawn(async move {
-        while let Ok(event) = events.recv().await {
-            println!("  [{}] {}", event.event.task.as_deref().unwrap_or("supervisor"), event.text);
+        loop {
+            match events.next().await {
+                Followed::Event(event) => {
+                    println!("  [{}] {}", event.event.task.as_deref().unwrap_or("supervisor"), event.text);
+                }
+                Followed::Dropped(count) => println!("  {count} events were missed"),
+            }
         }
     });
 

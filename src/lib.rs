@@ -13,15 +13,18 @@
 //! | [`kernel`] | what surfaces may see and request: snapshot, events, logs, metrics, requests |
 //! | [`present`] | the words for people: why a task is not running, ages, countdowns |
 //! | [`gateway`] | who is connected, and the origin of each request |
+//! | `wire` | what goes over the API: one set of types for both ends |
 //! | [`surfaces`] | web, control socket, terminal, plain output, hooks |
 //! | [`ui`] | the dashboard as pure functions |
 //! | [`app`] | composes a supervisor from a config |
+//! | `export` | files for systemd, Kubernetes, compose |
 //! | [`cli`] | arguments and subcommands |
 
 pub mod app;
 pub mod cli;
 pub mod config;
 pub mod duration;
+mod export;
 pub mod gateway;
 mod http_client;
 pub mod kernel;
@@ -34,3 +37,4 @@ pub mod signal;
 pub mod supervisor;
 pub mod surfaces;
 pub mod ui;
+mod wire;

@@ -1,5 +1,5 @@
 // What a task wrote, made safe to show: one line becomes runs of styled text. Colours (SGR) are kept; the cursor moves
-// that progress bars are made of act within the line; everything else is neutralised. As in src/ui/ansi.rs.
+// that progress bars are made of act within the line; everything else is neutralised. As in src/present/ansi.rs.
 
 import { make } from "./dom.js";
 

@@ -1,7 +1,7 @@
 // The selected task in a few lines: its process, what an exit means, whether it is ready, what it used.
 
 import { button, element, make, mark, write } from "./dom.js";
-import { age, bytes, canStop, isEssential, isLive, isUnstable, onExit, percent, seconds } from "./format.js";
+import { age, bytes, canStop, duration, exitLabel, isEssential, isLive, isUnstable, onExit, percent } from "./format.js";
 import { Spark } from "./spark.js";
 
 const LINES = { about: "runs", exit: "on exit", ready: "ready", address: "address", failed: "failed", unstable: "unstable" };
@@ -41,7 +41,7 @@ export class Detail {
     if (!task) return;
     const processes = task.usage?.processes > 1 ? `${task.usage.processes} processes` : "";
     this.#say("about", [task.pid && `pid ${task.pid}`, processes, task.about].filter(Boolean).join(" · "));
-    write(this.#lines.exit.label, task.policy === "on_failure" ? "on failure" : "on exit");
+    write(this.#lines.exit.label, exitLabel(task));
     this.#say("exit", onExit(task));
     this.#say("failed", task.state === "failed" ? task.reason : "", "bad");
     this.#say("unstable", isUnstable(task) ? `${task.restarts_last_hour} restarts in the last hour` : "", "warn");
@@ -58,7 +58,7 @@ export class Detail {
   /** Draws what time alone changes. */
   tick(task, now) {
     const { probe } = task;
-    this.#say("ready", probe ? `${probe.detail} · ${age(now - probe.at)}` : "", probe?.passed === false ? "warn" : "");
+    this.#say("ready", probe ? `${probe.detail} · ${age(now, probe.at)}` : "", probe?.passed === false ? "warn" : "");
   }
 
   history(task, { of, span }) {
@@ -66,7 +66,7 @@ export class Detail {
     const high = (points) => Math.max(0, ...points);
     const say = (what, points, least, words) => {
       write(this.#charts[what].words, words);
-      this.#charts[what].spark.show(points, least, `${words}, over ${seconds(span)}`);
+      this.#charts[what].spark.show(points, least, `${words}, over ${duration(span)}`);
     };
     say("cpu", cpu, 10, task.usage ? `${percent(task.usage.cpu_percent)} · most ${percent(high(cpu))}` : "–");
     say("memory", memory, 2 ** 20, task.usage ? `${bytes(task.usage.memory_bytes)} · most ${bytes(high(memory))}` : "–");

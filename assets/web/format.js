@@ -1,4 +1,5 @@
-// How a task reads: pure functions from snapshot to words. All times are milliseconds on the supervisor's clock.
+// How a task reads: pure functions from snapshot to words, the same as in src/present; tests/words.json holds both to it.
+// All times are milliseconds on the supervisor's clock. This module imports nothing.
 
 /** A duration in at most two units: 500ms, 1.5s, 12m 5s, 2h 14m, 3d 4h. */
 export function duration(ms) {
@@ -13,20 +14,25 @@ export function duration(ms) {
   return two(Math.floor(seconds / 86400), "d", Math.floor((seconds % 86400) / 3600), "h");
 }
 
-/** A time that is left: tenths in the last ten seconds, whole units before. */
-export function left(ms) {
-  const rest = Math.max(0, ms);
-  return rest < 10_000 ? `${(rest / 1000).toFixed(1)}s` : duration(rest);
+const wholeSeconds = (count) => (count <= 0 ? "0s" : duration(count * 1000));
+
+/** How long it is until `at`: tenths in the last ten seconds, whole seconds before. Never shows less than is left. */
+export function left(now, at) {
+  if (at <= now) return "0.0s";
+  if (at - now > 10_000) return wholeSeconds(Math.ceil(at / 1000) - Math.floor(now / 1000));
+  return `${((Math.ceil(at / 100) - Math.floor(now / 100)) / 10).toFixed(1)}s`;
 }
 
-/** A duration in whole seconds: it changes once a second at most. */
-export function seconds(ms) {
-  return ms < 1000 ? "0s" : duration(Math.floor(ms / 1000) * 1000);
+/** How long it has been since `since`. All of these turn over together, at the full seconds of the clock. */
+export function span(now, since) {
+  return wholeSeconds(Math.floor(now / 1000) - Math.floor(since / 1000));
 }
 
-/** An age, which never needs more than whole seconds. */
-export function age(ms) {
-  return ms < 1000 ? "now" : `${seconds(ms)} ago`;
+/** How long ago `at` was, in one unit: 40s ago, 2m ago, 3d ago. */
+export function age(now, at) {
+  const seconds = Math.max(0, Math.floor(now / 1000) - Math.floor(at / 1000));
+  const [unit, name] = [[86_400, "d"], [3600, "h"], [60, "m"], [1, "s"]].find(([unit]) => seconds >= unit || unit === 1);
+  return `${Math.floor(seconds / unit)}${name} ago`;
 }
 
 /** The time of day of a timestamp; with milliseconds where that helps to compare. */
@@ -34,60 +40,63 @@ export function clock(timestamp, digits) {
   return new Date(timestamp).toLocaleTimeString([], { hour12: false, fractionalSecondDigits: digits });
 }
 
-/** Glyph and tone of every state, the worst first. */
+/** Glyph, tone and counted words of every state, the worst first. */
 export const STATES = {
-  failed: { glyph: "✖", tone: "bad" },
-  backoff: { glyph: "◐", tone: "warn" },
-  stopping: { glyph: "◒", tone: "warn" },
-  starting: { glyph: "◔", tone: "busy" },
-  running: { glyph: "◑", tone: "busy" },
-  waiting: { glyph: "◌", tone: "quiet" },
-  ready: { glyph: "●", tone: "good" },
-  done: { glyph: "✔", tone: "quiet" },
-  stopped: { glyph: "○", tone: "quiet" },
+  failed: { glyph: "✖", tone: "bad", counted: "failed" },
+  backoff: { glyph: "◐", tone: "warn", counted: "backing off" },
+  stopping: { glyph: "◒", tone: "warn", counted: "stopping" },
+  running: { glyph: "◑", tone: "busy", counted: "not ready" },
+  starting: { glyph: "◔", tone: "busy", counted: "starting" },
+  waiting: { glyph: "◌", tone: "busy", counted: "waiting" },
+  stopped: { glyph: "○", tone: "quiet", counted: "stopped" },
+  ready: { glyph: "●", tone: "good", counted: "ready" },
+  done: { glyph: "✔", tone: "quiet", counted: "done" },
 };
 
 /** Glyph and tone of a task; a state that this page does not know is shown all the same. */
 export function look(task) {
-  return STATES[task.state] ?? { glyph: "?", tone: "quiet" };
+  return STATES[task.state] ?? { glyph: "?", tone: "quiet", counted: task.state };
 }
 
 const CONDITIONS = { started: "to be started", ready: "to be ready", success: "to succeed", exited: "to exit" };
 /** From so many restarts in the last hour on a task is called unstable. */
 const UNSTABLE_RESTARTS = 6;
+/** A longer budget is shown in numbers alone. */
+const MOST_PIPS = 8;
 
 /** What happens next to a task: `{ text, tone, share }`, where share (0 to 1) is how much of a wait has passed. */
 export function next(task, now, draining) {
-  const quiet = (text) => ({ text, tone: "quiet" });
+  const say = (text, tone = "") => ({ text, tone });
   switch (task.state) {
     case "waiting":
-      return { text: task.blockers.map((b) => `for ${b.task} ${CONDITIONS[b.condition]}`).join(", ") };
+      return say(task.blockers.map((b) => `for ${b.task} ${CONDITIONS[b.condition]}`).join(", "));
     case "starting":
-      return { text: `start fails in ${left(task.deadline - now)}` };
+      return say(`start fails in ${left(now, task.deadline)}`);
     case "running":
-      if (task.probe && !task.probe.passed) return { text: `not ready: ${task.probe.detail}`, tone: "warn" };
-      return draining ? quiet("stops in its turn") : { text: "not ready yet" };
+      if (task.probe && !task.probe.passed) return say(`not ready: ${task.probe.detail}`, "warn");
+      return draining ? say("stops in its turn", "quiet") : say("not ready yet");
     case "ready":
-      if (draining) return quiet("stops in its turn");
-      if (isUnstable(task)) return { text: `unstable: ${task.restarts_last_hour} restarts/h`, tone: "warn" };
-      return { text: task.budget_back_at === null ? "" : `budget back in ${left(task.budget_back_at - now)}` };
+      if (draining) return say("stops in its turn", "quiet");
+      if (isUnstable(task)) return say(`unstable: ${task.restarts_last_hour} restarts/h`, "warn");
+      return say(task.budget_back_at === null ? "" : `budget back in ${left(now, task.budget_back_at)}`);
     case "backoff": {
       const wait = task.retry_at - task.since;
       const share = wait > 0 ? Math.min(1, Math.max(0, (now - task.since) / wait)) : 1;
-      return { text: `${left(task.retry_at - now)} of ${duration(wait)}`, tone: "warn", share };
+      return { text: `retry in ${left(now, task.retry_at)}`, tone: "warn", share };
     }
     case "stopping": {
       const then = { stay: "", restart: ", restarts", retry: ", retries", leave: ", leaves" }[task.then];
       const what = task.left.map((process) => `${process.name} (${process.pid})`).join(", ");
-      const end = task.killed ? "killed, not gone yet" : `killed in ${left(task.kill_at - now)}${then}`;
-      return { text: end + (what && `: ${what}`), tone: task.killed ? "bad" : "" };
+      const end = task.killed ? "killed, not gone yet" : `killed in ${left(now, task.kill_at)}${then}`;
+      return say(end + (what && `: ${what}`), task.killed ? "bad" : "");
     }
     case "stopped":
-      return draining ? { text: "" } : quiet("start brings it back");
+      return draining ? say("") : say("until started", "quiet");
     case "failed":
-      return { text: task.last_exit ? "restart tries again" : task.reason, tone: "bad" };
+      if (!task.last_exit) return say(task.reason, "bad");
+      return say(draining ? "" : "until restarted");
     default:
-      return { text: "" };
+      return say("");
   }
 }
 
@@ -97,23 +106,32 @@ export function isUnstable(task) {
 
 /** How long the current run has lasted; empty without one. */
 export function uptime(task, now) {
-  return task.state === "running" || task.state === "ready" ? seconds(now - task.since) : "";
+  return task.state === "running" || task.state === "ready" ? span(now, task.since) : "";
 }
 
-/** The budget as pips, up to ten of them. */
-export function pips(task) {
-  if (task.max_retries > 10) return "";
-  const used = Math.min(task.retries, task.max_retries);
-  return "●".repeat(used) + "○".repeat(task.max_retries - used);
+/** The used part of the budget, behind as many pips as there are retries: ●○○○○ 1/5. */
+export function retries({ retries: used, max_retries: max }) {
+  const filled = Math.min(used, max);
+  const pips = max > MOST_PIPS ? "" : "●".repeat(filled) + "○".repeat(max - filled);
+  return `${pips} ${used}/${max}`.trim();
+}
+
+/** How the last run ended, and how long ago; empty before the first end. */
+export function lastExit({ last_exit: last }, now) {
+  return last ? `${last.reason.text} · ${age(now, last.at)}` : "";
 }
 
 export function percent(share) {
   return `${Math.round(share)}%`;
 }
 
+/** Bytes in at most four columns: 312K, 96M, 1.2G. */
 export function bytes(count) {
-  const mebibytes = count / 2 ** 20;
-  return mebibytes < 1024 ? `${Math.round(mebibytes)}M` : `${(mebibytes / 1024).toFixed(1)}G`;
+  const units = ["K", "M", "G", "T", "P"];
+  let size = count / 1024;
+  let unit = 0;
+  for (; size >= 999.5 && unit + 1 < units.length; unit++) size /= 1024;
+  return size.toFixed(unit > 1 && size < 9.95 ? 1 : 0) + units[unit];
 }
 
 /** Whether a run is live: starting, up, or on its way down. */
@@ -133,6 +151,11 @@ export function isSurface(task) {
 /** Whether it is a part of stead that everything goes through: such a part is never restarted. */
 export function isEssential(task) {
   return isSurface(task) && task.policy === "critical";
+}
+
+/** Which exits the policy is about. */
+export function exitLabel(task) {
+  return task.policy === "on-failure" ? "on failure" : "on exit";
 }
 
 /** What an exit means, in words: `restart, 5 retries, 500ms–30s`. */

@@ -1,13 +1,13 @@
 // What sums up the whole: the counts by state, the banner, the title and icon of the tab.
 
 import { element, make, mark, write } from "./dom.js";
-import { STATES, bytes, isLive, isSurface, left, percent, seconds } from "./format.js";
+import { STATES, bytes, isLive, isSurface, left, percent, span } from "./format.js";
 
 /** Draws what a snapshot says. */
 export function headline(snapshot) {
   const count = (state) => snapshot.tasks.filter((task) => task.state === state && !isSurface(task)).length;
   const counts = Object.keys(STATES).map((state) => [state, count(state)]).filter(([, count]) => count > 0);
-  const text = ([state, count]) => `${STATES[state].glyph} ${count} ${state}`;
+  const text = ([state, count]) => `${STATES[state].glyph} ${count} ${STATES[state].counted}`;
   const summary = counts.map(text).join();
   if (element("summary").dataset.said !== summary) {
     element("summary").dataset.said = summary;
@@ -24,7 +24,7 @@ export function meta(snapshot, now) {
   const used = snapshot.tasks.some((task) => task.usage);
   const cpu = used ? ` · cpu ${percent(sum((task) => task.usage?.cpu_percent ?? 0))}` : "";
   const memory = used ? ` · mem ${bytes(sum((task) => task.usage?.memory_bytes ?? 0))}` : "";
-  write(element("meta"), `up ${seconds(now)} · restarts ${restarts}${cpu}${memory} · stead ${snapshot.version}`);
+  write(element("meta"), `up ${span(now, 0)} · restarts ${restarts}${cpu}${memory} · stead ${snapshot.version}`);
 }
 
 /** The banner: a drain, or that the server is out of reach (`lost` is `{ retryAt, why }` then, otherwise null). */
@@ -42,7 +42,7 @@ export function banner(snapshot, now, lost) {
     write(element("banner-text"), `${cause} · ${again}`);
   } else if (draining) {
     const live = snapshot.tasks.filter(isLive).length;
-    const rest = `${left(draining.deadline - now)} until the rest is killed`;
+    const rest = `${left(now, draining.deadline)} until the rest is killed`;
     write(element("banner-text"), `draining (${draining.cause}) · ${live} of ${snapshot.tasks.length} left · ${rest}`);
   }
   element("retry").hidden = !lost;

@@ -1,6 +1,6 @@
 // One row of the task table.
 
-import { bytes, age, canStop, isEssential, isSurface, isUnstable, look, next, percent, pips, uptime } from "./format.js";
+import { bytes, canStop, isEssential, isSurface, isUnstable, lastExit, look, next, percent, retries, uptime } from "./format.js";
 import { button, make, mark, write } from "./dom.js";
 import { Spark } from "./spark.js";
 
@@ -52,7 +52,7 @@ export class Row {
     this.#name.title = task.about;
     this.#showState();
     const spent = task.retries >= task.max_retries;
-    write(this.#cells.retries, task.retries ? `${pips(task)} ${task.retries}/${task.max_retries}`.trim() : "");
+    write(this.#cells.retries, task.retries ? retries(task) : "");
     this.#cells.retries.className = task.retries ? `retries ${spent ? "bad" : "warn"}` : "retries";
     write(this.#values.cpu, task.usage ? percent(task.usage.cpu_percent) : "");
     write(this.#values.memory, task.usage ? bytes(task.usage.memory_bytes) : "");
@@ -68,10 +68,9 @@ export class Row {
     this.#bar.hidden = share === undefined;
     if (share !== undefined) this.#bar.value = share;
     write(this.#cells.uptime, uptime(task, now));
-    const exit = task.last_exit;
-    write(this.#cells.exit, exit ? `${exit.reason.text} · ${age(now - exit.at)}` : "");
+    write(this.#cells.exit, lastExit(task, now));
     this.#cells.exit.title = this.#cells.exit.textContent;
-    this.#cells.exit.classList.toggle("bad", exit !== null && !exit.expected);
+    this.#cells.exit.classList.toggle("bad", task.last_exit?.expected === false);
   }
 
   /** Draws how its usage went. */

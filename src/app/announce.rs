@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustix::stdio::dup2_stdout;
 
-use super::state_dir::Diagnostics;
+use super::diagnostics::DiagnosticsFile;
 use crate::kernel::KernelHandle;
 use crate::supervisor::engine::{PhaseSnapshot, Snapshot};
 
@@ -17,7 +17,7 @@ const CONTROL: &str = "control";
 
 /// Writes [`UP`] to standard output once the control socket answers, then redirects standard output to `/dev/null` and
 /// standard error to the diagnostics.
-pub(super) async fn announce(kernel: KernelHandle, diagnostics: Diagnostics) {
+pub(super) async fn announce(kernel: KernelHandle, diagnostics: DiagnosticsFile) {
     let answers = |snapshot: &Arc<Snapshot>| {
         snapshot.task(CONTROL).is_some_and(|task| matches!(task.phase, PhaseSnapshot::Ready { .. }))
     };
@@ -29,7 +29,7 @@ pub(super) async fn announce(kernel: KernelHandle, diagnostics: Diagnostics) {
     }
 }
 
-fn redirect_outputs(diagnostics: &Diagnostics) -> io::Result<()> {
+fn redirect_outputs(diagnostics: &DiagnosticsFile) -> io::Result<()> {
     // `stead up -d` may have ended already.
     let _ = writeln!(io::stdout(), "{UP}");
     dup2_stdout(File::options().write(true).open("/dev/null")?)?;

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::surface_host::run_surface;
 use crate::config::SharedConfig;
-use crate::gateway::{Gateway, GatewayHandle};
+use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 use crate::process::WardenTask;
 use crate::supervisor::TaskSupervisor;
@@ -30,13 +30,14 @@ pub(super) fn track_warden(supervisor: &mut TaskSupervisor, warden: WardenTask) 
     });
 }
 
-/// Tracks the gateway, a critical task, and returns the handle to register with.
-pub(super) fn track_gateway(supervisor: &mut TaskSupervisor, kernel: KernelHandle) -> GatewayHandle {
-    let (gateway, handle) = Gateway::new(kernel);
-    let about = "connects the surfaces with the supervisor".to_owned();
+/// Tracks the gateway, a critical task, and returns it to register clients with.
+pub(super) fn track_gateway(supervisor: &mut TaskSupervisor, kernel: KernelHandle) -> Gateway {
+    let gateway = Gateway::new(kernel);
+    let running = gateway.clone();
+    let about = "registers who is connected".to_owned();
     let plan = supervisor.plan("gateway".to_owned(), TaskKind::Builtin, Policy::Critical, about);
-    supervisor.track_future(plan, move |stop| gateway.clone().run(stop));
-    handle
+    supervisor.track_future(plan, move |stop| running.clone().run(stop));
+    gateway
 }
 
 /// Tracks surfaces, each run of which gets a context of its own.
@@ -44,7 +45,7 @@ pub(super) struct Surfaces<'a> {
     pub(super) supervisor: &'a mut TaskSupervisor,
     pub(super) kernel: KernelHandle,
     pub(super) config: SharedConfig,
-    pub(super) gateway: GatewayHandle,
+    pub(super) gateway: Gateway,
     /// The bundle that is served: one for all, as one surface publishes what another serves.
     pub(super) web_dist: ActiveWebDist,
 }
@@ -60,12 +61,13 @@ impl Surfaces<'_> {
         self.supervisor.track_runs(plan, after.into_iter().collect(), move |run| {
             let context = SurfaceContext {
                 kernel: kernel.clone(),
+                gateway: gateway.clone(),
                 config: config.clone(),
                 config_path: config_path.clone(),
                 web_dist: web_dist.clone(),
                 shutdown: CancellationToken::new(),
             };
-            run_surface(Arc::clone(&surface), context, gateway.clone(), run)
+            run_surface(Arc::clone(&surface), context, run)
         });
     }
 }

@@ -3,6 +3,9 @@
 
 mod announce;
 mod builtin;
+mod compose;
+mod diagnostics;
+mod last_words;
 mod launch;
 mod post_mortems;
 mod sampling;

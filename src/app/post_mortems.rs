@@ -1,11 +1,9 @@
-//! Keeps what is known of every failed run: follows the timeline, and never holds up the driver.
+//! Keeps what is known of every failed run: follows the event log, and never holds up the driver.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
@@ -16,8 +14,8 @@ use crate::kernel::post_mortem::{LAST_LINE_CHARS, LAST_LINES, LastLine};
 use crate::kernel::{KernelHandle, PostMortem, PostMortems};
 use crate::logs::without_escapes;
 use crate::logs::{OutputStream, TailLine};
-use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{EventKind, ExitReason, Snapshot, TaskSnapshot, Usage};
+use crate::supervisor::{EventFollower, EventRecord, Followed};
 
 /// How long after an exit the snapshot may take to tell of it.
 const SNAPSHOT_TIME: Duration = Duration::from_secs(1);
@@ -45,7 +43,7 @@ impl Examiner {
     pub(super) fn start(kernel: KernelHandle, usage: watch::Receiver<BTreeMap<String, Usage>>) -> Self {
         let over = CancellationToken::new();
         let work = kernel.post_mortems().cloned().map(|post_mortems| {
-            let events = kernel.event_log().follow().1;
+            let events = kernel.event_log().follow(u64::MAX);
             let work = Work { kernel, post_mortems, usage, peaks: BTreeMap::new() };
             tokio::spawn(work.run(events, over.clone()))
         });
@@ -64,25 +62,24 @@ impl Examiner {
 }
 
 impl Work {
-    async fn run(mut self, mut events: Receiver<Arc<EventRecord>>, over: CancellationToken) {
+    async fn run(mut self, mut events: EventFollower, over: CancellationToken) {
         loop {
             tokio::select! {
                 biased;
-                event = events.recv() => match event {
-                    Ok(event) => self.hear(&event).await,
-                    Err(RecvError::Lagged(missed)) => warn!(missed, "events were too many to keep all post-mortems"),
-                    Err(RecvError::Closed) => return,
-                },
+                event = events.next() => self.follow(event).await,
                 Ok(()) = self.usage.changed() => self.note_peaks(),
                 () = over.cancelled() => break,
             }
         }
-        loop {
-            match events.try_recv() {
-                Ok(event) => self.hear(&event).await,
-                Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
-            }
+        while let Some(event) = events.try_next() {
+            self.follow(event).await;
+        }
+    }
+
+    async fn follow(&mut self, event: Followed) {
+        match event {
+            Followed::Event(event) => self.hear(&event).await,
+            Followed::Dropped(missed) => warn!(missed, "events were too many to keep all post-mortems"),
         }
     }
 

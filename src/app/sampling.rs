@@ -1,34 +1,34 @@
-//! What the tasks' process trees use, sampled only while somebody looks.
+//! Samples what the process trees of tasks use, only while a client asks for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::kernel::{Lookers, SAMPLE_INTERVAL};
+use crate::kernel::{SAMPLE_INTERVAL, UsageObservers};
 use crate::process::Sampler;
 use crate::supervisor::engine::{Snapshot, Usage};
 
-/// Samples until everybody who could ask for it is gone.
+/// Samples until no handle is left that could ask for it.
 pub(super) async fn sample(
-    lookers: Lookers,
+    observers: UsageObservers,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     usage: watch::Sender<BTreeMap<String, Usage>>,
 ) {
-    let mut looking = lookers.watch();
+    let mut observed = observers.watch();
     let mut sampler = Sampler::default();
     loop {
-        if looking.wait_for(|count| *count > 0).await.is_err() || usage.is_closed() {
+        if observed.wait_for(|count| *count > 0).await.is_err() || usage.is_closed() {
             return;
         }
         let mains = mains(&snapshots.borrow());
         usage.send_replace(sampler.sample(&mains));
-        lookers.note_sample();
+        observers.note_sample();
         tokio::time::sleep(SAMPLE_INTERVAL).await;
     }
 }
 
-/// The main process of every task that has one now.
+/// Returns the main process of every task that has one now.
 fn mains(snapshot: &Snapshot) -> Vec<(String, u32)> {
     snapshot.tasks.iter().filter_map(|task| Some((task.name.clone(), task.pid()?))).collect()
 }

@@ -1,4 +1,4 @@
-//! Hosts a surface as a task: starts a run, registers its channel, watches its tasks, cleans up.
+//! Hosts a surface as a task: starts a run, watches its tasks, cleans up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,6 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::GatewayHandle;
 use crate::supervisor::engine::ExitReason;
 use crate::supervisor::{RunContext, TaskResult, exit_reason};
 use crate::surfaces::{Surface, SurfaceContext, SurfaceHandle};
@@ -17,28 +16,15 @@ const OTHERS_MAY_TAKE: Duration = Duration::from_secs(2);
 
 /// One run of a surface, from start to end. `context` is for this run alone: its token is cancelled when
 /// the run ends, however that comes.
-pub(super) async fn run_surface<S: Surface>(
-    surface: Arc<S>,
-    context: SurfaceContext,
-    gateway: GatewayHandle,
-    run: RunContext,
-) -> ExitReason {
+pub(super) async fn run_surface<S: Surface>(surface: Arc<S>, context: SurfaceContext, run: RunContext) -> ExitReason {
     let token = context.shutdown.clone();
     let _cancelled_at_the_end = token.clone().drop_guard();
-    let SurfaceHandle { channel, address, tasks } = match start(surface, context, &run).await {
+    let SurfaceHandle { address, tasks } = match start(surface, context, &run).await {
         Ok(handle) => handle,
         Err(reason) => return reason,
     };
-    let registration = match channel {
-        Some(channel) => gateway.register(channel).await,
-        None => None,
-    };
     run.started(None, address).await;
-    let reason = watch(tasks, &token, &run).await;
-    if let Some(id) = registration {
-        gateway.unregister(id).await;
-    }
-    reason
+    watch(tasks, &token, &run).await
 }
 
 /// Starts in a task of its own, so that a panic is a reason and a start that hangs can be aborted.

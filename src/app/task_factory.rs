@@ -86,12 +86,12 @@ impl TaskFactory {
         }
         let processes = config.tasks.iter().map(|task| self.planned(task, runners.remove(&task.name)));
         let builtins = self.builtins.iter().map(|(plan, after)| PlannedTask {
-            plan: TaskPlan { restart: config.restart, ..plan.clone() },
+            plan: TaskPlan { restart: config.supervisor.restart, ..plan.clone() },
             after: after.clone(),
             runner: None,
         });
         let (tasks, runners) = resolve_ids(processes.chain(builtins).collect());
-        let plan = Plan { tasks, drain: config.drain, seed: 0 };
+        let plan = Plan { tasks, drain: config.supervisor.drain, seed: 0 };
         let pending = PendingConfig {
             config: Arc::new(config),
             shared: self.config.clone(),

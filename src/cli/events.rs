@@ -14,7 +14,7 @@ use unicode_width::UnicodeWidthStr;
 use super::board::Board;
 use super::client::{Client, block_on};
 use super::{FileArgs, print};
-use crate::ui::ansi;
+use crate::present::ansi;
 
 /// What stands for the whole where no task is meant.
 const STEAD: &str = "stead";
@@ -62,7 +62,7 @@ pub(super) fn run(args: &EventsArgs) -> anyhow::Result<ExitCode> {
     block_on(async {
         let query = format!("?after={}", args.after);
         if !args.follow {
-            let answer = client.get(&format!("/api/v1/timeline{query}")).await?;
+            let answer = client.get(&format!("/api/v1/event-log{query}")).await?;
             let records: Vec<Value> = serde_json::from_slice(&answer)?;
             let width = widest(records.iter().filter_map(|record| record["task"].as_str()));
             return records.iter().try_for_each(|record| show(&record.to_string(), args.json, width, &zone));

@@ -18,7 +18,7 @@ use crate::config::{Config, UnknownTask};
 use crate::duration::parse_duration;
 use crate::logs::OutputStream;
 use crate::logs::{LinePattern, LineQuery, LogLine, LogLines, LogReader, RunChoice};
-use crate::ui::ansi;
+use crate::present::ansi;
 
 /// Lines that are shown before those that follow.
 const LINES_BEFORE: usize = 10;

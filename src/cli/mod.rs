@@ -12,6 +12,7 @@ mod detach;
 mod down;
 mod end;
 mod events;
+mod export;
 mod init;
 mod locate;
 mod logs;
@@ -140,6 +141,10 @@ enum CliCommand {
     Web(web::WebArgs),
     /// Validate the configuration, start nothing
     Check,
+    /// Write files for systemd, Kubernetes or compose
+    ///
+    /// What has no counterpart there is a comment in the files and a line on standard error.
+    Export(export::ExportArgs),
     /// Print the JSON Schema of stead.toml, for editors
     Schema,
     /// Write a first stead.toml
@@ -224,6 +229,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Mcp(args)) => mcp::run(&cli.file, &args),
         Some(CliCommand::Web(args)) => web::run(&cli.file, &args),
         Some(CliCommand::Check) => check::run(&cli.file),
+        Some(CliCommand::Export(args)) => export::run(&cli.file, &args),
         Some(CliCommand::Schema) => schema::run(),
         Some(CliCommand::Init) => init::run(&cli.file),
         Some(CliCommand::Completions(args)) => completions::run(&args),

@@ -11,8 +11,8 @@ use super::client::{Client, ClientError, block_on};
 use super::reload::{changes_text, show_report};
 use super::{FileArgs, print};
 use crate::config::{Config, TaskConfig};
+use crate::present::ansi;
 use crate::supervisor::engine::Changes;
-use crate::ui::ansi;
 
 /// Arguments of `stead plan`.
 #[derive(Debug, Clone, Args)]

@@ -13,8 +13,8 @@ use unicode_width::UnicodeWidthStr;
 use super::board::{Board, Stage, Task, span};
 use super::client::{Client, block_on};
 use super::{FileArgs, print, shows_colour};
+use crate::present::ansi;
 use crate::surfaces::web::Token;
-use crate::ui::ansi;
 
 /// How often `--watch` updates the countdowns on a terminal.
 const TICK: Duration = Duration::from_secs(1);

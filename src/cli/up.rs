@@ -93,7 +93,7 @@ pub(super) fn run(file: &FileArgs, args: &UpArgs) -> anyhow::Result<ExitCode> {
     }
     let tasks = args.tasks.clone();
     let read = move |project: &Project| Ok(Config::load(Some(&project.path()), Path::new(""))?.select(&tasks)?);
-    launch(&config.project(), read, presentation)
+    launch(&config.identity(), read, presentation)
 }
 
 /// Whether a dashboard can be drawn and keys can be read here.

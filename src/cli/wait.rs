@@ -15,8 +15,8 @@ use super::client::{Client, ClientError, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 use crate::config::UnknownTask;
 use crate::duration::{Pretty, parse_duration};
+use crate::present::ansi;
 use crate::supervisor::engine::{Condition, Reach};
-use crate::ui::ansi;
 
 /// Arguments of `stead wait`.
 #[derive(Debug, Clone, Args)]

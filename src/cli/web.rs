@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::client::{Client, block_on};
 use super::{FileArgs, print};
-use crate::surfaces::{PublishedDist, WEB_DIST_PATH};
+use crate::wire::{PublishResponse, WEB_DIST_PATH};
 
 /// Arguments of `stead web`.
 #[derive(Debug, Clone, Args)]
@@ -66,7 +66,7 @@ pub(super) fn run(file: &FileArgs, args: &WebArgs) -> anyhow::Result<ExitCode> {
         print(&String::from_utf8_lossy(&answer))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let PublishedDist { files } = serde_json::from_slice(&answer)?;
+    let PublishResponse { files } = serde_json::from_slice(&answer)?;
     let done = if dir.is_some() { "published" } else { "served as before" };
     print(&format!("{done}: {files} files"))?;
     Ok(ExitCode::SUCCESS)

@@ -19,7 +19,7 @@ use crate::config::UnknownTask;
 use crate::duration::Pretty;
 use crate::kernel::{PostMortem, PostMortems};
 use crate::present::why::Cause;
-use crate::ui::{ansi, post_mortem};
+use crate::present::{ansi, post_mortem};
 
 /// Arguments of `stead why`.
 #[derive(Debug, Clone, Args)]
@@ -88,7 +88,7 @@ pub(super) async fn known(client: &Client, file: &FileArgs, task: &str) -> anyho
 
 fn on_disk(file: &FileArgs, task: &str) -> anyhow::Result<WhyReport> {
     let config = file.load()?;
-    let mut post_mortems = PostMortems::new(&StatePaths::of(&config.project()).post_mortems)
+    let mut post_mortems = PostMortems::new(&StatePaths::of(&config.identity()).post_mortems)
         .of(task)
         .with_context(|| format!("cannot read the post-mortems of {task}"))?;
     if post_mortems.is_empty() && !config.tasks.iter().any(|known| known.name == *task) {

@@ -1,6 +1,6 @@
 //! What differs between two configurations, and what that means for what runs.
 
-use super::{Check, Config, LogsConfig, TaskConfig, WebConfig};
+use super::{Check, Config, LogsConfig, SupervisorConfig, TaskConfig, WebConfig};
 use crate::supervisor::engine::Changes;
 
 /// What has to be done to go on with `new` instead of `old`.
@@ -23,16 +23,17 @@ pub fn compare(old: &Config, new: &Config) -> Changes {
 }
 
 fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
-    let Config { path: _, root: _, drain, logs, web, restart, ui, hooks, tasks: _ } = old;
+    let Config { path: _, root: _, supervisor, logs, web, ui, hooks, tasks: _ } = old;
+    let SupervisorConfig { restart, drain } = supervisor;
     let LogsConfig { dir, max_size, keep } = logs;
     let WebConfig { enabled, listen, dist } = web;
     let differing = |pairs: &[(&str, bool)]| -> Vec<String> {
         pairs.iter().filter(|(_, differs)| *differs).map(|(key, _)| (*key).to_owned()).collect()
     };
     changes.settings = differing(&[
-        ("[supervisor] restart keys", *restart != new.restart),
-        ("[supervisor] drain", drain.graceful != new.drain.graceful),
-        ("[supervisor] drain_fatal", drain.fatal != new.drain.fatal),
+        ("[supervisor] restart keys", *restart != new.supervisor.restart),
+        ("[supervisor] drain", drain.graceful != new.supervisor.drain.graceful),
+        ("[supervisor] drain_fatal", drain.fatal != new.supervisor.drain.fatal),
         ("[logs] max_size", *max_size != new.logs.max_size),
         ("[logs] keep", *keep != new.logs.keep),
         ("[ui]", *ui != new.ui),
@@ -60,7 +61,8 @@ impl PartialEq for Check {
     /// Patterns are alike when they are written alike.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Tcp(one), Self::Tcp(other)) | (Self::Http(one), Self::Http(other)) => one == other,
+            (Self::Tcp(one), Self::Tcp(other)) => one == other,
+            (Self::Http(one), Self::Http(other)) => one == other,
             (Self::Exec(one), Self::Exec(other)) => one == other,
             (Self::Log(one), Self::Log(other)) => one.as_str() == other.as_str(),
             (Self::Tcp(_) | Self::Http(_) | Self::Exec(_) | Self::Log(_), _) => false,

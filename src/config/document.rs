@@ -2,29 +2,51 @@
 //!
 //! Every key is named here or in `task`, once, with what it means.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
-use toml::de::DeTable;
 
-use super::kind::{FilePath, Flag, Share, Size, Whole};
+use super::kind::{FileName, FilePath, Flag, ListOf, Share, Size, Whole};
 use super::parsed::{ADDRESS, DURATION, PERIOD};
-use super::report::Report;
-use super::table::{Table, describe_root, read_root};
-use super::{Config, LogsConfig, Project, UiConfig, WebConfig, graph, hooks, task};
+use super::report::MistakeReport;
+use super::scope::Scope;
+use super::table::{Foreign, Table, describe_root, read_root, reread_root};
+use super::value::FileTable;
+use super::{Config, LogsConfig, TaskConfig, UiConfig, WebConfig, environment, graph, hooks, include, task};
 use crate::duration::Pretty;
 use crate::supervisor::engine::{DrainConfig, Intensity, RestartConfig};
 
 /// Reads the whole file. Where something is wrong the report says so, and what is returned means nothing.
-pub(super) fn read(entries: &DeTable<'_>, path: PathBuf, root: PathBuf, report: &mut Report) -> Config {
-    let (config, declared) = read_root(entries, report, |file| sections(file, path, root));
-    if entries.get("tasks").is_none_or(|tasks| tasks.get_ref().as_table().is_some_and(DeTable::is_empty)) {
-        let remedy = "add one, like:  [tasks.hello]  command = \"echo hello; sleep 60\"";
-        report.add_missing(0..0, "no task is declared: there is nothing to supervise", remedy);
-    }
-    graph::check(&declared, report);
+pub(super) fn read(
+    entries: &FileTable,
+    scope: Scope,
+    path: PathBuf,
+    root: PathBuf,
+    report: &mut MistakeReport,
+) -> Config {
+    let (config, declared, names) = read_root(entries, scope, report, |file| {
+        let (config, declared) = sections(file, path, root);
+        if declared.is_empty() && !file.has_entries("tasks") {
+            let remedy = "add one, like:  [tasks.hello]  command = \"echo hello; sleep 60\"";
+            file.report_missing(&["tasks"], "no task is declared: there is nothing to supervise", remedy);
+        }
+        (config, declared, file.names_in("tasks"))
+    });
+    graph::check(&declared, &names, report);
     Config { tasks: declared.into_iter().map(|declared| declared.task).collect(), ..config }
+}
+
+/// Reads one task of a file that has been read before, with its env files as they are now.
+pub(super) fn reread_task(
+    entries: &FileTable,
+    scope: Scope,
+    name: &str,
+    report: &mut MistakeReport,
+) -> Option<TaskConfig> {
+    reread_root(entries, scope, report, |file| {
+        read_environment(file);
+        file.table_of("tasks", name, |table| task::read(table, &RestartConfig::default()).task)
+    })
 }
 
 /// The JSON Schema of the file (draft 2020-12).
@@ -38,26 +60,60 @@ pub fn schema() -> Json {
 }
 
 fn sections(file: &mut Table<'_>, path: PathBuf, root: PathBuf) -> (Config, Vec<task::Declared>) {
-    let (mut drain, mut restart) = (DrainConfig::default(), RestartConfig::default());
-    let mut logs = LogsConfig { dir: Project::of(&path).state_dir().join("logs"), max_size: 64 << 20, keep: 8 };
-    let mut web = WebConfig { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 7070)), dist: None };
-    let mut ui = UiConfig::default();
-
+    file.knows(FOREIGN);
+    // Where it is used is described by `include`; here it is only a key.
+    file.get("include", &ListOf(FileName), include::ABOUT);
+    let mut config = Config::new(path, root);
+    let Config { supervisor, logs, web, ui, .. } = &mut config;
+    read_environment(file);
+    environment::describe_variables(file, "Variables for every task, over those of `[supervisor] env_file`.");
     file.table("supervisor", "The policy of stead's own surfaces, and what tasks inherit.", |table| {
-        restart_keys(table, &mut restart);
-        drain_keys(table, &mut drain);
+        let about = "Files of NAME=VALUE lines, for every task. With a `?` at its end one may be missing.";
+        environment::describe_files(table, about);
+        restart_keys(table, &mut supervisor.restart);
+        drain_keys(table, &mut supervisor.drain);
     });
-    file.table("logs", "Where the tasks' output is kept.", |table| logs_keys(table, &root, &mut logs));
-    file.table("web", "The page in the browser, and the API.", |table| web_keys(table, &root, &mut web));
-    file.table("ui", "The dashboard in the terminal.", |table| ui_keys(table, &mut ui));
+    file.table("logs", "Where the tasks' output is kept.", |table| logs_keys(table, logs));
+    file.table("web", "The page in the browser, and the API.", |table| web_keys(table, web));
+    file.table("ui", "The dashboard in the terminal.", |table| ui_keys(table, ui));
     let about = "The processes to supervise. A name is 1 to 64 of letters, digits, `-`, `_` and `.`.";
-    let tasks = file.tables("tasks", about, task::names, |table| task::read(table, &root, &restart));
+    let tasks = file.tables("tasks", about, task::names, |table| task::read(table, &supervisor.restart));
     let known: Vec<_> = tasks.iter().map(task::Declared::name).collect();
     let about = "Who is told when a task fails, is given up, recovers, or ends everything.";
     let hooks = file.tables("hooks", about, hooks::names, |table| hooks::read(table, &known));
-    let hooks = hooks.into_iter().flatten().collect();
-    (Config { path, root, drain, logs, web, ui, hooks, restart, tasks: Vec::new() }, tasks)
+    config.hooks = hooks.into_iter().flatten().collect();
+    (config, tasks)
 }
+
+/// Reads what every task's environment is made of; the rest of the file may use it.
+fn read_environment(file: &mut Table<'_>) {
+    let scope = file.peek("supervisor", |table| {
+        environment::read_files(table);
+        table.scope.clone()
+    });
+    file.scope = scope.unwrap_or_else(|| file.scope.clone());
+    environment::read_variables(file);
+}
+
+/// What the sections are called elsewhere.
+const FOREIGN: &[Foreign] = &[
+    Foreign {
+        words: &["services", "processes", "process", "programs", "program", "apps", "commands", "task", "jobs"],
+        key: "tasks",
+        remedy: "stead's word is `tasks`: [tasks.NAME]",
+    },
+    Foreign { words: &["environment", "vars", "variables"], key: "env", remedy: "stead's word is `env`: [env]" },
+    Foreign {
+        words: &["env_file", "env_files", "dotenv"],
+        key: "supervisor",
+        remedy: "it belongs to `[supervisor]`: env_file = [\".env?\"]",
+    },
+    Foreign {
+        words: &["includes", "extends", "imports"],
+        key: "include",
+        remedy: "stead's word is `include`: include = [\"base.toml\"]",
+    },
+];
 
 /// The keys that `[supervisor]` and every task have in common. `restart` holds what is inherited.
 pub(super) fn restart_keys(table: &mut Table<'_>, restart: &mut RestartConfig) {
@@ -105,10 +161,10 @@ fn drain_keys(table: &mut Table<'_>, drain: &mut DrainConfig) {
     table.or("drain_fatal", &DURATION, "How long the stop after a fatal end may take.", &mut drain.fatal);
 }
 
-fn logs_keys(table: &mut Table<'_>, root: &Path, logs: &mut LogsConfig) {
+fn logs_keys(table: &mut Table<'_>, logs: &mut LogsConfig) {
     let about = "The directory of the logs, NAME.log for each task. Default: `logs` in the state directory, `.stead`.";
     if let Some(dir) = table.get("dir", &FilePath, about) {
-        logs.dir = root.join(dir);
+        logs.dir = dir;
     }
     table.or("max_size", &Size, "Bytes per segment; 0 turns rotation off.", &mut logs.max_size);
     table.or("keep", &Whole(0, u32::MAX), "How many old segments are kept.", &mut logs.keep);
@@ -120,9 +176,9 @@ fn ui_keys(table: &mut Table<'_>, ui: &mut UiConfig) {
     table.or("notify", &Flag, about, &mut ui.notify);
 }
 
-fn web_keys(table: &mut Table<'_>, root: &Path, web: &mut WebConfig) {
+fn web_keys(table: &mut Table<'_>, web: &mut WebConfig) {
     table.or("enabled", &Flag, "Whether the page is served at all.", &mut web.enabled);
     table.or("listen", &ADDRESS, "Where the page is served.", &mut web.listen);
     let about = "A directory with a bundle to serve instead of the embedded one.";
-    web.dist = table.get("dist", &FilePath, about).map(|dist| root.join(dist));
+    web.dist = table.get("dist", &FilePath, about);
 }

@@ -1,24 +1,26 @@
 //! `after`, across tasks: every dependency exists, can be met, and none leads back to where it began.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::nearest::nearest;
-use super::report::{Report, Span};
+use super::report::{MistakeReport, Span};
 use super::task::Declared;
 use crate::supervisor::engine::{Condition, Dependency, Policy};
 
-/// Reports every dependency that is unknown, can't be met, or closes a cycle.
-pub(super) fn check(tasks: &[Declared], report: &mut Report) {
+/// Reports every dependency that is unknown, can't be met, or closes a cycle. `names` are those of all tasks, also of those
+/// that are wrong and reported.
+pub(super) fn check(tasks: &[Declared], names: &BTreeSet<String>, report: &mut MistakeReport) {
     let index: HashMap<&str, usize> = tasks.iter().enumerate().map(|(at, task)| (task.name(), at)).collect();
     for task in tasks {
         for (dependency, span) in task.dependencies() {
             match index.get(dependency.task.as_str()) {
                 Some(at) => check_reachable(dependency, &tasks[*at], span, report),
+                None if names.contains(&dependency.task) => {}
                 None => report_unknown(task, dependency, span, tasks, report),
             }
         }
     }
-    Search { tasks, index, marks: vec![Mark::New; tasks.len()] }.run(report);
+    CycleSearch { tasks, index, marks: vec![Mark::New; tasks.len()] }.run(report);
 }
 
 impl Declared {
@@ -31,7 +33,13 @@ impl Declared {
     }
 }
 
-fn report_unknown(task: &Declared, dependency: &Dependency, span: &Span, tasks: &[Declared], report: &mut Report) {
+fn report_unknown(
+    task: &Declared,
+    dependency: &Dependency,
+    span: &Span,
+    tasks: &[Declared],
+    report: &mut MistakeReport,
+) {
     let others = tasks.iter().map(Declared::name).filter(|name| *name != task.name());
     let remedy = match nearest(&dependency.task, others) {
         Some(name) => format!("did you mean `{name}`?"),
@@ -42,7 +50,7 @@ fn report_unknown(task: &Declared, dependency: &Dependency, span: &Span, tasks: 
 }
 
 /// A task that is always started again never succeeds for good, and nothing starts after a critical task's exit.
-fn check_reachable(dependency: &Dependency, on: &Declared, span: &Span, report: &mut Report) {
+fn check_reachable(dependency: &Dependency, on: &Declared, span: &Span, report: &mut MistakeReport) {
     let why = match (dependency.condition, on.task.policy) {
         (Condition::Success, Policy::Always) => "is started again after every exit",
         (Condition::Success | Condition::Exited, Policy::Critical) => "is critical: its exit ends everything",
@@ -57,7 +65,7 @@ fn check_reachable(dependency: &Dependency, on: &Declared, span: &Span, report: 
 }
 
 /// A search in depth, without recursion: a file may chain thousands of tasks.
-struct Search<'a> {
+struct CycleSearch<'a> {
     tasks: &'a [Declared],
     index: HashMap<&'a str, usize>,
     marks: Vec<Mark>,
@@ -71,8 +79,8 @@ enum Mark {
     Done,
 }
 
-impl Search<'_> {
-    fn run(mut self, report: &mut Report) {
+impl CycleSearch<'_> {
+    fn run(mut self, report: &mut MistakeReport) {
         for start in 0..self.tasks.len() {
             if self.marks[start] == Mark::New {
                 self.follow(start, report);
@@ -80,7 +88,7 @@ impl Search<'_> {
         }
     }
 
-    fn follow(&mut self, start: usize, report: &mut Report) {
+    fn follow(&mut self, start: usize, report: &mut MistakeReport) {
         self.marks[start] = Mark::Open;
         let mut path = vec![(start, 0)];
         while let Some((at, next)) = path.last_mut() {
@@ -107,7 +115,7 @@ impl Search<'_> {
     }
 
     /// Reports the cycle at the dependency that closes it.
-    fn report_cycle(&self, cycle: Vec<usize>, span: &Span, report: &mut Report) {
+    fn report_cycle(&self, cycle: Vec<usize>, span: &Span, report: &mut MistakeReport) {
         let first = cycle.first().copied();
         let names: Vec<_> =
             cycle.into_iter().chain(first).map(|task| self.tasks[task].name().escape_debug().to_string()).collect();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::kind::{CommandLine, ListOf, OneOf, Text};
+use super::kind::{AnyText, ListOf, OneOf, Runnable};
 use super::nearest::nearest;
 use super::parsed::{PERIOD, WEBHOOK};
 use super::table::Table;
@@ -34,7 +34,7 @@ pub(super) fn read(table: &mut Table<'_>, known: &[&str]) -> Option<HookConfig> 
         table.refuse("on", "expected at least one of \"failed\", \"exhausted\", \"recovered\", \"fatal\"");
     }
     let about = "Only of these tasks. Default: of all, stead's own parts included.";
-    let tasks = table.get("tasks", &ListOf(Text), about).unwrap_or_default();
+    let tasks = table.get("tasks", &ListOf(AnyText), about).unwrap_or_default();
     let is_known = |name: &String| known.contains(&name.as_str()) || RESERVED_NAMES.contains(&name.as_str());
     if let Some(unknown) = tasks.iter().find(|name| !is_known(name)) {
         let near = nearest(unknown, known.iter().copied().chain(RESERVED_NAMES));
@@ -44,13 +44,10 @@ pub(super) fn read(table: &mut Table<'_>, known: &[&str]) -> Option<HookConfig> 
     let about = "What is run, in this file's directory: a line for `sh -c`, or an array to run as it is. It finds \
                  what happened in STEAD_EVENT, STEAD_TASK, STEAD_RUN, STEAD_REASON and STEAD_RETRIES, and as JSON on \
                  its standard input.";
-    let command = table.get("command", &CommandLine, about).map(HookCall::Command);
-    let url = table.get("url", &WEBHOOK, "Where the same JSON is posted to, over http.").map(HookCall::Url);
-    if table.has("command") == table.has("url") {
-        let count = if table.has("url") { "more than one way" } else { "no way" };
-        let title = format!("{count} to call {}", table.place());
-        table.report(table.span(), title, "expected exactly one of `command` and `url`");
-    }
+    let command = table.get("command", &Runnable, about).map(HookCall::Command);
+    let url =
+        table.get("url", &WEBHOOK, "Where the same JSON is posted to, over http.").map(|url| HookCall::Url(url.into()));
+    table.require_one(&["command", "url"], "way to call");
     let mut timeout = Duration::from_secs(10);
     table.or("timeout", &PERIOD, "A call that takes longer has failed.", &mut timeout);
     Some(HookConfig { name: table.key().to_owned(), on: on?, tasks, call: command.or(url)?, timeout })

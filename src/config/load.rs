@@ -3,13 +3,14 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use toml::de::{DeTable, DeValue};
-
-use super::report::Report;
-use super::{Config, ConfigError, Project, document};
+use super::report::MistakeReport;
+use super::reread::ConfigSource;
+use super::scope::Scope;
+use super::sources::SourceFiles;
+use super::{Config, ConfigError, Project, document, include};
 use crate::private;
 
 /// What the file is called.
@@ -30,8 +31,8 @@ impl Config {
         let shown = chosen(explicit, cwd)?;
         let path = cwd.join(&shown);
         let file = if explicit.is_some() { File::open(&path) } else { open_found(&path, cwd) };
-        let bytes = file.and_then(read).map_err(|why| ConfigError::Unreadable { path: shown.clone(), why })?;
-        judge(&decode(bytes, &shown)?, &shown, path)
+        let text = file.map_err(NoText::from).and_then(text_of).map_err(|why| no_config(why, &shown))?;
+        judge(text, &shown, path, Scope::of_this_process())
     }
 
     /// Reads `text` as if it were the file `path`, whose directory relative paths start from.
@@ -42,7 +43,7 @@ impl Config {
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let absolute =
             std::path::absolute(path).map_err(|why| ConfigError::Unreadable { path: path.to_owned(), why })?;
-        judge(text, path, absolute)
+        judge(plain(text), path, absolute, Scope::of_this_process())
     }
 }
 
@@ -69,73 +70,68 @@ fn open_found(path: &Path, cwd: &Path) -> io::Result<File> {
     }
 }
 
-fn read(file: File) -> io::Result<Vec<u8>> {
+/// Why a file gives no text.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoText {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// With what the text is up to there, lossily decoded, and the place of the first wrong byte in it.
+    #[error("not UTF-8: save it as UTF-8")]
+    NotUtf8 { text: String, at: usize },
+}
+
+impl NoText {
+    /// Whether there is no such file.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// The text of a file: without a byte order mark, which is no part of it and would shift the columns of its first line, and
+/// with the line ends that TOML means.
+pub(super) fn read_text(path: &Path) -> Result<String, NoText> {
+    text_of(File::open(path)?)
+}
+
+fn text_of(file: File) -> Result<String, NoText> {
     let mut bytes = Vec::new();
     file.take(FILE_MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_MOST {
-        return Err(io::Error::other(format!("larger than {FILE_MOST} bytes")));
+        return Err(io::Error::other(format!("larger than {FILE_MOST} bytes")).into());
     }
-    Ok(bytes)
+    let text = String::from_utf8(bytes).map_err(|error| NoText::NotUtf8 {
+        text: String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        at: error.utf8_error().valid_up_to(),
+    })?;
+    Ok(plain(&text))
 }
 
-fn decode(bytes: Vec<u8>, shown: &Path) -> Result<String, ConfigError> {
-    String::from_utf8(bytes).or_else(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let text = String::from_utf8_lossy(error.as_bytes());
-        let mut report = Report::new(shown.to_owned(), &text);
-        // The first replacement character stands where the first wrong byte stood.
-        report.add(at..at + char::REPLACEMENT_CHARACTER.len_utf8(), "not UTF-8", "save the file as UTF-8");
-        report.conclude(String::new())
-    })
+/// A carriage return before a line feed is part of the line's end: in a string of several lines it would reach the shell.
+fn plain(text: &str) -> String {
+    text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n")
 }
 
-fn judge(text: &str, shown: &Path, path: PathBuf) -> Result<Config, ConfigError> {
-    // A byte order mark is no part of the text, and would shift the columns of its first line.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let root = Project::of(&path).root;
-    let mut report = Report::new(shown.to_owned(), text);
-    let (table, errors) = DeTable::parse_recoverable(text);
-    report_damage(table.get_ref(), errors, &mut report);
-    let config = document::read(table.get_ref(), path, root, &mut report);
-    report.conclude(config)
-}
-
-/// Reports what is no TOML. An array or inline table that is never closed swallows the rest of the text: that
-/// is one mistake, and what seems wrong inside it is none.
-fn report_damage(table: &DeTable<'_>, mut errors: Vec<toml::de::Error>, report: &mut Report) {
-    errors.sort_by_key(start);
-    let unclosed = errors
-        .iter()
-        .filter(|error| error.message().starts_with("unclosed"))
-        .find_map(|error| swallowing(table, start(error)).filter(|span| reaches_end(report.text(), span)));
-    let end = unclosed.as_ref().map_or(usize::MAX, |unclosed| unclosed.start);
-    for error in errors.iter().filter(|error| start(error) < end) {
-        let (what, remedy) = match error.message() {
-            "duplicate key" => ("duplicate key", "this was given before: keep one of the two"),
-            message => message.split_once(", ").unwrap_or((message, "this is no TOML: see https://toml.io")),
-        };
-        report.add_damage(error.span().unwrap_or(0..0), what, remedy);
-    }
-    if unclosed.is_some() {
-        report.add_last_damage(end..end + 1, "this is never closed", "expected its end on this line or below");
-    }
-}
-
-fn start(error: &toml::de::Error) -> usize {
-    error.span().map_or(0, |span| span.start)
-}
-
-/// The outermost array or inline table in which `at` lies, or at whose end.
-fn swallowing(table: &DeTable<'_>, at: usize) -> Option<Range<usize>> {
-    table.values().find_map(|found| match found.get_ref() {
-        DeValue::Array(_) | DeValue::Table(_) if (found.span().start + 1..=found.span().end).contains(&at) => {
-            Some(found.span())
+fn no_config(why: NoText, shown: &Path) -> ConfigError {
+    match why {
+        NoText::Io(why) => ConfigError::Unreadable { path: shown.to_owned(), why },
+        NoText::NotUtf8 { text, at } => {
+            let sources = SourceFiles::new(shown.to_owned(), PathBuf::new(), text);
+            let mut report = MistakeReport::new(Arc::new(sources));
+            // The first replacement character stands where the first wrong byte stood.
+            report.add(at..at + char::REPLACEMENT_CHARACTER.len_utf8(), "not UTF-8", "save the file as UTF-8");
+            report.into_error()
         }
-        DeValue::Table(inner) => swallowing(inner, at),
-        _ => None,
-    })
+    }
 }
 
-fn reaches_end(text: &str, span: &Range<usize>) -> bool {
-    text.get(span.end..).is_some_and(|rest| rest.trim().is_empty())
+fn judge(text: String, shown: &Path, path: PathBuf, scope: Scope) -> Result<Config, ConfigError> {
+    let root = Project::of(&path).root;
+    let mut report = MistakeReport::new(Arc::new(SourceFiles::new(shown.to_owned(), root.clone(), text)));
+    let table = include::read_all(&path, &scope, &mut report);
+    let mut config = document::read(&table, scope.clone(), path, root, &mut report);
+    let source = Arc::new(ConfigSource { table, files: Arc::clone(report.sources()), scope });
+    for task in &mut config.tasks {
+        task.source = source.of_task(&task.name);
+    }
+    report.conclude(config)
 }

@@ -4,29 +4,46 @@
 //! mistake at once ([`ConfigError`]). A `Config` can't hold an invalid plan: names are checked, dependencies
 //! exist and have no cycle, paths are absolute, defaults are filled in. Nothing is started here.
 
+mod command;
 mod compare;
 mod document;
-mod env;
+mod env_file;
+mod environment;
+mod expand;
+mod fill;
+mod foreign;
 mod graph;
 mod hooks;
+mod include;
 mod kind;
 mod load;
 mod nearest;
 mod parsed;
 mod project;
 mod report;
+mod reread;
+mod scope;
+mod secret;
 mod select;
+mod serial;
 mod shared;
+mod sources;
+mod syntax;
 mod table;
 mod task;
 mod types;
+mod value;
 
+pub use command::CommandLine;
 pub use compare::compare;
 pub use document::schema;
 pub use load::FILE_NAME;
 pub(crate) use nearest::nearest;
 pub use project::Project;
-pub use report::{ConfigError, Report};
+pub use report::{ConfigError, MistakeReport};
+pub use reread::TaskSource;
+pub use scope::{Origin, Variable, Variables};
+pub use secret::{FilledText, MASK, Secret, SecretUrl};
 pub use select::UnknownTask;
 pub use shared::SharedConfig;
 pub use task::RESERVED_NAMES;

@@ -7,7 +7,9 @@ use hyper::Uri;
 use regex::bytes::Regex;
 use serde_json::{Value as Json, json};
 
-use super::kind::{Complaint, Found, Kind, refuse, text};
+use super::FilledText;
+use super::kind::{Complaint, Given, Kind, refuse, text};
+use super::nearest::nearest;
 use crate::duration::{Pretty, parse_duration};
 use crate::signal::Signal;
 
@@ -26,8 +28,8 @@ pub(super) struct Parsed<T: 'static> {
 impl<T> Kind for Parsed<T> {
     type Value = T;
 
-    fn read(&self, found: &Found<'_>) -> Result<T, Vec<Complaint>> {
-        (self.parse)(text(found, self.what)?).or_else(|remedy| refuse(found, remedy))
+    fn read(&self, given: &Given<'_>) -> Result<T, Vec<Complaint>> {
+        (self.parse)(text(given, self.what)?).or_else(|remedy| refuse(given, remedy))
     }
 
     fn schema(&self) -> Json {
@@ -36,6 +38,23 @@ impl<T> Kind for Parsed<T> {
 
     fn show(&self, value: &T) -> Json {
         json!((self.show)(value))
+    }
+}
+
+/// A string with a meaning, kept as it is written beside what it becomes.
+pub(super) struct AsWritten(pub(super) Parsed<String>);
+
+impl Kind for AsWritten {
+    type Value = FilledText;
+
+    fn read(&self, given: &Given<'_>) -> Result<FilledText, Vec<Complaint>> {
+        let filled = self.0.read(given)?;
+        let written = given.written.get_ref().as_text().unwrap_or_default().to_owned();
+        Ok(FilledText { written, filled })
+    }
+
+    fn schema(&self) -> Json {
+        self.0.schema()
     }
 }
 
@@ -61,7 +80,7 @@ pub(super) const ADDRESS: Parsed<SocketAddr> = Parsed {
 /// A signal by name.
 pub(super) const SIGNAL: Parsed<Signal> = Parsed {
     what: "a signal like \"SIGTERM\"",
-    parse: str::parse,
+    parse: parse_signal,
     show: Signal::to_string,
     examples: &["SIGTERM", "SIGINT", "SIGQUIT"],
 };
@@ -99,6 +118,18 @@ fn parse_period(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("expected more than nothing".to_owned()),
         duration => Ok(duration),
     }
+}
+
+fn parse_signal(text: &str) -> Result<Signal, String> {
+    text.parse().map_err(|error| {
+        let names: Vec<_> = Signal::all().map(|signal| signal.to_string()).collect();
+        let upper = text.trim().to_ascii_uppercase();
+        let short = names.iter().map(|name| name.trim_start_matches("SIG"));
+        match nearest(upper.trim_start_matches("SIG"), short) {
+            Some(name) => format!("`{text}` is not a signal; did you mean \"SIG{name}\"?"),
+            None => error,
+        }
+    })
 }
 
 fn parse_umask(text: &str) -> Result<u32, String> {

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, told all at once: where, what, and what would be right.
+//! What is wrong with a configuration, all at once: where, what, and what would be right.
 //!
 //! Mistakes are collected here and rendered here. Nothing is judged here.
 
@@ -7,8 +7,11 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use super::sources::{SourceFile, SourceFiles};
 
 /// Bytes from the start of the text.
 pub(super) type Span = Range<usize>;
@@ -38,7 +41,7 @@ pub enum ConfigError {
     },
     /// The file can be read, and is wrong.
     #[error("{}\n\n{}", .0.render(&Renderer::plain()), .0)]
-    Invalid(Box<Report>),
+    Invalid(Box<MistakeReport>),
 }
 
 impl ConfigError {
@@ -74,18 +77,17 @@ impl ConfigError {
     }
 }
 
-/// Every mistake of one text. Its `Display` says how many there are.
+/// Every mistake of a configuration. Its `Display` says how many there are, and in which files.
 #[derive(Debug)]
-pub struct Report {
-    path: PathBuf,
-    text: String,
+pub struct MistakeReport {
+    sources: Arc<SourceFiles>,
     mistakes: Vec<Mistake>,
-    /// Where lines begin.
+    /// Where lines begin, of all files.
     lines: Vec<usize>,
     /// Lines that can't be read, by where they begin.
     damaged: BTreeSet<usize>,
-    /// From here on nothing can be read.
-    end: usize,
+    /// Ends of files that can't be read.
+    swallowed: Vec<Span>,
 }
 
 /// One thing that is wrong.
@@ -97,22 +99,30 @@ struct Mistake {
     remedy: String,
 }
 
-impl Report {
-    /// The report on `text`, which mistakes call `path`. Empty so far.
-    pub(super) fn new(path: PathBuf, text: &str) -> Self {
-        let lines = text.match_indices('\n').map(|(end, _)| end + 1).collect();
-        Self { path, text: text.to_owned(), mistakes: Vec::new(), lines, damaged: BTreeSet::new(), end: usize::MAX }
+impl MistakeReport {
+    /// The report on these files. Empty so far.
+    pub(super) fn new(sources: Arc<SourceFiles>) -> Self {
+        let lines = sources.iter().flat_map(line_starts).collect();
+        Self { sources, mistakes: Vec::new(), lines, damaged: BTreeSet::new(), swallowed: Vec::new() }
     }
 
-    /// What the report is about.
-    pub(super) fn text(&self) -> &str {
-        &self.text
+    /// The files that the report is about.
+    pub(super) fn sources(&self) -> &Arc<SourceFiles> {
+        &self.sources
+    }
+
+    /// Adds a file. Where it begins among all.
+    pub(super) fn add_file(&mut self, shown: PathBuf, dir: PathBuf, text: String) -> usize {
+        let file = Arc::make_mut(&mut self.sources).add(shown, dir, text);
+        self.lines.extend(line_starts(file));
+        file.base
     }
 
     /// Adds one mistake. The title says what is wrong, the remedy what would be right. Where the text is
     /// damaged that would be a guess, and is left out.
     pub(super) fn add(&mut self, span: Span, title: impl Into<String>, remedy: impl Into<String>) {
-        if span.start <= self.end && !self.damaged.contains(&self.line_start(&span)) {
+        let is_swallowed = self.swallowed.iter().any(|end| end.start < span.start && span.start <= end.end);
+        if !is_swallowed && !self.damaged.contains(&self.line_start(&span)) {
             self.mistakes.push(Mistake { span, title: title.into(), remedy: remedy.into() });
         }
     }
@@ -132,19 +142,22 @@ impl Report {
         self.damaged.insert(line);
     }
 
-    /// Adds one mistake that leaves all that follows unreadable.
+    /// Adds one mistake that leaves all that follows in its file unreadable.
     pub(super) fn add_last_damage(&mut self, span: Span, title: impl Into<String>, remedy: impl Into<String>) {
-        self.end = span.start;
+        let (file, _) = self.sources.locate(&span);
+        self.swallowed.push(span.start..file.base + file.text.len());
         self.add_damage(span, title, remedy);
     }
 
     /// `value` if there is no mistake; else the error, in the order of the text.
-    pub(super) fn conclude<T>(mut self, value: T) -> Result<T, ConfigError> {
-        if self.mistakes.is_empty() {
-            return Ok(value);
-        }
+    pub(super) fn conclude<T>(self, value: T) -> Result<T, ConfigError> {
+        if self.mistakes.is_empty() { Ok(value) } else { Err(self.into_error()) }
+    }
+
+    /// The error that these mistakes are.
+    pub(super) fn into_error(mut self) -> ConfigError {
         self.mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
-        Err(ConfigError::Invalid(Box::new(self)))
+        ConfigError::Invalid(Box::new(self))
     }
 
     fn line_start(&self, span: &Span) -> usize {
@@ -154,18 +167,41 @@ impl Report {
         }
     }
 
+    /// The first mistake in one line, for where there is no room for its place.
+    pub(super) fn first(&self) -> Option<String> {
+        self.mistakes.first().map(|Mistake { title, remedy, .. }| format!("{title}: {remedy}"))
+    }
+
     fn headline(&self) -> String {
         let Some(first) = self.mistakes.first() else { return self.to_string() };
-        let line = self.lines.partition_point(|start| *start <= first.span.start) + 1;
-        format!("{self}: line {line}: {}", first.title)
+        let (file, within) = self.sources.locate(&first.span);
+        let line = file.text[..within.start].matches('\n').count() + 1;
+        let place = match self.paths().as_slice() {
+            [_] => String::new(),
+            _ => format!("{}, ", file.shown.display()),
+        };
+        format!("{self}: {place}line {line}: {}", first.title)
+    }
+
+    /// The files with mistakes, in the order of their first.
+    fn paths(&self) -> Vec<String> {
+        let mut paths = Vec::new();
+        for mistake in &self.mistakes {
+            let path = self.sources.locate(&mistake.span).0.shown.display().to_string();
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        paths
     }
 
     fn render(&self, renderer: &Renderer) -> String {
-        let path = self.path.display().to_string();
         let mut out = String::new();
         for mistake in self.mistakes.iter().take(MISTAKES_SHOWN) {
-            let place = AnnotationKind::Primary.span(mistake.span.clone()).label(&mistake.remedy);
-            let snippet = Snippet::source(&self.text).path(&path).annotation(place);
+            let (file, span) = self.sources.locate(&mistake.span);
+            let path = file.shown.display().to_string();
+            let place = AnnotationKind::Primary.span(span).label(&mistake.remedy);
+            let snippet = Snippet::source(&file.text).path(&path).annotation(place);
             out.push_str(&renderer.render(&[Level::ERROR.primary_title(&mistake.title).element(snippet)]));
             out.push_str("\n\n");
         }
@@ -177,9 +213,14 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+fn line_starts(file: &SourceFile) -> impl Iterator<Item = usize> {
+    let starts = file.text.match_indices('\n').map(|(end, _)| end + 1);
+    std::iter::once(0).chain(starts).map(|start| file.base + start)
+}
+
+impl fmt::Display for MistakeReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.mistakes.len();
-        write!(f, "{count} mistake{} in {}", if count == 1 { "" } else { "s" }, self.path.display())
+        write!(f, "{count} mistake{} in {}", if count == 1 { "" } else { "s" }, self.paths().join(", "))
     }
 }

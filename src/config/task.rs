@@ -1,16 +1,16 @@
 //! `[tasks.NAME]`: the keys of one task.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
 use super::document::restart_keys;
-use super::kind::{AccountName, CommandLine, FilePath, Flag, ListOf, OneOf, Signed, Size, Whole};
-use super::parsed::{DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP, UMASK};
+use super::kind::{AccountName, FilePath, Flag, ListOf, OneOf, Runnable, Signed, Size, Whole};
+use super::parsed::{AsWritten, DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP, UMASK};
 use super::report::Span;
 use super::table::Table;
-use super::{Check, Command, Limits, ReadyConfig, StopConfig, TaskConfig, env};
+use super::value::SpannedValue;
+use super::{Check, CommandLine, Limits, ReadyConfig, StopConfig, TaskConfig, environment, foreign};
 use crate::supervisor::engine::{Condition, Dependency, OnExhausted, Policy, RestartConfig};
 
 /// The names of stead's own tasks.
@@ -26,6 +26,9 @@ const ON_EXHAUSTED: OneOf<OnExhausted> = OneOf(&[("hold", OnExhausted::Hold), ("
 
 /// As setpriority(2) has it.
 const NICE: Signed = Signed(-20, 19);
+
+/// As wait(2) has it.
+const EXIT_CODE: Signed = Signed(0, 255);
 
 /// What can be waited for.
 const CONDITION: OneOf<Condition> = OneOf(&[
@@ -43,60 +46,48 @@ pub(super) struct Declared {
 }
 
 /// Reads one task. `inherited` are `[supervisor]`'s restart keys.
-pub(super) fn read(table: &mut Table<'_>, root: &Path, inherited: &RestartConfig) -> Declared {
+pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared {
+    table.knows(foreign::TASK);
     check_name(table, "task", &RESERVED_NAMES);
-    let mut restart = *inherited;
-    let command =
-        table.require("command", &CommandLine, "What is run: a line for `sh -c`, or an array to run as it is.");
-    let dir = table.get("dir", &FilePath, "Where it runs, relative to this file's directory, which is the default.");
-    let env = env::read(table, root);
-    let (policy, on_exhausted) = policy(table);
-    restart_keys(table, &mut restart);
-    let (after, after_spans) = after(table);
+    // Before what may use the variables.
+    environment::read_files(table);
+    environment::read_variables(table);
+    let command = table.require("command", &Runnable, "What is run: a line for `sh -c`, or an array to run as it is.");
+    // Without a command the report has a mistake, and nobody sees this one.
+    let command = command.unwrap_or_else(|| CommandLine::argv([""]));
+    let dir = table.sources().dir(&table.key_span("command")).to_owned();
+    let mut task = TaskConfig::new(table.key().to_owned(), command, dir);
+    task.restart = *inherited;
+    let about =
+        "Where it runs, relative to this file's directory. Default: the directory of the file that has its `command`.";
+    table.set("dir", &FilePath, about, &mut task.dir);
+    environment::describe_variables(table, "Variables, on top of those for every task.");
+    let about = "A file, or files, of NAME=VALUE lines, relative to this file's directory. What `env` says wins. With a `?` \
+                 at its end one may be missing.";
+    environment::describe_files(table, about);
+    policy_keys(table, &mut task);
+    restart_keys(table, &mut task.restart);
+    let after = after(table, &mut task);
     let ready = table.table("ready", "How it is known to be ready. Without it: as soon as it runs.", ready);
-    let mut stop = StopConfig::default();
-    table.table("stop", "How it is asked to stop.", |table| stop_keys(table, &mut stop));
-    let mut limits = Limits::default();
-    table.table("limits", "What each of its processes may use at most.", |table| limits_keys(table, &mut limits));
+    task.ready = ready.flatten();
+    table.table("stop", "How it is asked to stop.", |table| stop_keys(table, &mut task.stop));
+    let about = "What each of its processes may use at most.";
+    table.table("limits", about, |table| limits_keys(table, &mut task.limits));
     let about = "More memory than this, summed over its processes, ends the run as a failure.";
-    let max_memory = table.get("max_memory", &Size, about);
-    if max_memory == Some(0) {
+    task.max_memory = table.get("max_memory", &Size, about);
+    if task.max_memory == Some(0) {
         table.refuse("max_memory", "expected more than nothing; leave it out for no limit");
     }
-    let mut nice = 0;
-    table.or("nice", &NICE, "Added to the niceness it inherits: the higher, the less it gets.", &mut nice);
-    let about = "Whom it runs as, by name or number. Only root can choose.";
-    let user = table.get("user", &AccountName, about);
+    table.or("nice", &NICE, "Added to the niceness it inherits: the higher, the less it gets.", &mut task.nice);
+    task.user = table.get("user", &AccountName, "Whom it runs as, by name or number. Only root can choose.");
     let about = "The group it runs as, by name or number. Default: the user's own.";
-    let group = table.get("group", &AccountName, about);
-    let umask = table.get("umask", &UMASK, "The file mode bits it withholds, in octal.");
-    let mut tty = false;
-    table.or("tty", &Flag, "Whether it gets a terminal instead of pipes.", &mut tty);
-    let mut codes = vec![0];
-    table.or("success_exit_codes", &ListOf(Whole(0, 255)), "Exit codes that count as success.", &mut codes);
-
-    let task = TaskConfig {
-        name: table.key().to_owned(),
-        // Without a command the report has a mistake, and nobody sees this one.
-        command: command.unwrap_or(Command::Argv(Vec::new())),
-        dir: dir.map_or_else(|| root.to_owned(), |dir| root.join(dir)),
-        env,
-        policy,
-        on_exhausted,
-        restart,
-        after,
-        ready: ready.flatten(),
-        stop,
-        limits,
-        max_memory,
-        nice,
-        user,
-        group,
-        umask,
-        tty,
-        success_exit_codes: codes.into_iter().filter_map(|code| i32::try_from(code).ok()).collect(),
-    };
-    Declared { task, after: after_spans }
+    task.group = table.get("group", &AccountName, about);
+    task.umask = table.get("umask", &UMASK, "The file mode bits it withholds, in octal.");
+    table.or("tty", &Flag, "Whether it gets a terminal instead of pipes.", &mut task.tty);
+    let about = "Exit codes that count as success.";
+    table.or("success_exit_codes", &ListOf(EXIT_CODE), about, &mut task.success_exit_codes);
+    task.env = table.scope.own().clone();
+    Declared { task, after }
 }
 
 /// The JSON Schema of a name: what `check_name` lets pass.
@@ -124,15 +115,15 @@ pub(super) fn check_name(table: &mut Table<'_>, of: &str, reserved: &[&str]) {
 }
 
 /// What an exit means, and what a spent budget does.
-fn policy(table: &mut Table<'_>) -> (Policy, OnExhausted) {
-    let (mut critical, mut policy, mut on_exhausted) = (false, Policy::OnFailure, OnExhausted::Hold);
+fn policy_keys(table: &mut Table<'_>, task: &mut TaskConfig) {
+    let mut critical = false;
     let about = "Whether its exit, whatever the code, ends everything. Excludes `restart` and `on_exhausted`.";
     table.or("critical", &Flag, about, &mut critical);
-    table.or("restart", &RESTART, "Which exits are followed by a restart.", &mut policy);
+    table.or("restart", &RESTART, "Which exits are followed by a restart.", &mut task.policy);
     let about = "What a spent retry budget does: hold the task as failed, or end everything.";
-    table.or("on_exhausted", &ON_EXHAUSTED, about, &mut on_exhausted);
+    table.or("on_exhausted", &ON_EXHAUSTED, about, &mut task.on_exhausted);
     if !critical {
-        return (policy, on_exhausted);
+        return;
     }
     for key in ["restart", "on_exhausted"] {
         if !table.has(key) {
@@ -142,24 +133,43 @@ fn policy(table: &mut Table<'_>) -> (Policy, OnExhausted) {
         let remedy = "the exit of a critical task ends everything: remove this, or `critical`";
         table.report(table.key_span(key), title, remedy);
     }
-    (Policy::Critical, OnExhausted::Fatal)
+    (task.policy, task.on_exhausted) = (Policy::Critical, OnExhausted::Fatal);
 }
 
-fn after(table: &mut Table<'_>) -> (Vec<Dependency>, Vec<Span>) {
+/// Reads `after`. The places of its entries.
+fn after(table: &mut Table<'_>, task: &mut TaskConfig) -> Vec<Span> {
     let about = "What must hold before it starts: the names of other tasks, each with a condition.";
-    let entries = table.map("after", &CONDITION, about);
-    // A condition that is wrong is reported; the name still counts for what is said of cycles.
-    let dependency = |condition: Option<Condition>| condition.unwrap_or(Condition::Started);
-    entries
-        .into_iter()
-        .map(|entry| (Dependency { task: entry.key, condition: dependency(entry.value) }, entry.span))
-        .unzip()
+    let entries = match table.written("after").map(list_of_names) {
+        Some(names) if !names.is_empty() => {
+            table.describe_map("after", &CONDITION, about);
+            let wanted: Vec<_> = names.iter().map(|name| format!("{name} = \"ready\"")).collect();
+            table.refuse("after", format!("expected a condition for each; write {{ {} }}", wanted.join(", ")));
+            return Vec::new();
+        }
+        _ => table.map("after", &CONDITION, about),
+    };
+    let mut spans = Vec::new();
+    for entry in entries {
+        // A condition that is wrong is reported; the name still counts for what is said of cycles.
+        let condition = entry.value.unwrap_or(Condition::Started);
+        task.after.push(Dependency { task: entry.key, condition });
+        spans.push(entry.span);
+    }
+    spans
+}
+
+/// The names in a value that is a name, or an array of names.
+fn list_of_names(written: &SpannedValue) -> Vec<String> {
+    let items = written.get_ref().as_array().map(|items| items.iter().collect());
+    let items: Vec<_> = items.unwrap_or_else(|| vec![written]);
+    items.iter().filter_map(|item| item.get_ref().as_text()).map(|name| name.escape_debug().to_string()).collect()
 }
 
 fn ready(table: &mut Table<'_>) -> Option<ReadyConfig> {
     let tcp = table.get("tcp", &TCP, "Ready when this host and port accept a connection.").map(Check::Tcp);
-    let http = table.get("http", &HTTP, "Ready when a GET answers with a status from 200 to 399.").map(Check::Http);
-    let exec = table.get("exec", &CommandLine, "Ready when this command exits with 0.").map(Check::Exec);
+    let http =
+        table.get("http", &AsWritten(HTTP), "Ready when a GET answers with a status from 200 to 399.").map(Check::Http);
+    let exec = table.get("exec", &Runnable, "Ready when this command exits with 0.").map(Check::Exec);
     let log = table.get("log", &PATTERN, "Ready when a line of output matches this.").map(Check::Log);
     let (mut interval, mut timeout) = (Duration::from_secs(2), Duration::from_secs(1));
     table.or("interval", &PERIOD, "The time between two tries.", &mut interval);
@@ -167,18 +177,13 @@ fn ready(table: &mut Table<'_>) -> Option<ReadyConfig> {
     let about = "So many failed tries in a row end the run as a failure. Without it a failing try never does.";
     let failure_threshold = table.get("failure_threshold", &Whole(1, u32::MAX), about);
 
-    let checks = ["tcp", "http", "exec", "log"].map(|key| table.has(key)).into_iter().filter(|has| *has).count();
-    if checks != 1 {
-        let count = if checks == 0 { "no check" } else { "more than one check" };
-        let title = format!("{count} {}", table.place());
-        table.report(table.span(), title, "expected exactly one of `tcp`, `http`, `exec` and `log`");
-    }
+    table.require_one(&["tcp", "http", "exec", "log"], "check");
     Some(ReadyConfig { check: tcp.or(http).or(exec).or(log)?, interval, timeout, failure_threshold })
 }
 
 fn stop_keys(table: &mut Table<'_>, stop: &mut StopConfig) {
     table.or("signal", &SIGNAL, "The signal sent to all its processes.", &mut stop.signal);
-    stop.command = table.get("command", &CommandLine, "A command run instead of the signal.");
+    stop.command = table.get("command", &Runnable, "A command run instead of the signal.");
     table.or("timeout", &DURATION, "How long it may take before all its processes are killed.", &mut stop.timeout);
     let about = "Whether only its main process gets the signal. All of its processes are killed in the end.";
     table.or("only_parent", &Flag, about, &mut stop.only_parent);

@@ -1,7 +1,6 @@
 //! The validated configuration, with nothing optional left to check.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,19 +9,26 @@ use std::time::Duration;
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::Project;
+use super::scope::Variables;
+use super::{CommandLine, FilledText, Project, SecretUrl, TaskSource, serial};
+use crate::duration::millis;
 use crate::signal::Signal;
 use crate::supervisor::engine::{Dependency, DrainConfig, HookEvent, OnExhausted, Policy, RestartConfig};
 
 /// Everything one supervisor needs to know, as read from one file.
-#[derive(Debug, Clone)]
+///
+/// It serialises under the keys of the file, defaults and all. Durations are in milliseconds, and their keys say so;
+/// secrets are masked.
+#[derive(Debug, Clone, Serialize)]
 pub struct Config {
     /// The file that was read; what names it in errors.
+    #[serde(serialize_with = "serial::absolute")]
     pub path: PathBuf,
     /// The directory of that file; relative paths start here, and `.stead/` lies here.
+    #[serde(skip)]
     pub root: PathBuf,
-    /// `[supervisor]`: the drain's bounds.
-    pub drain: DrainConfig,
+    /// `[supervisor]`
+    pub supervisor: SupervisorConfig,
     /// `[logs]`
     pub logs: LogsConfig,
     /// `[web]`
@@ -30,25 +36,58 @@ pub struct Config {
     /// `[ui]`
     pub ui: UiConfig,
     /// `[hooks.NAME]`, in the order of the file.
+    #[serde(serialize_with = "serial::hooks_by_name")]
     pub hooks: Vec<HookConfig>,
-    /// `[supervisor]`: the policy of stead's own surfaces, and what tasks inherit.
-    pub restart: RestartConfig,
     /// `[tasks.NAME]`, in the order of the file.
+    #[serde(serialize_with = "serial::tasks_by_name")]
     pub tasks: Vec<TaskConfig>,
 }
 
 impl Config {
+    /// What the file `path` in the directory `root` says if it is empty.
+    #[must_use]
+    pub fn new(path: PathBuf, root: PathBuf) -> Self {
+        Self {
+            supervisor: SupervisorConfig::default(),
+            logs: LogsConfig { dir: Project::of(&path).state_dir().join("logs"), max_size: 64 << 20, keep: 8 },
+            web: WebConfig { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 7070)), dist: None },
+            ui: UiConfig::default(),
+            hooks: Vec::new(),
+            tasks: Vec::new(),
+            path,
+            root,
+        }
+    }
+
     /// The project that this is the configuration of.
     #[must_use]
-    pub fn project(&self) -> Project {
+    pub fn identity(&self) -> Project {
         Project::of(&self.path)
+    }
+
+    /// What the project is called: see [`Project::name`].
+    #[must_use]
+    pub fn project(&self) -> Cow<'_, str> {
+        self.identity().name().into()
     }
 }
 
+/// `[supervisor]`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct SupervisorConfig {
+    /// The policy of stead's own surfaces, and what tasks inherit.
+    #[serde(flatten)]
+    pub restart: RestartConfig,
+    /// How long an ordered stop may take.
+    #[serde(flatten)]
+    pub drain: DrainConfig,
+}
+
 /// `[logs]`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogsConfig {
     /// Where `NAME.log` lies; absolute.
+    #[serde(serialize_with = "serial::absolute")]
     pub dir: PathBuf,
     /// Bytes per segment; 0 turns rotation off.
     pub max_size: u64,
@@ -57,18 +96,19 @@ pub struct LogsConfig {
 }
 
 /// `[web]`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WebConfig {
     /// Whether the web surface runs at all.
     pub enabled: bool,
     /// The address it listens on; loopback by default.
     pub listen: SocketAddr,
     /// A directory with a bundle to serve instead of the embedded one; absolute.
+    #[serde(serialize_with = "serial::absolute_if_any")]
     pub dist: Option<PathBuf>,
 }
 
 /// `[ui]`: the dashboard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct UiConfig {
     /// Whether the terminal is asked to show a desktop notice when a task has failed for good or everything ends.
     pub notify: bool,
@@ -81,47 +121,55 @@ impl Default for UiConfig {
 }
 
 /// `[hooks.NAME]`: who is told of what happens to tasks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HookConfig {
     /// Its unique name, as of a task.
+    #[serde(skip)]
     pub name: String,
     /// What it is told of; never empty.
     pub on: Vec<HookEvent>,
     /// Only of these tasks; of all, if it is empty.
     pub tasks: Vec<String>,
     /// How it is told.
+    #[serde(flatten)]
     pub call: HookCall,
     /// A call that takes longer has failed; 10 s by default.
+    #[serde(rename = "timeout_ms", with = "millis")]
     pub timeout: Duration,
 }
 
 /// How a hook is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HookCall {
     /// This is run.
-    Command(Command),
+    Command(CommandLine),
     /// A POST to this `http://` URL, which may name a user and a password.
-    Url(String),
+    Url(SecretUrl),
 }
 
 /// `[tasks.NAME]`: one child process to supervise.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TaskConfig {
     /// Its unique name: 1 to 64 of letters, digits, `-`, `_` and `.`, not starting with a dot or dash.
+    #[serde(skip)]
     pub name: String,
     /// What is run.
-    pub command: Command,
+    pub command: CommandLine,
     /// Where it runs; absolute.
+    #[serde(serialize_with = "serial::absolute")]
     pub dir: PathBuf,
-    /// Variables set on top of the supervisor's own environment; `env_file` is already read in, `env` wins.
-    pub env: BTreeMap<String, String>,
+    /// Variables set on top of the supervisor's own environment, as the files said when the configuration was read.
+    pub env: Variables,
     /// What an exit means.
     pub policy: Policy,
     /// What a spent budget means.
     pub on_exhausted: OnExhausted,
     /// The restart keys, `[supervisor]`'s where the task says nothing.
+    #[serde(flatten)]
     pub restart: RestartConfig,
     /// What must hold before it starts.
+    #[serde(serialize_with = "serial::after")]
     pub after: Vec<Dependency>,
     /// How it is known to be ready; without one it is ready as soon as it runs.
     pub ready: Option<ReadyConfig>,
@@ -138,74 +186,85 @@ pub struct TaskConfig {
     /// Its group; the user's own, or stead's, by default.
     pub group: Option<Account>,
     /// The file mode bits it withholds; stead's own by default.
+    #[serde(serialize_with = "serial::octal")]
     pub umask: Option<u32>,
     /// Whether it gets a terminal instead of pipes.
     pub tty: bool,
     /// Exit codes that count as success; `[0]` by default.
     pub success_exit_codes: Vec<i32>,
+    /// What is read again at each start.
+    #[serde(skip)]
+    pub source: TaskSource,
 }
 
-/// What is run: a line for `sh -c`, or a program with its arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Given to `sh -c` as it is.
-    Shell(String),
-    /// Run without a shell; never empty.
-    Argv(Vec<String>),
-}
-
-impl fmt::Display for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shell(line) => f.write_str(line),
-            Self::Argv(argv) => f.write_str(&argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")),
+impl TaskConfig {
+    /// A task that says nothing but what it runs, and where.
+    #[must_use]
+    pub fn new(name: String, command: CommandLine, dir: PathBuf) -> Self {
+        Self {
+            name,
+            command,
+            dir,
+            env: Variables::new(),
+            policy: Policy::OnFailure,
+            on_exhausted: OnExhausted::Hold,
+            restart: RestartConfig::default(),
+            after: Vec::new(),
+            ready: None,
+            stop: StopConfig::default(),
+            limits: Limits::default(),
+            max_memory: None,
+            nice: 0,
+            user: None,
+            group: None,
+            umask: None,
+            tty: false,
+            success_exit_codes: vec![0],
+            source: TaskSource::default(),
         }
     }
 }
 
-/// A word as a shell would have to be given it.
-fn quoted(word: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| !c.is_whitespace() && !"'\"\\$`&|;<>()*?#".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => Cow::Borrowed(word),
-        false => Cow::Owned(format!("'{}'", word.replace('\'', r"'\''"))),
-    }
-}
-
 /// `ready`: how a task is known to be ready.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReadyConfig {
     /// What is tried.
+    #[serde(flatten)]
     pub check: Check,
     /// The time between two tries; 2 s by default. The first tries after a start come faster.
+    #[serde(rename = "interval_ms", with = "millis")]
     pub interval: Duration,
     /// A try that takes longer has failed; 1 s by default.
+    #[serde(rename = "timeout_ms", with = "millis")]
     pub timeout: Duration,
     /// So many failed tries in a row end the run as a failure. Left out: a failing probe never ends a run.
     pub failure_threshold: Option<u32>,
 }
 
 /// One way of knowing that a task is ready.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Check {
     /// A TCP connection to `host:port` is accepted.
     Tcp(String),
     /// A GET on this `http://` URL answers with a status from 200 to 399.
-    Http(String),
+    Http(FilledText),
     /// This command exits with 0.
-    Exec(Command),
+    Exec(CommandLine),
     /// A line of output matches; the interval and the threshold don't apply.
+    #[serde(serialize_with = "serial::shown")]
     Log(Regex),
 }
 
 /// `stop`: how a task is asked to stop.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StopConfig {
     /// The signal sent to the whole tree; `SIGTERM` by default.
     pub signal: Signal,
     /// A command run instead of the signal.
-    pub command: Option<Command>,
+    pub command: Option<CommandLine>,
     /// How long it may take before the whole tree is killed; 10 s by default.
+    #[serde(rename = "timeout_ms", with = "millis")]
     pub timeout: Duration,
     /// Whether only the main process gets the signal; its tree is killed in the end all the same.
     pub only_parent: bool,
@@ -231,7 +290,8 @@ pub struct Limits {
 }
 
 /// A user or a group, by name or number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub enum Account {
     /// As the system's database has it.
     Name(String),
@@ -245,5 +305,11 @@ impl fmt::Display for Account {
             Self::Name(name) => f.write_str(name),
             Self::Id(id) => write!(f, "{id}"),
         }
+    }
+}
+
+impl From<Account> for String {
+    fn from(account: Account) -> Self {
+        account.to_string()
     }
 }

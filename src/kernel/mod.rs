@@ -17,7 +17,7 @@ pub use containment::Containment;
 pub use hooks::{HookCount, HookCounts};
 pub use post_mortem::{PostMortem, PostMortems};
 pub(crate) use usage::SAMPLE_INTERVAL;
-pub use usage::{Look, Lookers};
+pub use usage::{UsageObserver, UsageObservers};
 
 use crate::logs::LogHub;
 use crate::screen::ScreenHub;
@@ -31,7 +31,7 @@ pub struct KernelHandle {
     post_mortems: Option<PostMortems>,
     containment: Option<Containment>,
     screens: ScreenHub,
-    lookers: Lookers,
+    usage_observers: UsageObservers,
     hooks: HookCounts,
 }
 
@@ -53,7 +53,7 @@ impl KernelHandle {
             post_mortems: None,
             containment: None,
             screens: ScreenHub::default(),
-            lookers: Lookers::default(),
+            usage_observers: UsageObservers::default(),
             hooks: HookCounts::default(),
         }
     }
@@ -104,12 +104,12 @@ impl KernelHandle {
 
     /// Registers an observer: cpu and memory are sampled while the result lives.
     #[must_use]
-    pub fn look(&self) -> Look {
-        self.lookers.look()
+    pub fn observe_usage(&self) -> UsageObserver {
+        self.usage_observers.observe()
     }
 
     /// Everyone who observes cpu and memory.
-    pub(crate) fn lookers(&self) -> &Lookers {
-        &self.lookers
+    pub(crate) fn usage_observers(&self) -> &UsageObservers {
+        &self.usage_observers
     }
 }

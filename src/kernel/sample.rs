@@ -12,7 +12,7 @@ pub(crate) fn at(millis: u64) -> Uptime {
 
 /// A supervisor that is up, with these tasks.
 pub(crate) fn snapshot(generation: u64, tasks: Vec<TaskSnapshot>) -> Snapshot {
-    Snapshot { generation, at: at(0), stage: Stage::Up, tasks, channels: Vec::new() }
+    Snapshot { generation, at: at(0), stage: Stage::Up, tasks }
 }
 
 /// A process in this state, with the default policy and nothing behind it.

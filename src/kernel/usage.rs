@@ -1,4 +1,4 @@
-//! Whether anybody looks at cpu and memory: they are sampled only then.
+//! Who observes cpu and memory: they are sampled only while someone does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,68 +6,69 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-/// The time between two samples while somebody goes on looking.
+/// The time between two samples while there are observers.
 pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
-/// How long who looks once waits for a sample; what is there then is as good as it gets.
+/// How long [`UsageObserver::sampled`] waits for a fresh sample before it settles for an older one.
 const SAMPLE_TIME: Duration = Duration::from_secs(2);
 
-/// Counts who looks. Cheap to clone.
+/// Counts the observers. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Lookers(Arc<Shared>);
+pub struct UsageObservers(Arc<Counts>);
 
 #[derive(Debug)]
-struct Shared {
-    count: watch::Sender<usize>,
+struct Counts {
+    observers: watch::Sender<usize>,
     /// When the last sample was taken.
     sampled: watch::Sender<Option<Instant>>,
 }
 
-impl Default for Lookers {
+impl Default for UsageObservers {
     fn default() -> Self {
-        Self(Arc::new(Shared { count: watch::channel(0).0, sampled: watch::channel(None).0 }))
+        Self(Arc::new(Counts { observers: watch::channel(0).0, sampled: watch::channel(None).0 }))
     }
 }
 
-impl Lookers {
-    /// One more looks, until the result is dropped.
+impl UsageObservers {
+    /// Adds an observer, until the result is dropped.
     #[must_use]
-    pub fn look(&self) -> Look {
-        self.0.count.send_modify(|count| *count += 1);
-        Look(self.clone())
+    pub fn observe(&self) -> UsageObserver {
+        self.0.observers.send_modify(|count| *count += 1);
+        UsageObserver(self.clone())
     }
 
-    /// The number of lookers, with a way to wait for a change.
+    /// The number of observers, with a way to wait for a change.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<usize> {
-        self.0.count.subscribe()
+        self.0.observers.subscribe()
     }
 
-    /// Says that a sample was taken.
+    /// Notes that a sample was taken.
     pub(crate) fn note_sample(&self) {
         self.0.sampled.send_replace(Some(Instant::now()));
     }
 }
 
-/// Somebody looks as long as this lives.
+/// One observer of cpu and memory, as long as this lives.
 #[derive(Debug)]
-pub struct Look(Lookers);
+pub struct UsageObserver(UsageObservers);
 
-impl Look {
-    /// Waits for a sample, for whoever looks once: one that is no older than those who go on looking see.
+impl UsageObserver {
+    /// Waits for a sample that is no older than [`SAMPLE_INTERVAL`]: for an observer that reads one value.
     pub(crate) async fn sampled(&self) {
-        if self.0.0.count.receiver_count() == 0 {
-            // Nobody samples.
+        let counts = &self.0.0;
+        if counts.observers.receiver_count() == 0 {
+            // No sampler runs.
             return;
         }
-        let mut sampled = self.0.0.sampled.subscribe();
+        let mut sampled = counts.sampled.subscribe();
         let is_fresh = |at: &Option<Instant>| at.is_some_and(|at| at.elapsed() < SAMPLE_INTERVAL);
         // In vain if the machine is too busy.
         let _ = timeout(SAMPLE_TIME, sampled.wait_for(is_fresh)).await;
     }
 }
 
-impl Drop for Look {
+impl Drop for UsageObserver {
     fn drop(&mut self) {
-        self.0.0.count.send_modify(|count| *count -= 1);
+        self.0.0.observers.send_modify(|count| *count -= 1);
     }
 }

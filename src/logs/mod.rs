@@ -11,6 +11,7 @@
 //! Bytes are written before the record that describes them, so the index never tells of bytes that are not there.
 //! Nothing here knows of processes, of tasks' states, or of how a line is shown.
 
+mod cancel;
 mod id;
 mod index;
 mod line;
@@ -30,6 +31,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(crate) use cancel::CancelOnDrop;
 pub use id::LineId;
 pub use index::RunKey;
 pub(crate) use line_splitter::LineSplitter;

@@ -57,11 +57,6 @@ impl Clock {
         whole_seconds(seconds)
     }
 
-    /// The same in prose: `48 s`, `1m 48s`.
-    pub(crate) fn span_in_prose(&self, since: Uptime) -> String {
-        spaced(self.span(since))
-    }
-
     /// How long it is until `at`: `0.8s`, `14s`, `3m 12s`. Never shows less than is left.
     pub(crate) fn left(&self, at: Uptime) -> String {
         let left = self.now.until(at);
@@ -78,29 +73,10 @@ impl Clock {
         whole_seconds(end - self.now.0.as_secs())
     }
 
-    /// The same in prose: `0.8 s`, `14 s`, `3m 12s`.
-    pub(crate) fn left_in_prose(&self, at: Uptime) -> String {
-        spaced(self.left(at))
-    }
-
-    /// The age in prose: `3 s ago`, `2 m ago`.
-    pub(crate) fn age_in_prose(&self, at: Uptime) -> String {
-        let age = self.age(at);
-        let unit = age.find(|c: char| !c.is_ascii_digit()).expect("an age has a unit after its number");
-        format!("{} {}", &age[..unit], &age[unit..])
-    }
-
-    /// How much of the stretch from `since` to `until` is over, in `steps` steps.
-    pub(crate) fn progress(&self, since: Uptime, until: Uptime, steps: u32) -> u32 {
+    /// How much of the stretch from `since` to `until` has passed, from 0 to 1.
+    pub(crate) fn share(&self, since: Uptime, until: Uptime) -> f64 {
         let whole = until.since(since).as_secs_f64();
-        if whole <= 0.0 {
-            return steps;
-        }
-        let share = (self.now.since(since).as_secs_f64() / whole).clamp(0.0, 1.0);
-        // `share` is within 0 and 1, so the product is within 0 and `steps`.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and `steps`")]
-        let filled = (share * f64::from(steps)) as u32;
-        filled
+        if whole > 0.0 { (self.now.since(since).as_secs_f64() / whole).clamp(0.0, 1.0) } else { 1.0 }
     }
 
     /// Whether `at` is still to come.
@@ -133,13 +109,6 @@ fn whole_seconds(seconds: u64) -> String {
     match seconds {
         0 => "0s".to_owned(),
         _ => Pretty(Duration::from_secs(seconds)).to_string(),
-    }
-}
-
-fn spaced(text: String) -> String {
-    match text.strip_suffix('s') {
-        Some(number) if !number.contains(' ') && !number.ends_with('m') => format!("{number} s"),
-        _ => text,
     }
 }
 
@@ -189,19 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn prose_puts_a_space_before_the_unit() {
-        let clock = Clock::new(at(10_000));
-        assert_eq!(clock.left_in_prose(at(16_200)), "6.2 s");
-        assert_eq!(clock.left_in_prose(at(202_000)), "3m 12s");
-        assert_eq!(clock.age_in_prose(at(7_000)), "3 s ago");
-    }
-
-    #[test]
-    fn progress_stays_within_its_steps() {
-        let progress = |now, since, until| Clock::new(at(now)).progress(at(since), at(until), 10);
-        assert_eq!(progress(1_200, 0, 2_000), 6);
-        assert_eq!(progress(0, 0, 2_000), 0);
-        assert_eq!(progress(9_000, 0, 2_000), 10);
-        assert_eq!(progress(0, 5_000, 5_000), 10);
+    fn a_share_stays_between_nothing_and_all() {
+        let share = |now, since, until| Clock::new(at(now)).share(at(since), at(until));
+        assert_eq!(share(500, 0, 2_000), 0.25);
+        assert_eq!(share(9_000, 0, 2_000), 1.0);
+        assert_eq!(share(0, 5_000, 5_000), 1.0);
     }
 }

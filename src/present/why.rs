@@ -76,7 +76,7 @@ impl Chain<'_> {
             sentences.push(format!("it is unstable: {} restarts in the last hour", task.restarts_last_hour));
         }
         if let Some(back) = task.budget_back_at.filter(|_| task.is_live()) {
-            let left = self.clock.left_in_prose(back);
+            let left = self.clock.left(back);
             sentences
                 .push(format!("{} of {} retries are used; they are back in {left}", task.retries, task.max_retries));
         }
@@ -91,26 +91,26 @@ impl Chain<'_> {
             PhaseSnapshot::Waiting { blockers } if blockers.is_empty() => "is about to start".to_owned(),
             PhaseSnapshot::Waiting { blockers } => format!("is waiting for {}", listed(blockers)),
             PhaseSnapshot::Starting { since, deadline } => {
-                let (since, left) = (self.clock.age_in_prose(*since), self.clock.left_in_prose(*deadline));
+                let (since, left) = (self.clock.age(*since), self.clock.left(*deadline));
                 format!("is starting since {since}; the start has failed if it takes {left} more")
             }
             PhaseSnapshot::Running { since, .. } => {
                 let probe = match &task.probe {
                     Some(probe) if !probe.passed => {
-                        let seen = self.clock.age_in_prose(probe.at);
+                        let seen = self.clock.age(probe.at);
                         format!("its probe says {}, {seen}, {} in a row", probe.detail, tries(probe.failures))
                     }
                     _ => "its probe has no result yet".to_owned(),
                 };
-                format!("is running for {} and not ready: {probe}", self.clock.span_in_prose(*since))
+                format!("is running for {} and not ready: {probe}", self.clock.span(*since))
             }
             PhaseSnapshot::Ready { since, .. } => {
-                format!("is ready: run {}, for {}; nothing holds it back", task.run, self.clock.span_in_prose(*since))
+                format!("is ready: run {}, for {}; nothing holds it back", task.run, self.clock.span(*since))
             }
             PhaseSnapshot::Stopping { kill_at, killed, then, left, .. } => {
                 let end = match killed {
                     true => "it was killed and has not ended yet".to_owned(),
-                    false => format!("it is killed in {}", self.clock.left_in_prose(*kill_at)),
+                    false => format!("it is killed in {}", self.clock.left(*kill_at)),
                 };
                 let then = match then {
                     AfterStop::Stay => "",
@@ -122,7 +122,7 @@ impl Chain<'_> {
                 format!("is stopping: {end}{then}{left}")
             }
             PhaseSnapshot::Backoff { attempt, retry_at, .. } => {
-                let left = self.clock.left_in_prose(*retry_at);
+                let left = self.clock.left(*retry_at);
                 format!("is in backoff: retry {attempt} of {} in {left}", task.max_retries)
             }
             PhaseSnapshot::Stopped => "was stopped, and stays so until somebody starts it".to_owned(),
@@ -144,7 +144,7 @@ impl Chain<'_> {
             ExitReason::OverMemory { .. } => format!("was ended: it {}", last.reason),
             ExitReason::NotReady { .. } => format!("was given up, {}", last.reason),
         };
-        format!("its last run {how}, {}", self.clock.age_in_prose(last.at))
+        format!("its last run {how}, {}", self.clock.age(last.at))
     }
 
     /// What a run wrote last, unless a newer one has written since.

@@ -1,16 +1,16 @@
-//! Whom a task runs as: names to numbers, and whether that is possible.
+//! Resolves the user and group of a task to numbers, and checks that stead may switch to them.
 
 use nix::unistd::{Group, User, getegid, geteuid};
 
 use super::warden::Credentials;
 use crate::config::{Account, TaskConfig};
 
-/// What a task's `user` and `group` come to.
+/// A task's `user` and `group`, resolved.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RunsAs {
-    /// Nothing, if it runs as stead does.
+    /// None if it runs as stead does.
     pub(super) credentials: Option<Credentials>,
-    /// What a login as that user would set.
+    /// The variables that a login as that user sets.
     pub(super) env: Vec<(&'static str, String)>,
 }
 
@@ -18,7 +18,7 @@ pub(super) struct RunsAs {
 ///
 /// # Errors
 ///
-/// Says for people: there is no such user or group, or only root could become it.
+/// There is no such user or group, or only root could switch to it.
 pub(super) fn runs_as(task: &TaskConfig) -> Result<RunsAs, String> {
     if task.user.is_none() && task.group.is_none() {
         return Ok(RunsAs::default());
@@ -60,7 +60,7 @@ struct UserEntry {
 }
 
 impl UserEntry {
-    /// All groups it belongs to; `main` is one of them.
+    /// All groups of the user; `main` is one of them.
     fn groups(&self, main: u32) -> Vec<u32> {
         #[cfg(not(target_os = "macos"))]
         if let Some(name) = self.name.as_ref().and_then(|name| std::ffi::CString::new(name.as_str()).ok())
@@ -90,7 +90,7 @@ fn find_user(account: &Account) -> Result<UserEntry, String> {
             ],
             name: Some(user.name),
         }),
-        // A number needs no name to be run as.
+        // A number works without a name.
         (None, Account::Id(id)) => Ok(UserEntry { number: *id, group: None, name: None, env: Vec::new() }),
         (None, Account::Name(name)) => Err(format!("there is no user `{name}`")),
     }

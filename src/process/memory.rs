@@ -1,4 +1,4 @@
-//! `max_memory`: looks how much a task's tree uses, and says when that is too much.
+//! `max_memory`: samples the memory of a task's tree and reports when it exceeds the limit.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use super::{ProcessTask, Sampler, until_ending};
 use crate::supervisor::RunContext;
 use crate::supervisor::engine::Input;
 
-/// The time between two looks.
+/// The time between two samples.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 impl ProcessTask {
-    /// Tells once that the tree with this main process uses more than its `max_memory`, if it has one.
+    /// Reports once that the tree with this main process uses more than its `max_memory`, if it has one.
     pub(super) async fn watch_memory(&self, main: u32, context: &RunContext, over: &CancellationToken) {
         let Some(limit) = self.config.max_memory else { return };
         let watching = async {

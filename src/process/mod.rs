@@ -1,8 +1,8 @@
-//! Child processes: one `ProcessTask` per configured task, one `run` per life.
+//! Child processes: one [`ProcessTask`] per configured task, one call of [`ProcessTask::run`] per run.
 //!
-//! A run does what it is told, when it is told: it starts, asks to stop once `stop` is cancelled, kills once `kill`
-//! is. It never decides when that is, and it knows nothing of restarts. The [`warden`] makes the processes and sees
-//! them end.
+//! A run acts on two tokens: it asks its processes to stop once `stop` is cancelled, and kills them once `kill` is. It
+//! never decides when that happens and knows nothing of restarts. The [`warden`] creates the processes and reports
+//! their ends.
 //!
 //! ```text
 //! spawn ─▶ main process runs ─▶ it ends ─▶ the rest of its tree ends ─▶ over
@@ -12,6 +12,7 @@
 //! ```
 
 mod credentials;
+mod inherited;
 mod memory;
 mod one_shot;
 mod output;
@@ -26,17 +27,19 @@ mod tests;
 mod usage;
 mod warden;
 
+use std::borrow::Cow;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config::{Check, Command, TaskConfig};
+use crate::config::{Check, CommandLine, TaskConfig};
 use crate::logs::LogTail;
 use crate::logs::Store;
 use crate::screen::TaskScreen;
@@ -44,6 +47,8 @@ use crate::signal::Signal;
 use crate::supervisor::engine::{ExitReason, Input};
 use crate::supervisor::{RunContext, SentSignal};
 use credentials::RunsAs;
+pub use inherited::reset_inherited;
+pub(crate) use inherited::{InheritedLimits, is_hangup_ignored};
 pub(crate) use one_shot::OneShotCommand;
 use output::OutputCapture;
 use pty::Pty;
@@ -53,15 +58,15 @@ pub use warden::serve_if_called;
 use warden::{Child, SignalTarget};
 pub(crate) use warden::{Warden, WardenTask, this_program};
 
-/// How long a kill waits for a start that hangs. A child that comes to life later is killed then.
+/// How long a kill waits for a start that hangs. A child that appears later is killed then.
 const START_PATIENCE: Duration = Duration::from_secs(1);
-/// How long a killed tree may take to be gone: longer only if the kernel itself holds a process (a dead disk).
+/// How long a killed tree may take to end: longer only if the kernel itself holds a process, on a disk that hangs.
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
 
-/// One configured task.
-#[derive(Debug)]
+/// One configured task. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(crate) struct ProcessTask {
-    config: TaskConfig,
+    config: Arc<TaskConfig>,
     log: Store,
     tail: LogTail,
     runs_as: RunsAs,
@@ -70,21 +75,21 @@ pub(crate) struct ProcessTask {
     screen: Option<TaskScreen>,
 }
 
-/// What a run has when it has started.
+/// The parts of a run that has started.
 struct Started {
     child: Child,
     output: OutputCapture,
     pty: Option<Pty>,
-    /// Resolves with the line that says it is ready, if that is how it is known.
+    /// Resolves with the line that makes it ready, if `ready.log` is set.
     ready_line: Option<oneshot::Receiver<String>>,
 }
 
 impl ProcessTask {
-    /// A task whose output goes to `log`, to `tail`, and to `screen` if it has a terminal.
+    /// Creates a task whose output goes to `log`, to `tail`, and to `screen` if it has a terminal.
     ///
     /// # Errors
     ///
-    /// Says for people: it can't run as the user that it names.
+    /// It can't run as the user that it names.
     pub(crate) fn new(
         config: TaskConfig,
         log: Store,
@@ -93,22 +98,40 @@ impl ProcessTask {
         warden: Warden,
     ) -> Result<Self, String> {
         let runs_as = credentials::runs_as(&config)?;
-        Ok(Self { config, log, tail, runs_as, warden, screen })
+        Ok(Self { config: Arc::new(config), log, tail, runs_as, warden, screen })
     }
 
-    /// One life of the task, from its start until nothing of its tree is alive and its output is read. When this is
-    /// dropped before, the tree is killed.
+    /// Runs the task once: from its start until no process of its tree is alive and its output is read. Dropping the
+    /// future earlier kills the tree.
     pub(crate) async fn run(self: Arc<Self>, context: RunContext) -> ExitReason {
-        match self.start(&context).await {
-            Ok(started) => self.live(started, &context).await,
+        let task = match self.as_configured_now(&context).await {
+            Ok(task) => task,
+            Err(message) => return ExitReason::StartFailed { message },
+        };
+        match task.start(&context).await {
+            Ok(started) => task.supervise(started, &context).await,
             Err(message) => {
                 // Then the warden is the cause to be named, so its end must be reported first.
-                if self.warden.is_gone() {
+                if task.warden.is_gone() {
                     context.ending().await;
                 }
                 ExitReason::StartFailed { message }
             }
         }
+    }
+
+    /// The task with its env files as they are now.
+    async fn as_configured_now(self: Arc<Self>, context: &RunContext) -> Result<Arc<Self>, String> {
+        if !self.config.rereads() {
+            return Ok(self);
+        }
+        let config = Arc::clone(&self.config);
+        let read = spawn_blocking(move || config.for_run().map(Cow::into_owned));
+        let config = tokio::select! {
+            read = read => read.map_err(|error| format!("cannot read its env files: {error}"))??,
+            () = context.kill.cancelled() => return Err("killed while it was starting".to_owned()),
+        };
+        Ok(Arc::new(Self { config: Arc::new(config), ..(*self).clone() }))
     }
 
     async fn start(&self, context: &RunContext) -> Result<Started, String> {
@@ -149,35 +172,35 @@ impl ProcessTask {
         Ok(Started { child, output, pty, ready_line })
     }
 
-    /// What few runs need is boxed where it is needed: it would make the futures of all of them twice as large.
-    async fn live(&self, Started { child, output, pty, ready_line }: Started, context: &RunContext) -> ExitReason {
+    /// Parts that few runs need are boxed where they are needed: they would double the size of every run's future.
+    async fn supervise(&self, Started { child, output, pty, ready_line }: Started, context: &RunContext) -> ExitReason {
         let over = CancellationToken::new();
         let captured = async {
             output.capture(over.clone()).await;
             self.screen.iter().for_each(TaskScreen::end);
         };
         let (reason, (), (), (), (), (), (), (), ()) = tokio::join!(
-            until_gone(&child, context, &over),
+            wait_for_end(&child, context, &over),
             self.ask_to_stop(&child, context, &over),
-            kill_when_told(&child, context, &over),
+            kill_when_asked(&child, context, &over),
             pass_signals(&child, context, &over),
-            tell_what_is_left(&child, context, &over),
+            report_left(&child, context, &over),
             captured,
-            shown(pty),
+            serve_pty(pty),
             self.report(child.pid(), ready_line, context, &over),
             self.watch_memory(child.pid(), context, &over),
         );
         reason
     }
 
-    /// The polite part of the stop ladder, once `stop` is cancelled. A stop command may outlive what it stops.
+    /// The polite part of the stop ladder, once `stop` is cancelled. A stop command may run longer than what it stops.
     async fn ask_to_stop(&self, child: &Child, context: &RunContext, over: &CancellationToken) {
         if over.run_until_cancelled(context.stop.cancelled()).await.is_none() {
             return;
         }
         let stop = &self.config.stop;
         let whom = if stop.only_parent { SignalTarget::Main } else { SignalTarget::Tree };
-        // What is stopped can't act on a signal before it continues.
+        // A stopped process acts on a signal only after SIGCONT.
         match &stop.command {
             Some(command) => {
                 let command = Box::pin(self.run_stop_command(command, context.run.number));
@@ -188,8 +211,8 @@ impl ProcessTask {
         }
     }
 
-    async fn run_stop_command(&self, command: &Command, run: u64) {
-        let failure = match ready::run_silent(self, command, run).await {
+    async fn run_stop_command(&self, command: &CommandLine, run: u64) {
+        let failure = match ready::run_command(self, command, run).await {
             Ok(ExitReason::Code { code: 0 }) => return,
             Ok(reason) => reason.to_string(),
             Err(message) => message,
@@ -197,7 +220,7 @@ impl ProcessTask {
         self.tail.note(run, format!("stead: the stop command failed: {failure}"));
     }
 
-    /// Says that the run has started, then how it does, until it is asked to end or is over.
+    /// Reports that the run has started, then its probes, until it is asked to end or is over.
     async fn report(
         &self,
         pid: u32,
@@ -217,15 +240,15 @@ impl ProcessTask {
     }
 }
 
-/// Serves the run's terminal, if it has one, beside the capture: showing takes time of its own.
-async fn shown(pty: Option<Pty>) {
+/// Serves the run's terminal, if it has one, in a task of its own: the emulator takes processor time.
+async fn serve_pty(pty: Option<Pty>) {
     if let Some(pty) = pty {
-        // A panic there takes the picture away, not the run.
+        // A panic there costs the screen contents, not the run.
         let _ = AbortOnDropHandle::new(tokio::spawn(pty.serve())).await;
     }
 }
 
-/// Does something until the run is asked to end or is over.
+/// Runs `doing` until the run is asked to end or is over.
 async fn until_ending(doing: impl Future<Output = ()>, context: &RunContext, over: &CancellationToken) {
     tokio::select! {
         () = doing => {}
@@ -234,21 +257,21 @@ async fn until_ending(doing: impl Future<Output = ()>, context: &RunContext, ove
     }
 }
 
-/// Follows the tree to its end, then cancels `over`.
-async fn until_gone(child: &Child, context: &RunContext, over: &CancellationToken) -> ExitReason {
+/// Waits for the end of the main process and then of its tree, and cancels `over`.
+async fn wait_for_end(child: &Child, context: &RunContext, over: &CancellationToken) -> ExitReason {
     let Some(exit) = child.exited().await else {
         // As above: the warden is the cause to be named.
         context.ending().await;
         over.cancel();
         return ExitReason::Error { message: "its end is not known: the warden is gone".to_owned() };
     };
-    // Before the end: what comes after is no part of the run.
+    // Sent before `over` is cancelled: the engine drops what comes after the end of a run.
     context.report(Input::Measured { run: context.run, peak_memory: exit.peak_memory }).await;
     let asked = context.stop.is_cancelled();
     if !asked && !child.is_gone() {
         child.kill().await;
     }
-    let out_of_patience = async {
+    let given_up = async {
         if asked {
             context.kill.cancelled().await;
         }
@@ -256,19 +279,19 @@ async fn until_gone(child: &Child, context: &RunContext, over: &CancellationToke
     };
     tokio::select! {
         _ = child.gone() => {}
-        () = out_of_patience => tracing::warn!(pid = child.pid(), "what was killed is still there"),
+        () = given_up => tracing::warn!(pid = child.pid(), "what was killed is still there"),
     }
     over.cancel();
     reason_of(exit.status())
 }
 
-async fn kill_when_told(child: &Child, context: &RunContext, over: &CancellationToken) {
+async fn kill_when_asked(child: &Child, context: &RunContext, over: &CancellationToken) {
     if over.run_until_cancelled(context.kill.cancelled()).await.is_some() {
         child.kill().await;
     }
 }
 
-/// Passes on what the run is sent beside its stop ladder.
+/// Passes on the signals that the run is sent beside its stop ladder.
 async fn pass_signals(child: &Child, context: &RunContext, over: &CancellationToken) {
     let passing = async {
         loop {
@@ -280,16 +303,16 @@ async fn pass_signals(child: &Child, context: &RunContext, over: &CancellationTo
     over.run_until_cancelled(passing).await;
 }
 
-/// Names what holds up a stop.
-async fn tell_what_is_left(child: &Child, context: &RunContext, over: &CancellationToken) {
-    let telling = async {
+/// Reports the processes that hold up a stop.
+async fn report_left(child: &Child, context: &RunContext, over: &CancellationToken) {
+    let reporting = async {
         let mut left = Vec::new();
         while let Some(now_left) = child.left(&left).await {
             left = now_left;
             context.report(Input::Left { run: context.run, processes: left.clone() }).await;
         }
     };
-    over.run_until_cancelled(telling).await;
+    over.run_until_cancelled(reporting).await;
 }
 
 /// Returns how a process ended, as the engine names it.

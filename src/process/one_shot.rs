@@ -1,4 +1,4 @@
-//! A command that is no task's: it is run once, given something to read, and what it says is kept in short.
+//! Commands that belong to no task, such as hooks: run once, fed from a string, with the start of their output kept.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,42 +8,42 @@ use std::path::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::{Receiver, Sender};
 
-use super::spawn::argv;
 use super::start_failure::cause;
 use super::warden::Spawn;
 use super::{Warden, reason_of};
-use crate::config::Command;
+use crate::config::CommandLine;
 use crate::supervisor::engine::ExitReason;
 
-/// Bytes of its output that are kept; the rest is read and thrown away.
+/// Bytes of output that are kept; the rest is read and discarded.
 const OUTPUT_BYTES: usize = 4 * 1024;
 
-/// What is run.
+/// A command to run once.
 #[derive(Debug)]
 pub(crate) struct OneShotCommand<'a> {
-    pub(crate) command: &'a Command,
-    /// Where it runs.
+    pub(crate) command: &'a CommandLine,
+    /// The working directory.
     pub(crate) dir: &'a Path,
-    /// Set on top of the supervisor's own environment.
+    /// Variables set on top of the supervisor's own environment.
     pub(crate) env: BTreeMap<String, String>,
-    /// What it finds on its standard input.
+    /// The contents of its standard input.
     pub(crate) input: String,
 }
 
-/// What has become of it.
+/// The result of a command that ran.
 #[derive(Debug)]
 pub(crate) struct OneShotOutcome {
     pub(crate) reason: ExitReason,
-    /// How it began what it wrote, to either of its outputs.
+    /// The start of what it wrote to standard output and standard error.
     pub(crate) output: String,
 }
 
 impl OneShotCommand<'_> {
-    /// Runs it to the end of its main process; what that leaves behind is killed, as is all of it when this is dropped.
+    /// Runs the command to the end of its main process. Its remaining processes are killed then, and all of them if the
+    /// future is dropped.
     ///
     /// # Errors
     ///
-    /// Says for people why it could not be run.
+    /// It could not be run.
     pub(crate) async fn run(self, warden: &Warden) -> Result<OneShotOutcome, String> {
         let cannot = |error: io::Error| format!("cannot run it: {}", cause(&error));
         let (stdin, input) = io::pipe().map_err(cannot)?;
@@ -51,12 +51,12 @@ impl OneShotCommand<'_> {
         let stderr = stdout.try_clone().map_err(cannot)?;
         let mut input = Sender::from_owned_fd(OwnedFd::from(input)).map_err(cannot)?;
         let mut output = Receiver::from_owned_fd(OwnedFd::from(output)).map_err(cannot)?;
-        let spawn = Spawn { argv: argv(self.command), env: self.env, dir: self.dir.into(), ..Spawn::default() };
+        let spawn = Spawn { argv: self.command.to_argv(), env: self.env, dir: self.dir.into(), ..Spawn::default() };
         let child = warden.spawn(spawn, [stdin.into(), stdout.into(), stderr.into()]).await;
         let child = child.map_err(|error| error.to_string())?;
         let mut kept = Vec::new();
         let fed = async move {
-            // It need not read what it is given.
+            // The command need not read its input.
             let _ = input.write_all(self.input.as_bytes()).await;
         };
         let exited = {
@@ -69,7 +69,7 @@ impl OneShotCommand<'_> {
                 () = said => None,
             }
         };
-        // What it wrote before its end is there by now; a descendant may hold the pipe open.
+        // What it wrote before its end is in the pipe by now. A descendant may hold the pipe open.
         let mut rest = [0; OUTPUT_BYTES];
         while let Ok(read @ 1..) = output.try_read(&mut rest) {
             take(&mut kept, &rest[..read]);

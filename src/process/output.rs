@@ -1,9 +1,8 @@
-//! What a run writes: from its pipes (or its terminal) to its log file and to the tail on the screen.
+//! Captures what a run writes: from its pipes or its terminal to its log file and the tail in memory.
 //!
-//! The runtime only waits until there is something to read; reading and writing are done on a blocking thread, in
-//! turns of bounded length. The runtime, which would be woken by every write of a flood, does not wait for one while it
-//! lasts. A slow disk holds up the tasks that flood it and nobody else, an idle task holds no buffer, and memory is
-//! bounded by one buffer per busy task.
+//! The runtime only waits until there is something to read. Reading and writing happen on blocking threads, in turns of
+//! bounded length. A flood is taken off the runtime's poll, which every write would wake. A slow disk holds up only the
+//! tasks that write to it, an idle task holds no buffer, and memory is bounded by one buffer per busy task.
 
 use std::io;
 use std::num::NonZero;
@@ -28,20 +27,20 @@ use crate::logs::{LineSplitter, LogWriter, Loss, Store, Written, without_escapes
 use crate::logs::{LogTail, OutputStream, TailLine};
 use crate::screen::TaskScreen;
 
-/// Moved from one stream before the other has its turn. Not less than any pipe or terminal can hold, so that one
-/// batch of each stream takes in all that was written before it began.
+/// Bytes moved from one stream before the other has its turn. Not less than any pipe or terminal can hold, so that one
+/// batch of each stream takes in all that was written before the batch began.
 const BATCH_BYTES: usize = 1024 * 1024;
-/// Read at once: what fits into the processor's own memory.
+/// Bytes read at once: a size that fits the processor's cache.
 const CAPTURE_READ_BYTES: usize = 128 * 1024;
-/// A batch this large is a flood.
+/// A batch of this size makes its stream a flood.
 const FLOOD_BYTES: usize = 256 * 1024;
-/// So much at once is not copied for the tail, which can read it in the file.
+/// From this size on, the tail refers to the bytes in the file instead of copying them.
 const LEFT_IN_FILE_BYTES: usize = 16 * 1024;
 /// Batches of each stream in one turn on a blocking thread, under a flood.
 const TURN_BATCHES: usize = 64;
-/// How long a flood may pause and still be one.
+/// How long a flood may pause before the runtime watches its stream again.
 const FLOOD_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
-/// While lines are searched, they are made from chunks of this size, so that many short ones take little memory.
+/// `ready.log` searches chunks of this size, so that many short lines take little memory.
 const SEARCHED_BYTES: usize = 16 * 1024;
 
 /// The capture of one run.
@@ -57,12 +56,12 @@ struct Source {
     stream: OutputStream,
 }
 
-/// The end of a pipe that is read, or a terminal.
+/// The reading end of a pipe, or a terminal.
 #[derive(Debug)]
 enum ReadingEnd {
-    /// The runtime tells when there is something.
+    /// The runtime reports when there is something to read.
     Watched(AsyncFd<OwnedFd>),
-    /// A flood comes out of it.
+    /// Read continuously on a blocking thread.
     Flooding(OwnedFd),
 }
 
@@ -72,14 +71,14 @@ struct Sink {
     run: u64,
     log: LogWriter,
     tail: LogTail,
-    /// The terminal that it was written to, if it was one.
+    /// The screen of the task's terminal, if it has one.
     screen: Option<TaskScreen>,
     /// Bytes lost since the file could last be written.
     losing: u64,
     search: Option<LineSearch>,
 }
 
-/// A line that is waited for.
+/// The search for the line of `ready.log`.
 #[derive(Debug)]
 struct LineSearch {
     pattern: Regex,
@@ -87,16 +86,16 @@ struct LineSearch {
     found: oneshot::Sender<String>,
 }
 
-/// What a batch says about the rest of its stream.
+/// The state of a stream after a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
     /// There may be more.
     More,
-    /// There may be very much more.
+    /// The stream is a flood.
     Flood,
     /// There is nothing now.
     Dry,
-    /// There will be nothing any more.
+    /// The stream has ended.
     Ended,
 }
 
@@ -105,7 +104,7 @@ impl OutputCapture {
     ///
     /// # Errors
     ///
-    /// The runtime can't wait for them.
+    /// The runtime can't watch them.
     pub(super) fn new(
         run: u64,
         outputs: Vec<(OutputStream, OwnedFd)>,
@@ -121,12 +120,12 @@ impl OutputCapture {
         Ok(Self { sources, sink: Sink { run, log, tail, screen: None, losing: 0, search: None } })
     }
 
-    /// Shows what is captured on a terminal's screen, too.
+    /// Shows the output on a terminal's screen, too.
     pub(super) fn show_on(&mut self, screen: TaskScreen) {
         self.sink.screen = Some(screen);
     }
 
-    /// Resolves with the first line that matches, without its escape sequences. Never, if there is none.
+    /// Resolves with the first line that matches, without its escape sequences; never, if there is none.
     pub(super) fn search(&mut self, pattern: Regex) -> oneshot::Receiver<String> {
         let (found, matched) = oneshot::channel();
         let cutters =
@@ -135,8 +134,8 @@ impl OutputCapture {
         matched
     }
 
-    /// Captures until both streams have ended, or until `over` is cancelled and all that was written before that
-    /// is read: somebody outside the run may hold a pipe open for ever.
+    /// Captures until both streams have ended, or until `over` is cancelled and all that was written before that is
+    /// read: a process outside the run may hold a pipe open for ever.
     pub(super) async fn capture(mut self, over: CancellationToken) {
         while !self.sources.is_empty() {
             let last = over.run_until_cancelled(self.readable()).await.is_none();
@@ -155,7 +154,7 @@ impl OutputCapture {
                 }
                 self
             });
-            // Only the end of the runtime takes a turn away.
+            // A turn is lost only when the runtime ends.
             let Ok(output) = turn.await else { return };
             self = output;
         }
@@ -163,7 +162,7 @@ impl OutputCapture {
         if sink.tail.is_in_memory() {
             sink.finish();
         } else {
-            // Only the end of the runtime takes this away.
+            // As above.
             let _ = spawn_blocking(move || sink.finish()).await;
         }
     }
@@ -174,7 +173,7 @@ impl OutputCapture {
                 ReadingEnd::Watched(fd) => fd.poll_read_ready(context).is_ready(),
                 ReadingEnd::Flooding(_) => true,
             };
-            // Every one is asked: asking is what registers the wake-up.
+            // Every source is polled: polling is what registers the wake-up.
             if self.sources.iter().map(ready).fold(false, |any, ready| any | ready) {
                 Poll::Ready(())
             } else {
@@ -206,12 +205,12 @@ impl OutputCapture {
         }
     }
 
-    /// Moves all that was written before now, and lets go.
+    /// Moves all that was written before now, and closes the streams.
     fn last_turn(&mut self) {
         let mut buffer = Vec::with_capacity(CAPTURE_READ_BYTES);
         self.sink.log.look();
         for source in std::mem::take(&mut self.sources) {
-            // The pipe itself is asked: the runtime may not have heard yet that there is something.
+            // Reads the pipe directly: the runtime may not have been notified yet.
             source.flooding().batch(&mut self.sink, &mut buffer);
         }
     }
@@ -220,7 +219,7 @@ impl OutputCapture {
         self.sources.iter().any(Source::is_flooding)
     }
 
-    /// Waits whether a flood goes on. If it does not, the runtime watches again.
+    /// Waits for a flood to go on. If it doesn't, the runtime watches the streams again.
     fn wait_for_more(&mut self) -> bool {
         let end = |source| PollFd::from_borrowed_fd(Source::fd(source), PollFlags::IN);
         let ready = poll(&mut self.sources.iter().map(end).collect::<Vec<_>>(), Some(&FLOOD_PAUSE));
@@ -232,8 +231,8 @@ impl OutputCapture {
     }
 }
 
-/// The floods of all tasks: as many as there are cores have their turn at a time. More threads than that would mostly
-/// sleep, and the scheduler tends to wake them all on one core.
+/// Limits floods to one per core at a time. More threads would mostly sleep, and the scheduler tends to wake them all
+/// on one core.
 struct Floods {
     turns: Semaphore,
     waiting: AtomicUsize,
@@ -252,7 +251,7 @@ impl Floods {
         turn.expect("it is never closed")
     }
 
-    /// Whether others wait for a turn.
+    /// Whether another flood waits for a turn.
     fn wait() -> bool {
         FLOODS.waiting.load(Ordering::Relaxed) > 0
     }
@@ -273,7 +272,7 @@ impl Source {
         }
     }
 
-    /// Whether nobody has the other end open and nothing is left to read: no thread is needed to see that.
+    /// Whether the writing end is closed and everything is read. Needs no thread to tell.
     fn is_over(&self) -> bool {
         let mut end = [PollFd::from_borrowed_fd(self.fd(), PollFlags::IN)];
         poll(&mut end, Some(&Timespec::default())).is_ok() && end[0].revents() == PollFlags::HUP
@@ -289,7 +288,7 @@ impl Source {
 
     fn watched(self) -> Self {
         let end = match self.end {
-            // What can't be watched is looked at again and again.
+            // A stream that can't be watched is polled.
             ReadingEnd::Flooding(fd) => match fd.try_clone().and_then(sys::watch) {
                 Ok(watched) => ReadingEnd::Watched(watched),
                 Err(_) => ReadingEnd::Flooding(fd),
@@ -299,7 +298,7 @@ impl Source {
         Self { end, ..self }
     }
 
-    /// Moves a batch. Under a flood that is not the end of it, so the caller decides when to stop.
+    /// Moves a batch. Under a flood the batch may end before the stream is dry.
     fn batch(&self, sink: &mut Sink, buffer: &mut Vec<u8>) -> Rest {
         let mut moved = 0;
         while moved < BATCH_BYTES {
@@ -330,7 +329,7 @@ impl Source {
                 Ok(_) => Rest::More,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Rest::Dry,
-                // A terminal that nobody has open any more answers EIO.
+                // A terminal that no process has open answers EIO.
                 Err(_) => Rest::Ended,
             };
         }
@@ -363,7 +362,7 @@ impl Sink {
         }
     }
 
-    /// Gives the last line of each stream the end it did not get.
+    /// Completes the last line of each stream.
     fn finish(&mut self) {
         self.tail.finish();
         self.search_in(|cutters| cutters.iter_mut().filter_map(LineSplitter::finish).collect());
@@ -375,7 +374,7 @@ impl Sink {
         let mut texts = lines.iter().map(|line| without_escapes(&line.bytes));
         let Some(text) = texts.find(|text| pattern.is_match(text.as_bytes())) else { return };
         if let Some(search) = self.search.take() {
-            // Nobody waits any more once the run is being stopped.
+            // The receiver is gone once the run is being stopped.
             let _ = search.found.send(text);
         }
     }

@@ -1,6 +1,6 @@
-//! The few facts read from `/proc`, as Linux has it: who descends from whom, what a process is and uses.
+//! Reads `/proc` on Linux: the descendants of a process, its identity, its usage.
 //!
-//! Where there is no `/proc` everything is empty; [`is_there`] tells.
+//! Without `/proc` every answer is empty; [`is_there`] tells.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,7 +9,7 @@ use std::io::Read;
 /// More than the kernel writes into a `stat`.
 const STAT_BYTES: usize = 1_024;
 
-/// What `/proc/PID/stat` says, as far as it is needed here. The fields are those of proc_pid_stat(5).
+/// The fields of `/proc/PID/stat` that are needed here; see proc_pid_stat(5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
     /// One letter; `Z` and `X` are dead.
@@ -18,25 +18,25 @@ pub(super) struct Stat {
     pub(super) group: u32,
     /// The session.
     pub(super) session: u32,
-    /// Time on a processor in user and kernel mode, in clock ticks.
+    /// Processor time in user and kernel mode, in clock ticks.
     pub(super) cpu_ticks: u64,
-    /// Its threads.
+    /// The number of threads.
     pub(super) threads: u64,
-    /// When it started, in clock ticks since boot: tells it from another process that got its pid later.
+    /// When it started, in clock ticks since boot. Tells it from another process that gets its pid later.
     pub(super) started: u64,
     /// Resident memory in pages.
     pub(super) resident_pages: u64,
 }
 
 impl Stat {
-    /// None if there is no such process (any more).
+    /// Returns `None` if there is no such process.
     pub(super) fn read(pid: u32) -> Option<Self> {
         let mut text = [0; STAT_BYTES];
         let length = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut text).ok()?;
         Self::parse(std::str::from_utf8(text.get(..length)?.rsplit(|&byte| byte == b')').next()?).ok()?)
     }
 
-    /// Takes what follows the name: the name may hold anything, the rest holds no bracket.
+    /// Parses what follows the name. The name may hold any byte, the rest holds no bracket.
     fn parse(after_name: &str) -> Option<Self> {
         let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
@@ -56,7 +56,7 @@ impl Stat {
     }
 }
 
-/// A living process, told from any that gets its pid later.
+/// A living process, identified by its pid and start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) pid: u32,
@@ -69,7 +69,7 @@ pub(super) fn is_there() -> bool {
     fs::exists(format!("/proc/{me}/task/{me}/children")).unwrap_or(false)
 }
 
-/// The living and dead children of a process that has `threads` threads: each thread has its own list.
+/// Returns the living and dead children of a process that has `threads` threads: each thread has its own list.
 pub(super) fn children(pid: u32, threads: u64) -> Vec<u32> {
     let of = |thread: u32| fs::read_to_string(format!("/proc/{pid}/task/{thread}/children")).unwrap_or_default();
     let lists: Vec<String> = match threads {
@@ -79,13 +79,13 @@ pub(super) fn children(pid: u32, threads: u64) -> Vec<u32> {
     lists.iter().flat_map(|list| list.split_ascii_whitespace()).filter_map(|pid| pid.parse().ok()).collect()
 }
 
-/// The living among these processes and all that descend from them. A process that is born meanwhile may be missed.
+/// Returns the living among these processes and all their descendants. A process that is born meanwhile may be missed.
 pub(super) fn family(roots: impl IntoIterator<Item = u32>) -> Vec<Process> {
     let mut left: Vec<u32> = roots.into_iter().collect();
     let mut seen: HashSet<u32> = left.iter().copied().collect();
     let mut living = Vec::new();
     while let Some(pid) = left.pop() {
-        // The dead have no children: those went to another parent.
+        // The dead have no children: the kernel gave those another parent.
         let Some(stat) = Stat::read(pid).filter(Stat::is_alive) else { continue };
         living.push(Process { pid, stat });
         left.extend(children(pid, stat.threads).into_iter().filter(|&child| seen.insert(child)));
@@ -93,13 +93,13 @@ pub(super) fn family(roots: impl IntoIterator<Item = u32>) -> Vec<Process> {
     living
 }
 
-/// What the kernel calls a process: up to 15 bytes of its program's name, or what it chose to be called. Safe to show.
+/// Returns the kernel's name of a process: up to 15 bytes, safe to show.
 pub(super) fn name(pid: u32) -> String {
     let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
     String::from_utf8_lossy(name.trim_ascii_end()).replace(char::is_control, "?")
 }
 
-/// The value of a variable that a process was started with, if that may be read.
+/// Returns a variable of the environment that a process was started with, if it may be read.
 pub(super) fn variable(pid: u32, name: &str) -> Option<String> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let mut entries = environment.split(|&byte| byte == 0);
@@ -107,13 +107,13 @@ pub(super) fn variable(pid: u32, name: &str) -> Option<String> {
     String::from_utf8(value.to_owned()).ok()
 }
 
-/// The cgroup (of version 2) that a process is in, as a path from the root of this process's view of them.
+/// Returns the cgroup (version 2) of a process, as a path from the root of this process's cgroup namespace.
 pub(super) fn cgroup(pid: u32) -> Option<String> {
     let lines = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     lines.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
 }
 
-/// The names in a directory that are numbers.
+/// Returns the names in a directory that are numbers.
 fn numbered(dir: &str) -> impl Iterator<Item = u32> {
     fs::read_dir(dir).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }

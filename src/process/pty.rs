@@ -1,4 +1,4 @@
-//! Our end of a run's terminal, beside the capture: shows what was captured, passes on what is typed, sets the size.
+//! The supervisor's end of a run's terminal, beside the capture: feeds the screen, passes on input, sets the size.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,11 +19,11 @@ pub(super) struct Pty {
 }
 
 impl Pty {
-    /// Takes a second hold of the terminal that `ours` is our end of, and makes it as large as its screen.
+    /// Duplicates the supervisor's end of a terminal and sets its size to that of the screen.
     ///
     /// # Errors
     ///
-    /// Out of descriptors, or the runtime can't wait for it.
+    /// Out of descriptors, or the runtime can't watch it.
     pub(super) fn new(ours: &OwnedFd, screen: TaskScreen) -> io::Result<Self> {
         let fd = ours.try_clone()?;
         rustix::io::ioctl_fionbio(&fd, true)?;
@@ -33,14 +33,14 @@ impl Pty {
         Ok(pty)
     }
 
-    /// Serves the screen until the run is over and all that was captured of it is shown.
+    /// Serves the screen until the run is over and all that was captured is shown.
     pub(super) async fn serve(self) {
         let mut size = self.screen.size();
         loop {
             let wanted = self.screen.size();
             if wanted != size {
                 size = wanted;
-                // A terminal that nobody has open any more has no size.
+                // Fails if no process has the terminal open any more.
                 let _ = set_size(&self.fd, size);
             }
             if self.screen.show_some() {
@@ -66,11 +66,11 @@ impl Pty {
     }
 }
 
-/// Tells the programs in the terminal, too (SIGWINCH).
+/// Sets the size of a terminal. Its programs are notified by SIGWINCH.
 ///
 /// # Errors
 ///
-/// It is no terminal, or one that nobody has open any more.
+/// It is not a terminal, or no process has it open any more.
 pub(super) fn set_size(terminal: impl AsFd, size: ScreenSize) -> io::Result<()> {
     let size = Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
     Ok(tcsetwinsize(terminal, size)?)

@@ -1,6 +1,6 @@
-//! Readiness: tries a check again and again and says how each try went.
+//! Readiness probes: repeats a check and reports the result of each try.
 //!
-//! What a result means (a threshold, a state) is the core's to know.
+//! What a result means for the task is decided by the engine.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::spawn::spawn_silent;
 use super::start_failure::cause;
 use super::{ProcessTask, reason_of};
-use crate::config::{Check, Command, ReadyConfig};
+use crate::config::{Check, CommandLine, ReadyConfig};
 use crate::duration::Pretty;
 use crate::http_client::{self, HttpError};
 use crate::supervisor::RunContext;
@@ -20,27 +20,27 @@ use crate::supervisor::engine::{ExitReason, Input};
 
 /// The pause before the first try; doubled after each failure until it is the configured interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// As much of a matching line as is told.
+/// Characters of a matching line that are reported.
 const READY_LINE_CHARS: usize = 200;
 
-/// Probes for ever; whoever calls this drops it when the run ends.
+/// Probes until the future is dropped, which the caller does when the run ends.
 ///
-/// While the pauses are still shorter than the interval, only a success is told: the failure threshold of a task
-/// counts tries that are an interval apart, and a task must not be given up for starting slowly.
+/// While the pauses are shorter than the interval, only a success is reported: `failure_threshold` counts tries that
+/// are an interval apart, so that a slow start does not use it up.
 pub(super) async fn probe(task: &ProcessTask, ready: &ReadyConfig, context: &RunContext) {
     let interval = ready.interval.max(FIRST_PAUSE);
     let mut pause = FIRST_PAUSE;
     loop {
-        // Counted from the end of the last try: nothing is caught up on after the machine has slept.
+        // Counted from the end of the last try: no tries are caught up on after the machine was suspended.
         sleep(pause).await;
         match attempt(task, ready, context.run.number).await {
             Ok(detail) => {
-                tell(context, true, detail).await;
+                report_probe(context, true, detail).await;
                 pause = interval;
             }
             Err(detail) => {
                 if pause >= interval {
-                    tell(context, false, detail).await;
+                    report_probe(context, false, detail).await;
                 }
                 pause = pause.saturating_mul(2).min(interval);
             }
@@ -48,38 +48,39 @@ pub(super) async fn probe(task: &ProcessTask, ready: &ReadyConfig, context: &Run
     }
 }
 
-/// Tells of the line that was searched, if it comes.
+/// Reports the line of `ready.log`, if it comes.
 pub(super) async fn wait_for_line(line: oneshot::Receiver<String>, context: &RunContext) {
     if let Ok(line) = line.await {
-        tell(context, true, format!("log line: {}", line.chars().take(READY_LINE_CHARS).collect::<String>())).await;
+        report_probe(context, true, format!("log line: {}", line.chars().take(READY_LINE_CHARS).collect::<String>()))
+            .await;
     }
 }
 
-async fn tell(context: &RunContext, passed: bool, detail: String) {
+async fn report_probe(context: &RunContext, passed: bool, detail: String) {
     context.report(Input::Probed { run: context.run, passed, detail }).await;
 }
 
-/// Runs a command of a task to its end. When this is dropped before, the command is killed with its descendants;
-/// what it leaves behind is killed in any case.
+/// Runs a command of a task to its end. Its remaining processes are killed then, and all of them if the future is
+/// dropped.
 ///
 /// # Errors
 ///
-/// Says why it could not be run.
-pub(super) async fn run_silent(task: &ProcessTask, command: &Command, run: u64) -> Result<ExitReason, String> {
+/// It could not be run.
+pub(super) async fn run_command(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<ExitReason, String> {
     let child = spawn_silent(task, command, run).await?;
-    // What is left goes with the child, at the end of this.
+    // Dropping the child kills what is left of it.
     child.exited().await.map(|exit| reason_of(exit.status())).ok_or_else(|| "the warden is gone".to_owned())
 }
 
-/// One try: what was seen, for people.
+/// Tries once, and returns what it saw.
 async fn attempt(task: &ProcessTask, ready: &ReadyConfig, run: u64) -> Result<String, String> {
     let started = Instant::now();
     let checked = async {
         match &ready.check {
             Check::Tcp(address) => tcp(address).await,
-            Check::Http(url) => http(url).await,
+            Check::Http(url) => http(url.expose()).await,
             Check::Exec(command) => exec(task, command, run).await,
-            // Lines are searched where they are read.
+            // The capture searches the lines.
             Check::Log(_) => std::future::pending().await,
         }
     };
@@ -95,8 +96,8 @@ async fn tcp(address: &str) -> Result<String, String> {
     Ok(format!("tcp {address}"))
 }
 
-async fn exec(task: &ProcessTask, command: &Command, run: u64) -> Result<String, String> {
-    match run_silent(task, command, run).await? {
+async fn exec(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<String, String> {
+    match run_command(task, command, run).await? {
         ExitReason::Code { code: 0 } => Ok("exec code 0".to_owned()),
         reason => Err(format!("exec {reason}")),
     }

@@ -1,5 +1,6 @@
-//! Brings a child to life: its command line, its environment, its three descriptors. The warden does the rest.
+//! Prepares the start of a child: command line, environment, descriptors. The warden does the rest.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -8,20 +9,20 @@ use tokio::task::spawn_blocking;
 use super::start_failure::explain;
 use super::warden::{Child, Spawn, SpawnError, StartFault, StartStep};
 use super::{ProcessTask, pty};
-use crate::config::Command;
+use crate::config::CommandLine;
 use crate::logs::OutputStream;
 use crate::screen::ScreenSize;
 
-/// What a pipe holds, where it can be said: the larger, the fewer turns a flood of output needs. An unprivileged
-/// user may have 64 MiB of this in all (pipe(7)), hence no more.
+/// The size of a pipe, where it can be set: the larger, the fewer turns a flood of output needs. An unprivileged user
+/// may have 64 MiB of this in all (pipe(7)), hence no more.
 const PIPE_BYTES: usize = 256 * 1024;
-/// What a task's terminal understands, unless the task's `env` says otherwise.
+/// `TERM` in a task's terminal, unless the task's `env` sets it.
 const TERMINAL_KIND: &str = "xterm-256color";
 
-/// Our ends of what a process writes to.
+/// The reading ends of what a process writes to.
 type Outputs = Vec<(OutputStream, OwnedFd)>;
 
-/// A main process that runs, and the reading ends of its output.
+/// A main process that runs, with the reading ends of its output.
 #[derive(Debug)]
 pub(super) struct Spawned {
     pub(super) child: Child,
@@ -32,7 +33,7 @@ pub(super) struct Spawned {
 ///
 /// # Errors
 ///
-/// Says for people what was tried and why it failed.
+/// What was tried and why it failed.
 pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, String> {
     let command = &task.config.command;
     let mut spawn = prepared(task, command, run);
@@ -47,12 +48,12 @@ pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, Strin
     Ok(Spawned { child: make(task, command, spawn, stdio).await?, outputs })
 }
 
-/// Starts a command on behalf of a run, in its directory and environment; what it writes is thrown away.
+/// Starts a command on behalf of a run, in its directory and environment; its output is discarded.
 ///
 /// # Errors
 ///
 /// As [`spawn`].
-pub(super) async fn spawn_silent(task: &ProcessTask, command: &Command, run: u64) -> Result<Child, String> {
+pub(super) async fn spawn_silent(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<Child, String> {
     let dev_null = || task.warden.dev_null();
     let stdio = dev_null().and_then(|stdin| Ok([stdin, dev_null()?, dev_null()?]));
     match stdio {
@@ -61,7 +62,7 @@ pub(super) async fn spawn_silent(task: &ProcessTask, command: &Command, run: u64
     }
 }
 
-async fn make(task: &ProcessTask, command: &Command, spawn: Spawn, stdio: [OwnedFd; 3]) -> Result<Child, String> {
+async fn make(task: &ProcessTask, command: &CommandLine, spawn: Spawn, stdio: [OwnedFd; 3]) -> Result<Child, String> {
     match task.warden.spawn(spawn, stdio).await {
         Ok(child) => Ok(child),
         Err(SpawnError::System(fault)) => Err(explained(task, command, fault).await),
@@ -69,8 +70,8 @@ async fn make(task: &ProcessTask, command: &Command, spawn: Spawn, stdio: [Owned
     }
 }
 
-/// Looks for the cause in the file system, which may have to wait for a disk.
-async fn explained(task: &ProcessTask, command: &Command, fault: StartFault) -> String {
+/// Looks for the cause in the file system, which may block.
+async fn explained(task: &ProcessTask, command: &CommandLine, fault: StartFault) -> String {
     let (config, command) = (task.config.clone(), command.clone());
     let explained = spawn_blocking(move || explain(&config, &command, fault)).await;
     explained.unwrap_or_else(|error| format!("cannot start: {error}"))
@@ -92,18 +93,19 @@ fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<(Outputs, [O
     Ok((vec![(OutputStream::Stdout, ours)], stdio))
 }
 
-/// The command in the task's directory and environment, within its limits. The environment says which run of which
-/// task this is.
-fn prepared(task: &ProcessTask, command: &Command, run: u64) -> Spawn {
+/// Returns the command in the task's directory and environment, within its limits, with the name of the task and the
+/// number of the run in its environment.
+fn prepared(task: &ProcessTask, command: &CommandLine, run: u64) -> Spawn {
     let config = &task.config;
-    let mut env = config.env.clone();
+    let own = config.env.iter().map(|(name, variable)| (name.clone(), variable.value.expose().to_owned()));
+    let mut env: BTreeMap<_, _> = own.collect();
     for (name, value) in &task.runs_as.env {
         env.entry((*name).to_owned()).or_insert_with(|| value.clone());
     }
     env.insert("STEAD_TASK".to_owned(), config.name.clone());
     env.insert("STEAD_RUN".to_owned(), run.to_string());
     Spawn {
-        argv: argv(command),
+        argv: command.to_argv(),
         env,
         dir: config.dir.clone().into(),
         terminal: false,
@@ -114,17 +116,9 @@ fn prepared(task: &ProcessTask, command: &Command, run: u64) -> Spawn {
     }
 }
 
-/// The program of a command with its arguments.
-pub(super) fn argv(command: &Command) -> Vec<String> {
-    match command {
-        Command::Shell(line) => vec!["sh".to_owned(), "-c".to_owned(), line.clone()],
-        Command::Argv(argv) => argv.clone(),
-    }
-}
-
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = io::pipe()?;
-    // A pipe of the usual size is fine, too: the user's share of large ones may be spent.
+    // The default size works, too: the user's share of large pipes may be used up.
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(reader.as_fd(), PIPE_BYTES);
     Ok((reader.into(), writer.into()))
@@ -137,7 +131,7 @@ mod terminal {
 
     use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 
-    /// Both ends of a new terminal: ours and the task's.
+    /// Returns both ends of a new terminal: the supervisor's and the task's.
     pub(super) fn open() -> io::Result<(OwnedFd, OwnedFd)> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let ours = openpt(flags)?;
@@ -158,7 +152,7 @@ mod terminal {
     use nix::libc::O_NOCTTY;
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-    /// Both ends of a new terminal: ours and the task's.
+    /// As above.
     pub(super) fn open() -> io::Result<(OwnedFd, OwnedFd)> {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         rustix::io::ioctl_fioclex(&ours)?;

@@ -1,7 +1,7 @@
-//! Why a command can't be run, for people.
+//! Explains why a command can't be run.
 //!
 //! The system answers "no such file or directory" whether the program, its interpreter or the working directory is
-//! missing. This looks again, once the start has failed, and names the one it is.
+//! missing. After a failed start this module looks again and names the one it is.
 
 use std::env;
 use std::fs::{self, File};
@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use super::warden::{StartFault, StartStep};
-use crate::config::{Command, TaskConfig};
+use crate::config::{CommandLine, TaskConfig};
 
 /// As much of a script's first line as the kernel itself reads.
 const FIRST_LINE_BYTES: u64 = 256;
 
-/// Says what was tried with `command` and where that failed.
-pub(super) fn explain(task: &TaskConfig, command: &Command, fault: StartFault) -> String {
+/// Returns what was tried with `command` and where it failed.
+pub(super) fn explain(task: &TaskConfig, command: &CommandLine, fault: StartFault) -> String {
     let error = io::Error::from_raw_os_error(fault.errno);
     let limit = |what: &str| format!("cannot set its limit of {what}: {}", cause(&error));
     match fault.step {
@@ -33,11 +33,8 @@ pub(super) fn explain(task: &TaskConfig, command: &Command, fault: StartFault) -
     }
 }
 
-fn cannot_run(task: &TaskConfig, command: &Command, error: &io::Error) -> String {
-    let program = match command {
-        Command::Shell(_) => "sh",
-        Command::Argv(argv) => argv.first().map_or("", String::as_str),
-    };
+fn cannot_run(task: &TaskConfig, command: &CommandLine, error: &io::Error) -> String {
+    let program = command.program();
     if let Some(cause) = dir_fault(&task.dir) {
         let dir = std::path::absolute(&task.dir).unwrap_or_else(|_| task.dir.clone());
         return format!("cannot run in `{}`: {cause}", dir.display());
@@ -45,7 +42,7 @@ fn cannot_run(task: &TaskConfig, command: &Command, error: &io::Error) -> String
     format!("cannot run `{program}`: {}", program_fault(task, program, error))
 }
 
-/// What the system calls an error, without its number.
+/// Returns the system's text for an error, without its number.
 pub(super) fn cause(error: &io::Error) -> String {
     let text = match error.raw_os_error() {
         Some(number) => Errno::from_raw(number).desc().to_owned(),
@@ -116,16 +113,16 @@ fn with_mode(text: &str, file: &Path) -> String {
     }
 }
 
-/// The file that `program` means: below the task's directory, or the first of that name in the task's PATH.
+/// Returns the file that `program` means: below the task's directory, or the first of that name in the task's PATH.
 fn find(task: &TaskConfig, program: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(task.dir.join(program)).filter(|file| file.exists());
     }
-    let path = task.env.get("PATH").map(Into::into).or_else(|| env::var_os("PATH"))?;
+    let path = task.env.get("PATH").map(|path| path.value.expose().into()).or_else(|| env::var_os("PATH"))?;
     env::split_paths(&path).map(|dir| task.dir.join(dir).join(program)).find(|file| file.exists())
 }
 
-/// The program named in the first line of a script.
+/// Returns the program named in the first line of a script.
 fn interpreter(script: &Path) -> Option<PathBuf> {
     let mut start = Vec::new();
     File::open(script).ok()?.take(FIRST_LINE_BYTES).read_to_end(&mut start).ok()?;

@@ -1,8 +1,8 @@
-//! The one place of the crate with `unsafe`: making a process, hearing of its end, and having the runtime wait for a
+//! The only module with `unsafe` code: making processes, waiting for them, and having the runtime watch a descriptor.
 //! descriptor.
 //!
-//! What runs in the child of a process that may have many threads, or in a signal handler, must be async-signal-safe:
-//! no allocation, no lock, no panic.
+//! Code that runs in the child of a process with several threads, or in a signal handler, must be async-signal-safe: no
+//! allocation, no lock, no panic.
 #![expect(unsafe_code, reason = "none of this can be had without it")]
 
 use std::io;
@@ -22,24 +22,24 @@ use tokio::io::unix::AsyncFd;
 
 /// The first descriptor that a child must not inherit.
 const FIRST_FOREIGN_FD: RawFd = 3;
-/// Signals are numbered from 1 to this on every platform there is.
+/// The highest signal number of any platform.
 const LAST_SIGNAL: i32 = 64;
-/// How many descriptors are looked at where the kernel can't close a range of them.
+/// How many descriptors are tried where the kernel can't close a range of them.
 const FDS_LOOKED_AT: RawFd = 4_096;
-/// The exit code of a child that panicked before it became another program.
+/// The exit code of a child that panicked before its exec.
 const CODE_OF_PANIC: i32 = 70;
-/// What `ru_maxrss` counts in.
+/// The unit of `ru_maxrss`.
 const PEAK_UNIT: u64 = if cfg!(target_os = "macos") { 1 } else { 1_024 };
 
-/// As in `linux/sched.h`; libc gives it a type that it does not fit.
+/// As in `linux/sched.h`; the type of libc's constant does not fit.
 #[cfg(target_os = "linux")]
 const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
-/// Where the end of a child is announced; negative as long as nobody asks.
+/// Where the end of a child is announced; negative until it is set.
 static CHILD_ENDED: AtomicI32 = AtomicI32::new(-1);
 
-/// Makes `command` start from a clean slate: a session of its own, no signal blocked or ignored, no descriptors
-/// but its own three.
+/// Makes `command` start in a session of its own, with no signal blocked or ignored, and with no descriptors but its
+/// standard ones.
 pub(super) fn isolate(command: &mut Command) {
     let prepare = || {
         rustix::process::setsid()?;
@@ -51,19 +51,18 @@ pub(super) fn isolate(command: &mut Command) {
     unsafe { command.pre_exec(prepare) };
 }
 
-/// Makes the runtime wait until there is something to read.
+/// Has the runtime watch a descriptor for input.
 ///
 /// # Errors
 ///
-/// The runtime takes no more descriptors, or this kind of them.
+/// The runtime takes no more descriptors, or not this kind.
 pub(super) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    // SAFETY: an owned descriptor stays open, and the same, until the `AsyncFd` that now has it is dropped.
+    // SAFETY: an owned descriptor stays open, and the same, until the `AsyncFd` that owns it is dropped.
     Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
 }
 
-/// Forks, `into` a cgroup if that can be done. The child does what `child` says, and ends with the code that it
-/// returns. Only for a process without other threads: a lock that one of them holds would never be released in the
-/// child.
+/// Forks, `into` a cgroup if possible. The child calls `child` and exits with the code that it returns. Only for a
+/// process without other threads: a lock that one of them holds would never be released in the child.
 ///
 /// # Errors
 ///
@@ -85,7 +84,7 @@ pub(super) fn fork(into: Option<&OwnedFd>, child: impl FnOnce() -> i32) -> io::R
     }
 }
 
-/// Whether a child can be born in this cgroup: makes one, which ends at once, and waits for it.
+/// Whether a child can be born in this cgroup. Forks one that exits at once, and waits for it.
 pub(super) fn can_fork_into(cgroup: &OwnedFd) -> bool {
     match fork_into(cgroup) {
         Ok(ForkResult::Parent { child }) => waitpid(child, None).is_ok(),
@@ -94,7 +93,7 @@ pub(super) fn can_fork_into(cgroup: &OwnedFd) -> bool {
     }
 }
 
-/// As fork(2) of a process without other threads, but the child is born in a cgroup: to move it there later takes about
+/// As fork(2) of a process without other threads, but the child is born in a cgroup. Moving it there later takes about
 /// twice as long.
 #[cfg(target_os = "linux")]
 fn fork_into(cgroup: &OwnedFd) -> io::Result<ForkResult> {
@@ -103,7 +102,7 @@ fn fork_into(cgroup: &OwnedFd) -> io::Result<ForkResult> {
     how.flags = CLONE_INTO_CGROUP;
     how.exit_signal = Signal::SIGCHLD as u64;
     how.cgroup = u64::from(cgroup.as_raw_fd().unsigned_abs());
-    // SAFETY: without a stack and without shared memory the child goes on from here on a copy of all there is.
+    // SAFETY: without a stack and without shared memory the child continues here on a copy of everything.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const how, size_of_val(&how)) };
     match i32::try_from(Errno::result(pid)?).map_err(io::Error::other)? {
         0 => Ok(ForkResult::Child),
@@ -117,14 +116,14 @@ fn fork_into(_cgroup: &OwnedFd) -> io::Result<ForkResult> {
 }
 
 fn end_at_once(code: i32) -> ! {
-    // SAFETY: nothing of the process is used after.
+    // SAFETY: nothing of the process is used after this.
     unsafe { libc::_exit(code) }
 }
 
-/// What [`reap`] finds.
+/// The result of [`reap`].
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reaped {
-    /// A child that had ended. Its pid may be somebody else's from now on.
+    /// A child that had ended. From now on its pid may belong to another process.
     Dead { pid: u32, status: libc::c_int, peak_memory: u64 },
     /// There are children, and all of them live.
     AllLive,
@@ -151,14 +150,14 @@ pub(super) fn reap() -> Reaped {
     }
 }
 
-/// From now on the end of a child makes a byte appear in `pipe`, which must not block and stay open for good.
+/// Has the end of a child write a byte into `pipe`, which must be non-blocking and stay open for good.
 ///
 /// # Errors
 ///
 /// Those of sigaction(2).
 pub(super) fn announce_child_ends(pipe: OwnedFd) -> io::Result<()> {
     CHILD_ENDED.store(pipe.as_raw_fd(), Ordering::Relaxed);
-    // The handler has it now.
+    // The handler owns it now.
     std::mem::forget(pipe);
     let flags = SaFlags::SA_RESTART | SaFlags::SA_NOCLDSTOP;
     let action = SigAction::new(SigHandler::Handler(announce_child_end), flags, SigSet::empty());
@@ -169,24 +168,40 @@ pub(super) fn announce_child_ends(pipe: OwnedFd) -> io::Result<()> {
 
 extern "C" fn announce_child_end(_signal: libc::c_int) {
     let before = Errno::last_raw();
-    // SAFETY: write(2) is async-signal-safe. If the pipe is full, it says already what it must say.
+    // SAFETY: write(2) is async-signal-safe. A full pipe already announces an end.
     unsafe { libc::write(CHILD_ENDED.load(Ordering::Relaxed), [0_u8].as_ptr().cast(), 1) };
     Errno::set_raw(before);
 }
 
-/// Ignores a signal.
-///
-/// # Errors
-///
-/// It can't be ignored.
-pub(super) fn ignore(signal: Signal) -> io::Result<()> {
-    let action = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-    // SAFETY: ignoring runs no code.
-    unsafe { sigaction(signal, &action) }?;
-    Ok(())
+/// Ignores a signal, unless it is one that can't be.
+pub(super) fn ignore(signal: Signal) {
+    set_handler(signal, SigHandler::SigIgn);
 }
 
-/// Makes the runtime wait until something can be written.
+/// Has a signal do nothing, without children inheriting that.
+pub(super) fn catch(signal: Signal) {
+    extern "C" fn nothing(_signal: libc::c_int) {}
+    set_handler(signal, SigHandler::Handler(nothing));
+}
+
+fn set_handler(signal: Signal, handler: SigHandler) {
+    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: only called with handlers that do nothing. Signals that can't be changed answer with an error.
+    let _ = unsafe { sigaction(signal, &action) };
+}
+
+/// Whether a signal is ignored.
+pub(super) fn is_ignored(signal: Signal) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action this only writes the current one; all zeroes is a valid `sigaction`.
+    let action = unsafe {
+        libc::sigaction(signal as libc::c_int, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
+}
+
+/// Has the runtime watch a descriptor for room to write.
 ///
 /// # Errors
 ///
@@ -196,8 +211,8 @@ pub(super) fn watch_writable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::WRITABLE) }?)
 }
 
-/// An exec resets handlers by itself, but what is ignored or blocked stays so: under `nohup` the whole tree would
-/// be deaf to a hang-up.
+/// Resets all signals. An exec resets handlers, but ignored and blocked signals stay so: under `nohup` the whole tree
+/// would ignore a hang-up.
 ///
 /// # Errors
 ///
@@ -210,7 +225,7 @@ pub(super) fn reset_signals() -> io::Result<()> {
     SigSet::empty().thread_set_mask().map_err(io::Error::from)
 }
 
-/// Marks them instead of closing them: the pipe through which a failed exec is reported must live until then.
+/// Marks the descriptors instead of closing them: the pipe that reports a failed exec must stay open until the exec.
 fn close_foreign_on_exec() {
     #[cfg(target_os = "linux")]
     {

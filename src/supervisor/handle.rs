@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::engine::{Answer, ChannelSnapshot, Event, Origin, Refusal, Request, Snapshot, Stage, Uptime};
+use super::engine::{Answer, Event, Origin, Refusal, Request, Snapshot, Stage, Uptime};
 use super::event_log::EventLog;
 
 /// Requests that may wait for the driver; more are refused as [`Refusal::Unavailable`].
@@ -29,7 +29,6 @@ pub struct SupervisorHandle {
     snapshot: watch::Receiver<Arc<Snapshot>>,
     requests: mpsc::Sender<QueuedRequest>,
     lag_checks: mpsc::Sender<oneshot::Sender<()>>,
-    channels: watch::Sender<Vec<ChannelSnapshot>>,
     event_log: EventLog,
 }
 
@@ -99,11 +98,6 @@ impl SupervisorHandle {
         timeout(LAG_MOST, check).await.unwrap_or(Some(()))?;
         Some(sent.elapsed())
     }
-
-    /// Sets who is connected. Called by the gateway only.
-    pub(crate) fn set_channels(&self, channels: Vec<ChannelSnapshot>) {
-        self.channels.send_replace(channels);
-    }
 }
 
 /// A request on its way to the driver.
@@ -121,18 +115,15 @@ pub(crate) struct Backend {
     pub(crate) requests: mpsc::Receiver<QueuedRequest>,
     /// Each is answered at once, after the state was published.
     pub(crate) lag_checks: mpsc::Receiver<oneshot::Sender<()>>,
-    pub(crate) channels: watch::Receiver<Vec<ChannelSnapshot>>,
     pub(crate) event_log: EventLog,
 }
 
 /// Makes both ends. `started` is the zero of the supervisor's clock.
 pub(crate) fn handle(started: Instant) -> (SupervisorHandle, Backend) {
-    let first =
-        Snapshot { generation: 0, at: Uptime::default(), stage: Stage::Up, tasks: Vec::new(), channels: Vec::new() };
+    let first = Snapshot { generation: 0, at: Uptime::default(), stage: Stage::Up, tasks: Vec::new() };
     let (snapshot_tx, snapshot) = watch::channel(Arc::new(first));
     let (requests, requests_rx) = mpsc::channel(REQUESTS_QUEUED);
     let (lag_checks, lag_checks_rx) = mpsc::channel(LAG_CHECKS_QUEUED);
-    let (channels, channels_rx) = watch::channel(Vec::new());
     let event_log = EventLog::default();
     let handle = SupervisorHandle {
         started,
@@ -140,15 +131,8 @@ pub(crate) fn handle(started: Instant) -> (SupervisorHandle, Backend) {
         snapshot,
         requests,
         lag_checks,
-        channels,
         event_log: event_log.clone(),
     };
-    let backend = Backend {
-        snapshot: snapshot_tx,
-        requests: requests_rx,
-        lag_checks: lag_checks_rx,
-        channels: channels_rx,
-        event_log,
-    };
+    let backend = Backend { snapshot: snapshot_tx, requests: requests_rx, lag_checks: lag_checks_rx, event_log };
     (handle, backend)
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::engine::{ChannelSnapshot, Engine, Event, EventKind, Snapshot, Uptime, Usage};
+use super::engine::{Engine, Event, EventKind, Snapshot, Uptime, Usage};
 use super::event_log::EventLog;
 
 /// After a quiet time a snapshot is published at once; while inputs keep coming, this often.
@@ -19,7 +19,6 @@ const PUBLISH_WITHIN: Duration = Duration::from_millis(20);
 /// Publishes the state.
 pub(super) struct Publisher {
     pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
-    pub(super) channels: watch::Receiver<Vec<ChannelSnapshot>>,
     pub(super) usage: watch::Receiver<BTreeMap<String, Usage>>,
     event_log: EventLog,
     started: Instant,
@@ -34,13 +33,12 @@ pub(super) struct Publisher {
 impl Publisher {
     pub(super) fn new(
         snapshot: watch::Sender<Arc<Snapshot>>,
-        channels: watch::Receiver<Vec<ChannelSnapshot>>,
         usage: watch::Receiver<BTreeMap<String, Usage>>,
         event_log: EventLog,
         started: Instant,
     ) -> Self {
         let (stale, published, pending) = (true, started, Vec::new());
-        Self { snapshot, channels, usage, event_log, started, published, stale, pending }
+        Self { snapshot, usage, event_log, started, published, stale, pending }
     }
 
     /// Notes that something has changed.
@@ -65,7 +63,6 @@ impl Publisher {
         self.stale = false;
         self.published = now;
         let mut next = engine.snapshot(now);
-        next.channels.clone_from(&self.channels.borrow_and_update());
         let usage = self.usage.borrow_and_update();
         for task in next.tasks.iter_mut().filter(|task| task.is_live()) {
             task.usage = usage.get(&task.name).copied();

@@ -16,10 +16,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::config::SharedConfig;
-use crate::gateway::Channel;
+use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 pub use control::Control;
-pub(crate) use control::{ConnectError, ControlSocket, Endpoint, PublishedDist, Reservation, WEB_DIST_PATH};
+pub(crate) use control::{ConnectError, ControlSocket, Endpoint, Reservation};
 pub use hooks::Hooks;
 pub use plain::Plain;
 pub(crate) use terminal::DashboardSetup;
@@ -49,6 +49,8 @@ pub trait Surface: Send + Sync + 'static {
 pub struct SurfaceContext {
     /// What it may see and ask.
     pub kernel: KernelHandle,
+    /// Where it registers its clients.
+    pub gateway: Gateway,
     /// The configuration in force.
     pub config: SharedConfig,
     /// The file it was read from.
@@ -62,8 +64,6 @@ pub struct SurfaceContext {
 /// A run of a surface that has started.
 #[derive(Debug)]
 pub struct SurfaceHandle {
-    /// The conversation to register with the gateway.
-    pub channel: Option<Channel>,
     /// Where it can be reached, for people: `http://127.0.0.1:7070`.
     pub address: Option<String>,
     /// Its tasks. When one of them exits, the run is over.

@@ -3,21 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use tokio::io::{AsyncWriteExt, Stdout, stdout};
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{StreamExt, StreamMap};
 use tokio_util::sync::CancellationToken;
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::logs::{LogHub, LogTail};
-use crate::supervisor::EventRecord;
+use crate::present::ansi;
 use crate::supervisor::engine::EventKind;
-use crate::ui::ansi;
+use crate::supervisor::{EventFollower, EventRecord, Followed};
 
 /// Text that may wait to be written with what comes after it.
 const TEXT_BYTES: usize = 64 * 1024;
@@ -54,7 +51,7 @@ impl Surface for Plain {
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
-        let (past, events) = kernel.event_log().follow();
+        let events = kernel.event_log().follow(0);
         let config = config.current();
         let names = config.tasks.iter().map(|task| task.name.as_str());
         let width = names.clone().map(str::len).chain(["gateway".len()]).max().unwrap_or(0);
@@ -62,8 +59,8 @@ impl Surface for Plain {
         let (text, tails, changes) = (String::new(), BTreeMap::new(), StreamMap::new());
         let mut writer = PlainWriter { out: stdout(), text, width, logs, tails, changes, zone: TimeZone::system() };
         names.for_each(|name| writer.follow(name));
-        let task = tokio::spawn(writer.run(past, events, shutdown));
-        Ok(SurfaceHandle { channel: None, address: None, tasks: vec![task] })
+        let task = tokio::spawn(writer.run(events, shutdown));
+        Ok(SurfaceHandle { address: None, tasks: vec![task] })
     }
 }
 
@@ -89,41 +86,35 @@ struct PlainWriter {
 }
 
 impl PlainWriter {
-    async fn run(
-        mut self,
-        past: Vec<Arc<EventRecord>>,
-        mut events: Receiver<Arc<EventRecord>>,
-        shutdown: CancellationToken,
-    ) -> anyhow::Result<()> {
-        for record in &past {
-            self.add_event(record);
-        }
-        self.write().await?;
+    async fn run(mut self, mut events: EventFollower, shutdown: CancellationToken) -> anyhow::Result<()> {
         loop {
             tokio::select! {
-                event = events.recv() => match event {
-                    Ok(record) => self.add_event(&record),
-                    Err(RecvError::Lagged(missed)) => self.add("stead", &format!("{missed} events left out")),
-                    Err(RecvError::Closed) => return Ok(()),
-                },
+                event = events.next() => self.add_followed(event),
                 Some((name, _)) = self.changes.next(), if !self.changes.is_empty() => self.add_lines(&name),
                 () = shutdown.cancelled() => break,
             }
             // Events that come at once are written at once.
-            if events.is_empty() || self.text.len() >= TEXT_BYTES {
-                self.write().await?;
+            while self.text.len() < TEXT_BYTES
+                && let Some(event) = events.try_next()
+            {
+                self.add_followed(event);
             }
+            self.write().await?;
         }
         for name in self.tails.keys().cloned().collect::<Vec<_>>() {
             self.add_lines(&name);
             self.write().await?;
         }
-        loop {
-            match events.try_recv() {
-                Ok(record) => self.add_event(&record),
-                Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return self.write().await,
-            }
+        while let Some(event) = events.try_next() {
+            self.add_followed(event);
+        }
+        self.write().await
+    }
+
+    fn add_followed(&mut self, event: Followed) {
+        match event {
+            Followed::Event(record) => self.add_event(&record),
+            Followed::Dropped(missed) => self.add("stead", &format!("{missed} events left out")),
         }
     }
 

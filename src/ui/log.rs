@@ -8,11 +8,11 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use super::ansi::{self, TextRow};
 use super::model::Model;
 use super::scroll::{Entries, ScrollPosition};
 use super::{LogOf, LogWindow, Shown, layout};
 use crate::logs::{LineId, LogLine};
+use crate::present::ansi::{self, TextRow};
 
 /// From this width of the pane on every line says when it was written, unless somebody wants it otherwise.
 const TIMES_FROM: u16 = 56;

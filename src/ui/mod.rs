@@ -11,10 +11,8 @@
 #![deny(clippy::disallowed_methods)]
 
 mod action;
-pub(crate) mod ansi;
 mod attach;
 mod encode;
-mod format;
 mod keymap;
 mod layout;
 mod log;
@@ -23,7 +21,6 @@ mod model;
 mod notice;
 mod palette;
 mod pattern;
-pub(crate) mod post_mortem;
 mod query;
 mod rows;
 mod scroll;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ansi::plain;
+use crate::present::ansi::plain;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::EventKind;
 

@@ -3,7 +3,8 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::supervisor::engine::PhaseSnapshot;
+use crate::present::state::{Tone, look};
+use crate::supervisor::engine::TaskState;
 
 /// How the dashboard looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,17 +21,20 @@ impl Default for Theme {
 
 impl Theme {
     /// The glyph of a state and how its word looks.
-    pub(super) fn phase(self, phase: &PhaseSnapshot) -> (&'static str, Style) {
-        match phase {
-            PhaseSnapshot::Waiting { .. } => ("◌", self.color(Color::Blue)),
-            PhaseSnapshot::Starting { .. } => ("◔", self.color(Color::Cyan)),
-            PhaseSnapshot::Running { .. } => ("◑", self.color(Color::Cyan)),
-            PhaseSnapshot::Ready { .. } => ("●", self.color(Color::Green)),
-            PhaseSnapshot::Stopping { .. } => ("◒", self.color(Color::Magenta)),
-            PhaseSnapshot::Backoff { .. } => ("◐", self.color(Color::Yellow)),
-            PhaseSnapshot::Stopped => ("○", self.dim()),
-            PhaseSnapshot::Done => ("✔", self.color(Color::Green)),
-            PhaseSnapshot::Failed { .. } => ("✖", self.bad().add_modifier(Modifier::BOLD)),
+    pub(super) fn state(self, state: TaskState) -> (&'static str, Style) {
+        let look = look(state);
+        (look.glyph, self.tone(look.tone))
+    }
+
+    /// How a text of this tone looks.
+    pub(super) fn tone(self, tone: Tone) -> Style {
+        match tone {
+            Tone::Plain => Style::new(),
+            Tone::Quiet => self.dim(),
+            Tone::Good => self.color(Color::Green),
+            Tone::Busy => self.color(Color::Cyan),
+            Tone::Warning => self.warning(),
+            Tone::Bad => self.bad().add_modifier(Modifier::BOLD),
         }
     }
 

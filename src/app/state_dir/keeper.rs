@@ -18,7 +18,7 @@ use rustix::fs::{AtFlags, OFlags, statat};
 use tokio::sync::Notify;
 
 use super::removals::Removals;
-use super::{Diagnostics, StatePaths, lock};
+use super::{DiagnosticsFile, StatePaths, lock};
 use crate::private;
 
 /// The file for stead's own diagnostics.
@@ -34,7 +34,7 @@ const QUIETS_MOST: u32 = 50;
 #[derive(Debug)]
 pub(super) struct Keeper {
     paths: StatePaths,
-    diagnostics: Diagnostics,
+    diagnostics: DiagnosticsFile,
     /// The control surface binds its own socket.
     socket_removed: Arc<Notify>,
     kept: Mutex<Kept>,
@@ -53,10 +53,13 @@ impl Keeper {
     /// # Errors
     ///
     /// Another supervisor has the lock, or a file can't be created, or another user could write to it.
-    pub(super) fn claim(paths: &StatePaths, socket_removed: Arc<Notify>) -> anyhow::Result<(Arc<Self>, Diagnostics)> {
+    pub(super) fn claim(
+        paths: &StatePaths,
+        socket_removed: Arc<Notify>,
+    ) -> anyhow::Result<(Arc<Self>, DiagnosticsFile)> {
         let dir = create(paths)?;
         let lock = lock::acquire(&dir, name(&paths.lock))?;
-        let diagnostics = Diagnostics::new(open_diagnostics(&dir)?);
+        let diagnostics = DiagnosticsFile::new(open_diagnostics(&dir)?);
         let kept = Mutex::new(Kept { lock, token: None, is_closed: false });
         let keeper = Self { paths: paths.clone(), diagnostics: diagnostics.clone(), socket_removed, kept };
         Ok((Arc::new(keeper), diagnostics))

@@ -4,7 +4,6 @@
 //! [kept](keeper), and which supervisor a project has does not depend on them where the kernel can
 //! [reserve](Endpoint::reserve) a name for it. The directory of the project is entered, so a rename of it changes nothing.
 
-mod diagnostics;
 mod keeper;
 mod lock;
 mod removals;
@@ -19,11 +18,11 @@ use rustix::fs::OFlags;
 use rustix::process::fchdir;
 use tokio::sync::Notify;
 
+use super::diagnostics::DiagnosticsFile;
 use crate::config::Project;
 use crate::private;
 use crate::surfaces::web::Token;
 use crate::surfaces::{ControlSocket, Endpoint, Reservation};
-pub(super) use diagnostics::Diagnostics;
 use keeper::Keeper;
 
 /// The paths in the state directory of a project, whether or not a supervisor runs.
@@ -77,7 +76,7 @@ impl StatePaths {
 #[derive(Debug)]
 pub(super) struct StateDir {
     pub(super) paths: StatePaths,
-    pub(super) diagnostics: Diagnostics,
+    pub(super) diagnostics: DiagnosticsFile,
     pub(super) control: ControlSocket,
     keeper: Arc<Keeper>,
 }

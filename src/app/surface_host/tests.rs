@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::app::builtin::{Surfaces, track_gateway};
 use crate::config::{Config, SharedConfig};
-use crate::gateway::{Channel, Requester};
+use crate::gateway::{Connection, Gateway};
 use crate::kernel::KernelHandle;
 use crate::supervisor::engine::{Answer, Refusal, Request, Verb};
 use crate::supervisor::engine::{BadConfig, RestartConfig};
@@ -29,7 +29,7 @@ enum Life {
 #[derive(Debug)]
 struct Actor {
     lives: Mutex<Vec<Life>>,
-    requester: Arc<Mutex<Option<Requester>>>,
+    connection: Arc<Mutex<Option<Arc<Connection>>>>,
     /// Cancelled when the second task of a run has ended.
     other_ended: CancellationToken,
 }
@@ -54,8 +54,8 @@ impl Surface for Actor {
             Life::HangsInStart => std::future::pending().await,
             Life::Serves | Life::OneOfItsTasksPanics => {}
         }
-        let (channel, client) = Channel::new("actor");
-        *self.requester.lock().unwrap() = Some(client.requester);
+        let connection = Arc::new(context.gateway.register_own("actor")?);
+        *self.connection.lock().unwrap() = Some(Arc::clone(&connection));
         let (stop, ended) = (context.shutdown, self.other_ended.clone());
         let first = stop.clone();
         let tasks = vec![
@@ -65,13 +65,12 @@ impl Surface for Actor {
                 Ok(())
             }),
             tokio::spawn(async move {
-                let _events = client.events;
                 stop.cancelled().await;
                 ended.cancel();
                 Ok(())
             }),
         ];
-        Ok(SurfaceHandle { channel: Some(channel), address: None, tasks })
+        Ok(SurfaceHandle { address: None, tasks })
     }
 }
 
@@ -79,7 +78,8 @@ struct Stage {
     supervisor: TaskSupervisor,
     kernel: KernelHandle,
     root: CancellationToken,
-    requester: Arc<Mutex<Option<Requester>>>,
+    connection: Arc<Mutex<Option<Arc<Connection>>>>,
+    gateway: Gateway,
     other_ended: CancellationToken,
 }
 
@@ -88,18 +88,24 @@ fn stage(lives: &[Life]) -> Stage {
     let mut supervisor = TaskSupervisor::new(root.clone(), RestartConfig::default());
     let kernel = KernelHandle::new(supervisor.handle());
     let gateway = track_gateway(&mut supervisor, kernel.clone());
-    let requester = Arc::new(Mutex::new(None));
+    let connection = Arc::new(Mutex::new(None));
     let other_ended = CancellationToken::new();
     let actor = Actor {
         lives: Mutex::new(lives.to_vec()),
-        requester: Arc::clone(&requester),
+        connection: Arc::clone(&connection),
         other_ended: other_ended.clone(),
     };
     let config = Config::parse("tasks.a.command = 'true'", "stead.toml".as_ref()).unwrap();
     let config = SharedConfig::new(config, || Err(BadConfig::new("nothing to read")));
-    Surfaces { supervisor: &mut supervisor, kernel: kernel.clone(), config, gateway, web_dist: Default::default() }
-        .track(actor);
-    Stage { supervisor, kernel, root, requester, other_ended }
+    Surfaces {
+        supervisor: &mut supervisor,
+        kernel: kernel.clone(),
+        config,
+        gateway: gateway.clone(),
+        web_dist: Default::default(),
+    }
+    .track(actor);
+    Stage { supervisor, kernel, root, connection, gateway, other_ended }
 }
 
 async fn run(supervisor: TaskSupervisor) -> ShutdownOutcome {
@@ -116,24 +122,24 @@ async fn until_ready(kernel: &KernelHandle, run: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_surface_that_fails_comes_back_and_its_channel_with_it() {
-    let Stage { supervisor, kernel, requester, other_ended, .. } =
+async fn a_surface_that_fails_comes_back_and_registers_anew() {
+    let Stage { supervisor, kernel, connection, gateway, other_ended, .. } =
         stage(&[Life::FailsToStart, Life::PanicsInStart, Life::OneOfItsTasksPanics, Life::Serves]);
     let (outcome, ()) = tokio::join!(run(supervisor), async {
         until_ready(&kernel, 4).await;
         assert!(other_ended.is_cancelled(), "the rest of a broken run was seen off");
-        let channels = kernel.snapshot().channels.clone();
-        assert_eq!(channels.iter().map(|channel| channel.name.0.as_str()).collect::<Vec<_>>(), ["actor"]);
+        let names: Vec<_> = gateway.clients().into_iter().map(|client| client.name.0).collect();
+        assert_eq!(names, ["actor"], "those of the runs before are gone");
         let events: Vec<String> = kernel.event_log().recent().iter().map(|event| event.text.clone()).collect();
         for said in ["port 1 in use after 0ms", "panic: no luck", "panic: broken"] {
             assert!(events.iter().any(|event| event.contains(said)), "{said}: {events:?}");
         }
-        let ask = requester.lock().unwrap().clone().expect("a requester");
+        let ask = connection.lock().unwrap().clone().expect("a connection");
         let unknown = Refusal::UnknownTask { task: "b".to_owned() };
         assert_eq!(ask.request(Verb::Start.of("b")).await, Err(unknown));
         assert_eq!(ask.request(Request::ShutDown).await, Ok(Answer::Taken));
     });
-    assert_eq!(outcome.cause.to_string(), "asked by actor", "a request carries its channel's name");
+    assert_eq!(outcome.cause.to_string(), "asked by actor", "a request carries its client's name");
     assert!(outcome.killed.is_empty());
 }
 

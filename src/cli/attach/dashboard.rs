@@ -46,15 +46,11 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
     let changes = LogChanges::watch(&logs_dir)?;
     let log_changes = tokio::spawn(changes.pass_on(LogReader::new(&logs_dir), kernel.logs().clone()));
     let shutdown = CancellationToken::new();
-    let (gateway, channels) = Gateway::new(kernel.clone());
-    let gateway = tokio::spawn(gateway.run(shutdown.clone()));
+    let gateway = Gateway::new(kernel.clone());
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let setup = DashboardSetup { kernel, project, logs_dir, notify: Box::new(|| true), is_guest: true };
-    let SurfaceHandle { channel, mut tasks, .. } = Terminal::new(mouse).show(setup, shutdown.clone()).await?;
-    if let Some(channel) = channel {
-        channels.register(channel).await;
-    }
+    let setup = DashboardSetup { kernel, gateway, project, logs_dir, notify: Box::new(|| true), is_guest: true };
+    let SurfaceHandle { mut tasks, .. } = Terminal::new(mouse).show(setup, shutdown.clone()).await?;
     let mut dashboard = tasks.pop().context("a dashboard is a task")?;
     let end = tokio::select! {
         left = &mut dashboard => left.context("the dashboard broke off")?.map(|()| End::Left),
@@ -68,8 +64,6 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
         // It gives the terminal back; what went wrong with it then is of no more interest.
         let _ = dashboard.await;
     }
-    // It has only passed on what the dashboard asked.
-    let _ = gateway.await;
     Ok(match end? {
         End::Left => {
             complain("detached; everything runs on");

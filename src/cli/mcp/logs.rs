@@ -1,8 +1,6 @@
 //! The tool `logs`: reads the log store itself, with or without a supervisor.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -17,8 +15,8 @@ use super::super::logs::{moment, pattern, run_choice, tasks};
 use super::ANSWER_BYTES;
 use crate::duration::Pretty;
 use crate::logs::OutputStream;
-use crate::logs::{LineQuery, LogLine, LogReader};
-use crate::ui::ansi;
+use crate::logs::{CancelOnDrop, LineQuery, LogLine, LogReader};
+use crate::present::ansi;
 
 /// The most lines of one answer.
 const LINES_MOST: usize = 1_000;
@@ -53,15 +51,6 @@ fn a_hundred() -> usize {
     100
 }
 
-/// Reading that ends when this is dropped.
-struct Cancels(Arc<AtomicBool>);
-
-impl Drop for Cancels {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value> {
     let wrong = |what: &'static str| move |why: String| anyhow!("{what}: {why}");
     let query = LineQuery {
@@ -72,7 +61,7 @@ pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value>
         ..LineQuery::default()
     };
     let limit = asked.limit.clamp(1, LINES_MOST);
-    let _cancels = Cancels(Arc::clone(&query.cancelled));
+    let _cancel = CancelOnDrop::of(&query.cancelled);
     let reading = spawn_blocking(move || {
         let config = file.load()?;
         let reader = LogReader::new(&config.logs.dir);

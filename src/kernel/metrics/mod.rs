@@ -35,20 +35,22 @@ pub(crate) struct Measured {
     /// What each task has written.
     logs: BTreeMap<String, LogCounts>,
     hooks: BTreeMap<String, HookCount>,
+    /// The number of clients.
+    clients: usize,
 }
 
 impl Measured {
     /// Measures: cpu and memory are sampled for it, and the event loop is asked how busy it is.
-    pub(crate) async fn of(kernel: &KernelHandle) -> Self {
-        let look = kernel.look();
-        look.sampled().await;
+    pub(crate) async fn of(kernel: &KernelHandle, clients: usize) -> Self {
+        let observer = kernel.observe_usage();
+        observer.sampled().await;
         let lag = kernel.check_lag().await;
         let snapshot = kernel.snapshot();
         let logs = snapshot.tasks.iter().filter_map(|task| {
             let tail = kernel.logs().existing_tail(&task.name)?;
             Some((task.name.clone(), tail.counts()))
         });
-        Self { logs: logs.collect(), hooks: kernel.hooks().all(), lag, now: kernel.now(), snapshot }
+        Self { logs: logs.collect(), hooks: kernel.hooks().all(), clients, lag, now: kernel.now(), snapshot }
     }
 
     /// All of it as a page.
@@ -67,7 +69,7 @@ impl Collector for Measured {
         self.tasks(&mut page)?;
         self.usage(&mut page)?;
         self.logs(&mut page)?;
-        self.channels(&mut page)?;
+        gauge(&mut page, "stead_clients", "Clients that are connected.", None, self.clients as i64)?;
         self.hooks(&mut page)
     }
 }
@@ -136,13 +138,6 @@ impl Measured {
         counters(page, "stead_task_log_lines", "Lines that the task has ended.", None, lines)?;
         let help = "What the task has written and its log could not take.";
         counters(page, "stead_task_log_lost", help, Some(Unit::Bytes), of(|counts| counts.lost_bytes))
-    }
-
-    fn channels(&self, page: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let channels = &self.snapshot.channels;
-        gauge(page, "stead_channels", "Conversations with the supervisor.", None, channels.len() as i64)?;
-        let dropped = channels.iter().map(|channel| ([("channel", channel.name.0.as_str())], channel.dropped));
-        counters(page, "stead_channel_dropped_events", "Events a channel was too slow to take.", None, dropped)
     }
 
     fn hooks(&self, page: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::kernel::sample::{at, process, ready, snapshot};
-use crate::supervisor::engine::{AfterStop, ChannelSnapshot, Origin, Usage};
+use crate::supervisor::engine::{AfterStop, Usage};
 
 /// A page of what this snapshot shows at `now`.
 fn render(snapshot: &Snapshot, now: Uptime) -> String {
@@ -10,7 +10,7 @@ fn render(snapshot: &Snapshot, now: Uptime) -> String {
     let counts = LogCounts { bytes: 120, lines: 7, lost_bytes: 20 };
     let logs = snapshot.tasks.iter().map(|task| (task.name.clone(), counts)).collect();
     let hooks = BTreeMap::from([("page".to_owned(), HookCount { succeeded: 4, failed: 2, dropped: 1 })]);
-    Measured { snapshot: Arc::new(snapshot.clone()), now, lag, logs, hooks }.page(Format::OpenMetrics)
+    Measured { snapshot: Arc::new(snapshot.clone()), now, lag, logs, hooks, clients: 3 }.page(Format::OpenMetrics)
 }
 
 /// The samples of a page by series, after checking that every one belongs to a family that is described.
@@ -55,8 +55,7 @@ fn every_family_is_described_and_every_task_measured() {
     api.exits = BTreeMap::from([("code".into(), 6), ("signal".into(), 1)]);
     let mut db = process("db", ready(1_000));
     db.usage = Some(Usage { processes: 3, cpu_percent: 150.0, memory_bytes: 4_096 });
-    let mut snapshot = snapshot(1, vec![db, api]);
-    snapshot.channels = vec![ChannelSnapshot { name: Origin("web".into()), since: at(0), dropped: 3 }];
+    let snapshot = snapshot(1, vec![db, api]);
 
     let text = render(&snapshot, at(10_000));
     let samples = samples(&text);
@@ -73,7 +72,6 @@ fn every_family_is_described_and_every_task_measured() {
         (r#"stead_task_uptime_seconds{task="api"}"#, 0.0),
         (r#"stead_task_exits_total{task="api",reason="code"}"#, 6.0),
         (r#"stead_task_exits_total{task="api",reason="signal"}"#, 1.0),
-        (r#"stead_channel_dropped_events_total{channel="web"}"#, 3.0),
         (r#"stead_task_cpu_ratio{task="db"}"#, 1.5),
         (r#"stead_task_memory_bytes{task="db"}"#, 4_096.0),
         (r#"stead_task_processes{task="db"}"#, 3.0),
@@ -81,7 +79,7 @@ fn every_family_is_described_and_every_task_measured() {
         (r#"stead_task_log_lines_total{task="api"}"#, 7.0),
         (r#"stead_task_log_lost_bytes_total{task="api"}"#, 20.0),
         ("stead_event_loop_lag_seconds", 0.000_25),
-        ("stead_channels", 1.0),
+        ("stead_clients", 3.0),
         (r#"stead_hook_calls_total{hook="page",result="failed"}"#, 2.0),
         (r#"stead_hook_dropped_events_total{hook="page"}"#, 1.0),
         ("stead_up", 1.0),

@@ -6,7 +6,6 @@ mod readiness;
 mod start;
 mod terminal;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,12 +19,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::warden::Claim;
 use super::{ProcessTask, Warden, warden};
-use crate::config::{Command, Limits, LogsConfig, ReadyConfig, StopConfig, TaskConfig};
+use crate::config::{CommandLine, LogsConfig, ReadyConfig, TaskConfig, Variable};
 use crate::logs::LogTail;
 use crate::logs::Store;
 use crate::screen::TaskScreen;
+use crate::supervisor::engine::Policy;
 use crate::supervisor::engine::{ExitReason, Input, RunId, TaskId};
-use crate::supervisor::engine::{OnExhausted, Policy, RestartConfig};
 use crate::supervisor::{INPUTS_QUEUED, RunContext};
 
 /// How long anything may take before a test fails: far beyond what it needs.
@@ -97,26 +96,8 @@ struct Ended {
 /// A task that runs `line` by `sh -c` in a directory of its own.
 fn task(line: &str) -> TestTask {
     let scratch = tempfile::tempdir().unwrap();
-    let config = TaskConfig {
-        name: "it".to_owned(),
-        command: Command::Shell(line.to_owned()),
-        dir: scratch.path().to_owned(),
-        env: BTreeMap::new(),
-        policy: Policy::Never,
-        on_exhausted: OnExhausted::Hold,
-        restart: RestartConfig::default(),
-        after: Vec::new(),
-        ready: None,
-        stop: StopConfig::default(),
-        limits: Limits::default(),
-        max_memory: None,
-        nice: 0,
-        user: None,
-        group: None,
-        umask: None,
-        tty: false,
-        success_exit_codes: vec![0],
-    };
+    let mut config = TaskConfig::new("it".to_owned(), CommandLine::shell(line), scratch.path().to_owned());
+    config.policy = Policy::Never;
     TestTask { config, scratch, claim: None }
 }
 
@@ -127,7 +108,7 @@ async fn run(line: &str) -> Ended {
 
 impl TestTask {
     fn argv<const N: usize>(mut self, argv: [&str; N]) -> Self {
-        self.config.command = Command::Argv(argv.map(str::to_owned).to_vec());
+        self.config.command = CommandLine::argv(argv);
         self
     }
 
@@ -137,7 +118,7 @@ impl TestTask {
     }
 
     fn env(mut self, name: &str, value: &str) -> Self {
-        self.config.env.insert(name.to_owned(), value.to_owned());
+        self.config.env.insert(name.to_owned(), Variable::inherited(value));
         self
     }
 
@@ -147,7 +128,7 @@ impl TestTask {
     }
 
     fn stop_command(mut self, line: &str) -> Self {
-        self.config.stop.command = Some(Command::Shell(line.to_owned()));
+        self.config.stop.command = Some(CommandLine::shell(line));
         self
     }
 

@@ -13,7 +13,7 @@ fn check(check: Check) -> ReadyConfig {
 }
 
 fn exec(line: &str) -> ReadyConfig {
-    check(Check::Exec(Command::Shell(line.to_owned())))
+    check(Check::Exec(CommandLine::shell(line)))
 }
 
 /// What the first probe that is told of says of a task that just runs.
@@ -67,7 +67,7 @@ async fn tcp_takes_a_name() {
 async fn http_is_ready_on_success_and_redirects() {
     for (answer, expected) in [("200 OK", "http 200 in "), ("302 Found", "http 302 in ")] {
         let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n");
-        let (passed, detail) = first_probe(check(Check::Http(http_server(answer.leak()).await))).await;
+        let (passed, detail) = first_probe(check(Check::Http(http_server(answer.leak()).await.into()))).await;
         assert!(passed && detail.starts_with(expected), "{detail}");
     }
 }
@@ -75,17 +75,17 @@ async fn http_is_ready_on_success_and_redirects() {
 #[tokio::test]
 async fn http_is_not_ready_on_anything_else() {
     let unavailable = http_server("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").await;
-    assert_eq!(first_probe(check(Check::Http(unavailable))).await, (false, "http 503".to_owned()));
-    let (passed, detail) = first_probe(check(Check::Http(http_server("what?\r\n\r\n").await))).await;
+    assert_eq!(first_probe(check(Check::Http(unavailable.into()))).await, (false, "http 503".to_owned()));
+    let (passed, detail) = first_probe(check(Check::Http(http_server("what?\r\n\r\n").await.into()))).await;
     assert!(!passed && detail.starts_with("no http answer: "), "{detail}");
-    let refused = check(Check::Http("http://127.0.0.1:1/".to_owned()));
+    let refused = check(Check::Http("http://127.0.0.1:1/".to_owned().into()));
     assert_eq!(first_probe(refused).await, (false, "connection refused".to_owned()));
 }
 
 #[tokio::test]
 async fn a_server_that_never_answers_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let ready = check(Check::Http(format!("http://{}", listener.local_addr().unwrap())));
+    let ready = check(Check::Http(format!("http://{}", listener.local_addr().unwrap()).into()));
     let ready = ReadyConfig { timeout: Duration::from_millis(100), ..ready };
     assert_eq!(first_probe(ready).await, (false, "timed out after 100ms".to_owned()));
 }
@@ -95,7 +95,7 @@ async fn exec_is_ready_on_code_0() {
     let (passed, detail) = first_probe(exec("echo ignored")).await;
     assert!(passed && detail.starts_with("exec code 0 in "), "{detail}");
     assert_eq!(first_probe(exec("exit 1")).await, (false, "exec code 1".to_owned()));
-    let missing = check(Check::Exec(Command::Argv(vec!["nope".to_owned()])));
+    let missing = check(Check::Exec(CommandLine::argv(["nope"])));
     let cause = "cannot run `nope`: no such file or directory (looked in PATH)".to_owned();
     assert_eq!(first_probe(missing).await, (false, cause));
 }

@@ -1,13 +1,13 @@
-//! A cgroup for each run, where this process may make some: nobody leaves it by forking, by a session of its own or
-//! by an empty environment, and all of it is killed in one step.
+//! A cgroup for each run, where this process may create some: a process can't leave it by forking, by a session of its
+//! own or by an empty environment, and all of it is killed in one step.
 //!
-//! The supervisor makes one cgroup below its own, `stead-PID`; the warden makes one below that for each tree of
-//! processes, which are born in it. No controller is enabled in any, so that processes may stay in the cgroup above.
-//! The supervisor holds a lock on its cgroup: one that can be locked was left by a supervisor that is dead, and is
-//! removed by the next that starts in the same place, with whoever is still in it.
+//! The supervisor creates one cgroup below its own, `stead-PID`. The warden creates one below that for each process
+//! tree, which is born in it. No controller is enabled, so that processes may stay in the cgroup above. The supervisor
+//! holds a lock on its cgroup: one that can be locked belongs to a dead supervisor, and the next one that starts in the
+//! same place kills its processes and removes it.
 //!
-//! This comes on top of what `trees` knows: a task may move its processes elsewhere (containers do), or a run's cgroup
-//! may fail to be made, and then they are found as where there is no cgroup.
+//! This comes on top of what [`trees`](super::trees) knows: a task may move its processes elsewhere (containers do), or
+//! a run's cgroup may fail to be created. Then they are found as without cgroups.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
@@ -22,28 +22,28 @@ use serde::{Deserialize, Serialize};
 use super::protocol::Id;
 use crate::process::{proc, sys};
 
-/// Tells whether there is somebody in a cgroup or below it.
+/// The file that tells whether there are processes in a cgroup or below it.
 const EVENTS_FILE: &str = "cgroup.events";
-/// Takes a `1`, and kills them all.
+/// The file that kills them all when `1` is written to it.
 const KILL_FILE: &str = "cgroup.kill";
-/// How long a start waits for those to end who were left by a dead supervisor.
+/// How long a start waits for the processes of a dead supervisor to end.
 const DEATH_MAY_TAKE: Duration = Duration::from_millis(500);
-/// Begins the name of a supervisor's cgroup.
+/// The prefix of a supervisor's cgroup.
 const PREFIX: &str = "stead-";
-/// Other supervisors may have the same pid, in namespaces of their own.
+/// Supervisors in other pid namespaces may have the same pid.
 const NAMESAKES: usize = 16;
 
 /// A cgroup.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cgroup {
-    /// Where it is in the file system.
+    /// Its directory in the file system.
     dir: PathBuf,
-    /// What processes in it read in `/proc/self/cgroup`.
+    /// The path that its processes read in `/proc/self/cgroup`.
     path: String,
 }
 
-/// The cgroup of a supervisor, which lasts as long as this does.
+/// The cgroup of a supervisor, removed when this is dropped.
 #[derive(Debug)]
 pub(in crate::process) struct Claim {
     cgroup: Cgroup,
@@ -51,13 +51,13 @@ pub(in crate::process) struct Claim {
 }
 
 impl Claim {
-    /// Makes a cgroup below that of this process, after removing those of dead supervisors; none where that can't be
-    /// done, or where nothing could be started in it.
+    /// Creates a cgroup below that of this process, after removing those of dead supervisors. Returns `None` where that
+    /// can't be done, or where no process could be born in it.
     pub(in crate::process) fn here() -> Option<Self> {
         let parent = Cgroup::of_this_process()?;
         parent.remove_what_the_dead_left();
         let claim = (0..NAMESAKES).find_map(|number| Self::make(&parent, number))?;
-        // `cgroup.kill` came after the birth in a cgroup.
+        // `cgroup.kill` is newer than `CLONE_INTO_CGROUP`.
         let serves = fs::exists(claim.cgroup.dir.join(KILL_FILE)).unwrap_or(false)
             && claim.cgroup.open().is_ok_and(|cgroup| sys::can_fork_into(&cgroup));
         serves.then_some(claim)
@@ -68,7 +68,7 @@ impl Claim {
         let name = if number == 0 { format!("{PREFIX}{pid}") } else { format!("{PREFIX}{pid}-{number}") };
         let cgroup = parent.child(&name);
         cgroup.make().ok()?;
-        // Somebody may take it for a dead one before it is locked.
+        // Another supervisor may remove it as a dead one's before it is locked.
         let claimed = File::open(&cgroup.dir).ok().filter(is_lockable).filter(|_| cgroup.dir.exists());
         claimed.map(|lock| Self { cgroup, _lock: lock })
     }
@@ -81,12 +81,12 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.cgroup.kill();
-        // Who is dead a moment later leaves it to the next supervisor.
+        // If a process has not ended yet, the next supervisor removes it.
         self.cgroup.remove();
     }
 }
 
-/// Whether it has the name of a supervisor's: others may call theirs `stead-web.slice`.
+/// Whether it is named like a supervisor's: other programs may have a `stead-web.slice`.
 fn is_supervisors(dir: &Path) -> bool {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -101,7 +101,7 @@ impl Cgroup {
     fn of_this_process() -> Option<Self> {
         let path = proc::cgroup(std::process::id())?;
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-        let dir = mounts.lines().find_map(|line| place(line, &path))?;
+        let dir = mounts.lines().find_map(|line| mounted_at(line, &path))?;
         Some(Self { dir, path })
     }
 
@@ -109,12 +109,12 @@ impl Cgroup {
         Self { dir: self.dir.join(name), path: format!("{}/{name}", self.path.trim_end_matches('/')) }
     }
 
-    /// The one of a tree.
+    /// The cgroup of a tree.
     pub(super) fn of(&self, id: Id) -> Self {
         self.child(&id.to_string())
     }
 
-    /// Makes it.
+    /// Creates it.
     ///
     /// # Errors
     ///
@@ -123,13 +123,13 @@ impl Cgroup {
         fs::create_dir(&self.dir)
     }
 
-    /// Whose a process is: the tree in whose cgroup, or below it, it is.
+    /// Returns the tree in whose cgroup, or below it, a process is.
     pub(super) fn owner(&self, pid: u32) -> Option<Id> {
         let path = proc::cgroup(pid)?;
         path.strip_prefix(&self.path)?.strip_prefix('/')?.split('/').next()?.parse().ok()
     }
 
-    /// A descriptor to have processes born in it.
+    /// Opens it, to have processes born in it.
     ///
     /// # Errors
     ///
@@ -138,18 +138,18 @@ impl Cgroup {
         Ok(File::open(&self.dir)?.into())
     }
 
-    /// Kills everybody in it and below. False if there is nobody, or it may not be done.
+    /// Kills every process in it and below. Returns false if there is none, or killing is not permitted.
     pub(super) fn kill(&self) -> bool {
         let events = fs::read_to_string(self.dir.join(EVENTS_FILE));
         events.is_ok_and(|events| is_populated(&events)) && fs::write(self.dir.join(KILL_FILE), "1").is_ok()
     }
 
-    /// Waits for the end of those who were killed, within bounds.
+    /// Waits for killed processes to end, within a bound.
     fn wait_until_empty(&self) {
         let deadline = Instant::now() + DEATH_MAY_TAKE;
         let Ok(mut events) = File::open(self.dir.join(EVENTS_FILE)) else { return };
         let mut text = String::new();
-        // What was read has been seen: the kernel tells of what comes after.
+        // Reading the file acknowledges its state; the poll reports later changes.
         while events.read_to_string(&mut text).is_ok() && is_populated(&text) {
             let Ok(left) = Timespec::try_from(deadline.saturating_duration_since(Instant::now())) else { return };
             let told = poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&left));
@@ -160,7 +160,7 @@ impl Cgroup {
         }
     }
 
-    /// Removes it with all below; false if there is still somebody in it.
+    /// Removes it with all cgroups below. Returns false if there still are processes in it.
     pub(super) fn remove(&self) -> bool {
         remove(&self.dir)
     }
@@ -192,7 +192,7 @@ fn remove(dir: &Path) -> bool {
             }
             fs::remove_dir(dir).is_ok()
         }
-        // One that can't be removed for another reason can't be later either.
+        // Other errors don't go away by trying again.
         Ok(()) | Err(_) => true,
     }
 }
@@ -202,8 +202,9 @@ fn children(dir: &Path) -> impl Iterator<Item = PathBuf> {
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
 }
 
-/// Where the cgroup `path` is, if this line of `/proc/self/mountinfo` shows it: proc_pid_mountinfo(5).
-fn place(line: &str, path: &str) -> Option<PathBuf> {
+/// Returns the directory of the cgroup `path`, if this line of `/proc/self/mountinfo` mounts it. The
+/// fields are those of proc_pid_mountinfo(5).
+fn mounted_at(line: &str, path: &str) -> Option<PathBuf> {
     let (mount, kind) = line.split_once(" - ")?;
     if !kind.starts_with("cgroup2 ") {
         return None;
@@ -228,7 +229,7 @@ mod tests {
     #[test]
     fn the_place_of_a_cgroup_follows_from_its_mount() {
         let line = |root, kind| format!("35 24 0:30 {root} /sys/fs/cgroup rw,nosuid shared:9 - {kind} cgroup rw");
-        let placed = |root, kind, path| place(&line(root, kind), path).map(|dir| dir.display().to_string());
+        let placed = |root, kind, path| mounted_at(&line(root, kind), path).map(|dir| dir.display().to_string());
         assert_eq!(placed("/", "cgroup2", "/a/b").as_deref(), Some("/sys/fs/cgroup/a/b"));
         assert_eq!(placed("/a", "cgroup2", "/a/b").as_deref(), Some("/sys/fs/cgroup/b"));
         assert_eq!(placed("/c", "cgroup2", "/a/b"), None, "another part of the hierarchy is mounted");

@@ -1,6 +1,6 @@
-//! The supervisor's end: makes the warden, gives it orders, hands its reports to whom they concern.
+//! The supervisor's end of the connection: starts the warden, sends it orders, distributes its reports.
 //!
-//! [`Warden`] is what tasks hold, [`Child`] one process with its descendants. Nothing here decides what is started or
+//! Tasks hold a [`Warden`]; a [`Child`] is one process with its descendants. Nothing here decides what is started or
 //! killed.
 
 use std::collections::BTreeMap;
@@ -32,10 +32,10 @@ use crate::process::sys;
 use crate::signal::Signal;
 use crate::supervisor::engine::Straggler;
 
-/// Orders that may wait for the warden. Who finds the queue full waits its turn.
+/// Orders that may wait for the warden. Senders wait while the queue is full.
 const ORDERS_QUEUED: usize = 1_024;
 
-/// The warden, for those who want something from it. Cheap to clone.
+/// A handle to the warden. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Warden(Arc<WardenLink>);
 
@@ -77,7 +77,7 @@ pub(in crate::process) enum SpawnError {
     WardenGone,
 }
 
-/// A process that the warden made, with all its descendants. They are killed when this is dropped.
+/// A process that the warden created, with all its descendants. Dropping this kills them.
 #[derive(Debug)]
 pub(in crate::process) struct Child {
     id: Id,
@@ -87,12 +87,12 @@ pub(in crate::process) struct Child {
 }
 
 impl Warden {
-    /// Makes the warden from this very program, and this process the one that its orphans come to. To be called before
-    /// there is any thread, and once.
+    /// Starts the warden from the binary of this process, which becomes the reaper of the warden's orphans. Must be
+    /// called once, before the first thread.
     ///
     /// # Errors
     ///
-    /// It can't be made.
+    /// It can't be started.
     pub(crate) fn start() -> io::Result<(Self, WardenTask)> {
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
@@ -101,7 +101,7 @@ impl Warden {
         Self::start_with(command, true, Claim::here())
     }
 
-    /// As [`Warden::start`], by a command that calls [`super::serve`].
+    /// As [`Warden::start`], with a command that calls [`super::serve`].
     pub(in crate::process) fn start_with(
         mut command: Command,
         adopts: bool,
@@ -112,7 +112,7 @@ impl Warden {
         // It stays where the supervisor is: the directories of tasks start there, whatever their project is called by then.
         sys::isolate(&mut command);
         let warden = Pid::from_child(&command.spawn()?);
-        // That was its last copy of the other end: from now on its death closes the connection.
+        // That was the last copy of the other end: from now on the warden's death closes the connection.
         drop(command);
         ours.set_nonblocking(true)?;
         let (sender, orders) = mpsc::channel(ORDERS_QUEUED);
@@ -131,17 +131,17 @@ impl Warden {
         Ok((Self(shared), keeper))
     }
 
-    /// Has a process made.
+    /// Creates a process.
     ///
     /// # Errors
     ///
-    /// It could not be made; nothing is left of it then.
+    /// It could not be created, and nothing is left of it.
     pub(in crate::process) async fn spawn(&self, spawn: Spawn, stdio: [OwnedFd; STDIO]) -> Result<Child, SpawnError> {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let frame = frame(&WardenOrder::Spawn(id, Box::new(spawn))).map_err(SpawnError::TooLong)?;
         let (sender, state) = watch::channel(ChildState::default());
         self.0.states().insert(id, sender);
-        // From here on, whoever loses patience drops it and so has it killed.
+        // From here on, dropping the future drops the child, which kills it.
         let mut child = Child { id, pid: 0, state, warden: self.clone() };
         let order = Outgoing { frame, stdio: Some(stdio) };
         self.0.orders.send(order).await.map_err(|_| SpawnError::WardenGone)?;
@@ -155,7 +155,7 @@ impl Warden {
         self.0.orders.is_closed()
     }
 
-    /// A descriptor that reads as empty and swallows what is written.
+    /// Returns a descriptor of `/dev/null`.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Warden {
     }
 }
 
-/// The file this process runs, even if that has been replaced or deleted since.
+/// Returns the file that this process runs, even if that has been replaced or deleted since.
 pub(crate) fn this_program() -> io::Result<PathBuf> {
     #[cfg(target_os = "linux")]
     {
@@ -173,7 +173,7 @@ pub(crate) fn this_program() -> io::Result<PathBuf> {
         if running.exists() {
             return Ok(running);
         }
-        // Without /proc, what the kernel was asked to run.
+        // Without /proc: the path that the kernel was given.
         let name = rustix::param::linux_execfn().to_bytes();
         std::path::absolute(std::ffi::OsStr::from_bytes(name))
     }
@@ -182,7 +182,7 @@ pub(crate) fn this_program() -> io::Result<PathBuf> {
 }
 
 impl WardenLink {
-    /// Lets everybody who waits for a report know that none comes any more.
+    /// Ends the wait of everything that waits for a report.
     pub(super) fn close(&self) {
         self.states().clear();
     }
@@ -191,7 +191,7 @@ impl WardenLink {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers what is reported.
+    /// Records a report.
     pub(super) fn take(&self, report: WardenReport) {
         let mut states = self.states();
         let note = |id: Id, change: &dyn Fn(&mut ChildState)| {
@@ -233,33 +233,33 @@ impl Child {
         self.pid
     }
 
-    /// Sends signals, in this order. Does nothing to what is gone.
+    /// Sends signals, in this order. Does nothing if the process is gone.
     pub(in crate::process) async fn signal(&self, signals: &[Signal], whom: SignalTarget) {
         let signals = signals.iter().map(|signal| signal.as_raw()).collect();
         self.order(&WardenOrder::Signal(self.id, signals, whom)).await;
     }
 
-    /// Kills it with all its descendants. Nobody can escape by forking.
+    /// Kills it with all its descendants. Forking does not help them escape.
     pub(in crate::process) async fn kill(&self) {
         self.order(&WardenOrder::Kill(self.id)).await;
     }
 
-    /// How the main process ended, once it has; nothing if that can't be known any more.
+    /// Waits for the end of the main process. Returns `None` if the warden is gone.
     pub(in crate::process) async fn exited(&self) -> Option<Exit> {
         self.known(|state| state.exit).await
     }
 
-    /// Whether it is known by now that nothing is left of it.
+    /// Whether nothing is left of it, as far as is known now.
     pub(in crate::process) fn is_gone(&self) -> bool {
         self.state.borrow().gone
     }
 
-    /// Waits until nothing is left of it. Nothing, if that can't be known any more.
+    /// Waits until nothing is left of it. Returns `None` if the warden is gone.
     pub(in crate::process) async fn gone(&self) -> Option<()> {
         self.known(|state| state.gone.then_some(())).await
     }
 
-    /// What is left of it, once that is told and differs from what is known.
+    /// Waits for a report of the remaining processes that differs from `known`.
     pub(in crate::process) async fn left(&self, known: &[Straggler]) -> Option<Vec<Straggler>> {
         self.known(|state| (state.left != known).then(|| state.left.clone())).await
     }
@@ -272,7 +272,7 @@ impl Child {
 
     async fn order(&self, order: &WardenOrder) {
         if let Ok(frame) = frame(order) {
-            // A warden that is gone has left nobody to give orders for.
+            // If the warden is gone, so are its processes.
             let _ = self.warden.0.orders.send(Outgoing { frame, stdio: None }).await;
         }
     }

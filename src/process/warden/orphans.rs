@@ -1,4 +1,4 @@
-//! The children of the supervisor: the warden, and whom the kernel adds when it is dead, or when this is process 1.
+//! The children of the supervisor: the warden, and orphans once the warden is dead or when this is process 1.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -10,16 +10,16 @@ use tokio::time::timeout;
 use super::POLL_INTERVAL;
 use crate::process::proc;
 
-/// Who has this process as their parent.
+/// The children of this process.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Children {
     pub(super) warden: Pid,
-    /// Whether orphans become children of this process, which has no others than the warden then.
+    /// Whether orphans become children of this process. It has no others than the warden then.
     pub(super) adopts: bool,
 }
 
 impl Children {
-    /// Waits for the warden to end, and for any orphan that does.
+    /// Waits for the warden to end. Reaps every orphan meanwhile.
     pub(super) async fn ended(self, child_ended: &mut Signal) -> ExitStatus {
         loop {
             if let Some(status) = self.reap() {
@@ -29,7 +29,7 @@ impl Children {
         }
     }
 
-    /// The end of the warden, if it has ended. Whoever ended before it is waited for, too.
+    /// Returns the status of the warden, if it has ended. Reaps everything that ended before it.
     fn reap(self) -> Option<ExitStatus> {
         loop {
             let ended =
@@ -55,7 +55,7 @@ impl Children {
             if below.count() == 0 {
                 return;
             }
-            // Several may share one announcement.
+            // One signal may stand for several ends.
             let _ = timeout(POLL_INTERVAL, child_ended.recv()).await;
         }
     }

@@ -1,8 +1,8 @@
-//! What supervisor and warden say to each other, and how it stands on the wire.
+//! The messages between supervisor and warden, and their encoding.
 //!
-//! A frame is the version of this protocol, the length of its body (both `u32`, little endian) and the body in
-//! JSON. The descriptors of a [`Spawn`] travel with the first byte of its frame. Both ends are the same binary, so a
-//! frame that can't be read means that somebody else speaks: the connection ends, and with it every task.
+//! A frame is the version of this protocol, the length of its body (both `u32`, little endian) and the body in JSON.
+//! The descriptors of a [`Spawn`] travel with the first byte of its frame. Both ends are the same binary, so an invalid
+//! frame means that another program speaks: the connection ends, and with it every task.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -24,55 +24,55 @@ use super::cgroup::Cgroup;
 use crate::config::Limits;
 use crate::supervisor::engine::Straggler;
 
-/// Grows with every change of what follows.
+/// Grows with every change of the messages.
 const VERSION: u32 = 3;
 /// Version and length.
 const HEADER_BYTES: usize = 8;
 /// The longest body: more than a config file and its environment files can make of one command.
 const MESSAGE_BYTES: usize = 8 << 20;
-/// Read at once.
+/// Bytes received at once.
 const RECEIVE_BYTES: usize = 16 << 10;
-/// Descriptors of one process: its standard input, output and error.
+/// Descriptors of one process: standard input, output and error.
 pub(super) const STDIO: usize = 3;
 /// The most processes that one report names.
 pub(super) const NAMED: usize = 8;
 
-/// Names a process with all its descendants, from its request until it is gone.
+/// Identifies a process with all its descendants, from its order until it is gone.
 pub(super) type Id = u64;
 
-/// From the supervisor to the warden.
+/// A message from the supervisor to the warden.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) enum WardenOrder {
-    /// From now on every process with its descendants is to have a cgroup of its own below this one.
+    /// Give every later process tree a cgroup of its own below this one.
     Contain(Cgroup),
-    /// Bring a process to life; three descriptors come with it.
+    /// Create a process; three descriptors come with it.
     Spawn(Id, Box<Spawn>),
     /// Send these signals, one after the other.
     Signal(Id, Vec<i32>, SignalTarget),
-    /// Kill it with all its descendants, and those that are yet to be born.
+    /// Kill a process with all its descendants, and those that are yet to be born.
     Kill(Id),
 }
 
-/// How a process is to be made.
+/// A process to create.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::process) struct Spawn {
     /// The program with its arguments; never empty.
     pub(in crate::process) argv: Vec<String>,
-    /// Set on top of the warden's environment, which is the supervisor's.
+    /// Variables set on top of the warden's environment, which is the supervisor's.
     pub(in crate::process) env: BTreeMap<String, String>,
-    /// Where it runs.
+    /// The working directory.
     pub(in crate::process) dir: OsString,
-    /// Whether its standard input is a terminal, to be its controlling one.
+    /// Whether standard input is a terminal, to become the controlling one.
     pub(in crate::process) terminal: bool,
-    /// What it may use.
+    /// Its resource limits.
     pub(in crate::process) limits: Limits,
     /// Added to its niceness.
     pub(in crate::process) nice: i32,
-    /// The file mode bits it withholds, if not those of the supervisor.
+    /// The file mode bits it withholds; the supervisor's if none.
     pub(in crate::process) umask: Option<u32>,
-    /// Whom it runs as, if not as the supervisor.
+    /// The user and groups to switch to, if any.
     pub(in crate::process) credentials: Option<Credentials>,
 }
 
@@ -82,11 +82,11 @@ pub(in crate::process) struct Spawn {
 pub(in crate::process) struct Credentials {
     pub(in crate::process) user: u32,
     pub(in crate::process) group: u32,
-    /// All groups it belongs to.
+    /// All groups of the user.
     pub(in crate::process) groups: Vec<u32>,
 }
 
-/// Whom a signal is for.
+/// The target of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::process) enum SignalTarget {
     /// The main process alone.
@@ -95,23 +95,23 @@ pub(in crate::process) enum SignalTarget {
     Tree,
 }
 
-/// From the warden to the supervisor.
+/// A message from the warden to the supervisor.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) enum WardenReport {
-    /// The process lives; its pid.
+    /// The process runs; its pid.
     Started(Id, u32),
-    /// It could not be made; the id means nothing any more.
+    /// The process could not be created. The id is free.
     Failed(Id, StartFault),
-    /// Its main process has ended.
+    /// The main process has ended.
     Exited(Id, Exit),
-    /// These are left of it: its main process has ended, or it is being killed.
+    /// The remaining processes: the main process has ended, or the tree is being killed.
     Left(Id, Vec<Straggler>),
-    /// Nothing is left of it; the id means nothing any more.
+    /// Nothing is left of the tree. The id is free.
     Gone(Id),
 }
 
-/// Why a process could not be made.
+/// Why a process could not be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::process) struct StartFault {
@@ -121,40 +121,40 @@ pub(in crate::process) struct StartFault {
 }
 
 impl StartFault {
-    /// What the system answered to a step.
+    /// The system's answer to a step.
     pub(in crate::process) fn of(step: StartStep, error: &io::Error) -> Self {
         Self { step, errno: error.raw_os_error().unwrap_or_default() }
     }
 }
 
-/// The steps that can fail.
+/// The steps of a start that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::process) enum StartStep {
     /// Its descriptors, its process, its session.
     Prepare,
-    /// A limit on open files.
+    /// The limit of open files.
     OpenFiles,
-    /// A limit on memory.
+    /// The limit of memory.
     Memory,
-    /// A limit on processor time.
+    /// The limit of processor time.
     CpuTime,
-    /// A limit on core files.
+    /// The limit of core files.
     Core,
     /// Its niceness.
     Nice,
-    /// Becoming its user.
+    /// Switching to its user.
     Credentials,
     /// Its directory, its program.
     Run,
 }
 
-/// How a main process ended.
+/// The end of a main process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::process) struct Exit {
-    /// As wait(2) returns it.
+    /// The status as wait(2) returns it.
     pub(in crate::process) wait_status: i32,
-    /// The most memory that it, or one of the descendants it waited for, had resident at once, in bytes.
+    /// The peak of resident memory, in bytes, of the process or of one of the descendants it waited for.
     pub(in crate::process) peak_memory: u64,
 }
 
@@ -164,11 +164,11 @@ impl Exit {
     }
 }
 
-/// A message as it stands on the wire.
+/// Encodes a message.
 ///
 /// # Errors
 ///
-/// It is longer than the other end would take.
+/// It is longer than the other end accepts.
 pub(super) fn frame(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; HEADER_BYTES];
     serde_json::to_writer(&mut frame, message)?;
@@ -189,20 +189,20 @@ pub(super) fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> i
     Ok(retry_on_intr(|| sendmsg(&socket, &[IoSlice::new(bytes)], &mut control, SendFlags::empty()))?)
 }
 
-/// What has been received and not yet been understood.
+/// Bytes and descriptors that have been received and not yet been decoded.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     bytes: Vec<u8>,
-    /// One entry for each order that has descriptors; nothing if the kernel had no number left for them.
+    /// One entry for each order with descriptors; `None` if this process had no numbers left for them.
     stdio: VecDeque<Option<[OwnedFd; STDIO]>>,
 }
 
 impl Inbox {
-    /// Receives what there is, waiting for it if the socket does. False at the end.
+    /// Receives what there is, blocking if the socket does. Returns false at the end.
     ///
     /// # Errors
     ///
-    /// Those of the socket; or it carries another number of descriptors than an order has.
+    /// Those of the socket, or a wrong number of descriptors.
     pub(super) fn receive(&mut self, socket: impl AsFd) -> io::Result<bool> {
         let mut chunk = [0; RECEIVE_BYTES];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(STDIO))];
@@ -218,7 +218,7 @@ impl Inbox {
         if received.flags.contains(ReturnFlags::CTRUNC) {
             self.stdio.push_back(None);
         } else if !fds.is_empty() {
-            // Linux could do it while it receives, others can't. No other thread forks meanwhile.
+            // No other thread forks meanwhile, so `MSG_CMSG_CLOEXEC`, which only Linux has, is not needed.
             for fd in &fds {
                 rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
             }
@@ -229,11 +229,11 @@ impl Inbox {
         Ok(received.bytes > 0)
     }
 
-    /// The next message, if all of it is there.
+    /// Returns the next message, if it is complete.
     ///
     /// # Errors
     ///
-    /// It is no message of this protocol.
+    /// It is not a message of this protocol.
     pub(super) fn next<M: DeserializeOwned>(&mut self) -> io::Result<Option<M>> {
         let Some((header, rest)) = self.bytes.split_first_chunk::<HEADER_BYTES>() else { return Ok(None) };
         let [version, length] = [0, 4].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|byte| header[at + byte])));
@@ -250,7 +250,7 @@ impl Inbox {
         Ok(Some(message))
     }
 
-    /// The descriptors of the order that was read last; nothing if this process has no number left for them.
+    /// Returns the descriptors of the order that was decoded last; `None` if this process had no numbers left for them.
     ///
     /// # Errors
     ///

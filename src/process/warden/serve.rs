@@ -1,7 +1,7 @@
-//! The warden itself: one thread, one loop over one poll.
+//! The warden process: one thread, one loop over one poll.
 //!
-//! It does what it is told and reports what it sees; the one thing that it decides is what to do when the supervisor
-//! is gone: it kills everything below itself, and ends.
+//! It obeys orders and reports what it sees. Its one decision: when the supervisor is gone, it kills everything below
+//! itself and ends.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, PipeReader, Read, Write};
@@ -13,45 +13,46 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::child::become_task;
+use super::child::{Birth, become_task};
 use super::protocol::{
     Exit, Id, Inbox, STDIO, SignalTarget, Spawn, StartFault, StartStep, WardenOrder, WardenReport, frame,
 };
 use super::trees::{MARK, ReapedKind, Trees};
 use super::{KILLED_MAY_TAKE, POLL_INTERVAL};
+use crate::process::InheritedLimits;
 use crate::process::sys::{self, Reaped};
 
-/// More than a fault takes on the wire.
+/// More than the encoding of a fault takes.
 const FAULT_BYTES: usize = 256;
 
-/// Serves the supervisor at the other end of standard input until that end is closed; then kills all that is left.
+/// Serves the supervisor at the other end of standard input until that end is closed, then kills all that is left.
 ///
-/// Only for a process that was made to be the warden: it takes over its signals and its children.
+/// Only for a process that was started as the warden: it takes over its signals and its children.
 #[must_use]
 pub(in crate::process) fn serve() -> ExitCode {
     match prepared().and_then(WardenLoop::serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The warden of a supervisor has nobody to tell; somebody who calls it by hand has.
+            // The warden of a supervisor writes to /dev/null here. A person who calls it by hand sees this.
             eprintln!("stead: the warden has ended: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// A warden with its socket out of the way of its children.
+/// Prepares the process: its name, its signals, and a socket that its children don't inherit.
 fn prepared() -> io::Result<WardenLoop> {
     let socket = UnixStream::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), STDIO as i32)?);
     rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
     #[cfg(target_os = "linux")]
     {
-        // Of this the kernel keeps 15 bytes.
+        // The kernel keeps 15 bytes of this.
         rustix::thread::set_name(c"stead-warden")?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     }
-    // Whoever stops a whole service signals all of its processes; the supervisor still needs this one for the drain.
+    // Service managers signal every process of a service, but the supervisor needs the warden for the drain.
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
-        sys::ignore(signal)?;
+        sys::ignore(signal);
     }
     let (child_ended, announce) = io::pipe()?;
     for end in [child_ended.as_fd(), announce.as_fd()] {
@@ -64,7 +65,8 @@ fn prepared() -> io::Result<WardenLoop> {
         outbox: Vec::new(),
         child_ended,
         trees: Trees::new(),
-        lives: BTreeMap::new(),
+        limits: InheritedLimits::raise(),
+        states: BTreeMap::new(),
         ending: false,
     })
 }
@@ -77,16 +79,18 @@ struct WardenLoop {
     outbox: Vec<u8>,
     child_ended: PipeReader,
     trees: Trees,
-    lives: BTreeMap<Id, TreeState>,
+    /// What the tasks are given back.
+    limits: InheritedLimits,
+    states: BTreeMap<Id, TreeState>,
     /// Whether the supervisor is gone.
     ending: bool,
 }
 
-/// What is known of one process and its descendants.
+/// The state of one process tree.
 #[derive(Debug)]
 struct TreeState {
     pid: u32,
-    /// Closed once the child has become its task; before that, it says why it could not.
+    /// Ends once the child has called exec; before that, it carries the fault.
     starting: Option<PipeReader>,
     over: bool,
     killing: bool,
@@ -95,7 +99,7 @@ struct TreeState {
 /// What woke the loop.
 #[derive(Debug, Default)]
 struct WardenWakeup {
-    told: bool,
+    has_orders: bool,
     started: Vec<Id>,
 }
 
@@ -105,8 +109,8 @@ impl WardenLoop {
         loop {
             let woken = self.flush().and_then(|()| self.wait());
             let heard = woken.and_then(|woken| {
-                woken.started.into_iter().for_each(|id| self.settle(id));
-                if woken.told { self.listen() } else { Ok(()) }
+                woken.started.into_iter().for_each(|id| self.read_start_result(id));
+                if woken.has_orders { self.receive_orders() } else { Ok(()) }
             });
             if let Err(error) = heard
                 && !self.ending
@@ -122,10 +126,10 @@ impl WardenLoop {
         }
     }
 
-    /// Waits for an order, for the end of a child, or for a child that has become its task.
+    /// Waits for an order, for the end of a child, or for the result of a start.
     fn wait(&mut self) -> io::Result<WardenWakeup> {
         let starting: Vec<(Id, &PipeReader)> =
-            self.lives.iter().filter_map(|(&id, life)| Some((id, life.starting.as_ref()?))).collect();
+            self.states.iter().filter_map(|(&id, state)| Some((id, state.starting.as_ref()?))).collect();
         let mut fds = vec![PollFd::new(&self.child_ended, PollFlags::IN)];
         fds.extend(starting.iter().map(|(_, pipe)| PollFd::new(*pipe, PollFlags::IN)));
         if !self.ending {
@@ -138,14 +142,14 @@ impl WardenLoop {
         }
         self.trees.waited();
         let is_ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
-        let told = !self.ending && fds.last().is_some_and(is_ready);
+        let has_orders = !self.ending && fds.last().is_some_and(is_ready);
         let started = starting.iter().zip(&fds[1..]).filter(|(_, fd)| is_ready(fd)).map(|((id, _), _)| *id).collect();
-        Ok(WardenWakeup { told, started })
+        Ok(WardenWakeup { has_orders, started })
     }
 
-    /// None while everything that can happen announces itself.
+    /// Returns `None` while every possible change wakes the poll.
     fn timeout(&self) -> Option<Duration> {
-        let blind = self.trees.by_group() && self.lives.values().any(|life| life.over);
+        let blind = self.trees.by_group() && self.states.values().any(|state| state.over);
         match (self.ending, blind) {
             (true, _) => Some(KILLED_MAY_TAKE),
             (false, true) => Some(POLL_INTERVAL),
@@ -153,22 +157,22 @@ impl WardenLoop {
         }
     }
 
-    fn listen(&mut self) -> io::Result<()> {
+    fn receive_orders(&mut self) -> io::Result<()> {
         if !self.inbox.receive(&self.socket)? {
             return Err(ErrorKind::UnexpectedEof.into());
         }
         while let Some(order) = self.inbox.next()? {
-            self.obey(order)?;
+            self.execute(order)?;
         }
         Ok(())
     }
 
-    fn obey(&mut self, order: WardenOrder) -> io::Result<()> {
+    fn execute(&mut self, order: WardenOrder) -> io::Result<()> {
         match order {
             WardenOrder::Contain(cgroup) => self.trees.contain(cgroup),
             WardenOrder::Spawn(id, spawn) => {
                 let stdio = self.inbox.take_stdio()?;
-                if self.lives.contains_key(&id) {
+                if self.states.contains_key(&id) {
                     return Err(io::Error::new(ErrorKind::InvalidData, "an id twice"));
                 }
                 if let Err(error) = self.spawn(id, &spawn, stdio) {
@@ -177,8 +181,8 @@ impl WardenLoop {
                     self.report(&WardenReport::Failed(id, StartFault { step: StartStep::Prepare, errno }));
                 }
             }
-            // One that is not there any more has been reported as gone; the report is on its way.
-            WardenOrder::Signal(id, ..) | WardenOrder::Kill(id) if !self.lives.contains_key(&id) => {}
+            // Its end is reported already; the report is on its way.
+            WardenOrder::Signal(id, ..) | WardenOrder::Kill(id) if !self.states.contains_key(&id) => {}
             WardenOrder::Signal(id, signals, whom) => {
                 let signals: Vec<Signal> = signals.into_iter().filter_map(|raw| Signal::try_from(raw).ok()).collect();
                 self.trees.sort_orphans();
@@ -188,8 +192,8 @@ impl WardenLoop {
                 }
             }
             WardenOrder::Kill(id) => {
-                if let Some(life) = self.lives.get_mut(&id) {
-                    life.killing = true;
+                if let Some(state) = self.states.get_mut(&id) {
+                    state.killing = true;
                 }
                 self.trees.sort_orphans();
                 self.report_left(id);
@@ -202,24 +206,24 @@ impl WardenLoop {
     fn spawn(&mut self, id: Id, spawn: &Spawn, stdio: Option<[OwnedFd; STDIO]>) -> io::Result<()> {
         let stdio = stdio.ok_or(nix::errno::Errno::EMFILE)?;
         let (starting, fault) = io::pipe()?;
-        let mark = (MARK, self.trees.mark(id));
-        let warden = rustix::process::getpid();
-        let ground = self.trees.prepare(id);
-        let child = sys::fork(ground.as_ref(), || become_task(spawn, mark, stdio, warden, fault))?;
+        let birth =
+            Birth { mark: (MARK, self.trees.mark(id)), warden: rustix::process::getpid(), limits: &self.limits };
+        let cgroup = self.trees.prepare(id);
+        let child = sys::fork(cgroup.as_ref(), || become_task(spawn, birth, stdio, fault))?;
         let pid = child.as_raw().unsigned_abs();
-        self.trees.plant(id, pid);
-        self.lives.insert(id, TreeState { pid, starting: Some(starting), over: false, killing: false });
+        self.trees.insert(id, pid);
+        self.states.insert(id, TreeState { pid, starting: Some(starting), over: false, killing: false });
         Ok(())
     }
 
-    /// Takes what a child said of its start, which must have said it or ended.
-    fn settle(&mut self, id: Id) {
-        let Some(life) = self.lives.get_mut(&id) else { return };
-        let Some(mut pipe) = life.starting.take() else { return };
+    /// Reads the result of a start, which is there or never comes.
+    fn read_start_result(&mut self, id: Id) {
+        let Some(state) = self.states.get_mut(&id) else { return };
+        let Some(mut pipe) = state.starting.take() else { return };
         let mut said = [0; FAULT_BYTES];
         let length = pipe.read(&mut said).unwrap_or_default();
         if length == 0 {
-            let pid = life.pid;
+            let pid = state.pid;
             return self.report(&WardenReport::Started(id, pid));
         }
         let unknown = StartFault { step: StartStep::Prepare, errno: 0 };
@@ -228,16 +232,16 @@ impl WardenLoop {
         self.report(&WardenReport::Failed(id, fault));
     }
 
-    /// Waits for all children that have ended, and does what follows from that. Whether there is none any more.
+    /// Reaps all children that have ended and acts on their ends. Returns whether there are no children left.
     fn reap(&mut self) -> bool {
-        let mut announced = [0; 64];
-        while self.child_ended.read(&mut announced).is_ok_and(|length| length == announced.len()) {}
+        let mut drained = [0; 64];
+        while self.child_ended.read(&mut drained).is_ok_and(|length| length == drained.len()) {}
         let mut ended = Vec::new();
         let childless = loop {
             match sys::reap() {
                 Reaped::Dead { pid, status, peak_memory } => {
                     if let ReapedKind::Main(id) = self.trees.reaped(pid) {
-                        self.settle(id);
+                        self.read_start_result(id);
                         ended.push(id);
                         self.report_exit(id, Exit { wait_status: status, peak_memory });
                     }
@@ -246,23 +250,24 @@ impl WardenLoop {
                 Reaped::Childless => break true,
             }
         };
-        self.look_after_the_ended(&ended);
+        self.finish_trees(&ended);
         self.trees.remove_cgroups();
         childless
     }
 
     fn report_exit(&mut self, id: Id, exit: Exit) {
-        // Not there, if its start has failed: that has been reported.
-        if let Some(life) = self.lives.get_mut(&id) {
-            life.over = true;
+        // Missing if the start failed, which is reported already.
+        if let Some(state) = self.states.get_mut(&id) {
+            state.over = true;
             self.report(&WardenReport::Exited(id, exit));
         }
     }
 
-    /// Says what is left of trees without a main process, kills what must be, and says when nothing is.
-    fn look_after_the_ended(&mut self, just_ended: &[Id]) {
+    /// Reports what remains of ended trees, kills again those that are being killed, and reports the trees that are
+    /// gone.
+    fn finish_trees(&mut self, just_ended: &[Id]) {
         let concerned: Vec<Id> =
-            self.lives.iter().filter(|(_, life)| life.over || life.killing).map(|(&id, _)| id).collect();
+            self.states.iter().filter(|(_, state)| state.over || state.killing).map(|(&id, _)| id).collect();
         if concerned.is_empty() {
             return;
         }
@@ -271,7 +276,7 @@ impl WardenLoop {
             if self.trees.is_empty(id) {
                 self.forget(id);
                 self.report(&WardenReport::Gone(id));
-            } else if self.lives.get(&id).is_some_and(|life| life.killing) {
+            } else if self.states.get(&id).is_some_and(|state| state.killing) {
                 self.trees.kill(id);
             } else if just_ended.contains(&id) {
                 self.report_left(id);
@@ -287,12 +292,12 @@ impl WardenLoop {
     }
 
     fn forget(&mut self, id: Id) {
-        self.lives.remove(&id);
+        self.states.remove(&id);
         self.trees.remove(id);
     }
 
     fn report(&mut self, report: &WardenReport) {
-        // Reports are short; only an order can be too long.
+        // Only an order can be too long.
         if let Ok(frame) = frame(report) {
             self.outbox.extend(frame);
         }
@@ -301,7 +306,7 @@ impl WardenLoop {
     fn flush(&mut self) -> io::Result<()> {
         let sent = self.socket.write_all(&self.outbox);
         self.outbox.clear();
-        // Nobody listens any more; there is still work to do.
+        // The supervisor is gone, but there is work left.
         if self.ending { Ok(()) } else { sent }
     }
 }

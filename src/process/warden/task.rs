@@ -1,5 +1,5 @@
-//! The run of the warden itself, as a task of the supervisor: carries orders and reports, and sees to what it leaves
-//! behind. That is the one case in which the supervisor kills by itself.
+//! The warden as a task of the supervisor: carries orders and reports, and cleans up after a warden that died. That is
+//! the one case in which the supervisor kills by itself.
 
 use std::future::pending;
 use std::io;
@@ -26,19 +26,19 @@ use crate::process::{proc, reason_of};
 use crate::supervisor::RunContext;
 use crate::supervisor::engine::ExitReason;
 
-/// Sees to the warden while it lives, and to what it leaves behind.
+/// Follows the warden while it lives, and kills what it leaves behind.
 #[derive(Debug)]
 pub(crate) struct WardenTask {
     pub(super) children: Children,
     pub(super) socket: StdStream,
     pub(super) orders: mpsc::Receiver<Outgoing>,
     pub(super) shared: Arc<WardenLink>,
-    /// The cgroup in which the warden makes those of the runs.
+    /// The cgroup in which the warden creates those of the runs.
     pub(super) claim: Option<Claim>,
 }
 
 impl WardenTask {
-    /// What is promised here of descendants.
+    /// How the descendants of tasks are contained.
     pub(crate) fn containment(&self) -> Containment {
         match &self.claim {
             Some(_) => Containment::Cgroup,
@@ -47,13 +47,13 @@ impl WardenTask {
         }
     }
 
-    /// The life of the warden, until it is asked to end or dies. What it left behind is killed then.
+    /// Runs until the warden ends, and kills what it left behind.
     pub(crate) async fn run(self, context: RunContext) -> ExitReason {
         let Self { children, socket, mut orders, shared, claim } = self;
         let pid = children.warden.as_raw_nonzero().get().unsigned_abs();
         context.started(Some(pid), None).await;
-        let result = Self::keep(children, socket, &mut orders, &shared, &context).await;
-        // In this order: whoever still gets an order through learns that it is lost.
+        let result = Self::follow(children, socket, &mut orders, &shared, &context).await;
+        // In this order: an order that was still accepted must learn that the warden is gone.
         orders.close();
         shared.close();
         drop(claim);
@@ -63,8 +63,8 @@ impl WardenTask {
         }
     }
 
-    /// Takes no descriptor: tasks that start at the same time may have used all there are.
-    async fn keep(
+    /// Opens no descriptor: tasks that start at the same time may have used them all.
+    async fn follow(
         children: Children,
         socket: StdStream,
         orders: &mut mpsc::Receiver<Outgoing>,
@@ -74,20 +74,20 @@ impl WardenTask {
         let mut child_ended = signal(SignalKind::child())?;
         let socket = UnixStream::from_std(socket)?;
         let status = {
-            let mut hear = pin!(hear(&socket, shared));
+            let mut receive_reports = pin!(receive_reports(&socket, shared));
             let mut ended = pin!(children.ended(&mut child_ended));
             let asked = async {
                 context.ending().await;
-                // It is told by the end of what it reads; what it still reports is heard.
+                // The warden ends when its socket is closed for reading. Its last reports are still received.
                 let _ = rustix::net::shutdown(&socket, rustix::net::Shutdown::Write);
                 pending::<()>().await;
             };
             tokio::select! {
                 status = &mut ended => {
-                    let _ = timeout(KILLED_MAY_TAKE, &mut hear).await;
+                    let _ = timeout(KILLED_MAY_TAKE, &mut receive_reports).await;
                     status
                 }
-                () = &mut hear => match timeout(KILLED_MAY_TAKE, &mut ended).await {
+                () = &mut receive_reports => match timeout(KILLED_MAY_TAKE, &mut ended).await {
                     Ok(status) => status,
                     Err(_) => {
                         let _ = kill_process(children.warden, RawSignal::KILL);
@@ -105,8 +105,8 @@ impl WardenTask {
     }
 }
 
-/// Takes reports until there are no more.
-async fn hear(socket: &UnixStream, shared: &WardenLink) {
+/// Receives reports until there are no more.
+async fn receive_reports(socket: &UnixStream, shared: &WardenLink) {
     let mut inbox = Inbox::default();
     while let Ok(true) = socket.async_io(Interest::READABLE, || inbox.receive(socket)).await {
         loop {
@@ -122,7 +122,7 @@ async fn hear(socket: &UnixStream, shared: &WardenLink) {
     }
 }
 
-/// Sends orders as they come. Waits for ever once nobody takes them.
+/// Sends orders as they come. Never returns, even once the warden is gone.
 async fn send_orders(socket: &UnixStream, orders: &mut mpsc::Receiver<Outgoing>) {
     while let Some(Outgoing { frame, stdio }) = orders.recv().await {
         let mut fds: Vec<BorrowedFd<'_>> = stdio.iter().flatten().map(AsFd::as_fd).collect();
@@ -131,7 +131,7 @@ async fn send_orders(socket: &UnixStream, orders: &mut mpsc::Receiver<Outgoing>)
             let Ok(sent) = socket.async_io(Interest::WRITABLE, || send(socket, rest, &fds)).await else {
                 return pending().await;
             };
-            // They travel with the first byte.
+            // The descriptors travel with the first byte.
             fds.clear();
             rest = &rest[sent..];
         }

@@ -1,4 +1,4 @@
-//! A real warden at the other end of a socket, spoken to by hand.
+//! A real warden at the other end of a socket, with hand-written orders.
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -60,7 +60,7 @@ impl Spoken {
         assert!(report.starts_with(expected), "{report} instead of {expected}");
     }
 
-    /// Waits for its end and says whether it was in good order.
+    /// Waits for its end and returns whether it succeeded.
     fn ended(mut self) -> bool {
         // Its end of the socket closes with it; reading has a deadline.
         self.socket.read_to_end(&mut Vec::new()).expect("the warden ends");
@@ -115,12 +115,12 @@ fn when_the_supervisor_goes_everything_goes() {
     let mut output = warden.spawn(1, "trap '' TERM; setsid sleep 600 & sleep 600");
     warden.expect("Started(1, ");
     drop(warden.socket.shutdown(std::net::Shutdown::Write));
-    // Nobody holds the pipe any more.
+    // No process holds the pipe any more.
     output.read_to_end(&mut Vec::new()).unwrap();
     assert!(warden.ended());
 }
 
-/// Whatever is no order ends the session, and with it everything.
+/// An invalid order ends the connection, and with it everything.
 #[track_caller]
 fn check_that_it_ends_after(nonsense: &[u8]) {
     let mut warden = warden();

@@ -1,10 +1,10 @@
-//! Who belongs to which run: the processes below the warden, sorted into trees.
+//! Assigns the processes below the warden to runs.
 //!
-//! Every descendant of a task stays a descendant of the warden, whatever it does: the warden is whom the kernel gives
-//! orphans to. An orphan is known by its cgroup, where runs have one; then by its session, which is that of its main
-//! process unless it made one of its own; then by having been seen as a descendant before; then by the variable that
-//! its main process was started with. Without cgroups one that was never seen and threw its environment away is
-//! nobody's, and ends when the warden does.
+//! Every descendant of a task stays a descendant of the warden, which is a subreaper: the kernel gives it all orphans.
+//! An orphan is assigned by its cgroup, where runs have one; then by its session, which is that of its main process
+//! unless it created one; then by having been seen as a descendant before; then by a variable in its environment.
+//! Without cgroups, an orphan that was never seen and cleared its environment belongs to no run, and ends with the
+//! warden.
 //!
 //! Where there is no `/proc`, a tree is what stayed in the process group of its main process.
 
@@ -20,27 +20,27 @@ use super::protocol::{Id, NAMED};
 use crate::process::proc::{self, Process, Stat};
 use crate::supervisor::engine::Straggler;
 
-/// The variable that every task is started with. Its value is the warden's pid and the number of the tree.
+/// The variable by which descendants are found. Its value is the warden's pid and the number of the tree.
 pub(super) const MARK: &str = "STEAD_TREE";
 
-/// Everything below the warden.
+/// All processes below the warden.
 #[derive(Debug)]
 pub(super) struct Trees {
-    /// Whether there is no `/proc`, and a tree is no more than a process group.
+    /// Whether there is no `/proc`, and a tree is just a process group.
     by_group: bool,
-    /// Where each tree has a cgroup of its own.
+    /// The cgroup above those of the trees, if there is one.
     cgroup: Option<Cgroup>,
-    /// The trees that are gone, as far as their cgroups are not.
+    /// Trees that are gone, whose cgroups are not removed yet.
     emptied: Vec<Id>,
     warden: u32,
-    /// One, but for a warden that is under test.
+    /// One, except for a warden under test.
     threads: u64,
     trees: BTreeMap<Id, Tree>,
-    /// The trees of the main processes that have not been waited for.
+    /// The trees by their main processes, until those are reaped.
     mains: HashMap<u32, Id>,
-    /// The other children of the warden, and whose they are.
+    /// The other children of the warden.
     orphans: HashMap<u32, Owner>,
-    /// Whether they were sorted since the last wait.
+    /// Whether all orphans are assigned since the last wait.
     sorted: bool,
 }
 
@@ -48,20 +48,20 @@ pub(super) struct Trees {
 struct Tree {
     main: u32,
     main_reaped: bool,
-    /// Descendants that were there when the tree was last looked at.
+    /// The descendants that were found when the tree was last listed.
     seen: Vec<(u32, u64)>,
 }
 
-/// Whose an orphan is.
+/// The run that an orphan belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     Tree(Id),
-    /// A tree's that was thought to be gone.
-    Gone,
-    Nobody,
+    /// One that was reported as gone.
+    Removed,
+    Unknown,
 }
 
-/// What a process was that has been waited for.
+/// The kind of a process that was reaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReapedKind {
     Main(Id),
@@ -89,13 +89,13 @@ impl Trees {
         self.by_group
     }
 
-    /// From now on each tree has a cgroup below this one.
+    /// Gives every later tree a cgroup below this one.
     pub(super) fn contain(&mut self, cgroup: Cgroup) {
         self.cgroup = Some(cgroup);
     }
 
-    /// The cgroup for a tree to be born in. One that can't be made must not keep a task from being started: the
-    /// tree is then known by all else.
+    /// Creates the cgroup of a tree. If that fails, the task starts without one, and its processes are found by other
+    /// means.
     pub(super) fn prepare(&self, id: Id) -> Option<OwnedFd> {
         let cgroup = self.cgroup.as_ref()?.of(id);
         cgroup.make().and_then(|()| cgroup.open()).ok()
@@ -106,7 +106,7 @@ impl Trees {
         format!("{}.{id}", self.warden)
     }
 
-    pub(super) fn plant(&mut self, id: Id, main: u32) {
+    pub(super) fn insert(&mut self, id: Id, main: u32) {
         self.trees.insert(id, Tree { main, main_reaped: false, seen: Vec::new() });
         self.mains.insert(main, id);
     }
@@ -130,14 +130,14 @@ impl Trees {
         }
     }
 
-    /// Removes the cgroups of all trees, as nobody is left in them.
+    /// Removes the cgroups of all trees. They must be empty.
     pub(super) fn remove_all_cgroups(&self) {
         if let Some(cgroup) = &self.cgroup {
             cgroup.remove();
         }
     }
 
-    /// A child of the warden has been waited for: its pid means nothing any more.
+    /// Records that a child of the warden was reaped: its pid is free.
     pub(super) fn reaped(&mut self, pid: u32) -> ReapedKind {
         self.orphans.remove(&pid);
         // Its children became the warden's.
@@ -149,12 +149,12 @@ impl Trees {
         ReapedKind::Main(id)
     }
 
-    /// Time has passed: there may be new orphans.
+    /// Records that time has passed: there may be new orphans.
     pub(super) fn waited(&mut self) {
         self.sorted = false;
     }
 
-    /// Looks whose the warden's new children are. What belongs to a tree that is gone is killed.
+    /// Assigns the warden's new children to trees. Those of a tree that is gone are killed.
     pub(super) fn sort_orphans(&mut self) {
         if self.by_group || self.sorted {
             return;
@@ -166,9 +166,9 @@ impl Trees {
             }
             let owner = self.owner(pid);
             self.orphans.insert(pid, owner);
-            if owner == Owner::Gone {
+            if owner == Owner::Removed {
                 for process in proc::family([pid]) {
-                    // One that can't be killed is none of stead's.
+                    // One that can't be killed does not belong to stead.
                     let _ = signal_process(&process, Signal::SIGKILL);
                 }
             }
@@ -177,9 +177,9 @@ impl Trees {
 
     fn owner(&self, orphan: u32) -> Owner {
         if let Some(id) = self.cgroup.as_ref().and_then(|cgroup| cgroup.owner(orphan)) {
-            return if self.trees.contains_key(&id) { Owner::Tree(id) } else { Owner::Gone };
+            return if self.trees.contains_key(&id) { Owner::Tree(id) } else { Owner::Removed };
         }
-        let Some(stat) = Stat::read(orphan) else { return Owner::Nobody };
+        let Some(stat) = Stat::read(orphan) else { return Owner::Unknown };
         if let Some(&id) = self.mains.get(&stat.session) {
             return Owner::Tree(id);
         }
@@ -189,16 +189,16 @@ impl Trees {
         if let Some((&id, _)) = self.trees.iter().find(|(_, tree)| knows(tree)) {
             return Owner::Tree(id);
         }
-        let Some(mark) = proc::variable(orphan, MARK) else { return Owner::Nobody };
+        let Some(mark) = proc::variable(orphan, MARK) else { return Owner::Unknown };
         match mark.split_once('.').map(|(warden, id)| (warden.parse::<u32>(), id.parse::<Id>())) {
             Some((Ok(warden), Ok(id))) if warden == self.warden => {
                 if self.trees.contains_key(&id) {
                     Owner::Tree(id)
                 } else {
-                    Owner::Gone
+                    Owner::Removed
                 }
             }
-            Some(_) | None => Owner::Nobody,
+            Some(_) | None => Owner::Unknown,
         }
     }
 
@@ -212,7 +212,7 @@ impl Trees {
             }
     }
 
-    /// The living of a tree, who are remembered as such.
+    /// Returns the living processes of a tree, and remembers them as such.
     fn members(&mut self, id: Id) -> Vec<Process> {
         let Some(tree) = self.trees.get_mut(&id).filter(|_| !self.by_group) else { return Vec::new() };
         let main = (!tree.main_reaped).then_some(tree.main);
@@ -222,7 +222,7 @@ impl Trees {
         members
     }
 
-    /// Names what is left of a tree, the oldest first.
+    /// Names the remaining processes of a tree, the oldest first.
     pub(super) fn stragglers(&mut self, id: Id) -> Vec<Straggler> {
         let mut members = self.members(id);
         members.sort_unstable_by_key(|process| process.stat.started);
@@ -235,15 +235,15 @@ impl Trees {
 
     /// Sends signals, in this order, to a whole tree.
     pub(super) fn signal(&mut self, id: Id, signals: &[Signal]) {
-        // Before the first signal: who loses its parent by it is still known after.
+        // Listed before the first signal: a process that loses its parent by it would be missed.
         let members = self.members(id);
         let Some(tree) = self.trees.get(&id) else { return };
-        // While the main process is not waited for, its number means no other group; and nobody can leave a group
-        // between being found in it and being signalled. Without a list of the others, the group must do.
+        // While the main process is not reaped, its pid can't be another group's; and no process can leave a group
+        // between being found in it and being signalled. Without a list of processes, the group must do.
         let by_group = !tree.main_reaped || self.by_group;
         for &signal in signals {
             if by_group {
-                // Nobody is left, or they may not be signalled: both show in what is left.
+                // Fails if no process is left, or signalling is not permitted: both show in what is left.
                 let _ = killpg(pid(tree.main), signal);
             }
             for member in members.iter().filter(|member| !by_group || member.stat.group != tree.main) {
@@ -268,7 +268,7 @@ impl Trees {
         }
     }
 
-    /// Kills everything below the warden. False if there are living and it may kill none of them.
+    /// Kills everything below the warden. Returns false if there are living processes and none may be killed.
     pub(super) fn kill_all(&mut self) -> bool {
         let in_cgroups = self.cgroup.as_ref().is_some_and(Cgroup::kill);
         if self.by_group {
@@ -280,7 +280,7 @@ impl Trees {
     }
 }
 
-/// Sends a signal to exactly this process, and to nobody who got its pid since.
+/// Sends a signal to exactly this process, and not to another that has got its pid since.
 fn signal_process(process: &Process, signal: Signal) -> Result<(), Errno> {
     let is_it = || Stat::read(process.pid).is_some_and(|stat| stat.started == process.stat.started);
     #[cfg(target_os = "linux")]

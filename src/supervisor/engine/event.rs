@@ -171,6 +171,13 @@ pub enum EventKind {
     },
     /// The drain's time is up with this task still there.
     Abandoned,
+    /// A client was disconnected.
+    Disconnected {
+        /// Its name and where it is: `web (127.0.0.1:41234)`.
+        client: String,
+        /// Who asked.
+        origin: Origin,
+    },
     /// A hook was told of something.
     Hooked {
         /// Which hook.
@@ -223,6 +230,7 @@ impl fmt::Display for EventKind {
             Self::Draining { cause, within, .. } => write!(f, "draining within {}: {cause}", Pretty(*within)),
             Self::Forced { origin } => write!(f, "killing all that is left, asked by {origin}"),
             Self::Abandoned => f.write_str("still there at the deadline"),
+            Self::Disconnected { client, origin } => write!(f, "{client} was disconnected, asked by {origin}"),
             Self::Hooked { hook, on, failure: None, after } => {
                 write!(f, "hook {hook} was told of {} in {}", on.word(), Pretty(*after))
             }

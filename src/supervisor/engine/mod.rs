@@ -49,8 +49,8 @@ pub use policy::{Condition, Dependency, DrainConfig, Intensity, OnExhausted, Pol
 pub use replan::{BadConfig, Changes, Replan};
 pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
 pub use snapshot::{
-    AfterStop, Blocker, ChannelSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
-    TaskSnapshot, UNSTABLE_RESTARTS, Uptime, Usage,
+    AfterStop, Blocker, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot,
+    UNSTABLE_RESTARTS, Uptime, Usage,
 };
 pub use state::{Progress, Reach, TaskState};
 

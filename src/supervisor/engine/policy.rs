@@ -7,12 +7,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::duration::millis;
+
 /// How long an ordered stop may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct DrainConfig {
     /// After a graceful end: `drain`, 10 s by default.
+    #[serde(rename = "drain_ms", with = "millis")]
     pub graceful: Duration,
     /// After a fatal end: `drain_fatal`, 3 s by default.
+    #[serde(rename = "drain_fatal_ms", with = "millis")]
     pub fatal: Duration,
 }
 
@@ -23,21 +27,25 @@ impl Default for DrainConfig {
 }
 
 /// When and how often a task is started again.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RestartConfig {
     /// The retry budget: restarts without a stable run in between. 5 by default.
     pub max_retries: u32,
     /// A run this long is stable and gives the whole budget back. 5 minutes by default.
+    #[serde(rename = "reset_after_ms", with = "millis")]
     pub reset_after: Duration,
     /// The first wait. 500 ms by default.
+    #[serde(rename = "initial_backoff_ms", with = "millis")]
     pub initial_backoff: Duration,
     /// The longest wait. 30 s by default.
+    #[serde(rename = "max_backoff_ms", with = "millis")]
     pub max_backoff: Duration,
     /// Share of the wait, 0 to 1, that is added at random. 0 by default.
     pub jitter: f64,
     /// A second limit over a sliding window. Off by default.
     pub intensity: Option<Intensity>,
     /// A start that takes longer has failed. 30 s by default.
+    #[serde(rename = "start_timeout_ms", with = "millis")]
     pub start_timeout: Duration,
 }
 
@@ -56,11 +64,12 @@ impl Default for RestartConfig {
 }
 
 /// At most `restarts` within any stretch of `within`; one more escalates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Intensity {
     /// How many restarts are still fine; at most [`Intensity::MOST`].
     pub restarts: u32,
     /// The length of the sliding window.
+    #[serde(rename = "within_ms", with = "millis")]
     pub within: Duration,
 }
 

@@ -13,7 +13,6 @@ use utoipa::ToSchema;
 use super::exit::ExitReason;
 use super::input::Straggler;
 use super::policy::{Condition, OnExhausted, Policy};
-use super::request::Origin;
 use super::state::{Progress, Reach, TaskState};
 use crate::duration::millis;
 
@@ -48,8 +47,6 @@ pub struct Snapshot {
     pub stage: Stage,
     /// Every task, in the order of the plan.
     pub tasks: Vec<TaskSnapshot>,
-    /// Who is connected. The core leaves it empty; the driver adds it.
-    pub channels: Vec<ChannelSnapshot>,
 }
 
 impl Snapshot {
@@ -381,15 +378,4 @@ pub struct Usage {
     pub cpu_percent: f32,
     /// Resident memory in bytes, summed over the tree.
     pub memory_bytes: u64,
-}
-
-/// One conversation with the supervisor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ChannelSnapshot {
-    /// Who it is; its requests carry this as their origin.
-    pub name: Origin,
-    /// Since when.
-    pub since: Uptime,
-    /// Events it was too slow to take.
-    pub dropped: u64,
 }

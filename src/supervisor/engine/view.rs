@@ -10,7 +10,7 @@ use super::snapshot::{AfterStop, Blocker, PhaseSnapshot, Snapshot, Stage, TaskSn
 use super::task::{Failure, Phase, Run, RunStage, StopCause};
 
 impl Engine {
-    /// Everything as it stands. `generation`, `channels` and `usage` are the driver's to fill in.
+    /// Everything as it stands. `generation` and `usage` are the driver's to fill in.
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Snapshot {
         let stage = match &self.drain {
@@ -26,7 +26,6 @@ impl Engine {
             at: self.uptime(now),
             stage,
             tasks: self.ids().map(|id| self.task_snapshot(id, now)).collect(),
-            channels: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::socket::{self, SocketFile};
 use super::{ControlSocket, may_control};
-use crate::surfaces::http::Listen;
+use crate::surfaces::http::{Accepted, Listen};
 
 /// Both listeners of the control surface.
 pub(super) struct ControlListener {
@@ -47,7 +47,7 @@ impl Listen for ControlListener {
     type Stream = UnixStream;
     type Peer = ();
 
-    async fn accept(&self) -> io::Result<Option<(UnixStream, ())>> {
+    async fn accept(&self) -> io::Result<Option<Accepted<UnixStream, ()>>> {
         let by_name = async {
             match &self.by_name {
                 Some(listener) => listener.accept().await,
@@ -65,7 +65,9 @@ impl Listen for ControlListener {
         };
         let Ok(peer) = stream.peer_cred() else { return Ok(None) };
         if may_control(peer.uid()) {
-            return Ok(Some((stream, ())));
+            let pid = peer.pid().map_or_else(String::new, |pid| format!("pid {pid}, "));
+            let from = format!("{pid}uid {}", peer.uid());
+            return Ok(Some(Accepted { stream, peer: (), from }));
         }
         tracing::warn!(uid = peer.uid(), pid = peer.pid(), "a connection of another user was turned away");
         Ok(None)

@@ -12,20 +12,19 @@ use std::os::unix::net::UnixListener;
 use std::path::{self, PathBuf};
 use std::sync::Arc;
 
+use axum::extract::Request;
 use axum::middleware::map_request;
 use rustix::process::geteuid;
 use tokio::sync::Notify;
 
-use super::http::{Api, discard, serve, trust_name};
+use super::http::{Api, Clients, router, serve, trust_name};
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::gateway::Channel;
 use listener::ControlListener;
 
 pub(crate) use endpoint::{ConnectError, Endpoint, Reservation};
-pub(crate) use publish::{PublishedDist, WEB_DIST_PATH};
 
-/// Its name as a task, and as the origin of its requests, with the client's behind it: `control/curl`.
-const NAME: &str = "control";
+/// Its name as a task, and the name of its clients, with what they call themselves behind it: `control/curl`.
+const CONTROL: &str = "control";
 
 /// The control surface.
 #[derive(Debug)]
@@ -53,7 +52,7 @@ impl Control {
 
 impl Surface for Control {
     fn name(&self) -> &str {
-        NAME
+        CONTROL
     }
 
     fn about(&self) -> String {
@@ -62,17 +61,16 @@ impl Surface for Control {
     }
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
-        let SurfaceContext { kernel, config, web_dist, shutdown, .. } = context;
+        let SurfaceContext { kernel, gateway, config, web_dist, shutdown, .. } = context;
         let listener = ControlListener::bind(self.socket.clone())?;
-        let (channel, client) = Channel::new(NAME);
-        let api = Api::new(kernel, client.requester, config, shutdown.clone());
-        let publish = publish::routes(web_dist);
-        let router = || api.router(publish).layer(map_request(async |request| trust_name(request)));
-        let tasks = vec![
-            tokio::spawn(serve(listener, router, shutdown.clone())),
-            tokio::spawn(discard(client.events, shutdown)),
-        ];
-        Ok(SurfaceHandle { channel: Some(channel), address: None, tasks })
+        let api = Api::new(kernel, config);
+        let named = map_request(async |request: Request| {
+            trust_name(CONTROL, &request);
+            request
+        });
+        let routes = || router(api, publish::routes(web_dist)).layer(named);
+        let clients = Clients { gateway, name: CONTROL, shutdown };
+        Ok(SurfaceHandle { address: None, tasks: vec![tokio::spawn(serve(listener, routes, clients))] })
     }
 }
 

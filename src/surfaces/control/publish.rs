@@ -1,45 +1,25 @@
 //! `/api/v1/web-dist`: which bundle the web surface serves. On the control socket alone: a request names a directory of
 //! this machine, and whoever may open the socket may read it anyway.
 
-use std::path::PathBuf;
-
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{delete, post};
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
 use crate::surfaces::http::{Api, Problem};
 use crate::surfaces::{ActiveWebDist, WebDist};
-
-/// The route.
-pub(crate) const WEB_DIST_PATH: &str = "/api/v1/web-dist";
+use crate::wire::{PublishRequest, PublishResponse, WEB_DIST_PATH};
 
 pub(super) fn routes(active: ActiveWebDist) -> Router<Api> {
     Router::new().route(WEB_DIST_PATH, post(publish)).route(WEB_DIST_PATH, delete(reset)).with_state(active)
 }
 
-/// What is to be served.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    /// The directory, absolute.
-    dir: PathBuf,
-}
-
-/// The bundle that is served now.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct PublishedDist {
-    /// The number of its files.
-    pub(crate) files: usize,
-}
-
 /// Reads the directory whole, and serves that from the next request on. What happens to the directory afterwards
 /// changes nothing.
-async fn publish(State(active): State<ActiveWebDist>, body: Bytes) -> Result<Json<PublishedDist>, Problem> {
-    let Wanted { dir } = serde_json::from_slice(&body).map_err(|error| {
+async fn publish(State(active): State<ActiveWebDist>, body: Bytes) -> Result<Json<PublishResponse>, Problem> {
+    let PublishRequest { dir } = serde_json::from_slice(&body).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, format!("the body is not like {{\"dir\": \"/path\"}}: {error}"))
     })?;
     if dir.is_relative() {
@@ -54,11 +34,11 @@ async fn publish(State(active): State<ActiveWebDist>, body: Bytes) -> Result<Jso
     let files = dist.file_count();
     active.publish(Some(dist));
     tracing::info!(files, "web bundle published");
-    Ok(Json(PublishedDist { files }))
+    Ok(Json(PublishResponse { files }))
 }
 
-async fn reset(State(active): State<ActiveWebDist>) -> Json<PublishedDist> {
+async fn reset(State(active): State<ActiveWebDist>) -> Json<PublishResponse> {
     active.publish(None);
     tracing::info!("published web bundle taken back");
-    Json(PublishedDist { files: active.current().file_count() })
+    Json(PublishResponse { files: active.current().file_count() })
 }

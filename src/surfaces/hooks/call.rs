@@ -9,19 +9,19 @@ use hyper::header::{CONTENT_TYPE, USER_AGENT};
 use hyper::{Method, Request};
 use serde::Serialize;
 
-use super::occurrence::Occurrence;
-use crate::config::{Command, HookCall, HookConfig};
+use super::payload::HookPayload;
+use crate::config::{CommandLine, HookCall, HookConfig};
 use crate::http_client;
 use crate::logs::without_escapes;
 use crate::process::{OneShotCommand, Warden};
 use crate::supervisor::engine::ExitReason;
 
-/// Characters of what a command that failed has said that go into the timeline.
-const SAID_CHARS: usize = 200;
+/// Characters of the last line of a failed command that go into the event log.
+const FAILURE_CHARS: usize = 200;
 
-/// What calls need beside the hook. Cheap to clone.
+/// Calls hooks. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Caller {
+pub(super) struct HookRunner {
     pub(super) root: PathBuf,
     pub(super) project: Arc<str>,
     pub(super) warden: Warden,
@@ -29,29 +29,29 @@ pub(super) struct Caller {
 
 /// What a command finds on its standard input, and what is posted.
 #[derive(Serialize)]
-struct Told<'a> {
+struct HookBody<'a> {
     hook: &'a str,
     project: &'a str,
     #[serde(flatten)]
-    occurrence: &'a Occurrence,
+    payload: &'a HookPayload,
 }
 
-impl Caller {
-    /// Tells a hook.
+impl HookRunner {
+    /// Calls a hook.
     ///
     /// # Errors
     ///
-    /// Says for people why that failed.
-    pub(super) async fn call(&self, hook: &HookConfig, occurrence: &Occurrence) -> Result<(), String> {
-        let told = Told { hook: &hook.name, project: &self.project, occurrence };
-        let told = serde_json::to_string(&told).expect("plain data with string keys");
+    /// The reason for people.
+    pub(super) async fn call(&self, hook: &HookConfig, payload: &HookPayload) -> Result<(), String> {
+        let body = HookBody { hook: &hook.name, project: &self.project, payload };
+        let body = serde_json::to_string(&body).expect("plain data with string keys");
         match &hook.call {
-            HookCall::Command(command) => self.run(command, &hook.name, occurrence, told).await,
-            HookCall::Url(url) => post(url, told).await.map_err(|error| format!("{error:#}")),
+            HookCall::Command(command) => self.run(command, &hook.name, payload, body).await,
+            HookCall::Url(url) => post(url.expose(), body).await.map_err(|error| format!("{error:#}")),
         }
     }
 
-    async fn run(&self, command: &Command, hook: &str, about: &Occurrence, told: String) -> Result<(), String> {
+    async fn run(&self, command: &CommandLine, hook: &str, about: &HookPayload, body: String) -> Result<(), String> {
         let env = [
             ("STEAD_HOOK", hook.to_owned()),
             ("STEAD_EVENT", about.event.word().to_owned()),
@@ -62,13 +62,13 @@ impl Caller {
             ("STEAD_RETRIES", about.retries.to_string()),
         ];
         let env: BTreeMap<_, _> = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let ran = OneShotCommand { command, dir: &self.root, env, input: told + "\n" }.run(&self.warden).await?;
+        let ran = OneShotCommand { command, dir: &self.root, env, input: body + "\n" }.run(&self.warden).await?;
         tracing::info!(hook, task = about.task, reason = %ran.reason, output = ran.output.trim_end(), "a hook has ended");
         if ran.reason == (ExitReason::Code { code: 0 }) {
             return Ok(());
         }
         let last = without_escapes(ran.output.lines().next_back().unwrap_or_default().as_bytes());
-        let last: String = last.chars().take(SAID_CHARS).collect();
+        let last: String = last.chars().take(FAILURE_CHARS).collect();
         let gap = if last.is_empty() { "" } else { ": " };
         Err(format!("{}{gap}{last}", ran.reason))
     }

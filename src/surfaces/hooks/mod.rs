@@ -1,15 +1,15 @@
-//! The hooks: commands and webhooks that are told when a task fails, is given up, recovers, or ends everything.
+//! The hooks: commands and webhooks that are called when a task fails, is given up, recovers, or ends everything.
 //!
 //! ```text
-//! timeline ─▶ occurrence ─▶ one bounded queue per hook ─▶ one call at a time: a command by the warden, or a POST
+//! event log ─▶ payload ─▶ one bounded queue per hook ─▶ one call at a time: a command by the warden, or a POST
 //! ```
 //!
-//! A hook never holds up a task, another hook, or the timeline. At the end the calls that are under way or wait are
-//! finished as far as the drain leaves time for them. All that is remembered over a restart of this surface is how far
-//! the timeline has been heard.
+//! A hook never holds up a task, another hook, or the event log. At the end the calls that are running or queued are
+//! finished as far as the drain leaves time for them. Over a restart of this surface it keeps only the number of the
+//! last event that it has handled.
 
 mod call;
-mod occurrence;
+mod payload;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +17,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::bail;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -29,16 +27,16 @@ use crate::config::HookConfig;
 use crate::duration::Pretty;
 use crate::kernel::KernelHandle;
 use crate::process::Warden;
-use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{Event, EventKind, PhaseSnapshot, Snapshot};
-use call::Caller;
-use occurrence::Occurrence;
+use crate::supervisor::{EventFollower, Followed};
+use call::HookRunner;
+use payload::HookPayload;
 
 /// Its name as a task.
-const NAME: &str = "hooks";
-/// Occurrences that may wait for a hook; of more it is not told, and that is counted.
-const OCCURRENCES_QUEUED: usize = 64;
-/// So long before this surface would be killed it gives up what is not finished, to say so.
+const HOOKS: &str = "hooks";
+/// Payloads that may wait for a hook. What comes on top is dropped, and counted.
+const PAYLOADS_QUEUED: usize = 64;
+/// How long before this surface would be killed it gives up the calls that have not ended, to report them.
 const LAST_WORDS_TIME: Duration = Duration::from_millis(100);
 /// How long the snapshot may take to show that this surface is being stopped.
 const STOP_SEEN_TIME: Duration = Duration::from_secs(1);
@@ -49,7 +47,7 @@ pub struct Hooks {
     hooks: Vec<HookConfig>,
     root: PathBuf,
     warden: Warden,
-    /// The number of the last event of the timeline that was heard.
+    /// The number of the last event that was handled.
     heard: Arc<AtomicU64>,
 }
 
@@ -62,7 +60,7 @@ impl Hooks {
 
 impl Surface for Hooks {
     fn name(&self) -> &str {
-        NAME
+        HOOKS
     }
 
     fn about(&self) -> String {
@@ -77,59 +75,56 @@ impl Surface for Hooks {
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
-        let caller = Caller {
+        let runner = HookRunner {
             root: self.root.clone(),
-            project: config.current().project().name().into(),
+            project: config.current().project().into(),
             warden: self.warden.clone(),
         };
-        let (_, events) = kernel.event_log().follow();
+        let events = kernel.event_log().follow(self.heard.load(Ordering::Relaxed));
         let mut listener =
-            Listener { kernel, heard: Arc::clone(&self.heard), queues: Vec::new(), calls: JoinSet::new() };
+            HookListener { kernel, heard: Arc::clone(&self.heard), queues: Vec::new(), calls: JoinSet::new() };
         for hook in &self.hooks {
-            let (queue, waiting) = mpsc::channel(OCCURRENCES_QUEUED);
-            let (kernel, caller) = (listener.kernel.clone(), caller.clone());
-            listener.calls.spawn(Calls { hook: hook.clone(), waiting, is_calling: false, caller, kernel }.make());
+            let (queue, waiting) = mpsc::channel(PAYLOADS_QUEUED);
+            let (kernel, runner) = (listener.kernel.clone(), runner.clone());
+            listener.calls.spawn(HookCalls { hook: hook.clone(), waiting, is_calling: false, runner, kernel }.make());
             listener.kernel.hooks().count(&hook.name, |_| {});
-            listener.queues.push(Queue { hook: hook.clone(), queue, dropped: 0 });
+            listener.queues.push(HookQueue { hook: hook.clone(), queue, dropped: 0 });
         }
         let tasks = vec![tokio::spawn(listener.listen(events, shutdown))];
-        Ok(SurfaceHandle { channel: None, address: None, tasks })
+        Ok(SurfaceHandle { address: None, tasks })
     }
 }
 
-/// Hears what happens, and queues it for whom it concerns.
+/// Reads the events, and queues payloads for the hooks that want them.
 #[derive(Debug)]
-struct Listener {
+struct HookListener {
     kernel: KernelHandle,
     heard: Arc<AtomicU64>,
-    queues: Vec<Queue>,
+    queues: Vec<HookQueue>,
     /// One for each hook. They end with this.
     calls: JoinSet<()>,
 }
 
 /// What waits for one hook.
 #[derive(Debug)]
-struct Queue {
+struct HookQueue {
     hook: HookConfig,
-    queue: mpsc::Sender<Arc<Occurrence>>,
-    /// Of how much it was not told since it was last said.
+    queue: mpsc::Sender<Arc<HookPayload>>,
+    /// What was dropped since that was last reported.
     dropped: u64,
 }
 
-impl Listener {
-    async fn listen(
-        mut self,
-        mut events: Receiver<Arc<EventRecord>>,
-        shutdown: CancellationToken,
-    ) -> anyhow::Result<()> {
-        self.catch_up().await;
+impl HookListener {
+    async fn listen(mut self, mut events: EventFollower, shutdown: CancellationToken) -> anyhow::Result<()> {
         loop {
             tokio::select! {
-                // What was missed in the stream is still in the timeline.
-                event = events.recv() => match event {
-                    Ok(_) | Err(RecvError::Lagged(_)) => self.catch_up().await,
-                    Err(RecvError::Closed) => break,
-                },
+                event = events.next() => {
+                    self.hear(event).await;
+                    while let Some(event) = events.try_next() {
+                        self.hear(event).await;
+                    }
+                    self.report_drops();
+                }
                 Some(ended) = self.calls.join_next() => {
                     ended?;
                     bail!("a hook's calls have ended by themselves");
@@ -137,54 +132,55 @@ impl Listener {
                 () = shutdown.cancelled() => break,
             }
         }
-        self.finish().await;
+        self.finish(events).await;
         Ok(())
     }
 
-    /// Hears all that has happened since.
-    async fn catch_up(&mut self) {
-        let heard = self.heard.load(Ordering::Relaxed);
-        let records = self.kernel.event_log().after(heard);
-        let missed = records.first().map_or(0, |first| first.number - heard - 1);
-        if missed > 0 {
-            self.queues.iter_mut().for_each(|queue| queue.dropped += missed);
-        }
-        for record in records {
-            if occurrence::concerns(&record.event) {
-                let snapshot = self.kernel.snapshot_since(record.uptime).await;
-                if let Some(occurrence) = Occurrence::of(&record, &snapshot) {
-                    self.queue(&Arc::new(occurrence));
-                }
+    async fn hear(&mut self, event: Followed) {
+        let record = match event {
+            Followed::Event(record) => record,
+            Followed::Dropped(missed) => {
+                self.queues.iter_mut().for_each(|queue| queue.dropped += missed);
+                self.heard.fetch_add(missed, Ordering::Relaxed);
+                return;
             }
-            self.heard.store(record.number, Ordering::Relaxed);
+        };
+        if payload::is_for_hooks(&record.event) {
+            let snapshot = self.kernel.snapshot_since(record.uptime).await;
+            if let Some(payload) = HookPayload::of(&record, &snapshot) {
+                self.queue(&Arc::new(payload));
+            }
         }
-        self.tell_drops();
+        self.heard.store(record.number, Ordering::Relaxed);
     }
 
-    fn queue(&mut self, occurrence: &Arc<Occurrence>) {
-        for queue in self.queues.iter_mut().filter(|queue| occurrence.concerns(&queue.hook)) {
-            if queue.queue.try_send(Arc::clone(occurrence)).is_err() {
+    fn queue(&mut self, payload: &Arc<HookPayload>) {
+        for queue in self.queues.iter_mut().filter(|queue| payload.is_for(&queue.hook)) {
+            if queue.queue.try_send(Arc::clone(payload)).is_err() {
                 queue.dropped += 1;
             }
         }
     }
 
-    fn tell_drops(&mut self) {
-        for Queue { hook, dropped, .. } in &mut self.queues {
+    fn report_drops(&mut self) {
+        for HookQueue { hook, dropped, .. } in &mut self.queues {
             if let dropped @ 1.. = std::mem::take(dropped) {
-                tell_dropped(&self.kernel, hook, dropped);
+                report_dropped(&self.kernel, hook, dropped);
             }
         }
     }
 
-    /// Sees the calls off, as long as there is time.
-    async fn finish(mut self) {
-        self.catch_up().await;
+    /// Lets the calls end, as long as there is time.
+    async fn finish(mut self, mut events: EventFollower) {
+        while let Some(event) = events.try_next() {
+            self.hear(event).await;
+        }
+        self.report_drops();
         self.queues.clear();
         let calls = &mut self.calls;
         let ended = async { while calls.join_next().await.is_some() {} };
         if timeout(time_left(&self.kernel).await, ended).await.is_err() {
-            // Each says of itself what it leaves undone.
+            // Each reports what it leaves undone.
             self.calls.shutdown().await;
         }
     }
@@ -193,7 +189,7 @@ impl Listener {
 /// How long this surface has until it is killed. That is known from the snapshot in which it is being stopped.
 async fn time_left(kernel: &KernelHandle) -> Duration {
     let mut snapshots = kernel.watch();
-    let kill_at = |snapshot: &Snapshot| match snapshot.task(NAME)?.phase {
+    let kill_at = |snapshot: &Snapshot| match snapshot.task(HOOKS)?.phase {
         PhaseSnapshot::Stopping { kill_at, .. } => Some(kill_at),
         _ => None,
     };
@@ -202,51 +198,51 @@ async fn time_left(kernel: &KernelHandle) -> Duration {
     kill_at.map_or(Duration::ZERO, |kill_at| kernel.now().until(kill_at)).saturating_sub(LAST_WORDS_TIME)
 }
 
-fn tell_dropped(kernel: &KernelHandle, hook: &HookConfig, dropped: u64) {
+fn report_dropped(kernel: &KernelHandle, hook: &HookConfig, dropped: u64) {
     kernel.hooks().count(&hook.name, |count| count.dropped += dropped);
     let kind = EventKind::HookDropped { hook: hook.name.clone(), dropped };
-    kernel.note(Event { task: Some(NAME.to_owned()), kind });
+    kernel.note(Event { task: Some(HOOKS.to_owned()), kind });
 }
 
 /// The calls of one hook, one after the other.
 #[derive(Debug)]
-struct Calls {
+struct HookCalls {
     hook: HookConfig,
-    waiting: mpsc::Receiver<Arc<Occurrence>>,
+    waiting: mpsc::Receiver<Arc<HookPayload>>,
     is_calling: bool,
-    caller: Caller,
+    runner: HookRunner,
     kernel: KernelHandle,
 }
 
-impl Calls {
+impl HookCalls {
     async fn make(mut self) {
-        while let Some(occurrence) = self.waiting.recv().await {
+        while let Some(payload) = self.waiting.recv().await {
             self.is_calling = true;
-            self.call(&occurrence).await;
+            self.call(&payload).await;
             self.is_calling = false;
         }
     }
 
-    async fn call(&self, occurrence: &Occurrence) {
+    async fn call(&self, payload: &HookPayload) {
         let hook = &self.hook;
         let began = Instant::now();
-        let called = timeout(hook.timeout, self.caller.call(hook, occurrence)).await;
+        let called = timeout(hook.timeout, self.runner.call(hook, payload)).await;
         let result = called.unwrap_or_else(|_| Err(format!("it took longer than {}", Pretty(hook.timeout))));
         self.kernel.hooks().count(&hook.name, |count| match &result {
             Ok(()) => count.succeeded += 1,
             Err(_) => count.failed += 1,
         });
-        let (on, after, failure) = (occurrence.event, began.elapsed(), result.err());
+        let (on, after, failure) = (payload.event, began.elapsed(), result.err());
         let kind = EventKind::Hooked { hook: hook.name.clone(), on, failure, after };
-        self.kernel.note(Event { task: Some(occurrence.task.clone()), kind });
+        self.kernel.note(Event { task: Some(payload.task.clone()), kind });
     }
 }
 
-impl Drop for Calls {
-    /// Cut short, it says of how much the hook was not told.
+impl Drop for HookCalls {
+    /// Cut short, it reports how many calls were not made.
     fn drop(&mut self) {
         if let undone @ 1.. = u64::from(self.is_calling) + self.waiting.len() as u64 {
-            tell_dropped(&self.kernel, &self.hook, undone);
+            report_dropped(&self.kernel, &self.hook, undone);
         }
     }
 }

@@ -1,73 +1,72 @@
 //! A task's terminal from elsewhere: input by a request, or a WebSocket for as long as one likes.
 //!
-//! Both begin with a request to the supervisor, which refuses them or has them in the timeline; what is typed then
+//! Both begin with a request to the supervisor, which refuses them or has them in the event log; what is typed then
 //! goes straight to the terminal. A client that does not keep up gets the screen anew instead of what it missed; one
 //! without an emulator of its own may have the screen as cells.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_util::sync::CancellationToken;
 
-use super::api::{Api, Name, text};
-use super::asker::Asker;
+use super::caller::Caller;
 use super::cells::CellsViewer;
-use super::limits::{ATTACHED, HEARTBEAT, KEYS_BYTES, SILENCE, WRITE_STALL};
+use super::extract::{Parameters, TaskName};
+use super::limits::{HEARTBEAT, SOCKET_SILENCE, WRITE_STALL};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
-use super::requests::{Accepted, accepted};
+use super::state::Api;
 use crate::screen::{AttachEvent, AttachStream, InputRefusal, ScreenSize, TaskScreen};
 use crate::supervisor::engine::{Refusal, Verb};
+use crate::wire::{AcceptedResponse, KEYS_MESSAGE_BYTES, TerminalCommand, TerminalNotice};
 
-/// What is spoken on the WebSocket.
-const PROTOCOL: &str = "stead.v1";
-/// Words to one client that may wait until it takes them; more are not said.
-const WORDS_QUEUED: usize = 8;
+/// The WebSocket's protocol.
+const SOCKET_PROTOCOL: &str = "stead.v1";
+/// Notices to one client that may wait until it takes them; more are dropped.
+const NOTICES_QUEUED: usize = 8;
 
-pub(super) fn routes(routes: Routes) -> Routes {
+pub(super) fn routes() -> Routes {
     let input = Operation::post("/api/v1/tasks/{name}/input", "Type bytes into its terminal.").takes_bytes();
     let attach = "A WebSocket to its terminal: binary messages are what it shows and what is typed.";
     let attach = Operation::socket("/api/v1/tasks/{name}/attach", attach);
     let attach = attach.query("view", "^cells$", "`cells`: what it shows as rows of cells, as JSON, instead of bytes.");
-    routes.route(input.answers::<Accepted>(StatusCode::ACCEPTED), self::input).route(attach, self::attach)
+    Routes::default()
+        .route(input.answers::<AcceptedResponse>(StatusCode::ACCEPTED), self::input)
+        .route(attach, self::attach)
 }
 
 /// What a client wants to be shown.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
-    view: Option<View>,
+struct AttachQuery {
+    view: Option<AttachView>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum View {
+enum AttachView {
     Cells,
 }
 
-/// What leads to what a client is shown.
-enum Eye {
+/// What a client is shown.
+enum ScreenFeed {
     Bytes(AttachStream),
     Cells(CellsViewer),
 }
 
-impl Eye {
-    fn of(screen: &TaskScreen, view: Option<View>) -> Self {
+impl ScreenFeed {
+    fn of(screen: &TaskScreen, view: Option<AttachView>) -> Self {
         match view {
             None => Self::Bytes(screen.attach()),
-            Some(View::Cells) => Self::Cells(CellsViewer::new(screen.clone())),
+            Some(AttachView::Cells) => Self::Cells(CellsViewer::new(screen.clone())),
         }
     }
 
@@ -76,44 +75,43 @@ impl Eye {
         match self {
             Self::Bytes(viewer) => match viewer.next().await {
                 AttachEvent::Output(bytes) => Message::Binary(Bytes::copy_from_slice(&bytes)),
-                AttachEvent::Live(is_live) => Said::Live(is_live).into(),
+                AttachEvent::Live(is_live) => Message::text(TerminalNotice::Live(is_live).json()),
             },
             Self::Cells(viewer) => Message::text(viewer.next().await),
         }
     }
 }
 
-async fn input(State(api): State<Api>, asker: Asker, name: Name, body: Bytes) -> Result<Response, Problem> {
-    let task = text(name)?;
-    let accepted = accepted(&api, &asker, Verb::Input.of(&task)).await?;
+async fn input(
+    State(api): State<Api>,
+    caller: Caller,
+    TaskName(task): TaskName,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let accepted = caller.accepted(&api, Verb::Input.of(&task)).await?;
     screen(&api, &task)?.type_in(&body).map_err(|refusal| refused(&task, refusal))?;
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
 
 async fn attach(
     State(api): State<Api>,
-    asker: Asker,
-    name: Name,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    caller: Caller,
+    TaskName(task): TaskName,
+    Parameters(AttachQuery { view }): Parameters<AttachQuery>,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Response> {
-    let task = text(name).map_err(IntoResponse::into_response)?;
-    let Query(Wanted { view }) =
-        wanted.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()).into_response())?;
     let socket = socket.map_err(|_| upgrade_needed())?;
     let attaching = async {
-        let permit = Arc::clone(&api.attached).try_acquire_owned().map_err(|_| {
-            let detail = format!("{ATTACHED} terminals are attached to already");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-        })?;
-        accepted(&api, &asker, Verb::Attach.of(&task)).await?;
+        let permit = api.attach_permit()?;
+        caller.accepted(&api, Verb::Attach.of(&task)).await?;
         Ok((permit, screen(&api, &task)?))
     };
     let (permit, screen) = attaching.await.map_err(|problem: Problem| problem.into_response())?;
-    let socket = socket.protocols([PROTOCOL]).max_message_size(KEYS_BYTES).max_frame_size(KEYS_BYTES);
+    let socket =
+        socket.protocols([SOCKET_PROTOCOL]).max_message_size(KEYS_MESSAGE_BYTES).max_frame_size(KEYS_MESSAGE_BYTES);
     Ok(socket.on_upgrade(async move |socket| {
         let _permit = permit;
-        converse(socket, screen, view, api.shutdown).await;
+        converse(socket, screen, view, caller).await;
     }))
 }
 
@@ -132,72 +130,51 @@ fn upgrade_needed() -> Response {
     response
 }
 
-/// What is said to a client beside what the terminal shows.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Said {
-    /// Whether a run has the terminal.
-    Live(bool),
-    /// Why something that was sent was not taken.
-    Refused(String),
-}
-
-impl From<Said> for Message {
-    fn from(said: Said) -> Self {
-        Self::text(serde_json::to_string(&said).expect("it is plain data"))
-    }
-}
-
-/// What a client says beside what is typed.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Heard {
-    /// How large its terminal is.
-    Resize { rows: u16, columns: u16 },
-}
-
-/// Shows and types until the client leaves, or the run of the surface ends.
-async fn converse(socket: WebSocket, screen: TaskScreen, view: Option<View>, shutdown: CancellationToken) {
+/// Shows and types until the client leaves, or its connection ends.
+async fn converse(socket: WebSocket, screen: TaskScreen, view: Option<AttachView>, caller: Caller) {
     let (out, keys) = socket.split();
-    let (say, words) = mpsc::channel(WORDS_QUEUED);
+    let (sender, notices) = mpsc::channel(NOTICES_QUEUED);
     tokio::select! {
-        () = show(out, Eye::of(&screen, view), words, shutdown) => {}
-        () = listen(keys, &screen, &say) => {}
+        () = show(out, ScreenFeed::of(&screen, view), notices, &caller) => {}
+        () = listen(keys, &screen, &sender) => {}
     }
 }
 
 /// Until the client takes no more.
 async fn show(
     mut out: SplitSink<WebSocket, Message>,
-    mut eye: Eye,
-    mut words: mpsc::Receiver<Said>,
-    shutdown: CancellationToken,
+    mut feed: ScreenFeed,
+    mut notices: mpsc::Receiver<TerminalNotice>,
+    caller: &Caller,
 ) {
     let mut pulse = interval(HEARTBEAT);
     pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
-            () = shutdown.cancelled() => break,
-            shown = eye.next() => shown,
-            Some(said) = words.recv() => said.into(),
+            () = caller.connection().ended() => break,
+            shown = feed.next() => shown,
+            Some(notice) = notices.recv() => Message::text(notice.json()),
             _ = pulse.tick() => Message::Ping(Bytes::new()),
         };
         if !matches!(timeout(WRITE_STALL, out.send(message)).await, Ok(Ok(()))) {
             return;
         }
     }
-    let farewell = CloseFrame { code: close_code::AWAY, reason: "this surface ends".into() };
-    // Whoever does not take it notices the end all the same.
+    let farewell = match caller.connection().disconnected_by() {
+        Some(by) => CloseFrame { code: close_code::POLICY, reason: format!("disconnected by {by}").into() },
+        None => CloseFrame { code: close_code::AWAY, reason: "this surface ends".into() },
+    };
+    // A client that does not take it notices the end all the same.
     let _ = timeout(HEARTBEAT, out.send(Message::Close(Some(farewell)))).await;
 }
 
 /// Until the client has left, or says nothing: not even that it is alive, which it is asked now and then.
-async fn listen(mut keys: SplitStream<WebSocket>, screen: &TaskScreen, say: &mpsc::Sender<Said>) {
-    while let Ok(Some(Ok(message))) = timeout(SILENCE, keys.next()).await {
+async fn listen(mut keys: SplitStream<WebSocket>, screen: &TaskScreen, notices: &mpsc::Sender<TerminalNotice>) {
+    while let Ok(Some(Ok(message))) = timeout(SOCKET_SILENCE, keys.next()).await {
         let refused = match message {
             Message::Binary(bytes) => screen.type_in(&bytes).err().map(|refusal| refusal.to_string()),
             Message::Text(text) => match serde_json::from_str(&text) {
-                Ok(Heard::Resize { rows, columns }) => {
+                Ok(TerminalCommand::Resize { rows, columns }) => {
                     screen.resize(ScreenSize::new(columns, rows));
                     None
                 }
@@ -207,8 +184,8 @@ async fn listen(mut keys: SplitStream<WebSocket>, screen: &TaskScreen, say: &mps
             Message::Ping(_) | Message::Pong(_) => None,
         };
         if let Some(why) = refused {
-            // Who takes no more words has not read the first ones.
-            let _ = say.try_send(Said::Refused(why));
+            // A client that takes no more has not read the first ones.
+            let _ = notices.try_send(TerminalNotice::Refused(why));
         }
     }
 }

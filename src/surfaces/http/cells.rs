@@ -56,11 +56,11 @@ impl Cells {
         }
         let old = last.map_or_else(Vec::new, |last| last.rows);
         let changed = contents.rows.iter().enumerate().filter(|(at, row)| old.get(*at) != Some(row));
-        let message = Message {
+        let message = CellsMessage {
             height: contents.rows.len(),
             rows: changed.map(|(at, row)| (at, runs(row))).collect(),
             cursor: contents.cursor,
-            modes: Modes::from(contents.modes),
+            modes: CellsModes::from(contents.modes),
             is_live: contents.is_live,
             skipped_bytes: contents.skipped_bytes,
         };
@@ -69,38 +69,38 @@ impl Cells {
 }
 
 #[derive(Serialize)]
-struct Message {
+struct CellsMessage {
     /// How many rows the screen has.
     height: usize,
     /// Those that have changed, by their number from the top.
-    rows: BTreeMap<usize, Vec<Run>>,
+    rows: BTreeMap<usize, Vec<CellRun>>,
     /// Column and row.
     cursor: Option<(u16, u16)>,
-    modes: Modes,
+    modes: CellsModes,
     is_live: bool,
     skipped_bytes: u64,
 }
 
 #[derive(Serialize)]
-struct Modes {
+struct CellsModes {
     application_cursor: bool,
     bracketed_paste: bool,
 }
 
 /// Neighbours that look the same.
 #[derive(Serialize)]
-struct Run {
+struct CellRun {
     text: String,
     /// Columns, of a character that a font may draw wider or narrower than it is; it is alone then.
     #[serde(skip_serializing_if = "Option::is_none")]
     width: Option<u16>,
     #[serde(flatten)]
-    ink: Look,
+    ink: RunStyle,
 }
 
-/// An [`CellStyle`], without what is not on.
+/// A [`CellStyle`] without what is not on.
 #[derive(Serialize, PartialEq)]
-struct Look {
+struct RunStyle {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "colour")]
     fg: Option<Colour>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "colour")]
@@ -109,13 +109,13 @@ struct Look {
     flags: BTreeMap<&'static str, bool>,
 }
 
-impl From<KeyModes> for Modes {
+impl From<KeyModes> for CellsModes {
     fn from(KeyModes { application_cursor, bracketed_paste }: KeyModes) -> Self {
         Self { application_cursor, bracketed_paste }
     }
 }
 
-impl From<CellStyle> for Look {
+impl From<CellStyle> for RunStyle {
     fn from(ink: CellStyle) -> Self {
         let CellStyle { foreground, background, bold, dim, italic, underlined, reversed } = ink;
         let flags =
@@ -135,17 +135,17 @@ fn colour<S: Serializer>(colour: &Option<Colour>, serializer: S) -> Result<S::Ok
 }
 
 /// The row without the blanks at its end.
-fn runs(row: &ScreenRow) -> Vec<Run> {
+fn runs(row: &ScreenRow) -> Vec<CellRun> {
     let is_blank = |cell: &&ScreenCell| cell.text.trim().is_empty() && cell.style == CellStyle::default();
     let end = row.cells.len() - row.cells.iter().rev().take_while(is_blank).count();
-    let mut runs: Vec<Run> = Vec::new();
+    let mut runs: Vec<CellRun> = Vec::new();
     for cell in row.cells[..end].iter().filter(|cell| cell.width > 0) {
         let text = if cell.text.is_empty() { " " } else { &cell.text };
         let width = (!is_of_one_column(text)).then_some(cell.width);
-        let ink = Look::from(cell.style);
+        let ink = RunStyle::from(cell.style);
         match runs.last_mut() {
             Some(last) if width.is_none() && last.width.is_none() && last.ink == ink => last.text.push_str(text),
-            Some(_) | None => runs.push(Run { text: text.to_owned(), width, ink }),
+            Some(_) | None => runs.push(CellRun { text: text.to_owned(), width, ink }),
         }
     }
     runs

@@ -4,69 +4,57 @@
 //! that falls far behind is told how many lines were left out, and goes on near the end.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::io;
 use std::time::Instant as StdInstant;
 
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::Event;
 use futures_util::StreamExt;
-use futures_util::stream::unfold;
-use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 use tokio_stream::StreamMap;
 use tokio_stream::wrappers::WatchStream;
 
-use super::api::Api;
+use super::caller::Caller;
 use super::limits::{
-    FOLLOW_BATCH_BYTES, FOLLOW_BATCH_LINES, FOLLOW_BEHIND_BYTES, FOLLOW_INTERVAL, FOLLOW_SKIP_TIME, HEARTBEAT,
-    PAGE_BYTES, RECONNECT, SEARCH_TIME,
+    FOLLOW_BATCH_BYTES, FOLLOW_BATCH_LINES, FOLLOW_BEHIND_BYTES, FOLLOW_INTERVAL, FOLLOW_SKIP_TIME, PAGE_BYTES,
+    RECONNECT_TIME, SEARCH_TIME,
 };
-use super::live::{json, last_event_id};
-use super::log_query::Asked;
-use super::logs::{Line, known};
+use super::log_query::LogsQuery;
+use super::logs::known;
 use super::problem::Problem;
-use super::reading::{Interest, in_turn, read, unreadable};
-use crate::logs::{LogLine, LogLines, LogReader, ReadStep};
+use super::reading::{in_turn, read, unreadable};
+use super::sse::{self, last_event_id, message};
+use super::state::Api;
+use crate::logs::{CancelOnDrop, LogLine, LogLines, LogReader, ReadStep};
 use crate::supervisor::engine::{Snapshot, TaskKind};
-
-/// Lines that were left out.
-#[derive(Debug, Serialize)]
-struct Gap {
-    skipped: u64,
-}
+use crate::wire::{LogEntry, LogGap};
 
 /// What was read in one go.
 #[derive(Debug, Default)]
-struct Batch {
+struct LogBatch {
     skipped: u64,
     lines: Vec<LogLine>,
 }
 
 pub(super) async fn follow(
     State(api): State<Api>,
+    caller: Caller,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut asked = Asked::follow(query.as_deref())?;
+    let mut query = LogsQuery::follow(query.as_deref())?;
     if let Some(id) = last_event_id(&headers) {
-        asked.go_on_after("last-event-id", &id);
+        query.go_on_after("last-event-id", &id);
     }
-    let permit = api.stream()?;
-    let feed = Feed::open(api, asked, permit).await?;
-    let stream = unfold(feed, |mut feed| async {
-        let event = feed.next().await?;
-        Some((Ok::<_, Infallible>(event), feed))
-    });
-    let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
-    Ok(Sse::new(stream).keep_alive(heartbeat).into_response())
+    let permit = api.stream_permit()?;
+    Ok(sse::stream(LogFeed::open(api, query, permit).await?, caller))
 }
 
 /// One client's way through the logs.
-struct Feed {
+struct LogFeed {
     api: Api,
     /// Not there while it is being read.
     lines: Option<LogLines>,
@@ -78,28 +66,28 @@ struct Feed {
     /// Whether the client was told how to come back.
     greeted: bool,
     read_at: Instant,
-    _interest: Interest,
+    _cancel: CancelOnDrop,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Feed {
-    async fn open(api: Api, mut asked: Asked, permit: OwnedSemaphorePermit) -> Result<Self, Problem> {
-        let interest = Interest::default();
-        asked.query.cancelled = interest.lost();
-        asked.query.waits_for_ends = true;
+impl LogFeed {
+    async fn open(api: Api, mut query: LogsQuery, permit: OwnedSemaphorePermit) -> Result<Self, Problem> {
+        let cancel = CancelOnDrop::default();
+        query.filter.cancelled = cancel.flag();
+        query.filter.waits_for_ends = true;
         let (snapshot, reader) = (api.kernel.snapshot(), api.logs());
-        let all = (!asked.names_tasks()).then(|| processes(&snapshot));
+        let all = (!query.names_tasks()).then(|| processes(&snapshot));
         let tasks = read(&api, move |_| {
-            let tasks = asked.tasks_among(known(&reader, &snapshot)?, &snapshot)?;
-            Ok((asked, reader, tasks))
+            let tasks = query.tasks_among(known(&reader, &snapshot)?, &snapshot)?;
+            Ok((query, reader, tasks))
         });
-        let (asked, reader, tasks) = tasks.await?;
+        let (query, reader, tasks) = tasks.await?;
         // Before anything is read, so that nothing is missed in between.
         let tails = tasks.iter().map(|task| WatchStream::from_changes(api.kernel.logs().tail(task).watch()));
         let written = tails.enumerate().collect();
         let until = StdInstant::now() + SEARCH_TIME;
         let opened =
-            read(&api, move |_| first_lines(&reader, &tasks, &asked, until).map_err(|error| unreadable(&error)));
+            read(&api, move |_| first_lines(&reader, &tasks, &query, until).map_err(|error| unreadable(&error)));
         let (lines, ready) = opened.await?;
         Ok(Self {
             api,
@@ -109,64 +97,62 @@ impl Feed {
             all,
             greeted: false,
             read_at: Instant::now(),
-            _interest: interest,
+            _cancel: cancel,
             _permit: permit,
         })
     }
 
-    async fn next(&mut self) -> Option<Event> {
-        if !std::mem::replace(&mut self.greeted, true) {
-            return Some(Event::default().retry(RECONNECT).comment("following"));
-        }
-        loop {
-            if let Some(line) = self.ready.pop_front() {
-                let line = Line::from(line);
-                return Some(json("line", &line).id(line.cursor.clone()));
-            }
-            let Batch { skipped, lines } = self.read().await?;
-            let nothing = skipped == 0 && lines.is_empty();
-            self.ready.extend(lines);
-            if skipped > 0 {
-                return Some(json("gap", &Gap { skipped }));
-            }
-            if nothing {
-                self.more().await?;
-            }
-        }
-    }
-
     /// Reads on. None when it can't be read any more: the client may come again.
-    async fn read(&mut self) -> Option<Batch> {
+    async fn read(&mut self) -> Option<LogBatch> {
         let mut lines = self.lines.take()?;
         self.read_at = Instant::now();
         let done = in_turn(&self.api, move || {
             let batch = read_on(&mut lines);
             (lines, batch)
         });
-        let shutdown = self.api.shutdown.clone();
-        let (lines, batch) = shutdown.run_until_cancelled(done).await?.ok()?;
+        let (lines, batch) = done.await.ok()?;
         self.lines = Some(lines);
         batch.inspect_err(|error| tracing::warn!(%error, "a log can't be followed")).ok()
     }
 
-    /// Waits until something is written. None at the end of the run, and when other tasks are there than were.
+    /// Waits until something is written. None when other tasks are there than were.
     async fn more(&mut self) -> Option<()> {
         let mut snapshots = self.api.kernel.watch();
-        let wait = async {
-            sleep_until(self.read_at + FOLLOW_INTERVAL).await;
-            loop {
-                let others = self.all.as_ref().is_some_and(|all| *all != processes(&snapshots.borrow_and_update()));
-                if others {
-                    return None;
-                }
-                tokio::select! {
-                    Some(_) = self.written.next() => return Some(()),
-                    Ok(()) = snapshots.changed() => {}
-                    else => return None,
-                }
+        sleep_until(self.read_at + FOLLOW_INTERVAL).await;
+        loop {
+            let others = self.all.as_ref().is_some_and(|all| *all != processes(&snapshots.borrow_and_update()));
+            if others {
+                return None;
             }
-        };
-        self.api.shutdown.run_until_cancelled(wait).await?
+            tokio::select! {
+                Some(_) = self.written.next() => return Some(()),
+                Ok(()) = snapshots.changed() => {}
+                else => return None,
+            }
+        }
+    }
+}
+
+impl sse::Feed for LogFeed {
+    async fn next(&mut self) -> Option<Event> {
+        if !std::mem::replace(&mut self.greeted, true) {
+            return Some(Event::default().retry(RECONNECT_TIME).comment("following"));
+        }
+        loop {
+            if let Some(line) = self.ready.pop_front() {
+                let line = LogEntry::from(line);
+                return Some(message("line", &line).id(line.cursor.clone()));
+            }
+            let LogBatch { skipped, lines } = self.read().await?;
+            let nothing = skipped == 0 && lines.is_empty();
+            self.ready.extend(lines);
+            if skipped > 0 {
+                return Some(message("gap", &LogGap { skipped }));
+            }
+            if nothing {
+                self.more().await?;
+            }
+        }
     }
 }
 
@@ -179,15 +165,15 @@ fn processes(snapshot: &Snapshot) -> Vec<String> {
 fn first_lines(
     reader: &LogReader,
     tasks: &[String],
-    asked: &Asked,
+    query: &LogsQuery,
     until: StdInstant,
 ) -> io::Result<(LogLines, VecDeque<LogLine>)> {
-    if asked.cursor.is_some() {
-        return Ok((reader.forwards(tasks, &asked.query)?, VecDeque::new()));
+    if query.cursor.is_some() {
+        return Ok((reader.forwards(tasks, &query.filter)?, VecDeque::new()));
     }
-    let mut lines = reader.backwards(tasks, &asked.query)?;
+    let mut lines = reader.backwards(tasks, &query.filter)?;
     // One at least is looked for: a line that has only begun is noticed by that.
-    let (wanted, mut last, mut bytes) = (asked.limit.max(1), VecDeque::new(), 0);
+    let (wanted, mut last, mut bytes) = (query.limit.max(1), VecDeque::new(), 0);
     loop {
         match lines.step()? {
             ReadStep::Line(line) => {
@@ -201,7 +187,7 @@ fn first_lines(
             break;
         }
     }
-    if asked.limit == 0 {
+    if query.limit == 0 {
         last.clear();
     }
     lines.turn_to_the_end();
@@ -209,9 +195,9 @@ fn first_lines(
 }
 
 /// What has been written since, as far as it goes into one batch.
-fn read_on(lines: &mut LogLines) -> io::Result<Batch> {
+fn read_on(lines: &mut LogLines) -> io::Result<LogBatch> {
     lines.refresh()?;
-    let mut batch = Batch::default();
+    let mut batch = LogBatch::default();
     if lines.bytes_left() > FOLLOW_BEHIND_BYTES {
         let begin = StdInstant::now();
         while begin.elapsed() < FOLLOW_SKIP_TIME && lines.bytes_left() > FOLLOW_BEHIND_BYTES / 2 {

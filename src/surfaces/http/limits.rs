@@ -4,23 +4,23 @@ use std::time::Duration;
 
 /// Connections served at once; more wait in the listener's backlog until one ends. Below the 1024 descriptors that a
 /// process usually has, so that no crowd of browsers keeps a task from being started.
-pub(in crate::surfaces) const CONNECTIONS: usize = 640;
-/// Live streams at once; one more is refused. Far below [`CONNECTIONS`], so that streams leave room for requests.
-pub(in crate::surfaces) const STREAMS: usize = 128;
+pub(in crate::surfaces) const CONNECTIONS_MOST: usize = 640;
+/// Live streams at once; one more is refused. Far below [`CONNECTIONS_MOST`], so that streams leave room for requests.
+pub(in crate::surfaces) const STREAMS_MOST: usize = 128;
 /// The time a client has for the head of a request, and the time a kept-alive connection may idle.
-pub(in crate::surfaces) const HEAD_TIME: Duration = Duration::from_secs(20);
+pub(in crate::surfaces) const REQUEST_HEAD_TIME: Duration = Duration::from_secs(20);
 /// Header lines of one request.
-pub(in crate::surfaces) const HEADERS: usize = 64;
+pub(in crate::surfaces) const REQUEST_HEADERS: usize = 64;
 /// Bytes of the head of one request.
-pub(in crate::surfaces) const HEAD_BYTES: usize = 16 * 1024;
+pub(in crate::surfaces) const REQUEST_HEAD_BYTES: usize = 16 * 1024;
 /// Bytes of the body of one request.
-pub(in crate::surfaces) const BODY_BYTES: usize = 64 * 1024;
+pub(in crate::surfaces) const REQUEST_BODY_BYTES: usize = 64 * 1024;
 /// Bytes of a refused body that are still read, so that a client that writes first and reads later gets its answer.
 pub(in crate::surfaces) const DISCARD_BYTES: usize = 8 * 1024 * 1024;
 /// The time a client has for the body of a request.
-pub(in crate::surfaces) const BODY_TIME: Duration = Duration::from_secs(10);
+pub(in crate::surfaces) const REQUEST_BODY_TIME: Duration = Duration::from_secs(10);
 /// The time a request may take to be answered; streams are answered once they have begun.
-pub(in crate::surfaces) const ANSWER_TIME: Duration = Duration::from_secs(10);
+pub(in crate::surfaces) const RESPONSE_TIME: Duration = Duration::from_secs(10);
 /// The time requests in flight have to finish at the end of a run.
 pub(in crate::surfaces) const LINGER: Duration = Duration::from_secs(1);
 /// The wait after a failed accept: when descriptors are short, trying again at once would only spin.
@@ -30,27 +30,25 @@ pub(in crate::surfaces) const SNAPSHOT_INTERVAL: Duration = Duration::from_milli
 /// A stream that has been silent for this long says that it is alive.
 pub(in crate::surfaces) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The wait a browser is told to keep before it connects again.
-pub(in crate::surfaces) const RECONNECT: Duration = Duration::from_secs(1);
+pub(in crate::surfaces) const RECONNECT_TIME: Duration = Duration::from_secs(1);
 /// The time a client may leave a write waiting: one that reads nothing for longer is let go of.
 pub(in crate::surfaces) const WRITE_STALL: Duration = Duration::from_secs(30);
 /// A WebSocket that has been silent for this long, though it is asked now and then, is let go of.
-pub(in crate::surfaces) const SILENCE: Duration = Duration::from_secs(60);
+pub(in crate::surfaces) const SOCKET_SILENCE: Duration = Duration::from_secs(60);
 /// Terminals that are attached to at once; one more is refused.
-pub(in crate::surfaces) const ATTACHED: usize = 32;
+pub(in crate::surfaces) const ATTACHED_MOST: usize = 32;
 /// The least time between two pictures of a terminal on one WebSocket.
 pub(in crate::surfaces) const CELLS_INTERVAL: Duration = Duration::from_millis(33);
-/// Bytes of one message that is typed into a terminal.
-pub(in crate::surfaces) const KEYS_BYTES: usize = 16 * 1024;
 /// Reads of the logs at once; more wait their turn.
-pub(in crate::surfaces) const READS: usize = 4;
-/// The time a read for one answer may take, its turn included. Below [`ANSWER_TIME`], so that the reason is told.
-pub(in crate::surfaces) const READ_TIME: Duration = Duration::from_secs(8);
-/// The time in which lines are looked for; what was found by then is the answer. Below [`READ_TIME`].
+pub(in crate::surfaces) const READS_MOST: usize = 4;
+/// The time a read for one answer may take, its turn included. Below [`RESPONSE_TIME`], so that the reason is told.
+pub(in crate::surfaces) const LOG_READ_TIME: Duration = Duration::from_secs(8);
+/// The time in which lines are looked for; what was found by then is the answer. Below [`LOG_READ_TIME`].
 pub(in crate::surfaces) const SEARCH_TIME: Duration = Duration::from_secs(6);
 /// Lines of one page, if nothing is said.
-pub(in crate::surfaces) const LINES_DEFAULT: usize = 500;
+pub(in crate::surfaces) const PAGE_LINES_DEFAULT: usize = 500;
 /// The most lines of one page.
-pub(in crate::surfaces) const LINES_MOST: usize = 5_000;
+pub(in crate::surfaces) const PAGE_LINES_MOST: usize = 5_000;
 /// A page has no further line once it has so many bytes.
 pub(in crate::surfaces) const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of a regular expression that is looked for.

@@ -1,9 +1,9 @@
-//! What is asked of the logs, read from a query. A parameter that is misspelt, repeated or means nothing is refused.
+//! A query of the logs, read from a URL. A parameter that is misspelt, repeated or means nothing is refused.
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
 
-use super::limits::{LINES_DEFAULT, LINES_MOST, PATTERN_BYTES};
+use super::limits::{PAGE_LINES_DEFAULT, PAGE_LINES_MOST, PATTERN_BYTES};
 use super::problem::Problem;
 use crate::config::nearest;
 use crate::duration::parse_duration;
@@ -11,13 +11,13 @@ use crate::logs::OutputStream;
 use crate::logs::{LineId, LinePattern, LineQuery, RunChoice, RunKey};
 use crate::supervisor::engine::Snapshot;
 
-/// What is asked for.
+/// Which lines of which logs.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct LogsQuery {
     /// None named: all.
     tasks: Vec<String>,
-    pub(super) query: LineQuery,
-    pub(super) direction: Direction,
+    pub(super) filter: LineQuery,
+    pub(super) direction: PageDirection,
     /// The line to go on from, and by what name that was given.
     pub(super) cursor: Option<(&'static str, String)>,
     pub(super) limit: usize,
@@ -25,7 +25,7 @@ pub(super) struct Asked {
 
 /// From where lines are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(super) enum PageDirection {
     /// The first ones behind a line.
     Forwards,
     /// The last ones, or the last ones before a line.
@@ -33,29 +33,29 @@ pub(super) enum Direction {
 }
 
 /// Stands for a line before all others.
-const START: &str = "start";
+const FROM_START: &str = "start";
 
 const OF_ALL: [&str; 4] = ["task", "stream", "grep", "limit"];
 const OF_PAGES: [&str; 5] = ["run", "since", "until", "after", "before"];
 
-impl Asked {
-    /// What `GET /logs` is asked.
+impl LogsQuery {
+    /// The query of `GET /logs`.
     ///
     /// # Errors
     ///
     /// Says which parameter is wrong, and what would be right.
     pub(super) fn page(query: Option<&str>) -> Result<Self, Problem> {
-        let asked = Self::of(query, &[OF_ALL.as_slice(), &OF_PAGES].concat(), LINES_DEFAULT)?;
-        if asked.limit == 0 {
+        let read = Self::of(query, &[OF_ALL.as_slice(), &OF_PAGES].concat(), PAGE_LINES_DEFAULT)?;
+        if read.limit == 0 {
             return Err(bad("limit", "at least one line"));
         }
-        if asked.query.run.is_some() && asked.tasks.len() != 1 {
+        if read.filter.run.is_some() && read.tasks.len() != 1 {
             return Err(bad("run", "one `task` beside it: every task has its own runs"));
         }
-        Ok(asked)
+        Ok(read)
     }
 
-    /// What `GET /logs/follow` is asked.
+    /// The query of `GET /logs/follow`.
     ///
     /// # Errors
     ///
@@ -65,10 +65,10 @@ impl Asked {
     }
 
     fn of(query: Option<&str>, known: &[&str], limit: usize) -> Result<Self, Problem> {
-        let mut asked = Self {
+        let mut read = Self {
             tasks: Vec::new(),
-            query: LineQuery::default(),
-            direction: Direction::Backwards,
+            filter: LineQuery::default(),
+            direction: PageDirection::Backwards,
             cursor: None,
             limit,
         };
@@ -82,35 +82,35 @@ impl Asked {
             if key != "task" && seen.contains(&key) {
                 return Err(bad(&key, "it once"));
             }
-            asked.take(&key, &value)?;
+            read.take(&key, &value)?;
             seen.push(key);
         }
         if seen.iter().any(|key| key == "after") && seen.iter().any(|key| key == "before") {
             return Err(bad("after", "either it or `before`"));
         }
-        Ok(asked)
+        Ok(read)
     }
 
     fn take(&mut self, key: &str, value: &str) -> Result<(), Problem> {
         match key {
             "task" if self.tasks.iter().any(|task| task == value) => {}
             "task" => self.tasks.push(value.to_owned()),
-            "stream" => self.query.stream = Some(stream(value)?),
-            "grep" => self.query.pattern = Some(pattern(value)?),
+            "stream" => self.filter.stream = Some(stream(value)?),
+            "grep" => self.filter.pattern = Some(pattern(value)?),
             "limit" => self.limit = limit(value)?,
-            "run" => self.query.run = Some(run(value)?),
-            "since" => self.query.since = Some(moment(key, value)?),
-            "until" => self.query.until = Some(moment(key, value)?),
-            "after" if value == START => self.direction = Direction::Forwards,
+            "run" => self.filter.run = Some(run(value)?),
+            "since" => self.filter.since = Some(moment(key, value)?),
+            "until" => self.filter.until = Some(moment(key, value)?),
+            "after" if value == FROM_START => self.direction = PageDirection::Forwards,
             "after" => self.go_on_after("after", value),
             _ => self.cursor = Some(("before", value.to_owned())),
         }
         Ok(())
     }
 
-    /// Asks for what comes after the line of this cursor, which was given by this name.
+    /// Goes on after the line of this cursor, which came under this name.
     pub(super) fn go_on_after(&mut self, name: &'static str, cursor: &str) {
-        (self.direction, self.cursor) = (Direction::Forwards, Some((name, cursor.to_owned())));
+        (self.direction, self.cursor) = (PageDirection::Forwards, Some((name, cursor.to_owned())));
     }
 
     /// Whether tasks are named.
@@ -131,7 +131,7 @@ impl Asked {
         if let Some((name, cursor)) = &self.cursor {
             let line = LineId::of_cursor(cursor, &tasks)
                 .ok_or_else(|| bad(name, "the cursor of a line of the tasks that are asked for, as it came"))?;
-            self.query.from = Some(if self.direction == Direction::Forwards { line.behind() } else { line });
+            self.filter.from = Some(if self.direction == PageDirection::Forwards { line.behind() } else { line });
         }
         Ok(tasks)
     }
@@ -157,8 +157,8 @@ fn pattern(text: &str) -> Result<LinePattern, Problem> {
 }
 
 fn limit(text: &str) -> Result<usize, Problem> {
-    let limit = text.parse().ok().filter(|limit| *limit <= LINES_MOST);
-    limit.ok_or_else(|| bad("limit", &format!("a number up to {LINES_MOST}")))
+    let limit = text.parse().ok().filter(|limit| *limit <= PAGE_LINES_MOST);
+    limit.ok_or_else(|| bad("limit", &format!("a number up to {PAGE_LINES_MOST}")))
 }
 
 /// `3`, or with the supervisor that ran it `1764000000-3`.
@@ -185,19 +185,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_is_read_whole() {
-        let asked =
-            Asked::page(Some("task=api&task=db&task=api&stream=stderr&limit=7&after=7.5.9.db&grep=a%2Bb")).unwrap();
-        assert_eq!((asked.tasks.as_slice(), asked.limit), (["api".to_owned(), "db".to_owned()].as_slice(), 7));
-        assert_eq!((asked.query.stream, asked.direction), (Some(OutputStream::Stderr), Direction::Forwards));
-        assert_eq!(asked.cursor, Some(("after", "7.5.9.db".to_owned())));
-        let run = Asked::page(Some("task=api&run=1764000000-3")).unwrap().query.run;
+    fn a_query_is_read_whole() {
+        let read =
+            LogsQuery::page(Some("task=api&task=db&task=api&stream=stderr&limit=7&after=7.5.9.db&grep=a%2Bb")).unwrap();
+        assert_eq!((read.tasks.as_slice(), read.limit), (["api".to_owned(), "db".to_owned()].as_slice(), 7));
+        assert_eq!((read.filter.stream, read.direction), (Some(OutputStream::Stderr), PageDirection::Forwards));
+        assert_eq!(read.cursor, Some(("after", "7.5.9.db".to_owned())));
+        let run = LogsQuery::page(Some("task=api&run=1764000000-3")).unwrap().filter.run;
         assert_eq!(run, Some(RunChoice::Key(RunKey { supervised_since: 1_764_000_000, number: 3 })));
-        let asked = Asked::page(None).unwrap();
-        assert_eq!((asked.limit, asked.direction), (LINES_DEFAULT, Direction::Backwards));
-        assert_eq!(Asked::follow(Some("limit=0")).unwrap().limit, 0);
-        let first = Asked::page(Some("after=start")).unwrap();
-        assert_eq!((first.direction, first.cursor), (Direction::Forwards, None));
+        let read = LogsQuery::page(None).unwrap();
+        assert_eq!((read.limit, read.direction), (PAGE_LINES_DEFAULT, PageDirection::Backwards));
+        assert_eq!(LogsQuery::follow(Some("limit=0")).unwrap().limit, 0);
+        let first = LogsQuery::page(Some("after=start")).unwrap();
+        assert_eq!((first.direction, first.cursor), (PageDirection::Forwards, None));
     }
 
     #[test]
@@ -217,8 +217,8 @@ mod tests {
             "since=yesterday",
             "after=1.2.3.a&before=1.2.3.a",
         ] {
-            assert!(Asked::page(Some(query)).is_err(), "{query}");
+            assert!(LogsQuery::page(Some(query)).is_err(), "{query}");
         }
-        assert!(Asked::follow(Some("since=10m")).is_err());
+        assert!(LogsQuery::follow(Some("since=10m")).is_err());
     }
 }

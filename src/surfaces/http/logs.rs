@@ -8,66 +8,21 @@ use std::time::Instant;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::json;
-use utoipa::ToSchema;
 
-use super::api::{Api, fresh};
+use super::extract::uncached;
 use super::follow;
-use super::limits::{LINES_DEFAULT, LINES_MOST, PAGE_BYTES, SEARCH_TIME};
-use super::log_query::{Asked, Direction};
+use super::limits::{PAGE_BYTES, PAGE_LINES_DEFAULT, PAGE_LINES_MOST, SEARCH_TIME};
+use super::log_query::{LogsQuery, PageDirection};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::{read, unreadable};
-use crate::logs::OutputStream;
-use crate::logs::{LogLine, LogLines, LogReader, ReadStep};
+use super::state::Api;
+use crate::logs::{LogLines, LogReader, ReadStep};
 use crate::supervisor::engine::{Snapshot, TaskKind};
+use crate::wire::LogPage;
 
-/// A line as it is kept.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Line {
-    /// Names the line: for `after` and `before`.
-    pub(super) cursor: String,
-    /// Who wrote it.
-    task: String,
-    /// The number of the run that wrote it; 0 if that is not known.
-    run: u32,
-    /// When its first byte was read.
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    /// Where it was written to.
-    stream: OutputStream,
-    /// What was written, with its escape sequences; what is not UTF-8 is replaced.
-    text: String,
-    /// Whether the line was longer than what was read of it.
-    cut: bool,
-}
-
-/// Some lines in the order of time.
-#[derive(Debug, Default, Serialize, ToSchema)]
-struct Page {
-    /// Oldest first.
-    lines: Vec<Line>,
-    /// Whether there are more of them before the first.
-    more_before: bool,
-    /// Whether there are more of them after the last.
-    more_after: bool,
-    /// If the time was up before the page was full: the cursor to go on from, in the direction that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
-impl From<LogLine> for Line {
-    fn from(line: LogLine) -> Self {
-        let cursor = line.cursor();
-        let LogLine { task, at, run, stream, bytes, cut, .. } = line;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        Self { cursor, task: task.to_string(), run: run.number, at, stream, text, cut }
-    }
-}
-
-pub(super) fn routes(routes: Routes) -> Routes {
+pub(super) fn routes() -> Routes {
     let page = Operation::get("/api/v1/logs", "What tasks wrote: the last lines, or those after or before a line.");
     let page = filtered(page)
         .query("run", "^[0-9]{1,10}(-[0-9]{1,9})?$", "Only this run: its number, or its id. Of one task only.")
@@ -79,11 +34,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
             "The lines after the one of this cursor; after `start`, the first that are kept.",
         )
         .query("before", r"^[0-9]{1,18}\.[0-9]{1,18}\.[0-9]{1,20}\..+$", "The lines before the one of this cursor.")
-        .query_as("limit", limit(1, LINES_DEFAULT), "How many lines at most.");
+        .query_as("limit", limit(1, PAGE_LINES_DEFAULT), "How many lines at most.");
     let follow = Operation::get("/api/v1/logs/follow", "What tasks write: messages `line` and `gap`.");
     let follow = filtered(follow).query_as("limit", limit(0, 0), "How many of the last lines come first.");
-    routes
-        .route(page.answers::<Page>(StatusCode::OK), self::page)
+    Routes::default()
+        .route(page.answers::<LogPage>(StatusCode::OK), self::page)
         .route(follow.answers_text("text/event-stream"), follow::follow)
 }
 
@@ -96,38 +51,38 @@ fn filtered(operation: Operation) -> Operation {
 }
 
 fn limit(least: usize, default: usize) -> serde_json::Value {
-    json!({ "type": "integer", "minimum": least, "maximum": LINES_MOST, "default": default })
+    json!({ "type": "integer", "minimum": least, "maximum": PAGE_LINES_MOST, "default": default })
 }
 
 async fn page(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
-    let asked = Asked::page(query.as_deref())?;
+    let query = LogsQuery::page(query.as_deref())?;
     let (snapshot, reader) = (api.kernel.snapshot(), api.logs());
     let until = Instant::now() + SEARCH_TIME;
-    let page = read(&api, move |lost| asked.page_of(&reader, &snapshot, until, lost)).await?;
-    Ok(fresh(page))
+    let page = read(&api, move |cancelled| query.page_of(&reader, &snapshot, until, cancelled)).await?;
+    Ok(uncached(page))
 }
 
-impl Asked {
+impl LogsQuery {
     /// Reads the page, or what there is of it when the time is up.
     fn page_of(
         mut self,
         reader: &LogReader,
         snapshot: &Snapshot,
         until: Instant,
-        lost: Arc<AtomicBool>,
-    ) -> Result<Page, Problem> {
+        cancelled: Arc<AtomicBool>,
+    ) -> Result<LogPage, Problem> {
         let tasks = self.tasks_among(known(reader, snapshot)?, snapshot)?;
-        self.query.cancelled = lost;
+        self.filter.cancelled = cancelled;
         let lines = match self.direction {
-            Direction::Forwards => reader.forwards(&tasks, &self.query),
-            Direction::Backwards => reader.backwards(&tasks, &self.query),
+            PageDirection::Forwards => reader.forwards(&tasks, &self.filter),
+            PageDirection::Backwards => reader.backwards(&tasks, &self.filter),
         };
         let page = lines.and_then(|lines| self.fill(lines, until));
         page.map_err(|error| unreadable(&error))
     }
 
-    fn fill(&self, mut lines: LogLines, until: Instant) -> io::Result<Page> {
-        let (mut page, mut bytes, mut more) = (Page::default(), 0, false);
+    fn fill(&self, mut lines: LogLines, until: Instant) -> io::Result<LogPage> {
+        let (mut page, mut bytes, mut more) = (LogPage::default(), 0, false);
         loop {
             match lines.step()? {
                 ReadStep::Line(_) if page.lines.len() == self.limit || bytes > PAGE_BYTES => {
@@ -149,10 +104,10 @@ impl Asked {
         }
         let beyond = self.cursor.is_some();
         (page.more_before, page.more_after) = match self.direction {
-            Direction::Forwards => (beyond, more),
-            Direction::Backwards => (more, beyond),
+            PageDirection::Forwards => (beyond, more),
+            PageDirection::Backwards => (more, beyond),
         };
-        if self.direction == Direction::Backwards {
+        if self.direction == PageDirection::Backwards {
             page.lines.reverse();
         }
         Ok(page)
@@ -179,12 +134,12 @@ mod tests {
     use super::*;
     use crate::config::LogsConfig;
     use crate::kernel::sample::snapshot;
-    use crate::logs::{LogWriter, Store};
+    use crate::logs::{LogWriter, OutputStream, Store};
 
     /// A page of a search that has no time.
-    fn hasty(reader: &LogReader, query: &str) -> Page {
-        let asked = Asked::page(Some(query)).unwrap();
-        asked.page_of(reader, &snapshot(1, Vec::new()), Instant::now(), Arc::default()).unwrap()
+    fn hasty(reader: &LogReader, query: &str) -> LogPage {
+        let query = LogsQuery::page(Some(query)).unwrap();
+        query.page_of(reader, &snapshot(1, Vec::new()), Instant::now(), Arc::default()).unwrap()
     }
 
     #[test]

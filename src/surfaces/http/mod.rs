@@ -1,62 +1,51 @@
 //! The HTTP API, whatever it listens on: the web surface serves it over TCP, the control surface over a socket file.
 //!
-//! It shows snapshots and passes requests on; it holds no task state and decides nothing about a task. Who may ask is
-//! for the surface that listens to decide, before a request comes here.
+//! It sends snapshots and passes requests on; it holds no task state and decides nothing about a task. The surface that
+//! listens decides who may connect, before a request comes here.
 //!
 //! | module | its job |
 //! |---|---|
-//! | `server` | connections: accept, bound, end in good order |
-//! | `api` | the routes |
-//! | `requests` | what changes something |
-//! | `attach` | a task's terminal: input, and a WebSocket to it |
-//! | `live` | the event stream |
-//! | `logs`, `log_query`, `follow` | what the tasks wrote: pages, what is asked of them, live |
-//! | `runs`, `why` | a task's past; why it is as it is |
+//! | `server` | connections: accept, register, bound, end in good order |
+//! | `router` | every route, and the bounds on requests |
+//! | `state` | what the routes share |
+//! | `caller`, `extract` | what handlers take from a request |
+//! | `status`, `readiness` | the supervisor at one instant, and its configuration |
+//! | `live`, `sse` | the event stream |
+//! | `requests` | requests that change something |
+//! | `clients` | who is connected |
+//! | `attach`, `cells` | a task's terminal: input, and a WebSocket to it |
+//! | `logs`, `log_query`, `follow` | what the tasks wrote: pages, and lines as they are written |
+//! | `runs`, `why` | a task's past; why it is in its state |
 //! | `reading` | turns to read what is on disk |
-//! | `readiness` | what keeps the whole from being ready |
-//! | `masked` | the configuration without its secrets |
-//! | `openapi` | what is said of the routes |
+//! | `openapi` | the description of the routes |
 //! | `problem` | refusals |
-//! | `limits` | every bound there is |
+//! | `limits` | every bound |
 
-mod api;
-mod asker;
 mod attach;
+mod caller;
 mod cells;
+mod clients;
+mod extract;
 mod follow;
 pub(super) mod limits;
 mod live;
 mod log_query;
 mod logs;
-mod masked;
 mod openapi;
 mod problem;
 mod readiness;
 mod reading;
 mod requests;
+mod router;
 mod runs;
 mod server;
+mod sse;
+mod state;
+mod status;
 mod why;
 
-use std::sync::Arc;
-
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-
-use crate::supervisor::EventRecord;
-
-pub(super) use api::Api;
-pub(super) use asker::trust_name;
+pub(super) use caller::trust_name;
 pub(super) use problem::Problem;
-pub(super) use server::{Listen, serve};
-
-/// Takes a channel's events, so that they don't count as dropped. The streams follow the timeline itself, which
-/// has what happened before a client came; the channel is there for the requests.
-pub(super) async fn discard(
-    mut events: mpsc::Receiver<Arc<EventRecord>>,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    while let Some(Some(_)) = shutdown.run_until_cancelled(events.recv()).await {}
-    shutdown.cancelled().await;
-    Ok(())
-}
+pub(super) use router::router;
+pub(super) use server::{Accepted, Clients, Listen, serve};
+pub(super) use state::Api;

@@ -10,12 +10,12 @@ use axum::routing::{MethodFilter, get, on};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::api::Api;
-use super::problem::ProblemBody;
+use super::state::Api;
+use crate::wire::ProblemBody;
 
 /// Where the description is.
-const PATH: &str = "/api/openapi.json";
-const JSON: &str = "application/json";
+const DESCRIPTION_PATH: &str = "/api/openapi.json";
+const JSON_MEDIA: &str = "application/json";
 
 /// Routes, and what there is to say of them.
 #[derive(Default)]
@@ -38,6 +38,16 @@ pub(super) struct Operation {
 type Schemas = BTreeMap<String, Value>;
 
 impl Routes {
+    /// All of these routes.
+    pub(super) fn of(groups: impl IntoIterator<Item = Self>) -> Self {
+        groups.into_iter().fold(Self::default(), |mut all, group| {
+            all.router = all.router.merge(group.router);
+            all.paths.extend(group.paths);
+            all.schemas.extend(group.schemas);
+            all
+        })
+    }
+
     /// Serves what `operation` describes.
     pub(super) fn route<H, T>(mut self, operation: Operation, handler: H) -> Self
     where
@@ -69,7 +79,7 @@ impl Routes {
             },
         });
         let document = document.to_string();
-        self.router.route(PATH, get(move || async { ([(header::CONTENT_TYPE, JSON)], document) }))
+        self.router.route(DESCRIPTION_PATH, get(move || async { ([(header::CONTENT_TYPE, JSON_MEDIA)], document) }))
     }
 }
 
@@ -86,6 +96,13 @@ impl Operation {
         operation
     }
 
+    /// A removal. Over TCP it needs the token.
+    pub(super) fn delete(path: &'static str, about: &str) -> Self {
+        let mut operation = Self::new(path, (MethodFilter::DELETE, "delete"), about);
+        operation.about["security"] = json!([{ "token": [] }, {}]);
+        operation
+    }
+
     fn new(path: &'static str, (method, verb): (MethodFilter, &'static str), about: &str) -> Self {
         let mut operation = Self { path, method, verb, about: json!({ "summary": about }), schemas: Schemas::new() };
         let problem = operation.reference::<ProblemBody>();
@@ -95,6 +112,9 @@ impl Operation {
         });
         if path.contains("{name}") {
             operation.parameter("path", "name", "The task's name.", json!({ "type": "string" }));
+        }
+        if path.contains("{id}") {
+            operation.parameter("path", "id", "Its number.", json!({ "type": "integer", "minimum": 0 }));
         }
         operation
     }
@@ -113,13 +133,13 @@ impl Operation {
     /// A body that can be left out.
     pub(super) fn may_take<T: ToSchema>(mut self) -> Self {
         let schema = self.reference::<T>();
-        self.takes_as(false, JSON, schema)
+        self.takes_as(false, JSON_MEDIA, schema)
     }
 
     /// A body.
     pub(super) fn takes<T: ToSchema>(mut self) -> Self {
         let schema = self.reference::<T>();
-        self.takes_as(true, JSON, schema)
+        self.takes_as(true, JSON_MEDIA, schema)
     }
 
     /// A body of any bytes.
@@ -143,13 +163,13 @@ impl Operation {
     /// Is answered with this type, as JSON.
     pub(super) fn answers<T: ToSchema>(mut self, status: StatusCode) -> Self {
         let schema = self.reference::<T>();
-        self.answers_as(status, JSON, schema)
+        self.answers_as(status, JSON_MEDIA, schema)
     }
 
     /// Is answered with a list of this type, as JSON.
     pub(super) fn answers_list_of<T: ToSchema>(mut self) -> Self {
         let schema = json!({ "type": "array", "items": self.reference::<T>() });
-        self.answers_as(StatusCode::OK, JSON, schema)
+        self.answers_as(StatusCode::OK, JSON_MEDIA, schema)
     }
 
     /// Is answered with text of this media type.
@@ -159,7 +179,7 @@ impl Operation {
 
     /// Is answered with an object that is described elsewhere.
     pub(super) fn answers_object(self) -> Self {
-        self.answers_as(StatusCode::OK, JSON, json!({ "type": "object" }))
+        self.answers_as(StatusCode::OK, JSON_MEDIA, json!({ "type": "object" }))
     }
 
     fn answers_as(mut self, status: StatusCode, media: &str, schema: Value) -> Self {

@@ -4,12 +4,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
 use crate::config::nearest;
 use crate::supervisor::engine::{Refusal, Snapshot};
+use crate::wire::ProblemBody;
 
-/// One refused request.
+/// A refused request.
 #[derive(Debug)]
 pub(in crate::surfaces) struct Problem {
     status: StatusCode,
@@ -33,12 +33,12 @@ impl Problem {
         problem.with("near", near)
     }
 
-    /// What a client says it has seen last was never sent.
+    /// The id of the last event that a client says it has seen was never sent.
     pub(super) fn bad_event_id(id: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, format!("`{id}` is no id of an event"))
     }
 
-    /// Somebody who may look wants to change something.
+    /// A client without the token wants to change something.
     pub(in crate::surfaces) fn token_needed() -> Self {
         let detail = "to change anything, open the link that `stead status` prints, or send the token in \
                       .stead/token as `Authorization: Bearer TOKEN`";
@@ -51,20 +51,6 @@ impl Problem {
         self.members.insert(name.to_owned(), value);
         self
     }
-}
-
-/// A refused request, as it is sent. It may have more members, for programs.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ProblemBody {
-    /// The status again.
-    status: u16,
-    /// What the status means.
-    title: &'static str,
-    /// What was wrong with this request, for people.
-    detail: String,
-    #[serde(flatten)]
-    #[schema(additional_properties)]
-    members: Map<String, Value>,
 }
 
 impl From<Refusal> for Problem {
@@ -94,7 +80,7 @@ impl IntoResponse for Problem {
         // No `type`: it is then `about:blank`, which means the status says it all.
         let body = ProblemBody {
             status: self.status.as_u16(),
-            title: self.status.canonical_reason().unwrap_or("refused"),
+            title: self.status.canonical_reason().unwrap_or("refused").to_owned(),
             detail: self.detail,
             members: self.members,
         };

@@ -1,36 +1,20 @@
-//! Reading what is on disk, for a request: on blocking threads, so many at a time, and no longer than somebody waits.
+//! Reads what is on disk for a request: on blocking threads, a limited number at a time, and no longer than the client waits.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use axum::http::StatusCode;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::api::Api;
-use super::limits::READ_TIME;
+use super::limits::LOG_READ_TIME;
 use super::problem::Problem;
+use super::state::Api;
 use crate::duration::Pretty;
+use crate::logs::CancelOnDrop;
 
-/// Tells a query that nobody waits for it any more, once this is dropped.
-#[derive(Debug, Default)]
-pub(super) struct Interest(Arc<AtomicBool>);
-
-impl Interest {
-    /// What becomes true at the end: for [`LineQuery::cancelled`](crate::logs::LineQuery::cancelled).
-    pub(super) fn lost(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
-}
-
-impl Drop for Interest {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Reads for one answer. The work is told when the client has gone or the time is up.
+/// Reads for one answer. The flag becomes true when the client has gone or the time is up.
 ///
 /// # Errors
 ///
@@ -39,19 +23,19 @@ pub(super) async fn read<T: Send + 'static>(
     api: &Api,
     work: impl FnOnce(Arc<AtomicBool>) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    let interest = Interest::default();
-    let lost = interest.lost();
-    match timeout(READ_TIME, in_turn(api, move || work(lost))).await {
+    let cancel = CancelOnDrop::default();
+    let cancelled = cancel.flag();
+    match timeout(LOG_READ_TIME, in_turn(api, move || work(cancelled))).await {
         Ok(done) => done?,
         Err(_) => {
             let detail =
-                format!("reading took longer than {}; ask for fewer tasks, or for less time", Pretty(READ_TIME));
+                format!("reading took longer than {}; ask for fewer tasks, or for less time", Pretty(LOG_READ_TIME));
             Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail))
         }
     }
 }
 
-/// Does it on a blocking thread, when it is its turn. It has its turn to its end, whether or not anybody waits for it.
+/// Does the work on a blocking thread, in its turn. The turn lasts to the end of the work, even if the client has gone.
 ///
 /// # Errors
 ///

@@ -4,46 +4,26 @@
 use axum::extract::State;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::api::{Api, Name, fresh, text};
+use super::extract::{TaskName, uncached};
 use super::limits::RUNS_LISTED;
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::{read, unreadable};
+use super::state::Api;
 use super::why::post_mortems;
 use crate::kernel::PostMortem;
 use crate::logs::StoredRun;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{EventKind, TaskSnapshot};
+use crate::wire::RunSummary;
 
-/// One run of a task.
-#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
-struct Run {
-    /// Its number under its supervisor.
-    run: u64,
-    /// Names it among those of all supervisors: for `run` of `/logs`. None if it has left no lines.
-    id: Option<String>,
-    /// When it started, as near as that is known.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    started_at: Option<Timestamp>,
-    /// When it ended, or wrote last, if only that is known; none while it goes on.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    ended_at: Option<Timestamp>,
-    /// How it ended, if that is known.
-    exit: Option<String>,
-    /// Whether something that it wrote is kept.
-    lines_kept: bool,
-}
-
-pub(super) fn routes(routes: Routes) -> Routes {
+pub(super) fn routes() -> Routes {
     let operation = Operation::get("/api/v1/tasks/{name}/runs", "The runs of a task, newest first.");
-    routes.route(operation.answers_list_of::<Run>(), self::get)
+    Routes::default().route(operation.answers_list_of::<RunSummary>(), self::get)
 }
 
-async fn get(State(api): State<Api>, name: Name) -> Result<Response, Problem> {
-    let name = text(name)?;
+async fn get(State(api): State<Api>, TaskName(name): TaskName) -> Result<Response, Problem> {
     let snapshot = api.kernel.snapshot();
     let state = snapshot.task(&name).ok_or_else(|| Problem::unknown_task(&name, &snapshot))?;
     let post_mortems = post_mortems(&api, &name).await?;
@@ -51,23 +31,23 @@ async fn get(State(api): State<Api>, name: Name) -> Result<Response, Problem> {
     let stored = read(&api, move |_| reader.runs(&task).map_err(|error| unreadable(&error))).await?;
     let events = api.kernel.event_log().recent();
     let events = events.iter().map(AsRef::as_ref).filter(|event| event.event.task.as_ref() == Some(&name));
-    let mut past = Past::of(&stored, api.kernel.started_at());
+    let mut past = PastRuns::of(&stored, api.kernel.started_at());
     events.for_each(|event| past.hear(event));
     past.settle(state);
     post_mortems.iter().for_each(|post_mortem| past.examine(post_mortem));
-    Ok(fresh(past.newest_first()))
+    Ok(uncached(past.newest_first()))
 }
 
 /// The runs of one task, put together from what knows of them.
-struct Past {
+struct PastRuns {
     /// When the supervisor that answers has started.
     begin: Timestamp,
-    runs: Vec<Run>,
+    runs: Vec<RunSummary>,
 }
 
-impl Past {
+impl PastRuns {
     fn of(stored: &[StoredRun], begin: Timestamp) -> Self {
-        let run = |stored: &StoredRun| Run {
+        let run = |stored: &StoredRun| RunSummary {
             run: stored.key.number.into(),
             id: Some(format!("{}-{}", stored.key.supervised_since, stored.key.number)),
             started_at: Some(stored.first),
@@ -79,10 +59,10 @@ impl Past {
     }
 
     /// A run of the supervisor that answers.
-    fn own(&mut self, number: u64) -> &mut Run {
-        let own = |run: &Run| run.run == number && run.started_at >= Some(self.begin);
+    fn own(&mut self, number: u64) -> &mut RunSummary {
+        let own = |run: &RunSummary| run.run == number && run.started_at >= Some(self.begin);
         let at = self.runs.iter().rposition(own).unwrap_or_else(|| {
-            self.runs.push(Run {
+            self.runs.push(RunSummary {
                 run: number,
                 id: None,
                 started_at: None,
@@ -119,14 +99,14 @@ impl Past {
 
     fn examine(&mut self, failed: &PostMortem) {
         let lasted = SignedDuration::from_millis(failed.ran_for_ms.try_into().unwrap_or(i64::MAX));
-        let same = |run: &&mut Run| run.run == failed.run && run.started_at <= Some(failed.at);
+        let same = |run: &&mut RunSummary| run.run == failed.run && run.started_at <= Some(failed.at);
         let newest = self.runs.iter_mut().filter(same).max_by_key(|run| run.started_at);
         match newest {
             Some(run) if run.exit.is_none() => {
                 (run.ended_at, run.exit) = (Some(failed.at), Some(failed.reason.clone()));
             }
             Some(_) => {}
-            None => self.runs.push(Run {
+            None => self.runs.push(RunSummary {
                 run: failed.run,
                 id: None,
                 started_at: failed.at.checked_sub(lasted).ok(),
@@ -137,7 +117,7 @@ impl Past {
         }
     }
 
-    fn newest_first(mut self) -> Vec<Run> {
+    fn newest_first(mut self) -> Vec<RunSummary> {
         self.runs.sort_by_key(|run| std::cmp::Reverse(run.started_at));
         self.runs.truncate(RUNS_LISTED);
         self.runs
@@ -176,7 +156,7 @@ mod tests {
 
     #[test]
     fn runs_of_the_same_number_are_told_apart_by_their_supervisors() {
-        let mut past = Past::of(&[stored(10, 1, 11, 19), stored(10, 2, 21, 29), stored(100, 1, 101, 109)], at(100));
+        let mut past = PastRuns::of(&[stored(10, 1, 11, 19), stored(10, 2, 21, 29), stored(100, 1, 101, 109)], at(100));
         [failed(2, 30), failed(1, 20), failed(9, 50)].iter().for_each(|post_mortem| past.examine(post_mortem));
         let mut task = crate::kernel::sample::process("api", crate::kernel::sample::ready(1_000));
         task.run = 1;

@@ -20,26 +20,55 @@ use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use super::limits::{ACCEPT_PAUSE, CONNECTIONS, HEAD_BYTES, HEAD_TIME, HEADERS, LINGER, WRITE_STALL};
+use super::caller::Caller;
+use super::limits::{
+    ACCEPT_PAUSE, CONNECTIONS_MOST, LINGER, REQUEST_HEAD_BYTES, REQUEST_HEAD_TIME, REQUEST_HEADERS, WRITE_STALL,
+};
+use crate::gateway::{ClientRefusal, Connection, Gateway};
 
 /// Where connections come from.
 pub(in crate::surfaces) trait Listen: Send + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-    /// What its requests are told about it, as an extension.
+    /// What its requests carry of it, as an extension.
     type Peer: Clone + Send + Sync + 'static;
 
     /// The next connection; none if it was turned away.
-    fn accept(&self) -> impl Future<Output = io::Result<Option<(Self::Stream, Self::Peer)>>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<Option<Accepted<Self::Stream, Self::Peer>>>> + Send;
 }
 
-/// Serves until `shutdown`, then lets requests in flight finish, for [`LINGER`] at most. Dropped, it drops every
+/// A connection.
+pub(in crate::surfaces) struct Accepted<S, P> {
+    pub(in crate::surfaces) stream: S,
+    pub(in crate::surfaces) peer: P,
+    /// Where the client is, for people.
+    pub(in crate::surfaces) from: String,
+}
+
+/// With whom a listener registers its clients.
+#[derive(Debug)]
+pub(in crate::surfaces) struct Clients {
+    pub(in crate::surfaces) gateway: Gateway,
+    /// The name of the surface.
+    pub(in crate::surfaces) name: &'static str,
+    /// Cancelled when the run ends; connections end with it.
+    pub(in crate::surfaces) shutdown: CancellationToken,
+}
+
+impl Clients {
+    fn register(&self, from: String) -> Result<Connection, ClientRefusal> {
+        self.gateway.register(self.name, from, &self.shutdown)
+    }
+}
+
+/// Serves until the run ends, then lets requests in flight finish, for [`LINGER`] at most. Dropped, it drops every
 /// connection with it. The router is made for the first connection: many a supervisor is never asked anything.
 pub(in crate::surfaces) async fn serve<L: Listen>(
     listener: L,
     router: impl FnOnce() -> Router + Send,
-    shutdown: CancellationToken,
+    clients: Clients,
 ) -> anyhow::Result<()> {
+    let shutdown = clients.shutdown.clone();
     let router = LazyCell::new(router);
     // What a connection has become, a WebSocket, is no part of it any more.
     let _over = shutdown.clone().drop_guard();
@@ -52,10 +81,13 @@ pub(in crate::surfaces) async fn serve<L: Listen>(
                     tracing::error!(error = %panicked, "a connection ended badly");
                 }
             }
-            accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
-                Ok(Some((stream, peer))) => {
-                    connections.spawn(converse(stream, peer, Router::clone(&router), shutdown.clone()));
-                }
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MOST => match accepted {
+                Ok(Some(accepted)) => match clients.register(accepted.from.clone()) {
+                    Ok(connection) => {
+                        connections.spawn(converse(accepted, Router::clone(&router), Caller::new(connection)));
+                    }
+                    Err(error) => tracing::warn!(%error, from = accepted.from, "a connection was turned away"),
+                },
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -71,25 +103,32 @@ pub(in crate::surfaces) async fn serve<L: Listen>(
     Ok(())
 }
 
-async fn converse<S, P>(stream: S, peer: P, router: Router, shutdown: CancellationToken)
+async fn converse<S, P>(Accepted { stream, peer, .. }: Accepted<S, P>, router: Router, caller: Caller)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     P: Clone + Send + Sync + 'static,
 {
+    let client = caller.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
+        client.note(&request);
         request.extensions_mut().insert(peer.clone());
+        request.extensions_mut().insert(client.clone());
         router.clone().call(request)
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_headers(HEADERS).max_buf_size(HEAD_BYTES);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_HEAD_TIME)
+        .max_headers(REQUEST_HEADERS)
+        .max_buf_size(REQUEST_HEAD_BYTES);
     let mut stream = Box::pin(TimeoutWriter::new(stream));
     stream.as_mut().set_timeout_pinned(Some(WRITE_STALL));
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
+        () = caller.connection().ended() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            let Ok(ended) = timeout(LINGER, connection).await else { return };
+            ended
         }
     };
     if let Err(error) = ended {

@@ -16,8 +16,8 @@ use super::editor::Editor;
 use super::keys::{self, Keys};
 use super::screen::Screen;
 use super::sources::Sources;
-use crate::gateway::ChannelClient;
-use crate::kernel::Look;
+use crate::gateway::Connection;
+use crate::kernel::UsageObserver;
 use crate::logs::LogReader;
 use crate::screen::ScreenContents;
 use crate::supervisor::EventRecord;
@@ -35,7 +35,7 @@ const REQUESTS_WAITING: usize = 16;
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) setup: DashboardSetup,
-    pub(super) client: ChannelClient,
+    pub(super) connection: Arc<Connection>,
     pub(super) theme: Theme,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Dashboard {
     /// What a person asked for; with what there is to say of it.
     asked: JoinSet<Option<String>>,
     pace: Pace,
-    _look: Look,
+    _usage: UsageObserver,
 }
 
 /// When the next frame is due.
@@ -111,7 +111,7 @@ impl Dashboard {
             has_left: false,
             asked: JoinSet::new(),
             pace: Pace { is_stale: true, not_before: Instant::now(), tick: None },
-            _look: kernel.look(),
+            _usage: kernel.observe_usage(),
             screen,
             seat,
             keys,
@@ -160,8 +160,6 @@ impl Dashboard {
             _ = self.resized.recv() => Wakeup::Resized,
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Wakeup::FrameDue,
             Some(answer) = self.asked.join_next() => Wakeup::Answered(answer.unwrap_or_else(|_| Some(Refusal::Unavailable.to_string()))),
-            // What the timeline says is read at the next frame; here it only wakes.
-            Some(_) = self.seat.client.events.recv(), if !self.pace.is_stale => Wakeup::Changed,
             () = self.sources.changed(), if !self.pace.is_stale => Wakeup::Changed,
         }
     }
@@ -257,11 +255,11 @@ impl Dashboard {
             self.on_answer(Some(Refusal::Unavailable.to_string()));
             return;
         }
-        let requester = self.seat.client.requester.clone();
+        let connection = Arc::clone(&self.seat.connection);
         self.asked.spawn(async move {
             let mut words = None;
             for request in requests {
-                words = words.or(match requester.request(request).await {
+                words = words.or(match connection.request(request).await {
                     Ok(Answer::Taken) => None,
                     Ok(Answer::Reloaded(changes)) => Some(format!("reloaded: {changes}")),
                     Err(refusal) => Some(refusal.to_string()),
@@ -275,8 +273,7 @@ impl Dashboard {
     async fn reload(&mut self) {
         let kernel = &self.seat.setup.kernel;
         let snapshot = Arc::clone(&self.sources.snapshot.borrow_and_update());
-        while self.seat.client.events.try_recv().is_ok() {}
-        self.events = kernel.event_log().recent();
+        self.events = self.sources.events();
         self.sources.follow(kernel, self.model.query(&snapshot), self.model.selected(&snapshot)).await;
         (self.log, self.hits, self.history) = self.sources.take_logs();
         self.contents = self.sources.contents();

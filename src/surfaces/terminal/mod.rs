@@ -14,6 +14,7 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, thread};
 
@@ -22,7 +23,7 @@ use tokio::sync::oneshot::{self, error::RecvError};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::gateway::Channel;
+use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 use crate::ui::Theme;
 use dashboard::{Dashboard, Seat};
@@ -46,6 +47,8 @@ pub struct Terminal {
 /// What a dashboard looks at.
 pub(crate) struct DashboardSetup {
     pub(crate) kernel: KernelHandle,
+    /// Where it is registered.
+    pub(crate) gateway: Gateway,
     /// The project's name.
     pub(crate) project: String,
     /// Where the logs are.
@@ -77,11 +80,11 @@ impl Terminal {
         ensure!(io::stdin().is_terminal(), "standard input is not a terminal");
         ensure!(io::stdout().is_terminal(), "standard output is not a terminal");
         screen::restore_before_panics();
-        let (channel, client) = Channel::new(NAME);
+        let connection = Arc::new(setup.gateway.register_own(NAME)?);
         let shutdown = shutdown.child_token();
         let watch = Watch { _cancel: shutdown.clone().drop_guard(), is_over: false };
         let told = shutdown.clone();
-        let seat = Seat { setup, client, theme: self.theme };
+        let seat = Seat { setup, connection, theme: self.theme };
         let (ready, is_ready) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let mouse = self.mouse;
@@ -102,7 +105,7 @@ impl Terminal {
                 () = overdue(told) => bail!("the terminal takes no more output"),
             }
         });
-        Ok(SurfaceHandle { channel: Some(channel), address: None, tasks: vec![watched] })
+        Ok(SurfaceHandle { address: None, tasks: vec![watched] })
     }
 }
 
@@ -116,11 +119,11 @@ impl Surface for Terminal {
     }
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
-        let SurfaceContext { kernel, config, shutdown, .. } = context;
+        let SurfaceContext { kernel, gateway, config, shutdown, .. } = context;
         let now = config.current();
-        let (project, logs_dir) = (now.project().name(), now.logs.dir.clone());
+        let (project, logs_dir) = (now.project().into_owned(), now.logs.dir.clone());
         let notify = Box::new(move || config.current().ui.notify);
-        self.show(DashboardSetup { kernel, project, logs_dir, notify, is_guest: false }, shutdown).await
+        self.show(DashboardSetup { kernel, gateway, project, logs_dir, notify, is_guest: false }, shutdown).await
     }
 }
 

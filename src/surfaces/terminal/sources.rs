@@ -1,4 +1,4 @@
-//! Where changes of the screen come from: the snapshot, the logs that are shown, the screen of the selected task.
+//! Where changes of the screen come from: the snapshot, the events, the logs that are shown, the screen of the selected task.
 
 use std::io;
 use std::sync::Arc;
@@ -12,12 +12,15 @@ use crate::logs::{LineId, LinePattern, LogLine, LogReader, RunKey};
 use crate::logs::{LogTail, TailLine};
 use crate::screen::{ScreenContents, TaskScreen};
 use crate::supervisor::engine::Snapshot;
+use crate::supervisor::{EventLog, EventRecord};
 use crate::ui::{History, Hits, LogOf, LogQuery, LogWindow};
 
 /// What is watched. It follows what the dashboard wants to show.
 #[derive(Debug)]
 pub(super) struct Sources {
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
+    event_log: EventLog,
+    last_event: watch::Receiver<u64>,
     logs: LogSource,
     log_of: LogOf,
     /// Of the shown logs: they tell when something is written.
@@ -39,6 +42,8 @@ impl Sources {
     pub(super) fn new(kernel: &KernelHandle, reader: &LogReader) -> io::Result<Self> {
         Ok(Self {
             snapshot: kernel.watch(),
+            event_log: kernel.event_log().clone(),
+            last_event: kernel.event_log().watch(),
             logs: LogSource::new(reader, kernel.post_mortems().cloned())?,
             log_of: LogOf::default(),
             tails: Vec::new(),
@@ -68,6 +73,12 @@ impl Sources {
         }
         self.logs.ask(query, std::mem::take(&mut self.has_changed));
         self.logs.settle().await;
+    }
+
+    /// The events that are kept.
+    pub(super) fn events(&mut self) -> Vec<Arc<EventRecord>> {
+        self.last_event.borrow_and_update();
+        self.event_log.recent()
     }
 
     /// What has been read of the logs so far; behind their end, what could not be written there.
@@ -139,6 +150,7 @@ impl Sources {
         };
         tokio::select! {
             Ok(()) = self.snapshot.changed() => {}
+            Ok(()) = self.last_event.changed() => {}
             () = self.logs.changed() => {}
             () = changes => self.has_changed = true,
             else => pending().await,

@@ -27,10 +27,9 @@ use anyhow::Context;
 use axum::middleware::from_fn_with_state;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::http::{Api, Listen, discard, serve};
+use super::http::{Accepted, Api, Clients, Listen, router, serve};
 use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::config::WebConfig;
-use crate::gateway::Channel;
 use bundle_dir::BundleWatch;
 use guard::{Guard, Reached};
 
@@ -38,8 +37,8 @@ pub use bundle_dir::DistError;
 pub use dist::{ActiveWebDist, WebDist};
 pub(crate) use token::Token;
 
-/// Its name as a task, and as the origin of its requests.
-const NAME: &str = "web";
+/// Its name as a task, and the name of its clients.
+const WEB: &str = "web";
 
 /// The web surface. What a run listens on and serves is said by `[web]` of the config.
 pub struct Web {
@@ -65,7 +64,7 @@ impl Web {
 
 impl Surface for Web {
     fn name(&self) -> &str {
-        NAME
+        WEB
     }
 
     fn about(&self) -> String {
@@ -73,7 +72,7 @@ impl Surface for Web {
     }
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
-        let SurfaceContext { kernel, config, web_dist, shutdown, .. } = context;
+        let SurfaceContext { kernel, gateway, config, web_dist, shutdown, .. } = context;
         // Watched before it is read, so that no change falls in between.
         let watch = self.config.dist.clone().and_then(watch);
         let dist = match &self.config.dist {
@@ -88,17 +87,14 @@ impl Surface for Web {
         if let Some(dist) = dist {
             web_dist.activate(dist);
         }
-        let (channel, client) = Channel::new(NAME);
-        let api = Api::new(kernel, client.requester, config, shutdown.clone());
+        let api = Api::new(kernel, config);
         let guard = Guard::new(address.ip(), token);
         let pages = web_dist.clone();
-        let router = || api.router(page::routes(pages)).layer(from_fn_with_state(guard, guard::guard));
-        let mut tasks = vec![
-            tokio::spawn(serve(listener, router, shutdown.clone())),
-            tokio::spawn(discard(client.events, shutdown.clone())),
-        ];
+        let routes = || router(api, page::routes(pages)).layer(from_fn_with_state(guard, guard::guard));
+        let clients = Clients { gateway, name: WEB, shutdown: shutdown.clone() };
+        let mut tasks = vec![tokio::spawn(serve(listener, routes, clients))];
         tasks.extend(watch.map(|watch| tokio::spawn(watch.follow(web_dist, shutdown))));
-        Ok(SurfaceHandle { channel: Some(channel), address: Some(format!("http://{address}")), tasks })
+        Ok(SurfaceHandle { address: Some(format!("http://{address}")), tasks })
     }
 }
 
@@ -106,14 +102,14 @@ impl Listen for TcpListener {
     type Stream = TcpStream;
     type Peer = Reached;
 
-    async fn accept(&self) -> io::Result<Option<(TcpStream, Reached)>> {
+    async fn accept(&self) -> io::Result<Option<Accepted<TcpStream, Reached>>> {
         let (stream, peer) = TcpListener::accept(self).await?;
         // A client that is gone already has no address, and no use for an answer.
         let Ok(local) = stream.local_addr() else { return Ok(None) };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
         }
-        Ok(Some((stream, Reached(local.ip()))))
+        Ok(Some(Accepted { stream, peer: Reached(local.ip()), from: peer.to_string() }))
     }
 }
 

@@ -5,10 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-use super::super::format::wrap;
 use super::super::layout;
 use super::super::model::Question;
 use super::{DrawContext, frame};
+use crate::present::text::wrap;
 use crate::supervisor::engine::TaskKind;
 
 /// Columns of the question's text.

@@ -5,12 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::super::ansi::plain;
-use super::super::format::{fit, wrap};
 use super::super::layout;
 use super::{DrawContext, frame};
-use crate::duration::Pretty;
-use crate::supervisor::engine::{OnExhausted, Policy};
+use crate::present::ansi::plain;
+use crate::present::task::{exit_label, on_exit};
+use crate::present::text::{fit, wrap};
 use crate::supervisor::engine::{PhaseSnapshot, TaskSnapshot};
 
 /// Columns of a line's label.
@@ -38,8 +37,7 @@ fn lines(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Line
         Line::from(vec![label, Span::styled(fit(text, width.saturating_sub(LABEL_COLUMNS)), style)])
     };
     let mut lines: Vec<Line<'static>> = shortened(&what(task), width).into_iter().map(Line::raw).collect();
-    let label = if task.policy == Policy::OnFailure { "on failure" } else { "on exit" };
-    lines.push(labelled(label, &on_exit(task), Style::new()));
+    lines.push(labelled(exit_label(task), &on_exit(task), Style::new()));
     if let Some(probe) = &task.probe {
         let text = format!("{} · {}", plain(&probe.detail), scene.clock.age(probe.at));
         let style = if probe.passed { Style::new() } else { scene.theme.warning() };
@@ -60,37 +58,11 @@ fn lines(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Line
 
 /// `pid 4121 · 3 processes · cargo run -p api`
 fn what(task: &TaskSnapshot) -> String {
-    let pid = match &task.phase {
-        PhaseSnapshot::Running { pid, .. } | PhaseSnapshot::Ready { pid, .. } | PhaseSnapshot::Stopping { pid, .. } => {
-            *pid
-        }
-        _ => None,
-    };
-    let pid = pid.map(|pid| format!("pid {pid}"));
+    let pid = task.pid().map(|pid| format!("pid {pid}"));
     let processes =
         task.usage.filter(|usage| usage.processes > 1).map(|usage| format!("{} processes", usage.processes));
     let parts: Vec<String> = pid.into_iter().chain(processes).chain([plain(&task.about)]).collect();
     parts.join(" · ")
-}
-
-/// What an exit means, in words: `restart, 5 retries, 500ms–30s`.
-fn on_exit(task: &TaskSnapshot) -> String {
-    match task.policy {
-        Policy::Critical => return "fatal: everything stops".to_owned(),
-        Policy::Never => return "done".to_owned(),
-        Policy::Always | Policy::OnFailure => {}
-    }
-    let retries = match task.max_retries {
-        0 => "no retries".to_owned(),
-        1 => "1 retry".to_owned(),
-        count => format!("{count} retries"),
-    };
-    match task.on_exhausted {
-        OnExhausted::Fatal => format!("restart, {retries}, then fatal"),
-        OnExhausted::Hold => {
-            format!("restart, {retries}, {}–{}", Pretty(task.initial_backoff), Pretty(task.max_backoff))
-        }
-    }
 }
 
 /// At most two lines of `width`; the second ends in an ellipsis if there would be more.

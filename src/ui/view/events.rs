@@ -6,13 +6,13 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-use super::super::ansi::plain;
-use super::super::format::fit;
 use super::super::layout;
 use super::super::model::EventEntries;
 use super::super::scroll::{Entries, ScrollPosition};
 use super::log::time_of_day;
 use super::{DrawContext, frame};
+use crate::present::ansi::plain;
+use crate::present::text::fit;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::EventKind;
 
@@ -83,6 +83,7 @@ fn style(scene: &DrawContext<'_>, kind: &EventKind) -> Style {
         EventKind::Unready { .. }
         | EventKind::Backoff { .. }
         | EventKind::Refused { .. }
+        | EventKind::Disconnected { .. }
         | EventKind::Draining { .. } => theme.warning(),
         EventKind::Waiting { .. }
         | EventKind::Started { .. }

@@ -5,11 +5,11 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::super::LogWindow;
-use super::super::ansi::plain;
-use super::super::format::fit;
 use super::super::keymap::{Context, KEYS, offer};
 use super::super::model::{Overlay, Prompt, Purpose};
 use super::DrawContext;
+use crate::present::ansi::plain;
+use crate::present::text::fit;
 
 /// Draws the line; the cursor's place if there is something to type.
 pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Widget};
 
 use super::super::Theme;
-use super::super::format::fit;
+use crate::present::text::fit;
 
 /// A note that has fewer columns left than this, and needs more, says nothing.
 const NOTE_COLUMNS: usize = 16;

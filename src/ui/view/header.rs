@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::super::ansi::plain;
-use super::super::format::{fit, memory};
 use super::DrawContext;
-use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+use crate::present::ansi::plain;
+use crate::present::state::look;
+use crate::present::text::{fit, memory};
+use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, TaskState, Uptime};
 
 /// What is left out when there is not enough room, step by step: which states have a word beside their number (those
 /// less bad than this have none), and which facts stand on the right (those of a higher rank do not).
@@ -52,13 +53,14 @@ fn supervising(scene: &DrawContext<'_>, room: usize) -> (Line<'static>, Line<'st
 /// How many tasks are in which state, the worst first; with words for those that are worse than `words_below`.
 fn counts(scene: &DrawContext<'_>, words_below: u8) -> Line<'static> {
     let mut line = Line::default();
-    for (count, phase) in counted(scene) {
-        let (glyph, style) = scene.theme.phase(phase);
+    for (count, state) in counted(scene) {
+        let (glyph, style) = scene.theme.state(state);
         if words_below == 0 {
             line.push_span(Span::styled(format!("{glyph}{count} "), style));
             continue;
         }
-        let word = if badness(phase) < words_below { format!(" {}", participle(phase)) } else { String::new() };
+        let look = look(state);
+        let word = if look.rank < words_below { format!(" {}", look.counted) } else { String::new() };
         line.push_span(Span::styled(format!("{glyph} {count}"), style));
         line.push_span(Span::raw(format!("{word}  ")));
     }
@@ -66,41 +68,17 @@ fn counts(scene: &DrawContext<'_>, words_below: u8) -> Line<'static> {
 }
 
 /// The states that occur, the worst first, with how often. Stead's own parts count only when they need eyes.
-fn counted<'a>(scene: &DrawContext<'a>) -> Vec<(usize, &'a PhaseSnapshot)> {
-    let mut counted: Vec<(usize, &PhaseSnapshot)> = Vec::new();
-    let is_well = |task: &TaskSnapshot| matches!(task.phase, PhaseSnapshot::Ready { .. });
+fn counted(scene: &DrawContext<'_>) -> Vec<(usize, TaskState)> {
+    let mut counted: Vec<(usize, TaskState)> = Vec::new();
     let tasks = scene.shown.snapshot.tasks.iter();
-    for task in tasks.filter(|task| task.kind != TaskKind::Builtin || !is_well(task)) {
-        match counted.iter_mut().find(|(_, phase)| phase.word() == task.phase.word()) {
+    for task in tasks.filter(|task| !task.is_builtin() || task.state() != TaskState::Ready) {
+        match counted.iter_mut().find(|(_, state)| *state == task.state()) {
             Some((count, _)) => *count += 1,
-            None => counted.push((1, &task.phase)),
+            None => counted.push((1, task.state())),
         }
     }
-    counted.sort_by_key(|(_, phase)| badness(phase));
+    counted.sort_by_key(|(_, state)| look(*state).rank);
     counted
-}
-
-/// The rank of a state, the worst first.
-fn badness(phase: &PhaseSnapshot) -> u8 {
-    match phase {
-        PhaseSnapshot::Failed { .. } => 0,
-        PhaseSnapshot::Backoff { .. } => 1,
-        PhaseSnapshot::Stopping { .. } => 2,
-        PhaseSnapshot::Running { .. } => 3,
-        PhaseSnapshot::Starting { .. } => 4,
-        PhaseSnapshot::Waiting { .. } => 5,
-        PhaseSnapshot::Stopped => 6,
-        PhaseSnapshot::Ready { .. } => 7,
-        PhaseSnapshot::Done => 8,
-    }
-}
-
-fn participle(phase: &PhaseSnapshot) -> &'static str {
-    match phase {
-        PhaseSnapshot::Backoff { .. } => "backing off",
-        PhaseSnapshot::Running { .. } => "not ready",
-        other => other.word(),
-    }
 }
 
 /// The figures on the right, up to a rank.
@@ -137,7 +115,7 @@ fn address(scene: &DrawContext<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'sta
     if matches!(task.phase, PhaseSnapshot::Ready { .. }) {
         return Some(vec![name, Span::raw(plain(host))]);
     }
-    let (glyph, style) = scene.theme.phase(&task.phase);
+    let (glyph, style) = scene.theme.state(task.state());
     Some(vec![name, Span::styled(format!("{glyph} "), style), Span::styled(plain(host), scene.theme.dim())])
 }
 
@@ -146,7 +124,7 @@ fn drain(scene: &DrawContext<'_>, deadline: Uptime, style: Style, room: usize) -
     let tasks = &scene.shown.snapshot.tasks;
     let left = tasks.iter().filter(|task| task.is_live()).count();
     let rest = match scene.clock.is_before(deadline) {
-        true => format!("{} until the rest is killed", scene.clock.left_in_prose(deadline)),
+        true => format!("{} until the rest is killed", scene.clock.left(deadline)),
         false => "the rest is being killed".to_owned(),
     };
     let mut parts = vec!["draining".to_owned(), format!("{left} of {} left", tasks.len()), rest];

@@ -10,14 +10,14 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 use unicode_width::UnicodeWidthStr;
 
-use super::super::ansi::{TextRow, plain};
-use super::super::format::fit;
 use super::super::log::{LogEntries, ViewRow};
 use super::super::model::{Hit, Overlay, Purpose};
 use super::super::scroll::{Entries, ScrollPosition};
 use super::super::{LogOf, layout};
 use super::{DrawContext, footer, frame, screen};
 use crate::logs::{LogLine, RunKey};
+use crate::present::ansi::{TextRow, plain};
+use crate::present::text::fit;
 use crate::screen::ScreenContents;
 use crate::supervisor::engine::{Event, EventKind};
 

@@ -6,10 +6,10 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-use super::super::format::fit;
 use super::super::layout;
 use super::super::palette::{Palette, PaletteEntry};
 use super::{DrawContext, frame};
+use crate::present::text::fit;
 
 /// Columns and rows of the palette, with its frame.
 const SIZE: (u16, u16) = (64, 16);

@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 
-use super::super::ansi;
 use super::super::model::Overlay;
 use super::DrawContext;
 use super::log::set_symbol;
+use crate::present::ansi;
 use crate::screen::{CellStyle, Colour, ScreenContents};
 
 /// Draws it into the inside of a pane. While the keyboard is the task's, the cursor is where the terminal's own is

@@ -6,11 +6,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use super::super::ansi::plain;
-use super::super::format::{fit, memory};
 use super::super::layout::{self, TABLE_FRAME};
 use super::super::rows::{TableRow, position, rows};
 use super::{DrawContext, frame, next};
+use crate::present::ansi::plain;
+use crate::present::task as present;
+use crate::present::text::{fit, memory};
 use crate::supervisor::engine::Policy;
 use crate::supervisor::engine::{ExitReason, PhaseSnapshot, TaskKind, TaskSnapshot};
 
@@ -18,8 +19,6 @@ use crate::supervisor::engine::{ExitReason, PhaseSnapshot, TaskKind, TaskSnapsho
 const MARKERS: u16 = 3;
 /// Columns between two cells.
 const GAP: u16 = 2;
-/// A longer budget is shown in numbers alone.
-const MOST_PIPS: u32 = 8;
 const NAME_WIDTHS: (u16, u16) = (4, 20);
 const NEXT_WIDTHS: (u16, u16) = (21, 29);
 const LAST_EXIT_WIDTH: u16 = 13;
@@ -100,8 +99,8 @@ fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(TableColumn, u16)> {
         u16::try_from(columns).unwrap_or(u16::MAX)
     };
     let is_critical = |task: &TaskSnapshot| task.policy == Policy::Critical;
-    let numbers = widest(|task| numbers(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
-    let pips = widest(|task| pips(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
+    let retries = widest(|task| present::retries(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
+    let pips = widest(|task| present::pips(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let mut columns = vec![
         (TableColumn::Name, widest(|task| task.name.clone()).clamp(NAME_WIDTHS.0, NAME_WIDTHS.1)),
         (TableColumn::State, if tasks.iter().any(is_critical) { STATE_WIDTH_WITH_CRITICAL } else { STATE_WIDTH }),
@@ -119,7 +118,7 @@ fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(TableColumn, u16)> {
         match cut {
             Cut::Leave(column) => columns.retain(|(own, _)| *own != column),
             Cut::Replace(column, other) => {
-                columns.iter_mut().filter(|(own, _)| *own == column).for_each(|own| *own = (other, numbers));
+                columns.iter_mut().filter(|(own, _)| *own == column).for_each(|own| *own = (other, retries));
             }
             Cut::Narrow(column, width) => {
                 columns.iter_mut().filter(|(own, _)| *own == column).for_each(|own| own.1 = own.1.min(width));
@@ -215,10 +214,10 @@ fn cell(
             Line::styled(fit(&task.name, width), style)
         }
         TableColumn::State => state(scene, task, width),
-        TableColumn::Pips => budget(scene, task, pips(task.retries, task.max_retries)),
-        TableColumn::Retries => budget(scene, task, numbers(task.retries, task.max_retries)),
+        TableColumn::Pips => budget(scene, task, present::pips),
+        TableColumn::Retries => budget(scene, task, present::retries),
         TableColumn::Next => fit_line(next::line(scene, task, width), width),
-        TableColumn::Uptime => optional(scene, uptime(scene, task)),
+        TableColumn::Uptime => optional(scene, present::uptime(task, scene.clock)),
         TableColumn::Cpu => optional(scene, task.usage.map(|usage| format!("{:.0}%", usage.cpu_percent))),
         TableColumn::Memory => optional(scene, task.usage.map(|usage| memory(usage.memory_bytes))),
         TableColumn::LastExit => last_exit(scene, task, width),
@@ -226,7 +225,7 @@ fn cell(
 }
 
 fn state(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
-    let (glyph, style) = scene.theme.phase(&task.phase);
+    let (glyph, style) = scene.theme.state(task.state());
     let mut line = Line::styled(format!("{glyph} {:<8}", task.phase.word()), style);
     if task.policy == Policy::Critical && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
         line.push_span(Span::styled(" crit", scene.theme.dim()));
@@ -234,33 +233,9 @@ fn state(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'st
     line
 }
 
-fn budget(scene: &DrawContext<'_>, task: &TaskSnapshot, text: String) -> Line<'static> {
-    match task.retries {
-        0 => Line::styled("·", scene.theme.dim()),
-        used if used >= task.max_retries => Line::styled(text, scene.theme.bad()),
-        _ => Line::styled(text, scene.theme.warning()),
-    }
-}
-
-/// `●○○○○ 1/5`; a long budget has no pips.
-fn pips(used: u32, max: u32) -> String {
-    let numbers = numbers(used, max);
-    if max > MOST_PIPS {
-        return numbers;
-    }
-    let used = used.min(max) as usize;
-    format!("{}{} {numbers}", "●".repeat(used), "○".repeat(max as usize - used))
-}
-
-fn numbers(used: u32, max: u32) -> String {
-    format!("{used}/{max}")
-}
-
-fn uptime(scene: &DrawContext<'_>, task: &TaskSnapshot) -> Option<String> {
-    match &task.phase {
-        PhaseSnapshot::Running { since, .. } | PhaseSnapshot::Ready { since, .. } => Some(scene.clock.span(*since)),
-        _ => None,
-    }
+fn budget(scene: &DrawContext<'_>, task: &TaskSnapshot, used_of: fn(u32, u32) -> String) -> Line<'static> {
+    let text = if task.retries == 0 { "·".to_owned() } else { used_of(task.retries, task.max_retries) };
+    Line::styled(text, scene.theme.tone(present::budget_tone(task)))
 }
 
 fn optional(scene: &DrawContext<'_>, text: Option<String>) -> Line<'static> {
@@ -269,9 +244,11 @@ fn optional(scene: &DrawContext<'_>, text: Option<String>) -> Line<'static> {
 
 /// How the last run ended, with its age. Where there is little room `ago` goes first, then the reason is cut.
 fn last_exit(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
-    let Some(last) = &task.last_exit else { return optional(scene, None) };
-    let mut reason = plain(&last.reason.to_string());
-    let mut age = format!(" · {}", scene.clock.age(last.at));
+    let (Some(last), Some((reason, age))) = (&task.last_exit, present::last_exit(task, scene.clock)) else {
+        return optional(scene, None);
+    };
+    let mut reason = plain(&reason);
+    let mut age = format!(" · {age}");
     if reason.width() + age.width() > width {
         if let ExitReason::Signal { signal, .. } = last.reason {
             reason = signal.to_string();

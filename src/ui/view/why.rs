@@ -3,11 +3,11 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::super::ansi::plain;
-use super::super::format::{fit, wrap};
-use super::super::post_mortem;
 use super::DrawContext;
 use crate::kernel::PostMortem;
+use crate::present::ansi::plain;
+use crate::present::post_mortem;
+use crate::present::text::{fit, wrap};
 use crate::present::why::why;
 
 /// Columns of text; more would be hard to read.

@@ -255,6 +255,6 @@ fn a_reload_over_the_web_needs_the_token() {
     assert!(problem["report"].as_str().is_some_and(|report| report.contains("OTHER")), "{problem}");
     // Everybody who reaches the port sees the timeline.
     let timeline =
-        super::Told::by(std::process::Command::new("curl").args(["-s", &format!("http://{address}/api/v1/timeline")]));
+        super::Told::by(std::process::Command::new("curl").args(["-s", &format!("http://{address}/api/v1/event-log")]));
     assert!(timeline.out.contains("2 mistakes") && !timeline.out.contains("hunter2"), "{}", timeline.out);
 }

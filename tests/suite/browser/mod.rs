@@ -2,6 +2,7 @@
 
 mod chromium;
 mod picture;
+mod words;
 
 use std::fs;
 

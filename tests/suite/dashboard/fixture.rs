@@ -371,7 +371,7 @@ fn snapshot() -> Snapshot {
             ..surface("web", "browser page and API", Policy::Always, backoff())
         },
     ];
-    Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks, channels: Vec::new() }
+    Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks }
 }
 
 fn failed(reason: &str) -> PhaseSnapshot {

@@ -538,7 +538,7 @@ fn why_names_what_a_chain_hangs_on() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("jw");
     let text = dashboard.text();
-    for told in ["worker has failed", "ended by SIGSEGV (core dumped), 40 s ago", "its last line was “fatal: bad frame"]
+    for told in ["worker has failed", "ended by SIGSEGV (core dumped), 40s ago", "its last line was “fatal: bad frame"]
     {
         assert!(text.contains(told), "{told}: {text}");
     }

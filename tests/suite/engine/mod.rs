@@ -323,6 +323,7 @@ impl Sim {
                     | EventKind::Requested { .. }
                     | EventKind::Refused { .. }
                     | EventKind::Forced { .. }
+                    | EventKind::Disconnected { .. }
                     | EventKind::Hooked { .. }
                     | EventKind::HookDropped { .. } => return None,
                 }

@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::logs::OutputStream;
-use crate::surfaces::http::limits::{HEAD_TIME, WRITE_STALL};
+use crate::surfaces::http::limits::{REQUEST_HEAD_TIME, WRITE_STALL};
 
 /// Reads to the end of the connection under a clock that runs ahead whenever nothing else happens, and says how long
 /// that took by it.
@@ -22,7 +22,7 @@ async fn a_half_sent_head_is_closed_within_thirty_seconds() {
     let mut stream = site.connect().await;
     stream.write_all(b"GET / HTTP/1.1\r\nhost: localho").await.unwrap();
     let (_, waited) = until_closed(stream).await;
-    assert!(waited >= HEAD_TIME && waited < Duration::from_secs(30), "{waited:?}");
+    assert!(waited >= REQUEST_HEAD_TIME && waited < Duration::from_secs(30), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -30,7 +30,7 @@ async fn a_connection_that_says_nothing_is_closed() {
     let site = Site::new().await;
     let (text, waited) = until_closed(site.connect().await).await;
     assert_eq!(text, "");
-    assert!(waited >= HEAD_TIME && waited < Duration::from_secs(30), "{waited:?}");
+    assert!(waited >= REQUEST_HEAD_TIME && waited < Duration::from_secs(30), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,7 +40,7 @@ async fn a_kept_alive_connection_is_closed_when_it_idles() {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let (text, waited) = until_closed(stream).await;
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\nok\n"), "{text}");
-    assert!(waited >= HEAD_TIME && waited < Duration::from_secs(30), "{waited:?}");
+    assert!(waited >= REQUEST_HEAD_TIME && waited < Duration::from_secs(30), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,7 +97,7 @@ async fn a_taken_port_is_named() {
     let handle = KernelHandle::new(supervisor);
     let dir = tempfile::tempdir().unwrap();
     let error = Web::new(web.clone(), Token::source(dir.path().join("token")))
-        .start(context(handle, &web, dir.path()))
+        .start(context(Gateway::new(handle.clone()), handle, &web, dir.path()))
         .await
         .unwrap_err();
     let told = format!("{error:#}");
@@ -112,7 +112,7 @@ async fn a_start_that_fails_leaves_the_port_free() {
     let handle = KernelHandle::new(supervisor);
     let dir = tempfile::tempdir().unwrap();
     let error = Web::new(web.clone(), Token::source("/nowhere/token"))
-        .start(context(handle, &web, dir.path()))
+        .start(context(Gateway::new(handle.clone()), handle, &web, dir.path()))
         .await
         .unwrap_err();
     assert!(format!("{error:#}").starts_with("cannot read /nowhere/at/all: "), "{error:#}");

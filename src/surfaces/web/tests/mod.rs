@@ -27,7 +27,7 @@ use crate::kernel::KernelHandle;
 use crate::kernel::sample::{process, ready, snapshot};
 use crate::supervisor::EventLog;
 use crate::supervisor::engine::{self, Origin, Refusal, Request, Snapshot};
-use crate::supervisor::engine::{BadConfig, Changes, DrainConfig};
+use crate::supervisor::engine::{BadConfig, Changes};
 use crate::supervisor::{Backend, handle};
 use crate::surfaces::SharedConfig;
 
@@ -68,20 +68,13 @@ fn logs_in(dir: &Path) -> LogsConfig {
     LogsConfig { dir: dir.join("logs"), max_size: 0, keep: 0 }
 }
 
-fn context(kernel: KernelHandle, web: &WebConfig, dir: &Path) -> SurfaceContext {
-    let config = Config {
-        path: "/srv/shop/stead.toml".into(),
-        root: "/srv/shop".into(),
-        drain: DrainConfig::default(),
-        logs: logs_in(dir),
-        web: web.clone(),
-        ui: Default::default(),
-        hooks: Vec::new(),
-        restart: Default::default(),
-        tasks: Vec::new(),
-    };
+fn context(gateway: Gateway, kernel: KernelHandle, web: &WebConfig, dir: &Path) -> SurfaceContext {
+    let mut config = Config::new("/srv/shop/stead.toml".into(), "/srv/shop".into());
+    config.logs = logs_in(dir);
+    config.web = web.clone();
     SurfaceContext {
         kernel,
+        gateway,
         config_path: config.path.clone(),
         config: SharedConfig::new(config, || Err(BadConfig::new("nothing to read"))),
         web_dist: ActiveWebDist::default(),
@@ -104,17 +97,15 @@ impl Site {
         let kernel = KernelHandle::new(supervisor);
         let Backend { snapshot: snapshots, mut requests, event_log: journal, .. } = backend;
         snapshots.send_replace(Arc::new(snapshot(1, vec![process("api", ready(0))])));
-        let (gateway, register) = Gateway::new(kernel.clone());
-        tokio::spawn(gateway.run(CancellationToken::new()));
+        let gateway = Gateway::new(kernel.clone());
 
         let dir = tempfile::tempdir().unwrap();
-        let context = context(kernel.clone(), &web, dir.path());
+        let context = context(gateway.clone(), kernel.clone(), &web, dir.path());
         let (dist, shutdown) = (context.web_dist.clone(), context.shutdown.clone());
         let token = dir.path().join("token");
         let run = Web::new(web, Token::source(token.clone())).start(context).await.unwrap();
         let token = Token::read(&token).unwrap();
         let address = run.address.unwrap().strip_prefix("http://").unwrap().parse().unwrap();
-        register.register(run.channel.unwrap()).await.unwrap();
 
         let supervisor = Arc::new(Mutex::new(Supervisor::default()));
         let answering = Arc::clone(&supervisor);

@@ -1,11 +1,9 @@
 //! What is asked, and what it is answered with.
 
-use jiff::Timestamp;
-
+use super::live::Stream;
 use super::*;
-use crate::gateway::CHANNEL_EVENTS;
 use crate::kernel::sample::at;
-use crate::supervisor::engine::{Event, EventKind, PhaseSnapshot, Stage, Verb};
+use crate::supervisor::engine::{PhaseSnapshot, Stage, Verb};
 
 #[tokio::test]
 async fn a_reload_says_what_changed_or_where_the_mistake_is() {
@@ -112,7 +110,7 @@ async fn what_stands_where_can_be_looked_up() {
     assert_eq!(site.get("/api/v1/tasks/api").await.json()["state"], "ready");
     assert_eq!(site.get("/api/v1/tasks/apo").await.json()["near"], "api");
     assert_eq!(site.get("/api/v1/version").await.json()["project"], "shop");
-    assert_eq!(site.get("/api/v1/channels").await.json(), serde_json::json!([]));
+    assert_eq!(site.get("/api/v1/clients").await.json()[0]["last_request"], "GET /api/v1/clients");
     assert_eq!(site.get("/api/v1/config").await.json()["path"], "/srv/shop/stead.toml");
 }
 
@@ -136,13 +134,28 @@ async fn a_refusal_is_a_problem_with_its_reason() {
 }
 
 #[tokio::test]
-async fn events_that_nobody_looks_at_do_not_cost_the_web_its_channel() {
+async fn a_client_that_is_disconnected_is_told_by_whom_and_its_connection_ends() {
     let site = Site::new().await;
-    for _ in 0..2 * CHANNEL_EVENTS {
-        site.journal.record(Event { task: None, kind: EventKind::Done }, at(0), Timestamp::now());
-        tokio::task::yield_now().await;
+    let mut stream = Stream::open(&site).await;
+    let id = stream_id(&site).await;
+    let delete = |id: &str| format!("DELETE /api/v1/clients/{id} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
+    assert_eq!(site.send_owned(delete(&id) + "\r\n").await.problem(), 401);
+    let disconnect = |id: &str| delete(id) + &site.authorization() + "\r\n\r\n";
+    for (id, status) in [("no-number", 400), ("777", 404)] {
+        assert_eq!(site.send_owned(disconnect(id)).await.problem(), status);
     }
-    assert_eq!(site.post("/api/v1/tasks/api/restart").await.status, 202);
+    assert_eq!(site.send_owned(disconnect(&id)).await.json()["last_request"], "GET /api/v1/events");
+    assert_eq!(stream.next_of("disconnected").await.json()["by"], "web");
+    stream.ended().await;
+    let event = site.journal.recent().pop().unwrap();
+    assert!(event.text.ends_with("was disconnected, asked by web"), "{}", event.text);
+}
+
+/// The number of the client that follows the events.
+async fn stream_id(site: &Site) -> String {
+    let clients = site.get("/api/v1/clients").await.json();
+    let follows = |client: &&Value| client["last_request"] == "GET /api/v1/events";
+    clients.as_array().unwrap().iter().find(follows).unwrap()["id"].to_string()
 }
 
 #[tokio::test(start_paused = true)]

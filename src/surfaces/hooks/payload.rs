@@ -1,4 +1,4 @@
-//! What hooks are told of, made from an entry of the timeline.
+//! The payload of hooks, made from an entry of the event log.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,9 +8,9 @@ use crate::supervisor::EventRecord;
 use crate::supervisor::engine::HookEvent;
 use crate::supervisor::engine::{Event, EventKind, Snapshot};
 
-/// Something that a hook can be told of. Serialized it is what a webhook posts.
+/// An event as hooks get it; a webhook posts it as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Occurrence {
+pub(super) struct HookPayload {
     /// What has happened.
     pub(super) event: HookEvent,
     /// To which task.
@@ -27,24 +27,24 @@ pub(super) struct Occurrence {
     pub(super) at: Timestamp,
 }
 
-/// Whether hooks can be told of this.
-pub(super) fn concerns(notice: &Event) -> bool {
-    meaning(notice).is_some()
+/// Whether an event can be one for hooks.
+pub(super) fn is_for_hooks(event: &Event) -> bool {
+    meaning(event).is_some()
 }
 
-fn meaning(notice: &Event) -> Option<(HookEvent, &str)> {
-    let event = match &notice.kind {
+fn meaning(event: &Event) -> Option<(HookEvent, &str)> {
+    let kind = match &event.kind {
         EventKind::Exited { expected: false, .. } => HookEvent::Failed,
         EventKind::Exhausted { .. } => HookEvent::Exhausted,
         EventKind::Recovered { .. } => HookEvent::Recovered,
         EventKind::Draining { culprit: Some(culprit), .. } => return Some((HookEvent::Fatal, culprit)),
         _ => return None,
     };
-    Some((event, notice.task.as_deref()?))
+    Some((kind, event.task.as_deref()?))
 }
 
-impl Occurrence {
-    /// What this entry means; `snapshot` is of its time or a little later.
+impl HookPayload {
+    /// The payload of an event, if it is one for hooks; `snapshot` is of its time or a little later.
     pub(super) fn of(record: &EventRecord, snapshot: &Snapshot) -> Option<Self> {
         let (event, name) = meaning(&record.event)?;
         let task = snapshot.task(name)?;
@@ -63,8 +63,8 @@ impl Occurrence {
         Some(Self { event, task: name.to_owned(), run, reason, retries, max_retries, at: record.at })
     }
 
-    /// Whether a hook is to be told of it.
-    pub(super) fn concerns(&self, hook: &HookConfig) -> bool {
+    /// Whether a hook wants it.
+    pub(super) fn is_for(&self, hook: &HookConfig) -> bool {
         hook.on.contains(&self.event) && (hook.tasks.is_empty() || hook.tasks.contains(&self.task))
     }
 }

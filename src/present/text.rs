@@ -3,7 +3,7 @@
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The text in at most `width` columns; `…` stands for what is left out.
-pub(super) fn fit(text: &str, width: usize) -> String {
+pub(crate) fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -25,7 +25,7 @@ pub(super) fn fit(text: &str, width: usize) -> String {
 }
 
 /// The words of `text` in lines of at most `width` columns; a longer word is broken.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(2);
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -57,7 +57,7 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 /// Bytes in at most four columns: `312K`, `96M`, `1.2G`.
-pub(super) fn memory(bytes: u64) -> String {
+pub(crate) fn memory(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["K", "M", "G", "T", "P"];
     #[expect(clippy::cast_precision_loss, reason = "shown to two digits")]
     let mut size = bytes as f64 / 1024.0;

@@ -1,5 +1,8 @@
 //! The configuration, through the library.
 
+mod environment;
+mod slips;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -13,7 +16,13 @@ use stead::supervisor::engine::{OnExhausted, Policy};
 
 /// A file that says everything there is to say.
 const COMPLETE: &str = r#"
+include = ["base.toml?"]
+
+[env]
+LANG = "C"
+
 [supervisor]
+env_file = [".env.local?"]
 max_retries = 1_000_000
 reset_after = "10m"
 initial_backoff = "0s"
@@ -94,11 +103,11 @@ command = "mailer"
 ready.log = "listening on \\d+"
 "#;
 
-fn parse(text: &str) -> Result<Config, ConfigError> {
+pub(crate) fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("stead.toml"))
 }
 
-fn refused(text: &str) -> String {
+pub(crate) fn refused(text: &str) -> String {
     parse(text).expect_err("it must be refused").to_string()
 }
 
@@ -128,7 +137,7 @@ fn a_complete_file_is_taken_as_it_says() {
     fs::create_dir(dir.path().join("below")).unwrap();
     let config = Config::load(None, &dir.path().join("below")).unwrap();
     assert_eq!((config.path, config.root.as_path()), (dir.path().join("stead.toml"), dir.path()));
-    assert_eq!(config.drain.graceful, Duration::from_secs(20));
+    assert_eq!(config.supervisor.drain.graceful, Duration::from_secs(20));
     assert_eq!((config.logs.dir, config.logs.max_size, config.logs.keep), (dir.path().join("logs"), 0, 2));
     assert_eq!((config.web.enabled, config.web.listen.port()), (false, 0));
     assert_eq!(config.web.dist, Some(dir.path().join("bundle")));
@@ -139,8 +148,8 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!((db.policy, db.restart.max_retries, db.dir.as_path()), (Policy::Critical, 1_000_000, dir.path()));
     assert_eq!((migrate.policy, migrate.on_exhausted), (Policy::Never, OnExhausted::Hold));
     assert_eq!((api.policy, api.on_exhausted), (Policy::Always, OnExhausted::Fatal));
-    assert_eq!(api.env["RUST_LOG"], "info", "what `env` says wins");
-    assert_eq!(api.env["TOKEN"], "a b");
+    assert_eq!(api.env["RUST_LOG"].value.expose(), "info", "what `env` says wins");
+    assert_eq!(api.env["TOKEN"].value.expose(), "a b");
     assert_eq!(api.dir, dir.path().join("api"));
     assert_eq!((api.restart.max_retries, api.restart.max_backoff), (0, Duration::from_secs(90)));
     assert_eq!(api.stop.signal.to_string(), "SIGINT");
@@ -150,7 +159,7 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!((api.nice, api.umask), (-5, Some(0o027)));
     assert_eq!((&api.user, &api.group), (&Some(Account::Name("nobody".to_owned())), &Some(Account::Id(100))));
     assert_eq!(api.success_exit_codes, [0, 143]);
-    assert!(matches!(&api.ready.as_ref().unwrap().check, Check::Http(url) if url.ends_with("/health?x=1")));
+    assert!(matches!(&api.ready.as_ref().unwrap().check, Check::Http(url) if url.expose().ends_with("/health?x=1")));
 }
 
 #[test]
@@ -205,12 +214,6 @@ restart = "never"
     3 | drian = "10s"
       | ^^^^^ did you mean `drain`?
 
-    error: `command` is missing in [tasks.api]
-     --> stead.toml:5:8
-      |
-    5 | [tasks.api]
-      |        ^^^ expected `command`. What is run: a line for `sh -c`, or an array to run as it is.
-
     error: unknown key `comand` in [tasks.api]
      --> stead.toml:6:1
       |
@@ -241,7 +244,7 @@ restart = "never"
     12 | restart = "never"
        | ^^^^^^^ the exit of a critical task ends everything: remove this, or `critical`
 
-    7 mistakes in stead.toml
+    6 mistakes in stead.toml
     "#);
 }
 
@@ -293,19 +296,13 @@ command = "y"
     7 | [tasks.api]
       |        ^^^ this was given before: keep one of the two
 
-    error: duplicate key
-     --> stead.toml:8:1
-      |
-    8 | command = "again"
-      | ^^^^^^^ this was given before: keep one of the two
-
     error: this is never closed
       --> stead.toml:11:11
        |
     11 | command = ["postgres", "-D"
        |           ^ expected its end on this line or below
 
-    5 mistakes in stead.toml
+    4 mistakes in stead.toml
     "#);
 }
 
@@ -333,11 +330,18 @@ fn values_that_mean_nothing_are_refused() {
         ("env = { \"\" = \"\" }", "expected a name without `=`"),
         ("env = { PORT = 80 }", "expected a string, found a number"),
         ("success_exit_codes = [256]", "expected a whole number from 0 to 255"),
-        ("stop.signal = \"SIGNOPE\"", "`SIGNOPE` is not a signal"),
+        ("stop.signal = \"SIGNOPE\"", "`SIGNOPE` is not a signal; write it like"),
+        ("stop.signal = \"SIGTREM\"", "`SIGTREM` is not a signal; did you mean \"SIGTERM\"?"),
+        ("stop.signal = \"hupp\"", "`hupp` is not a signal; did you mean \"SIGHUP\"?"),
+        ("stop.signal = \"soon\"", "`soon` is not a signal; write it like"),
+        ("after = [\"db\", \"cache\"]", "expected a condition for each; write { db = \"ready\", cache = \"ready\" }"),
+        ("after = \"db\"", "expected a condition for each; write { db = \"ready\" }"),
         ("stop = { signal = \"INT\", command = \"x\" }", "the command is run instead of the signal"),
         ("stop = { only_parent = true, command = \"x\" }", "the command is run instead of the signal"),
         ("limits.open_files = 2", "expected a whole number from 3 to 4294967295"),
-        ("limits.memory = \"much\"", "expected a size like"),
+        ("limits.memory = \"much\"", "expected a size with its unit"),
+        ("max_memory = \"512\"", "`512` has no unit; expected a size with its unit, like \"64 MiB\""),
+        ("max_memory = 512", "`512` has no unit"),
         ("limits.cpu_time = \"0s\"", "expected more than nothing"),
         ("limits.files = 20", "expected one of open_files, memory, cpu_time, core"),
         ("max_memory = 0", "expected more than nothing"),
@@ -456,19 +460,6 @@ fn an_inherited_backoff_yields_to_the_one_that_is_written() {
 }
 
 #[test]
-fn an_env_file_is_read_or_named() {
-    let text = "[tasks.a]\ncommand = \"x\"\nenv_file = \"the.env\"\n";
-    let dir = project(&[("stead.toml", text)]);
-    let report = || Config::load(None, dir.path()).unwrap_err().to_string();
-    assert!(report().contains(&format!("cannot read {}", dir.path().join("the.env").display())), "{}", report());
-    fs::write(dir.path().join("the.env"), "# ours\nGOOD=1\n\nsecret without a name\n").unwrap();
-    assert!(report().contains("the.env, line 4: expected NAME=VALUE"), "{}", report());
-    assert!(!report().contains("secret"), "what stands there may be a secret");
-    fs::write(dir.path().join("the.env"), "\u{feff}GOOD=1\n").unwrap();
-    assert_eq!(Config::load(None, dir.path()).unwrap().tasks[0].env["GOOD"], "1");
-}
-
-#[test]
 fn a_selection_brings_what_it_depends_on() {
     let dir = project(&[("stead.toml", COMPLETE), (".env", "")]);
     let select = |names: &[&str]| {
@@ -510,7 +501,7 @@ fn a_hook_is_read_with_its_defaults() {
     let config = Config::parse(text, Path::new("stead.toml")).unwrap();
     let [page, mail] = config.hooks.as_slice() else { panic!("{:?}", config.hooks) };
     assert_eq!((page.name.as_str(), page.on.as_slice()), ("page", &[HookEvent::Failed, HookEvent::Fatal][..]));
-    assert_eq!((&page.call, page.timeout.as_secs()), (&HookCall::Url("http://localhost:9/x".to_owned()), 10));
+    assert_eq!((&page.call, page.timeout.as_secs()), (&HookCall::Url("http://localhost:9/x".to_owned().into()), 10));
     assert!(page.tasks.is_empty() && config.ui.notify);
     assert_eq!((mail.tasks.as_slice(), mail.timeout.as_secs()), (&["api".to_owned(), "web".to_owned()][..], 3));
 }
@@ -543,4 +534,18 @@ fn a_command_is_shown_as_a_shell_would_have_to_be_given_it() {
     assert_eq!(shown("['redis-server', '--save', '', '--port=1']"), "redis-server --save '' --port=1");
     assert_eq!(shown("['sh', '-c', \"it's $HOME\"]"), r"sh -c 'it'\''s $HOME'");
     assert_eq!(shown("'echo $HOME'"), "echo $HOME");
+}
+
+#[test]
+fn the_examples_in_the_documents_are_right() {
+    let mut examples = 0;
+    for document in ["README.md", "docs/reference.md"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).unwrap();
+        for example in text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            let dir = project(&[("stead.toml", example), ("base.toml", "")]);
+            Config::load(None, dir.path()).unwrap_or_else(|error| panic!("{document}: {error}"));
+            examples += 1;
+        }
+    }
+    assert!(examples >= 2);
 }

@@ -23,22 +23,22 @@ pub(crate) struct TextRow {
     /// The plain text.
     pub(crate) text: String,
     /// Its characters from left to right.
-    pub(super) cells: Vec<Cell>,
+    pub(crate) cells: Vec<Cell>,
 }
 
 /// One character with its combining marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cell {
+pub(crate) struct Cell {
     /// Where its bytes begin in [`TextRow::text`].
-    pub(super) start: usize,
+    pub(crate) start: usize,
     /// Columns it takes: 1 or 2.
-    pub(super) width: u16,
-    pub(super) style: Style,
+    pub(crate) width: u16,
+    pub(crate) style: Style,
 }
 
 impl TextRow {
     /// The characters of each row when the text is broken at `width` columns; at least one row.
-    pub(super) fn wrapped(&self, width: usize) -> Vec<Range<usize>> {
+    pub(crate) fn wrapped(&self, width: usize) -> Vec<Range<usize>> {
         let mut rows = Vec::with_capacity(1);
         let (mut start, mut used) = (0, 0);
         for (index, cell) in self.cells.iter().enumerate() {
@@ -54,7 +54,7 @@ impl TextRow {
     }
 
     /// The characters that are whole within `width` columns from column `from` on.
-    pub(super) fn columns(&self, from: usize, width: usize) -> Range<usize> {
+    pub(crate) fn columns(&self, from: usize, width: usize) -> Range<usize> {
         let (mut at, mut range) = (0, None);
         for (index, cell) in self.cells.iter().enumerate() {
             let end = at + usize::from(cell.width);
@@ -67,12 +67,12 @@ impl TextRow {
     }
 
     /// Columns of the whole line.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.cells.iter().map(|cell| usize::from(cell.width)).sum()
     }
 
     /// The text of a character, with its marks.
-    pub(super) fn symbol(&self, index: usize) -> &str {
+    pub(crate) fn symbol(&self, index: usize) -> &str {
         let end = self.cells.get(index + 1).map_or(self.text.len(), |next| next.start);
         &self.text[self.cells[index].start..end]
     }
@@ -91,7 +91,7 @@ pub(crate) fn plain_text(bytes: &[u8]) -> String {
 }
 
 /// Text from elsewhere (a reason, a command line) as one safe line: white space and controls become one space.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars().filter(|&c| !is_invisible(c)) {
         match c.is_whitespace() || c.is_control() {
@@ -105,7 +105,7 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// A character with its marks, without what has no shape of its own.
-pub(super) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     text.chars().filter(|&c| !is_invisible(c) && !c.is_control()).collect()
 }
 

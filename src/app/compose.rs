@@ -1,0 +1,65 @@
+//! Composes the supervisor: a task for every process of the config, and stead's own parts.
+
+use std::collections::BTreeMap;
+
+use anyhow::anyhow;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::Presentation;
+use super::builtin::{Surfaces, track_gateway, track_warden};
+use super::state_dir::StateDir;
+use super::task_factory::TaskFactory;
+use crate::config::SharedConfig;
+use crate::kernel::{KernelHandle, PostMortems};
+use crate::process::{Warden, WardenTask, is_hangup_ignored};
+use crate::supervisor::TaskSupervisor;
+use crate::supervisor::engine::Usage;
+use crate::surfaces::{Control, Hooks, Plain, Terminal, Web};
+
+/// Composes it, and the handle of whoever looks at it. Nothing has started when this returns.
+///
+/// # Errors
+///
+/// A task can't be run as it is configured.
+pub(super) fn compose(
+    shared: SharedConfig,
+    presentation: Presentation,
+    state: &StateDir,
+    (warden, warden_task): (Warden, WardenTask),
+    usage: watch::Receiver<BTreeMap<String, Usage>>,
+) -> anyhow::Result<(TaskSupervisor, KernelHandle)> {
+    let config = shared.current();
+    let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.supervisor.restart)
+        .with_drain(config.supervisor.drain)
+        .with_usage(usage)
+        .with_outliving_its_terminal(is_hangup_ignored());
+    let kernel = KernelHandle::new(supervisor.handle())
+        .with_post_mortems(PostMortems::new(&state.paths.post_mortems))
+        .with_containment(warden_task.containment());
+    let mut factory = TaskFactory::new(shared.clone(), kernel.clone(), warden.clone());
+    for task in factory.all().map_err(|why| anyhow!("{why}; nothing was started"))? {
+        supervisor.track(task);
+    }
+    track_warden(&mut supervisor, warden_task);
+    let gateway = track_gateway(&mut supervisor, kernel.clone());
+    let (config_in_force, web_dist) = (shared, Default::default());
+    let mut surfaces =
+        Surfaces { supervisor: &mut supervisor, kernel: kernel.clone(), config: config_in_force, gateway, web_dist };
+    surfaces.track(Control::new(state.control.clone()));
+    if config.web.enabled {
+        surfaces.track(Web::new(config.web.clone(), state.token_source()));
+    }
+    if !config.hooks.is_empty() {
+        surfaces.track(Hooks::new(config.hooks.clone(), &config.root, warden));
+    }
+    match presentation {
+        Presentation::Detached => {}
+        Presentation::Headless => surfaces.track(Plain::events_only()),
+        Presentation::Plain => surfaces.track(Plain::with_output()),
+        Presentation::Dashboard { mouse } => surfaces.track(Terminal::new(mouse)),
+    }
+    factory.set_builtins(supervisor.tracked());
+    let supervisor = supervisor.with_loader(Box::new(move || factory.load()));
+    Ok((supervisor, kernel))
+}

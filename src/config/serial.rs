@@ -1,0 +1,43 @@
+//! How parts of the configuration serialise that can't be derived.
+
+use serde::{Serialize, Serializer};
+
+use std::path::{self, PathBuf};
+
+use super::{HookConfig, TaskConfig};
+use crate::supervisor::engine::Dependency;
+
+/// `{"api": {…}}`
+pub(super) fn tasks_by_name<S: Serializer>(tasks: &[TaskConfig], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(tasks.iter().map(|task| (&task.name, task)))
+}
+
+/// `{"page": {…}}`
+pub(super) fn hooks_by_name<S: Serializer>(hooks: &[HookConfig], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(hooks.iter().map(|hook| (&hook.name, hook)))
+}
+
+/// `{"db": "ready"}`
+pub(super) fn after<S: Serializer>(after: &[Dependency], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(after.iter().map(|dependency| (&dependency.task, dependency.condition)))
+}
+
+/// The path as other processes must call it: the supervisor calls its files from within its directory.
+pub(super) fn absolute<S: Serializer>(path: &PathBuf, serializer: S) -> Result<S::Ok, S::Error> {
+    path::absolute(path).as_ref().unwrap_or(path).serialize(serializer)
+}
+
+/// The same, of a path that may be left out.
+pub(super) fn absolute_if_any<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path::absolute(path).unwrap_or_else(|_| path.clone())).serialize(serializer)
+}
+
+/// `"027"`
+pub(super) fn octal<S: Serializer>(bits: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
+    bits.map(|bits| format!("{bits:03o}")).serialize(serializer)
+}
+
+/// What is shown of it.
+pub(super) fn shown<T: ToString, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&value.to_string())
+}

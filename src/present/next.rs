@@ -1,0 +1,67 @@
+//! What happens to a task next, and when.
+
+use super::clock::Clock;
+use super::state::Tone;
+use crate::supervisor::engine::{AfterStop, PhaseSnapshot, Straggler, TaskSnapshot};
+
+/// What happens to a task next.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Next {
+    /// Empty if nothing does. It may quote what a probe said: whoever shows it makes it safe.
+    pub(crate) text: String,
+    pub(crate) tone: Tone,
+    /// How much of a wait has passed, from 0 to 1.
+    pub(crate) share: Option<f64>,
+}
+
+/// What happens to this task next, in a supervisor that drains or does not.
+pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Next {
+    let plain = |text: String| Next { text, ..Next::default() };
+    let toned = |text: String, tone| Next { text, tone, share: None };
+    match &task.phase {
+        PhaseSnapshot::Waiting { blockers } => {
+            let each: Vec<_> = blockers.iter().map(|b| format!("for {} {}", b.task, b.condition)).collect();
+            plain(each.join(", "))
+        }
+        PhaseSnapshot::Starting { deadline, .. } => plain(format!("start fails in {}", clock.left(*deadline))),
+        PhaseSnapshot::Running { .. } => match &task.probe {
+            Some(probe) if !probe.passed => toned(format!("not ready: {}", probe.detail), Tone::Warning),
+            _ if is_draining => toned("stops in its turn".to_owned(), Tone::Quiet),
+            _ => plain("not ready yet".to_owned()),
+        },
+        PhaseSnapshot::Ready { .. } if is_draining => toned("stops in its turn".to_owned(), Tone::Quiet),
+        PhaseSnapshot::Ready { .. } if task.is_unstable() => {
+            toned(format!("unstable: {} restarts/h", task.restarts_last_hour), Tone::Warning)
+        }
+        PhaseSnapshot::Ready { .. } => match task.budget_back_at {
+            Some(back) => plain(format!("budget back in {}", clock.left(back))),
+            None => Next::default(),
+        },
+        PhaseSnapshot::Stopping { kill_at, killed, then, left, .. } => {
+            let (end, tone) = match killed {
+                true => ("killed, not gone yet".to_owned(), Tone::Bad),
+                false => (format!("killed in {}{}", clock.left(*kill_at), afterwards(*then)), Tone::Plain),
+            };
+            let held_up = if left.is_empty() { String::new() } else { format!(": {}", Straggler::list(left)) };
+            toned(end + &held_up, tone)
+        }
+        PhaseSnapshot::Backoff { since, retry_at, .. } => Next {
+            text: format!("retry in {}", clock.left(*retry_at)),
+            tone: Tone::Warning,
+            share: Some(clock.share(*since, *retry_at)),
+        },
+        PhaseSnapshot::Stopped if !is_draining => toned("until started".to_owned(), Tone::Quiet),
+        PhaseSnapshot::Failed { reason, .. } if task.last_exit.is_none() => toned(reason.clone(), Tone::Bad),
+        PhaseSnapshot::Failed { .. } if !is_draining => plain("until restarted".to_owned()),
+        PhaseSnapshot::Failed { .. } | PhaseSnapshot::Stopped | PhaseSnapshot::Done => Next::default(),
+    }
+}
+
+fn afterwards(then: AfterStop) -> &'static str {
+    match then {
+        AfterStop::Stay => "",
+        AfterStop::Restart => ", restarts",
+        AfterStop::Retry => ", retries",
+        AfterStop::Leave => ", leaves",
+    }
+}

@@ -1,0 +1,68 @@
+//! Facts of one task in a few words: its budget, its last exit, its policy, how long it has run.
+
+use super::clock::Clock;
+use super::state::Tone;
+use crate::duration::Pretty;
+use crate::supervisor::engine::{OnExhausted, Policy, TaskSnapshot};
+
+/// A longer budget is shown in numbers alone.
+const MOST_PIPS: u32 = 8;
+
+/// The used part of the budget in numbers: `1/5`.
+pub(crate) fn retries(used: u32, max: u32) -> String {
+    format!("{used}/{max}")
+}
+
+/// The same behind as many pips as there are retries: `●○○○○ 1/5`.
+pub(crate) fn pips(used: u32, max: u32) -> String {
+    if max > MOST_PIPS {
+        return retries(used, max);
+    }
+    let filled = used.min(max);
+    let pips: String = (0..max).map(|nth| if nth < filled { '●' } else { '○' }).collect();
+    format!("{pips} {}", retries(used, max)).trim_start().to_owned()
+}
+
+/// How worrying it is that so much of the budget is used.
+pub(crate) fn budget_tone(task: &TaskSnapshot) -> Tone {
+    match task.retries {
+        0 => Tone::Quiet,
+        used if used >= task.max_retries => Tone::Bad,
+        _ => Tone::Warning,
+    }
+}
+
+/// How the last run ended, and how long ago: `code 1`, `2m ago`. None before the first end.
+pub(crate) fn last_exit(task: &TaskSnapshot, clock: &Clock) -> Option<(String, String)> {
+    task.last_exit.as_ref().map(|last| (last.reason.to_string(), clock.age(last.at)))
+}
+
+/// How long the current run has lasted; none unless it is up.
+pub(crate) fn uptime(task: &TaskSnapshot, clock: &Clock) -> Option<String> {
+    task.up_since().map(|since| clock.span(since))
+}
+
+/// Which exits the policy is about.
+pub(crate) fn exit_label(task: &TaskSnapshot) -> &'static str {
+    if task.policy == Policy::OnFailure { "on failure" } else { "on exit" }
+}
+
+/// What an exit means: `restart, 5 retries, 500ms–30s`.
+pub(crate) fn on_exit(task: &TaskSnapshot) -> String {
+    match task.policy {
+        Policy::Critical => return "fatal: everything stops".to_owned(),
+        Policy::Never => return "done".to_owned(),
+        Policy::Always | Policy::OnFailure => {}
+    }
+    let retries = match task.max_retries {
+        0 => "no retries".to_owned(),
+        1 => "1 retry".to_owned(),
+        count => format!("{count} retries"),
+    };
+    match task.on_exhausted {
+        OnExhausted::Fatal => format!("restart, {retries}, then fatal"),
+        OnExhausted::Hold => {
+            format!("restart, {retries}, {}–{}", Pretty(task.initial_backoff), Pretty(task.max_backoff))
+        }
+    }
+}

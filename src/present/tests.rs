@@ -1,0 +1,84 @@
+//! The words of `tests/words.json`; the page's JavaScript is held to the same file by `tests/suite/browser/words.rs`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::clock::Clock;
+use super::next::next;
+use super::state::{Tone, look};
+use super::{task, text};
+use crate::duration::Pretty;
+use crate::kernel::sample::process;
+use crate::supervisor::engine::{PhaseSnapshot, TaskSnapshot, Uptime};
+
+fn words() -> Value {
+    serde_json::from_str(include_str!("../../tests/words.json")).unwrap()
+}
+
+fn at(millis: &Value) -> Uptime {
+    Uptime(Duration::from_millis(millis.as_u64().unwrap()))
+}
+
+fn tone(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Plain => "",
+        Tone::Quiet => "quiet",
+        Tone::Good => "good",
+        Tone::Busy => "busy",
+        Tone::Warning => "warn",
+        Tone::Bad => "bad",
+    }
+}
+
+/// A task that is as the base says but for its own fields; the page needs no others.
+fn task_of(base: &Value, own: &Value) -> TaskSnapshot {
+    let mut whole = serde_json::to_value(process("api", PhaseSnapshot::Stopped)).unwrap();
+    for fields in [base, own] {
+        whole.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    }
+    serde_json::from_value(whole).unwrap()
+}
+
+#[test]
+fn every_task_has_its_words() {
+    let words = words();
+    for case in words["tasks"].as_array().unwrap() {
+        let shown = task_of(&words["base"], &case["task"]);
+        let clock = Clock::new(at(&case["now"]));
+        let (look, next) = (look(shown.state()), next(&shown, case["draining"] == true, &clock));
+        let said = json!({
+            "glyph": look.glyph,
+            "tone": tone(look.tone),
+            "counted": look.counted,
+            "next": next.text,
+            "next_tone": tone(next.tone),
+            "share": next.share,
+            "uptime": task::uptime(&shown, &clock).unwrap_or_default(),
+            "last_exit": task::last_exit(&shown, &clock).map(|(how, age)| format!("{how} · {age}")).unwrap_or_default(),
+            "retries": task::pips(shown.retries, shown.max_retries),
+            "exit_label": task::exit_label(&shown),
+            "on_exit": task::on_exit(&shown),
+        });
+        assert_eq!(said, case["words"], "{}", case["case"]);
+    }
+}
+
+#[test]
+fn times_and_sizes_have_theirs() {
+    let words = words();
+    let rows = |name: &str| words[name].as_array().unwrap().clone();
+    for row in rows("left") {
+        assert_eq!(Clock::new(at(&row[0])).left(at(&row[1])), row[2], "{row}");
+    }
+    for row in rows("since") {
+        let clock = Clock::new(at(&row[0]));
+        assert_eq!(json!([clock.age(at(&row[1])), clock.span(at(&row[1]))]), json!([row[2], row[3]]), "{row}");
+    }
+    for row in rows("durations") {
+        assert_eq!(Pretty(at(&row[0]).0).to_string(), row[1], "{row}");
+    }
+    for row in rows("sizes") {
+        assert_eq!(text::memory(row[0].as_u64().unwrap()), row[1], "{row}");
+    }
+}

@@ -1,0 +1,150 @@
+//! Reading what a newer supervisor says.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::VersionResponse;
+use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+
+/// A value that is read as far as this program knows it, and kept as it came otherwise: a newer supervisor may have
+/// states, levels or reasons that did not exist when this program was built.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Lenient<T> {
+    /// This program knows it.
+    Known(T),
+    /// It does not.
+    Unknown(Value),
+}
+
+impl<T> Lenient<T> {
+    /// The value, if this program knows it.
+    pub(crate) fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Ok(match T::deserialize(&value) {
+            Ok(known) => Self::Known(known),
+            Err(_) => Self::Unknown(value),
+        })
+    }
+}
+
+impl<T: Serialize> Serialize for Lenient<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Known(value) => value.serialize(serializer),
+            Self::Unknown(value) => value.serialize(serializer),
+        }
+    }
+}
+
+/// A [`SnapshotResponse`](super::SnapshotResponse) of a supervisor that may be newer.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LenientSnapshot {
+    #[serde(flatten)]
+    pub(crate) supervisor: VersionResponse,
+    pub(crate) now: Uptime,
+    pub(crate) stage: Lenient<Stage>,
+    pub(crate) tasks: Vec<Lenient<TaskSnapshot>>,
+}
+
+impl LenientSnapshot {
+    /// The task of that name.
+    pub(crate) fn task(&self, name: &str) -> Option<&Lenient<TaskSnapshot>> {
+        self.tasks.iter().find(|task| task.name() == name)
+    }
+
+    /// Why the supervisor drains and when the rest is killed, if it drains.
+    pub(crate) fn drain(&self) -> Option<(&str, Uptime)> {
+        match self.stage.known()? {
+            Stage::Draining { cause, deadline, .. } => Some((cause, *deadline)),
+            Stage::Up => None,
+        }
+    }
+}
+
+impl Lenient<TaskSnapshot> {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Known(task) => &task.name,
+            Self::Unknown(task) => task["name"].as_str().unwrap_or("?"),
+        }
+    }
+
+    /// The word for its state.
+    pub(crate) fn state(&self) -> &str {
+        match self {
+            Self::Known(task) => task.phase.word(),
+            Self::Unknown(task) => task["state"].as_str().unwrap_or("unknown"),
+        }
+    }
+
+    /// Its state, if this program knows it.
+    pub(crate) fn phase(&self) -> Option<&PhaseSnapshot> {
+        self.known().map(|task| &task.phase)
+    }
+
+    /// Whether it is one of stead's own parts.
+    pub(crate) fn is_builtin(&self) -> bool {
+        match self {
+            Self::Known(task) => task.kind == TaskKind::Builtin,
+            Self::Unknown(task) => task["kind"] == "builtin",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::sample::process;
+
+    /// A snapshot as a supervisor of years to come sends it.
+    fn newer(change: impl FnOnce(&mut Value)) -> LenientSnapshot {
+        let mut json = serde_json::json!({
+            "project": "shop", "version": "9.0.0", "pid": 7, "started_at": "2026-01-01T00:00:00Z", "now": 9_000,
+            "containment": "cgroup", "generation": 1, "at": 0, "stage": { "stage": "up" },
+            "tasks": [process("api", PhaseSnapshot::Done)],
+        });
+        change(&mut json);
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn what_is_known_is_read_and_what_is_new_is_passed_over() {
+        let response = newer(|json| json["tasks"][0]["mood"] = "sunny".into());
+        let task = &response.tasks[0];
+        assert_eq!((task.name(), task.state(), task.is_builtin()), ("api", "done", false));
+        assert!(task.known().is_some() && response.supervisor.containment.is_some_and(|level| level.known().is_some()));
+    }
+
+    #[test]
+    fn a_new_state_kind_or_level_spoils_nothing() {
+        let response = newer(|json| {
+            json["tasks"][0]["state"] = "dreaming".into();
+            json["containment"] = "airtight".into();
+            json["stage"] = serde_json::json!({ "stage": "hibernating" });
+        });
+        let task = &response.tasks[0];
+        assert_eq!((task.name(), task.state(), task.phase()), ("api", "dreaming", None));
+        assert_eq!(response.supervisor.containment, Some(Lenient::Unknown("airtight".into())));
+        assert_eq!(response.drain(), None);
+        let response = newer(|json| json["tasks"][0]["kind"] = "wasm".into());
+        assert_eq!((response.tasks[0].state(), response.tasks[0].is_builtin()), ("done", false));
+    }
+
+    #[test]
+    fn what_was_read_is_sent_on_as_it_came() {
+        let json = serde_json::json!({ "state": "dreaming", "of": [1, 2] });
+        let task: Lenient<TaskSnapshot> = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&task).unwrap(), json);
+    }
+}

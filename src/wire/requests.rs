@@ -1,0 +1,105 @@
+//! Requests that change something, and their answers.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+use super::Lenient;
+use crate::signal::Signal;
+use crate::supervisor::engine::{Origin, Refusal};
+
+/// A request that the supervisor has accepted; the next snapshot shows what has come of it so far.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct AcceptedResponse {
+    /// The request in words: `restart api`.
+    pub(crate) accepted: String,
+}
+
+/// Which tasks are meant. Without a body: all.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TasksRequest {
+    /// Their names.
+    pub(crate) tasks: Vec<String>,
+}
+
+/// What became of each of several requests.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+pub(crate) struct TasksResponse {
+    /// Those that were accepted, in words.
+    pub(crate) accepted: Vec<String>,
+    /// The others.
+    pub(crate) refused: Vec<RefusedRequest>,
+}
+
+/// A request that the supervisor has refused.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct RefusedRequest {
+    /// The request in words.
+    pub(crate) request: String,
+    /// Why, for people.
+    pub(crate) detail: String,
+    /// Why, for programs.
+    #[serde(flatten)]
+    #[schema(value_type = Refusal)]
+    pub(crate) refusal: Lenient<Refusal>,
+}
+
+/// A signal to send.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignalRequest {
+    /// Its name: `SIGHUP`.
+    #[schema(schema_with = signal_names)]
+    pub(crate) signal: String,
+    /// Whether all of the task's processes get it; else the main one alone.
+    #[serde(default)]
+    pub(crate) tree: bool,
+}
+
+fn signal_names() -> Object {
+    let names: Vec<_> = Signal::all().map(|signal| signal.to_string()).collect();
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build()
+}
+
+/// A request as a problem (RFC 9457) tells why it was refused. It may have more members, for programs.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ProblemBody {
+    /// The status again.
+    pub(crate) status: u16,
+    /// What the status means.
+    pub(crate) title: String,
+    /// What was wrong with this request, for people.
+    pub(crate) detail: String,
+    #[serde(flatten)]
+    #[schema(additional_properties)]
+    pub(crate) members: Map<String, Value>,
+}
+
+/// The route that chooses the bundle of the web surface.
+pub(crate) const WEB_DIST_PATH: &str = "/api/v1/web-dist";
+
+/// Which bundle the web surface is to serve.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublishRequest {
+    /// Its directory, absolute.
+    pub(crate) dir: PathBuf,
+}
+
+/// What it serves now.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PublishResponse {
+    /// The number of files.
+    pub(crate) files: usize,
+}
+
+/// The last message to a client that is disconnected.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DisconnectedEvent {
+    /// Who asked for that.
+    pub(crate) by: Origin,
+}
