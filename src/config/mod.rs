@@ -40,7 +40,7 @@ pub use load::FILE_NAME;
 pub(crate) use nearest::nearest;
 pub use report::{ConfigError, MistakeReport};
 pub use reread::TaskSource;
-pub use scope::{Origin, Variable, Variables};
+pub use scope::{Variable, VariableOrigin, Variables};
 pub use secret::{FilledText, MASK, Secret, SecretUrl};
 pub use select::UnknownTask;
 pub use shared::SharedConfig;
