@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    stead::process::reset_inherited();
     stead::process::serve_if_called().unwrap_or_else(|| stead::cli::run(std::env::args_os()))
 }

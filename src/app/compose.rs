@@ -12,7 +12,7 @@ use super::state_dir::StatePaths;
 use super::task_factory::TaskFactory;
 use crate::config::SharedConfig;
 use crate::kernel::{KernelHandle, PostMortems};
-use crate::process::{Warden, WardenTask};
+use crate::process::{Warden, WardenTask, is_hangup_ignored};
 use crate::supervisor::TaskSupervisor;
 use crate::supervisor::engine::Usage;
 use crate::surfaces::{Control, Hooks, Plain, Terminal, Web};
@@ -32,7 +32,8 @@ pub(super) fn compose(
     let config = shared.current();
     let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.supervisor.restart)
         .with_drain(config.supervisor.drain)
-        .with_usage(usage);
+        .with_usage(usage)
+        .with_outliving_its_terminal(is_hangup_ignored());
     let kernel = KernelHandle::new(supervisor.handle())
         .with_post_mortems(PostMortems::new(&paths.post_mortems))
         .with_containment(warden_task.containment());

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -17,7 +16,7 @@ use super::sampling::sample;
 use super::state_dir::StateDir;
 use crate::config::{Config, SharedConfig};
 use crate::kernel::Containment;
-use crate::process::Warden;
+use crate::process::{InheritedLimits, Warden};
 use crate::supervisor::engine::BadConfig;
 
 /// Threads of the runtime. Two at least, so that one that is stuck does not hold the rest.
@@ -50,7 +49,8 @@ pub(crate) fn launch(
     let state = StateDir::claim(&config.root)?;
     // Before the first thread: a fork takes only one along.
     let warden = Warden::start().context("cannot start the warden, which is to start the tasks")?;
-    raise_open_files();
+    // After the warden: it gives the tasks the limits that stead was started with.
+    InheritedLimits::raise();
     let _diagnostics = write_diagnostics(&state)?;
     report_containment(warden.1.containment());
     let runtime = runtime()?;
@@ -89,14 +89,5 @@ fn report_containment(containment: Containment) {
     tracing::info!(%containment, "what tasks leave behind");
     if cfg!(target_os = "linux") && containment == Containment::ProcessGroup {
         eprintln!("stead: there is no /proc: {containment}");
-    }
-}
-
-/// Lets the supervisor open as many files as it may: every task takes a few. The tasks keep the limit that stead was
-/// started with.
-fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
-        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }

@@ -12,6 +12,7 @@
 //! ```
 
 mod credentials;
+mod inherited;
 mod memory;
 mod one_shot;
 mod output;
@@ -39,13 +40,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Check, CommandLine, TaskConfig};
-use crate::logs::LogTail;
-use crate::logs::Store;
+use crate::logs::{LogTail, Store};
 use crate::screen::TaskScreen;
 use crate::signal::Signal;
 use crate::supervisor::engine::{ExitReason, Input};
 use crate::supervisor::{RunContext, SentSignal};
 use credentials::RunsAs;
+pub use inherited::reset_inherited;
+pub(crate) use inherited::{InheritedLimits, is_hangup_ignored};
 pub(crate) use one_shot::OneShotCommand;
 use output::OutputCapture;
 use pty::Pty;
@@ -214,7 +216,7 @@ impl ProcessTask {
             Ok(reason) => reason.to_string(),
             Err(message) => message,
         };
-        self.tail.note(run, format!("stead: the stop command failed: {failure}"));
+        self.tail.note(self.log.run(run), format!("stead: the stop command failed: {failure}"));
     }
 
     /// Reports that the run has started, then its probes, until it is asked to end or is over.

@@ -173,16 +173,32 @@ extern "C" fn announce_child_end(_signal: libc::c_int) {
     Errno::set_raw(before);
 }
 
-/// Ignores a signal.
-///
-/// # Errors
-///
-/// It can't be ignored.
-pub(super) fn ignore(signal: Signal) -> io::Result<()> {
-    let action = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-    // SAFETY: ignoring runs no code.
-    unsafe { sigaction(signal, &action) }?;
-    Ok(())
+/// Ignores a signal, unless it is one that can't be.
+pub(super) fn ignore(signal: Signal) {
+    set_handler(signal, SigHandler::SigIgn);
+}
+
+/// Has a signal do nothing, without children inheriting that.
+pub(super) fn catch(signal: Signal) {
+    extern "C" fn nothing(_signal: libc::c_int) {}
+    set_handler(signal, SigHandler::Handler(nothing));
+}
+
+fn set_handler(signal: Signal, handler: SigHandler) {
+    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: only called with handlers that do nothing. Signals that can't be changed answer with an error.
+    let _ = unsafe { sigaction(signal, &action) };
+}
+
+/// Whether a signal is ignored.
+pub(super) fn is_ignored(signal: Signal) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action this only writes the current one; all zeroes is a valid `sigaction`.
+    let action = unsafe {
+        libc::sigaction(signal as libc::c_int, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
 }
 
 /// Has the runtime watch a descriptor for room to write.

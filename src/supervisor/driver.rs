@@ -29,8 +29,8 @@ pub(super) struct Driver {
     reload: Reload,
     root: CancellationToken,
     signals: Option<SignalListener>,
-    /// What SIGHUP asks for.
-    on_hangup: Request,
+    /// What SIGHUP asks for, if anything.
+    on_hangup: Option<Request>,
     requests: mpsc::Receiver<QueuedRequest>,
     lag_checks: mpsc::Receiver<oneshot::Sender<()>>,
     answers: BTreeMap<RequestId, oneshot::Sender<Result<Answer, Refusal>>>,
@@ -65,6 +65,7 @@ impl Driver {
         let signals = SignalListener::new().inspect_err(|error| warn!(%error, "signals can't be listened to")).ok();
         // A terminal that is closed drains. Without one SIGHUP can only mean a reload, if there is anything to read.
         let on_hangup = if reload.is_possible() && !has_terminal() { Request::Reload } else { Request::ShutDown };
+        let on_hangup = Some(on_hangup);
         let runners = runners.into_iter().enumerate().filter_map(|(id, runner)| Some((TaskId(id), runner?)));
         Self {
             engine: Engine::new(plan, started),
@@ -80,6 +81,12 @@ impl Driver {
             next_request: 0,
             publisher: Publisher::new(snapshot, usage, event_log, started),
         }
+    }
+
+    /// Does not end because its terminal is closed. Without a terminal SIGHUP means what it always does.
+    pub(super) fn outliving_its_terminal(mut self) -> Self {
+        self.on_hangup.take_if(|request| *request == Request::ShutDown);
+        self
     }
 
     /// Supervises until the engine says that it is over.
@@ -180,7 +187,7 @@ impl Driver {
         info!(signal = signal.name(), "signal received");
         let request = match (signal, self.engine.is_draining()) {
             (ReceivedSignal::Hangup, true) => return None,
-            (ReceivedSignal::Hangup, false) => self.on_hangup.clone(),
+            (ReceivedSignal::Hangup, false) => self.on_hangup.clone()?,
             (ReceivedSignal::Interrupt | ReceivedSignal::Terminate, true) => Request::KillAll,
             (ReceivedSignal::Interrupt | ReceivedSignal::Terminate, false) => Request::ShutDown,
         };

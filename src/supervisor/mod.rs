@@ -81,6 +81,7 @@ pub struct TaskSupervisor {
     loader: Option<Loader>,
     usage: Option<watch::Receiver<BTreeMap<String, Usage>>>,
     on_stop: Vec<OnStop>,
+    outlives_terminal: bool,
     started: Instant,
     handle: SupervisorHandle,
     backend: Backend,
@@ -110,6 +111,7 @@ impl TaskSupervisor {
             loader: None,
             usage: None,
             on_stop: Vec::new(),
+            outlives_terminal: false,
             started,
             handle,
             backend,
@@ -134,6 +136,13 @@ impl TaskSupervisor {
     #[must_use]
     pub(crate) fn with_usage(mut self, usage: watch::Receiver<BTreeMap<String, Usage>>) -> Self {
         self.usage = Some(usage);
+        self
+    }
+
+    /// Sets whether it goes on when its terminal is closed, as under nohup(1). By default that drains.
+    #[must_use]
+    pub(crate) fn with_outliving_its_terminal(mut self, outlives: bool) -> Self {
+        self.outlives_terminal = outlives;
         self
     }
 
@@ -185,11 +194,13 @@ impl TaskSupervisor {
     /// Supervises until it is over: after SIGINT, SIGTERM or SIGHUP, the cancellation of the root token, a
     /// request, or a fatal end. Returns at the drain's deadline plus half a second at the latest.
     pub async fn run(self) -> ShutdownOutcome {
-        let Self { root, drain, tracked, loader, usage, on_stop, started, backend, .. } = self;
+        let Self { root, drain, tracked, loader, usage, on_stop, outlives_terminal, started, backend, .. } = self;
         let (tasks, runners) = resolve_ids(tracked);
         let plan = Plan { tasks, drain, seed: u64::from(std::process::id()) };
         let usage = usage.unwrap_or_else(|| watch::channel(BTreeMap::new()).1);
-        let outcome = Driver::new(plan, runners, Reload::new(loader), started, root, backend, usage).run().await;
+        let driver = Driver::new(plan, runners, Reload::new(loader), started, root, backend, usage);
+        let driver = if outlives_terminal { driver.outliving_its_terminal() } else { driver };
+        let outcome = driver.run().await;
         for f in on_stop {
             f(&outcome);
         }

@@ -123,7 +123,7 @@ impl PlainWriter {
         let Some(tail) = self.logs.as_ref().map(|logs| logs.tail(name)) else { return };
         self.changes.insert(name.to_owned(), WatchStream::new(tail.watch()));
         // A tail that was begun anew counts from the start.
-        let newest = tail.last().map_or(0, |line| line.number);
+        let newest = tail.finished_after(u64::MAX).0;
         let last = self.tails.get(name).map_or(0, |seen| seen.last).min(newest);
         self.tails.insert(name.to_owned(), FollowedTail { tail, last });
     }
@@ -145,14 +145,13 @@ impl PlainWriter {
 
     fn add_lines(&mut self, name: &str) {
         let Some(seen) = self.tails.get_mut(name) else { return };
-        let lines = seen.tail.finished_after(seen.last);
-        let Some(last) = lines.last() else { return };
+        let (last, lines) = seen.tail.finished_after(seen.last);
         let (text, width) = (&mut self.text, self.width);
-        let missed = lines[0].number - seen.last - 1;
+        let missed = last - seen.last - lines.len() as u64;
         if missed > 0 {
             let _ = writeln!(text, "{name:width$} * {missed} lines left out here; the log file has them");
         }
-        seen.last = last.number;
+        seen.last = last;
         for line in &lines {
             let _ = writeln!(text, "{name:width$} | {}", ansi::plain_text(&line.bytes));
         }

@@ -43,7 +43,7 @@ pub use theme::Theme;
 pub use update::update;
 pub use view::view;
 
-use crate::logs::TailLine;
+use crate::logs::LogLine;
 use crate::screen::ScreenContents;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{Snapshot, Uptime};
@@ -70,7 +70,7 @@ pub struct Shown<'a> {
     /// The screen of the task that [`Model::selected`] names, if it has a terminal.
     pub screen: Option<&'a ScreenContents>,
     /// The last line that a task wrote; asked only for what is on screen.
-    pub last_line: &'a dyn Fn(&str) -> Option<Arc<TailLine>>,
+    pub last_line: &'a dyn Fn(&str) -> Option<Arc<LogLine>>,
     /// The zone that times of day are shown in.
     pub zone: &'a TimeZone,
     /// The supervisor's clock.

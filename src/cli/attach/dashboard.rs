@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::client::Client;
 use super::super::{EXIT_REFUSED, complain};
-use super::log_changes::LogChanges;
+use super::log_changes::GrownLogs;
 use super::mirror::Mirror;
 use crate::gateway::Gateway;
 use crate::logs::LogReader;
@@ -43,7 +43,7 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
         serde_json::from_slice(&client.get("/api/v1/config").await?).context("the configuration can't be read")?;
     let logs_dir = configured.logs.dir;
     let (kernel, project) = (mirror.kernel.clone(), mirror.project.clone());
-    let changes = LogChanges::watch(&logs_dir)?;
+    let changes = GrownLogs::watch(&logs_dir)?;
     let log_changes = tokio::spawn(changes.pass_on(LogReader::new(&logs_dir), kernel.logs().clone()));
     let shutdown = CancellationToken::new();
     let gateway = Gateway::new(kernel.clone());

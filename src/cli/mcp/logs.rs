@@ -14,8 +14,7 @@ use super::super::FileArgs;
 use super::super::logs::{moment, pattern, run_choice, tasks};
 use super::ANSWER_BYTES;
 use crate::duration::Pretty;
-use crate::logs::OutputStream;
-use crate::logs::{CancelOnDrop, LineQuery, LogLine, LogReader};
+use crate::logs::{LineQuery, LogLine, LogReader, OutputStream};
 use crate::present::ansi;
 
 /// The most lines of one answer.
@@ -61,7 +60,7 @@ pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value>
         ..LineQuery::default()
     };
     let limit = asked.limit.clamp(1, LINES_MOST);
-    let _cancel = CancelOnDrop::of(&query.cancelled);
+    let _cancel = query.cancelled.clone().drop_guard();
     let reading = spawn_blocking(move || {
         let config = file.load()?;
         let reader = LogReader::new(&config.logs.dir);

@@ -27,6 +27,26 @@ async fn a_start_is_told_with_its_pid() {
     assert_eq!(life.stopped().await.reason, "SIGTERM");
 }
 
+/// What a task prints of its environment, in a directory below its own that is reached through `..`.
+async fn environment_in(dir: &str, task: TestTask) -> Vec<String> {
+    let mut task = task;
+    fs::create_dir(task.scratch.path().join("app")).unwrap();
+    task.config.dir = task.scratch.path().join(dir);
+    task.start().ended().await.lines
+}
+
+#[tokio::test]
+async fn a_program_finds_its_own_directory_in_its_environment() {
+    let task = task("").argv(["printenv", "PWD"]);
+    let app = task.scratch.path().canonicalize().unwrap().join("app");
+    assert_eq!(environment_in("app", task).await, [app.to_str().unwrap()]);
+    let task = super::task("").argv(["printenv", "PWD"]);
+    let root = task.scratch.path().canonicalize().unwrap();
+    assert_eq!(environment_in("app/..", task).await, [root.to_str().unwrap()]);
+    let task = super::task("").argv(["printenv", "PWD"]).env("PWD", "/elsewhere");
+    assert_eq!(environment_in("app", task).await, ["/elsewhere"], "the task says so");
+}
+
 #[tokio::test]
 async fn a_run_is_over_when_its_main_process_is() {
     let began = Instant::now();

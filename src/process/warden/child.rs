@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::io::{self, PipeWriter, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
@@ -16,23 +17,30 @@ use rustix::process::{Pid, Resource, Rlimit};
 
 use super::protocol::{Credentials, STDIO, Spawn, StartFault, StartStep};
 use crate::config::Limits;
-use crate::process::sys;
+use crate::process::{InheritedLimits, sys};
 
 /// The exit code of a child that failed before its exec. The warden reports the fault instead.
 const CODE_OF_FAULT: i32 = 127;
 /// Seconds of processor time between `SIGXCPU` and `SIGKILL`.
 const CPU_TIME_GRACE: u64 = 5;
 
-/// Becomes the task. Returns only on failure, with the cause written to `fault`, which an exec closes. `mark` is the
-/// variable by which descendants are found.
-pub(super) fn become_task(
-    spawn: &Spawn,
-    mark: (&str, String),
-    stdio: [OwnedFd; STDIO],
-    warden: Pid,
-    mut fault: PipeWriter,
-) -> i32 {
-    let Err(why) = try_to_become(spawn, mark, stdio, warden);
+/// Variables that tell of the process that started stead, or are meant for stead alone: its service manager's.
+const NOT_INHERITED: [&str; 7] =
+    ["OLDPWD", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+
+/// What a child gets from the warden beside its orders.
+pub(super) struct Birth<'a> {
+    /// The variable by which descendants are found.
+    pub(super) mark: (&'static str, String),
+    /// The warden's pid.
+    pub(super) warden: Pid,
+    /// The limits that stead was started with.
+    pub(super) limits: &'a InheritedLimits,
+}
+
+/// Becomes the task. Returns only on failure, with the cause written to `fault`, which an exec closes.
+pub(super) fn become_task(spawn: &Spawn, birth: Birth<'_>, stdio: [OwnedFd; STDIO], mut fault: PipeWriter) -> i32 {
+    let Err(why) = try_to_become(spawn, birth, stdio);
     if let Ok(text) = serde_json::to_vec(&why) {
         // Fails only if the warden is gone.
         let _ = fault.write_all(&text);
@@ -40,12 +48,8 @@ pub(super) fn become_task(
     CODE_OF_FAULT
 }
 
-fn try_to_become(
-    spawn: &Spawn,
-    mark: (&str, String),
-    stdio: [OwnedFd; STDIO],
-    warden: Pid,
-) -> Result<Infallible, StartFault> {
+fn try_to_become(spawn: &Spawn, birth: Birth<'_>, stdio: [OwnedFd; STDIO]) -> Result<Infallible, StartFault> {
+    let Birth { mark, warden, limits } = birth;
     let at = |step| move |error: io::Error| StartFault { step, errno: error.raw_os_error().unwrap_or_default() };
     let [stdin, stdout, stderr] = stdio;
     rustix::process::setsid().map_err(|error| at(StartStep::Prepare)(error.into()))?;
@@ -53,6 +57,7 @@ fn try_to_become(
         rustix::process::ioctl_tiocsctty(&stdin).map_err(|error| at(StartStep::Prepare)(error.into()))?;
     }
     sys::reset_signals().map_err(at(StartStep::Prepare))?;
+    limits.restore();
     limit(&spawn.limits)?;
     if spawn.nice != 0 {
         rustix::process::nice(spawn.nice).map_err(|error| at(StartStep::Nice)(error.into()))?;
@@ -68,10 +73,22 @@ fn try_to_become(
 
     let (program, arguments) =
         spawn.argv.split_first().ok_or(StartFault { step: StartStep::Run, errno: Errno::EINVAL as i32 })?;
+    let pwd = enter(Path::new(&spawn.dir)).map_err(at(StartStep::Run))?;
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(&spawn.dir).envs(&spawn.env).env(mark.0, mark.1);
+    for variable in NOT_INHERITED {
+        command.env_remove(variable);
+    }
+    command.args(arguments).env("PWD", pwd).envs(&spawn.env).env(mark.0, mark.1);
     command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
     Err(at(StartStep::Run)(command.exec()))
+}
+
+/// Changes to a directory and returns what a shell that did so would set as `PWD`: the path as it was written, unless
+/// that holds `..`.
+fn enter(dir: &Path) -> io::Result<PathBuf> {
+    std::env::set_current_dir(dir)?;
+    let is_plain = dir.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    if is_plain && dir.is_absolute() { Ok(dir.to_owned()) } else { std::env::current_dir() }
 }
 
 fn limit(limits: &Limits) -> Result<(), StartFault> {

@@ -13,12 +13,13 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::child::become_task;
+use super::child::{Birth, become_task};
 use super::protocol::{
     Exit, Id, Inbox, STDIO, SignalTarget, Spawn, StartFault, StartStep, WardenOrder, WardenReport, frame,
 };
 use super::trees::{MARK, ReapedKind, Trees};
 use super::{KILLED_MAY_TAKE, POLL_INTERVAL};
+use crate::process::InheritedLimits;
 use crate::process::sys::{self, Reaped};
 
 /// More than the encoding of a fault takes.
@@ -51,7 +52,7 @@ fn prepared() -> io::Result<WardenLoop> {
     }
     // Service managers signal every process of a service, but the supervisor needs the warden for the drain.
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
-        sys::ignore(signal)?;
+        sys::ignore(signal);
     }
     let (child_ended, announce) = io::pipe()?;
     for end in [child_ended.as_fd(), announce.as_fd()] {
@@ -64,6 +65,7 @@ fn prepared() -> io::Result<WardenLoop> {
         outbox: Vec::new(),
         child_ended,
         trees: Trees::new(),
+        limits: InheritedLimits::raise(),
         states: BTreeMap::new(),
         ending: false,
     })
@@ -77,6 +79,8 @@ struct WardenLoop {
     outbox: Vec<u8>,
     child_ended: PipeReader,
     trees: Trees,
+    /// What the tasks are given back.
+    limits: InheritedLimits,
     states: BTreeMap<Id, TreeState>,
     /// Whether the supervisor is gone.
     ending: bool,
@@ -202,10 +206,10 @@ impl WardenLoop {
     fn spawn(&mut self, id: Id, spawn: &Spawn, stdio: Option<[OwnedFd; STDIO]>) -> io::Result<()> {
         let stdio = stdio.ok_or(nix::errno::Errno::EMFILE)?;
         let (starting, fault) = io::pipe()?;
-        let mark = (MARK, self.trees.mark(id));
-        let warden = rustix::process::getpid();
+        let birth =
+            Birth { mark: (MARK, self.trees.mark(id)), warden: rustix::process::getpid(), limits: &self.limits };
         let cgroup = self.trees.prepare(id);
-        let child = sys::fork(cgroup.as_ref(), || become_task(spawn, mark, stdio, warden, fault))?;
+        let child = sys::fork(cgroup.as_ref(), || become_task(spawn, birth, stdio, fault))?;
         let pid = child.as_raw().unsigned_abs();
         self.trees.insert(id, pid);
         self.states.insert(id, TreeState { pid, starting: Some(starting), over: false, killing: false });

@@ -8,6 +8,7 @@ mod detach;
 mod env_files;
 mod export;
 mod hooks;
+mod inherited;
 #[cfg(target_os = "linux")]
 mod left_behind;
 mod limits;
@@ -255,6 +256,15 @@ fn wait(child: &mut Child) -> ExitStatus {
     let _ = over.send(());
     assert!(watchdog.join().expect("a thread"), "it did not end in time");
     status
+}
+
+/// Waits until something holds that nothing announces.
+pub(super) fn until(holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it does not come to hold");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Whether a process is there and no zombie.

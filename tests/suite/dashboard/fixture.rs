@@ -13,8 +13,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::text::Span;
 use stead::kernel::PostMortem;
 use stead::kernel::post_mortem::LastLine;
-use stead::logs::{LineId, LinePattern, LogLine, RunKey, StoredRun};
-use stead::logs::{OutputStream, TailLine};
+use stead::logs::{LineId, LinePattern, LogLine, OutputStream, RunKey, StoredRun};
 use stead::screen::{KeyModes, ScreenCell, ScreenContents, ScreenRow};
 use stead::signal::Signal;
 use stead::supervisor::EventRecord;
@@ -163,7 +162,7 @@ impl Dashboard {
             history: &history,
             lost_bytes: 0,
             screen: self.screens.get(&selected),
-            last_line: &|task| logs.get(task)?.last().map(|line| Arc::new(tail_line(line))),
+            last_line: &|task| logs.get(task)?.last().cloned(),
             zone: &TimeZone::UTC,
             now: self.now,
         };
@@ -222,11 +221,6 @@ fn hits(logs: &Logs, query: &LogQuery) -> Hits {
     let ids = lines.iter().filter(|line| pattern.matches(&line.bytes)).map(|line| line.id).collect();
     let choice = query.choice.clone();
     Hits { choice, search, ids, is_start_reached: true, is_complete: true, percent: 100, ..Hits::default() }
-}
-
-fn tail_line(line: &LogLine) -> TailLine {
-    let (number, run) = (0, line.run.number.into());
-    TailLine { number, at: line.at, run, stream: line.stream, bytes: line.bytes.clone(), cut: line.cut }
 }
 
 /// A screen with this text at its top.
