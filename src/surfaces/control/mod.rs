@@ -16,10 +16,11 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::http::{Accepted, Api, Clients, Listen, router, serve, trust_name};
 use super::{Surface, SurfaceContext, SurfaceHandle};
+use crate::config::builtin;
 
 pub(crate) use socket::connect;
 
-/// Its name as a task, and the name of its clients, with what they call themselves behind it: `control/curl`.
+/// The name of its clients, with what they call themselves behind it: `control/curl`.
 const CONTROL: &str = "control";
 
 /// The control surface.
@@ -38,7 +39,7 @@ impl Control {
 
 impl Surface for Control {
     fn name(&self) -> &str {
-        CONTROL
+        builtin::CONTROL
     }
 
     fn about(&self) -> String {
