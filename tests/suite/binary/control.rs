@@ -64,7 +64,8 @@ fn a_restart_by_the_command_line_is_done_and_its_origin_is_in_the_timeline() {
     let told = project.client(&["wait", "api", "--timeout", "30s"]);
     assert_eq!((told.code, told.out.as_str()), (Some(0), "api: ready\n"));
     let events = project.client(&["events"]).out;
-    assert!(events.lines().any(|line| line.ends_with(" api      restart api, asked by control/cli")), "{events}");
+    let says = |line: &str| line.contains(" api ") && line.ends_with("  restart api, asked by control/cli");
+    assert!(events.lines().any(says), "{events}");
     let of_json: Vec<Value> = project
         .client(&["events", "--json", "--after", "2"])
         .out
