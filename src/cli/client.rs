@@ -2,7 +2,6 @@
 //!
 //! It knows HTTP and the socket; what is asked and shown is each subcommand's matter.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,12 +18,14 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use super::end::SupervisorEnd;
+use super::locate::{NoSupervisor, locate};
 use super::{EXIT_NO_SERVER, EXIT_REFUSED, FileArgs};
 use crate::app::StatePaths;
-use crate::config::Config;
+use crate::config::Project;
 use crate::duration::Pretty;
 use crate::supervisor::engine::{Refusal, Verb};
-use crate::surfaces::connect;
+use crate::surfaces::{ConnectError, Endpoint};
 
 /// What the timeline calls whoever asks by the command line: `control/cli`.
 const CLI: &str = concat!("cli/", env!("CARGO_PKG_VERSION"));
@@ -38,12 +39,12 @@ const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// Why a supervisor could not be asked, or refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
-    /// Nobody listens.
-    #[error("no supervisor runs in {}; `stead up` starts one", .0.display())]
-    NoServer(PathBuf),
-    /// It listens, and this user may not connect, or the like.
+    /// No supervisor listens.
+    #[error("{0}")]
+    NoServer(Box<NoSupervisor>),
+    /// It can't be connected to.
     #[error("cannot reach the supervisor at {}", path.display())]
-    Unreachable { path: PathBuf, source: std::io::Error },
+    Unreachable { path: PathBuf, source: ConnectError },
     /// It said no.
     #[error("{detail}")]
     Refused {
@@ -78,26 +79,30 @@ impl ClientError {
 /// A way to one project's supervisor. Each request is a connection of its own.
 #[derive(Debug)]
 pub(super) struct Client {
-    root: PathBuf,
+    project: Project,
     pub(super) paths: StatePaths,
     agent: &'static str,
 }
 
 impl Client {
-    /// A client for the project of the configuration file, which need not be right to talk to its supervisor.
+    /// A client for the project that is meant. Its configuration need not be valid, nor exist, to talk to its supervisor.
     ///
     /// # Errors
     ///
-    /// There is no such file.
+    /// There is no such project.
     pub(super) fn of(file: &FileArgs) -> anyhow::Result<Self> {
-        let path = Config::locate(file.file.as_deref(), &std::env::current_dir()?)?;
-        let root = path.parent().map(PathBuf::from).unwrap_or_default();
-        Ok(Self { paths: StatePaths::of(&root), root, agent: CLI })
+        let project = locate(file.file.as_deref())?;
+        Ok(Self { paths: StatePaths::of(&project), project, agent: CLI })
     }
 
     /// The same client under another name and version: the name is shown as the origin of what it asks for.
     pub(super) fn called(self, agent: &'static str) -> Self {
         Self { agent, ..self }
+    }
+
+    /// The end of the supervisor that runs now.
+    pub(super) async fn watch_end(&self) -> Result<SupervisorEnd, ClientError> {
+        Ok(SupervisorEnd::of(&self.connect().await?, &self.paths))
     }
 
     /// The JSON at `path`, as it came.
@@ -154,11 +159,12 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<UnixStream, ClientError> {
-        let socket = &self.paths.socket;
-        let connected = timeout(ANSWER_TIME, connect(socket)).await.map_err(|_| ClientError::Silent(ANSWER_TIME))?;
-        connected.map_err(|source| match source.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => ClientError::NoServer(self.root.clone()),
-            _ => ClientError::Unreachable { path: socket.clone(), source },
+        let path = &self.paths.socket;
+        let endpoint = Endpoint::of(&self.project, path);
+        let connected = timeout(ANSWER_TIME, endpoint.connect()).await.map_err(|_| ClientError::Silent(ANSWER_TIME))?;
+        connected.map_err(|source| match source {
+            ConnectError::NoServer => ClientError::NoServer(Box::new(NoSupervisor::of(&self.project))),
+            source => ClientError::Unreachable { path: path.clone(), source },
         })
     }
 

@@ -10,9 +10,11 @@ mod completions;
 mod demo;
 mod detach;
 mod down;
+mod end;
 mod events;
 mod export;
 mod init;
+mod locate;
 mod logs;
 mod man;
 #[cfg(feature = "mcp")]
@@ -170,7 +172,12 @@ impl FileArgs {
     ///
     /// Those of [`Config::load`], or the working directory was deleted.
     fn load(&self) -> anyhow::Result<Config> {
-        Ok(Config::load(self.file.as_deref(), &std::env::current_dir()?)?)
+        let from = if self.file.as_ref().is_some_and(|file| file.is_absolute()) {
+            PathBuf::new()
+        } else {
+            locate::working_dir()?
+        };
+        Ok(Config::load(self.file.as_deref(), &from)?)
     }
 
     fn path(&self) -> &Path {

@@ -88,7 +88,7 @@ pub(super) async fn known(client: &Client, file: &FileArgs, task: &str) -> anyho
 
 fn on_disk(file: &FileArgs, task: &str) -> anyhow::Result<WhyReport> {
     let config = file.load()?;
-    let mut post_mortems = PostMortems::new(&StatePaths::of(&config.root).post_mortems)
+    let mut post_mortems = PostMortems::new(&StatePaths::of(&config.identity()).post_mortems)
         .of(task)
         .with_context(|| format!("cannot read the post-mortems of {task}"))?;
     if post_mortems.is_empty() && !config.tasks.iter().any(|known| known.name == *task) {

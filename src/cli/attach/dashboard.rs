@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -38,6 +37,7 @@ enum End {
 
 /// Shows the dashboard until the person leaves it or the supervisor has ended.
 pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<ExitCode> {
+    let ended = end_of_supervisor(&client).await?;
     let mirror = Mirror::connect(Arc::clone(&client)).await?;
     let configured: Configured =
         serde_json::from_slice(&client.get("/api/v1/config").await?).context("the configuration can't be read")?;
@@ -54,7 +54,7 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
     let mut dashboard = tasks.pop().context("a dashboard is a task")?;
     let end = tokio::select! {
         left = &mut dashboard => left.context("the dashboard broke off")?.map(|()| End::Left),
-        over = mirror.run(end_of_supervisor(&client)) => over.map(|()| End::Ended),
+        over = mirror.run(ended) => over.map(|()| End::Ended),
         _ = hung_up.recv() => Ok(End::Hangup),
         _ = terminated.recv() => Ok(End::Hangup),
     };
@@ -77,17 +77,18 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
     })
 }
 
-/// Cancelled when no supervisor holds the directory any more. A thread of its own waits: only the process' end can end that.
-fn end_of_supervisor(client: &Client) -> CancellationToken {
+/// Cancelled when the supervisor has ended.
+async fn end_of_supervisor(client: &Client) -> anyhow::Result<CancellationToken> {
+    let end = client.watch_end().await?;
     let ended = CancellationToken::new();
-    let told = ended.clone();
-    let paths = client.paths.clone();
-    thread::spawn(move || {
-        // Without a lock file there is nothing left to look at, either.
-        let _ = paths.wait_until_free();
-        told.cancel();
+    let cancelled = ended.clone();
+    tokio::spawn(async move {
+        // If the system can't tell, only the person can leave.
+        if end.wait().await.is_ok() {
+            cancelled.cancel();
+        }
     });
-    ended
+    Ok(ended)
 }
 
 fn last_words(client: &Client) -> String {

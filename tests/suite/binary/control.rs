@@ -259,6 +259,7 @@ fn another_user_is_turned_away_even_where_the_file_would_let_them_in() {
     assert_eq!(told.code, Some(1), "{told:?}");
     assert!(told.err.contains("Permission denied"), "{told:?}");
     let socket = project.path().join(".stead/control.sock");
+    fs::set_permissions(project.path().join(".stead"), Permissions::from_mode(0o755)).expect("a mode");
     fs::set_permissions(&socket, Permissions::from_mode(0o666)).expect("a mode");
     let told = as_nobody();
     assert_eq!(told.code, Some(1), "{told:?}");

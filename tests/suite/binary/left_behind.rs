@@ -31,15 +31,15 @@ while :; do sleep 605; done
 /// Every branch of it ends in one of these.
 const SLEEPERS: usize = 6;
 
-/// Everything that runs in a project's directory, but the supervisor: what a task starts stays there, whatever else
-/// it leaves.
+/// Everything that runs in a project's directory, but the supervisor and its warden: what a task starts stays there,
+/// whatever else it leaves.
 fn tree(project: &Project, stead: Pid) -> BTreeMap<Pid, String> {
     let dir = project.path().canonicalize().expect("a directory");
     let processes = fs::read_dir("/proc").expect("/proc").flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(Pid::from_raw);
     let below = pids.filter(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == dir));
     let named = below.filter(|&pid| pid != stead && is_alive(pid)).map(|pid| (pid, name(pid)));
-    named.collect()
+    named.filter(|(_, name)| name != "stead-warden").collect()
 }
 
 fn name(pid: Pid) -> String {

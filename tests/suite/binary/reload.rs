@@ -90,11 +90,9 @@ fn a_broken_file_changes_nothing_and_says_where() {
         let told = project.client(arguments);
         assert_eq!((told.code, told.out.as_str()), (Some(1), ""), "{told:?}");
         assert!(told.err.contains("did you mean `command`?") && told.err.contains("stead.toml:8:1"), "{told:?}");
-        let last = format!(
-            "stead: 1 mistake in {}: line 8: unknown key `comand` in [tasks.api]; all goes on as it was\n",
-            path.display()
-        );
-        assert!(told.err.ends_with(&last), "{told:?}");
+        let last =
+            "stead: 1 mistake in stead.toml: line 8: unknown key `comand` in [tasks.api]; all goes on as it was\n";
+        assert!(told.err.ends_with(last), "{told:?}");
     }
     stead.wait_for("reload by control/cli refused: 1 mistake in ");
     fs::remove_file(&path).expect("a config");
