@@ -12,8 +12,7 @@ use tracing::warn;
 
 use crate::kernel::post_mortem::{LAST_LINE_CHARS, LAST_LINES, LastLine};
 use crate::kernel::{KernelHandle, PostMortem, PostMortems};
-use crate::logs::without_escapes;
-use crate::logs::{OutputStream, TailLine};
+use crate::logs::{LogLine, OutputStream, without_escapes};
 use crate::supervisor::engine::{EventKind, ExitReason, Snapshot, TaskSnapshot, Usage};
 use crate::supervisor::{EventFollower, EventRecord, Followed};
 
@@ -130,7 +129,7 @@ impl Work {
             _ => None,
         };
         let written = self.kernel.logs().tail(&state.name).lines();
-        let own: Vec<_> = written.iter().filter(|line| line.run == run).collect();
+        let own: Vec<_> = written.iter().filter(|line| u64::from(line.run.number) == run).collect();
         PostMortem {
             task: state.name.clone(),
             run,
@@ -157,7 +156,7 @@ impl Work {
     }
 }
 
-fn last_line(line: &TailLine) -> LastLine {
+fn last_line(line: &LogLine) -> LastLine {
     let text: String = without_escapes(&line.bytes).chars().take(LAST_LINE_CHARS).collect();
     LastLine { at: line.at, is_stderr: line.stream == OutputStream::Stderr, text }
 }

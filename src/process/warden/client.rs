@@ -111,8 +111,7 @@ impl Warden {
     ) -> io::Result<(Self, WardenTask)> {
         let (ours, theirs) = UnixStream::pair()?;
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).stderr(Stdio::null());
-        // It needs no directory, and must not keep one from being unmounted.
-        command.current_dir("/");
+        // It stays where the supervisor is: the directories of tasks start there, whatever their project is called by then.
         sys::isolate(&mut command);
         let warden = Pid::from_child(&command.spawn()?);
         // That was the last copy of the other end: from now on the warden's death closes the connection.

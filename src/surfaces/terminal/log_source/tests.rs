@@ -10,8 +10,7 @@ use super::search::{SearchJob, SearchRequest};
 use super::window::{LINES_BESIDE, Opened, WindowJob};
 use super::worker::{Job, Progress};
 use crate::config::LogsConfig;
-use crate::logs::OutputStream;
-use crate::logs::{LineId, LineQuery, LogLine, LogReader, LogWriter, Store};
+use crate::logs::{LineId, LineQuery, LogLine, LogReader, LogWriter, OutputStream, Store};
 use crate::ui::{Hits, LogChoice, LogOf, LogWindow, SearchQuery};
 
 fn writer(dir: &Path, task: &str, max_size: u64) -> LogWriter {

@@ -2,8 +2,7 @@
 
 use super::live::Stream as Live;
 use super::*;
-use crate::logs::OutputStream;
-use crate::logs::{LogWriter, Store};
+use crate::logs::{LogWriter, OutputStream, Store};
 use crate::surfaces::http::limits::FOLLOW_BEHIND_BYTES;
 
 impl Site {
@@ -14,11 +13,12 @@ impl Site {
 
     /// A run of `api` that writes what this is given.
     fn run(&self, run: u64) -> impl FnMut(OutputStream, &str) {
-        let mut writer = LogWriter::new(Store::new(&logs_in(self.dir.path()), "api"), run);
+        let store = Store::new(&logs_in(self.dir.path()), "api");
+        let (key, mut writer) = (store.run(run), LogWriter::new(store, run));
         let tail = self.kernel.logs().tail("api");
         move |stream, text| {
             writer.write(stream, text.as_bytes()).unwrap();
-            tail.write(run, stream, text.as_bytes());
+            tail.write(key, stream, text.as_bytes());
         }
     }
 
