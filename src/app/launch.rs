@@ -50,11 +50,11 @@ pub(crate) fn launch(
 ) -> anyhow::Result<ExitCode> {
     let state = StateDir::claim(project)?;
     let project = project.from_within();
+    let identity = identity(&project)?;
     let read = move || read(&project);
     let config = read().map_err(|bad| anyhow!(bad.summary))?;
     // Before the first thread: a fork takes only one along.
-    let warden =
-        Warden::start(&project_key(&config)?).context("cannot start the warden, which is to start the tasks")?;
+    let warden = Warden::start(&identity).context("cannot start the warden, which is to start the tasks")?;
     // After the warden: it gives the tasks the limits that stead was started with.
     InheritedLimits::raise();
     let _diagnostics = write_diagnostics(state.diagnostics.clone())?;
@@ -86,10 +86,9 @@ pub(crate) fn launch(
 }
 
 /// What tells a project from any other on this machine, also after it was moved.
-fn project_key(config: &Config) -> anyhow::Result<String> {
-    let root = std::fs::metadata(&config.root).with_context(|| format!("cannot read {}", config.root.display()))?;
-    let file = config.path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(format!("{}:{}:{file}", root.dev(), root.ino()))
+fn identity(project: &Project) -> anyhow::Result<String> {
+    let root = std::fs::metadata(&project.root).with_context(|| format!("cannot read {}", project.root.display()))?;
+    Ok(format!("{:x}:{:x}:{}", root.dev(), root.ino(), String::from_utf8_lossy(project.key())))
 }
 
 fn runtime() -> anyhow::Result<Runtime> {
