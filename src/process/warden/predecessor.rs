@@ -88,8 +88,8 @@ mod tests {
 
     /// Runs a script under the arguments of a warden of `project`, whose supervisor is process 1.
     fn fake(dir: &std::path::Path, project: &str, script: &str) -> Child {
-        std::fs::write(dir.join(WARDEN_ARGUMENT), script).unwrap();
-        Command::new("sh").args([WARDEN_ARGUMENT, "1", project]).current_dir(dir).spawn().unwrap()
+        std::fs::write(dir.join(WARDEN_ARGUMENT), script).expect("a file");
+        Command::new("sh").args([WARDEN_ARGUMENT, "1", project]).current_dir(dir).spawn().expect("a shell")
     }
 
     fn until(holds: impl Fn() -> bool) {

@@ -216,7 +216,7 @@ fn the_next_one_starts_nothing_while_tasks_of_a_dead_one_live() {
     let command = "test ! -e pid || test ! -d /proc/$(cat pid) || echo met; echo $$ > pid; echo up; exec sleep 600";
     let project = Project::new(&format!("[tasks.a]\ncommand = '{command}'"));
     let mut stead = project.up();
-    let warden = stead.wait_for_start("warden");
+    let warden = stead.wait_for_start("stead.warden");
     stead.wait_for("| up");
     let held = hold([warden]);
     // Suspended, it does not notice.
