@@ -33,7 +33,7 @@ use guard::{Guard, Reached};
 pub(crate) use token::Token;
 
 /// The name of its clients.
-const WEB: &str = "web";
+const WEB_CLIENT: &str = "web";
 
 /// The web surface. What a run listens on and serves is said by `[web]` of the config.
 pub struct Web {
@@ -86,7 +86,7 @@ impl Surface for Web {
         let guard = Guard::new(address.ip(), token);
         let pages = web_dist.clone();
         let routes = || router(api, page::routes(pages)).layer(from_fn_with_state(guard, guard::guard));
-        let clients = Clients { gateway, name: WEB, shutdown: shutdown.clone() };
+        let clients = Clients { gateway, name: WEB_CLIENT, shutdown: shutdown.clone() };
         let mut tasks = vec![tokio::spawn(serve(listener, routes, clients))];
         tasks.extend(watch.map(|watch| tokio::spawn(watch.follow(web_dist, shutdown))));
         Ok(SurfaceHandle { address: Some(format!("http://{address}")), tasks })

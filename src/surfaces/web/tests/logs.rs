@@ -1,6 +1,6 @@
 //! What the tasks wrote, and what is known of their runs.
 
-use super::live::Stream as Live;
+use super::live::LiveStream as Live;
 use super::*;
 use crate::logs::{LogWriter, OutputStream, Store};
 use crate::surfaces::http::limits::FOLLOW_BEHIND_BYTES;
