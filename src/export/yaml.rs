@@ -175,8 +175,8 @@ mod tests {
         let item = YamlMap::default().with("name", "a").with("args", vec!["x y".to_owned(), "z".to_owned()]);
         let note = Yaml::Commented(vec!["# why".to_owned()], Box::new(Yaml::Int(3)));
         let value =
-            YamlMap::default().with("kind", "List").with("items", Yaml::List(vec![item.into()])).with("n", note);
+            YamlMap::default().with("kind", "List").with("items", Yaml::List(vec![item.into()])).with("count", note);
         let text = document(&value.into());
-        assert_eq!(text, "kind: List\nitems:\n  - name: a\n    args:\n      - \"x y\"\n      - z\n# why\nn: 3\n");
+        assert_eq!(text, "kind: List\nitems:\n  - name: a\n    args:\n      - \"x y\"\n      - z\n# why\ncount: 3\n");
     }
 }
