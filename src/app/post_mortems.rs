@@ -95,7 +95,7 @@ impl Work {
             EventKind::Started { .. } => {
                 self.peaks.remove(task);
             }
-            EventKind::Exited { expected: false, run, reason, after, peak_memory } => {
+            EventKind::Exited { expected, then, run, reason, after, peak_memory } if !expected || then.is_bad() => {
                 let Some(snapshot) = self.snapshot_after(task, *run).await else { return };
                 let Some(state) = snapshot.task(task) else { return };
                 let post_mortem = self.examine(event, state, *run, reason, *after, *peak_memory);

@@ -110,6 +110,7 @@ impl TaskFactory {
             about: config.command.to_string(),
             policy: config.policy,
             on_exhausted: config.on_exhausted,
+            slow_retry: None,
             restart: config.restart,
             after: Vec::new(),
             probed: config.ready.is_some(),

@@ -157,8 +157,9 @@ fn agree_on_backoff(table: &mut Table<'_>, first: bool, longest: bool, restart: 
 }
 
 fn drain_keys(table: &mut Table<'_>, drain: &mut DrainConfig) {
-    table.or("drain", &DURATION, "How long an ordered stop may take.", &mut drain.graceful);
-    table.or("drain_fatal", &DURATION, "How long the stop after a fatal end may take.", &mut drain.fatal);
+    let about = "The most time that the ordered stop of everything takes. Default: what the `stop.timeout`s need.";
+    drain.graceful = table.get("drain", &DURATION, about);
+    table.or("drain_fatal", &DURATION, "The most time that it takes after a fatal end.", &mut drain.fatal);
 }
 
 fn logs_keys(table: &mut Table<'_>, logs: &mut LogsConfig) {

@@ -243,6 +243,7 @@ impl TaskSupervisor {
             about,
             policy,
             on_exhausted: OnExhausted::Fatal,
+            slow_retry: None,
             restart: self.restart,
             after: Vec::new(),
             probed: false,

@@ -32,6 +32,8 @@ pub struct TaskPlan {
     pub policy: Policy,
     /// What a spent budget means.
     pub on_exhausted: OnExhausted,
+    /// How long after a run one that is held as failed is tried again; never if none.
+    pub slow_retry: Option<Duration>,
     /// When and how often it is started again.
     pub restart: RestartConfig,
     /// What must hold before it starts.

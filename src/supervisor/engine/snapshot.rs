@@ -263,12 +263,14 @@ pub enum PhaseSnapshot {
     Stopped,
     /// Its policy says that it is done.
     Done,
-    /// It failed for good and is held for a person.
+    /// It failed for good and is held for a person; a surface is tried again now and then.
     Failed {
         /// Why, for people: `5 retries spent: SIGSEGV`, `migrate failed`.
         reason: String,
         /// The dependency that failed, if that is why.
         dependency: Option<String>,
+        /// When it is tried again, if it is.
+        retry_at: Option<Uptime>,
     },
 }
 

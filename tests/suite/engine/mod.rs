@@ -36,8 +36,14 @@ pub(crate) fn check_plan(plan: &str, script: &str, expected: &[&str]) {
     assert_eq!(sim.said, expected, "\nplan: {plan}\nscript: {script}");
 }
 
-/// Reads a plan: tasks divided by `;`, each a name followed by words.
+/// Reads a plan: tasks divided by `;`, each a name followed by words. `DRAIN 2s` bounds the drain.
 pub(crate) fn plan(text: &str) -> Plan {
+    let bound = text.split(';').find_map(|part| part.trim().strip_prefix("DRAIN "));
+    let drain = DrainConfig {
+        graceful: bound.map(|bound| parse_duration(bound).expect("a duration")),
+        ..DrainConfig::default()
+    };
+    let text = text.split(';').filter(|part| !part.trim().starts_with("DRAIN ")).collect::<Vec<_>>().join(";");
     let names: Vec<&str> = text.split(';').filter_map(|task| task.split_whitespace().next()).collect();
     let find = |name: &str| TaskId(names.iter().position(|known| *known == name).expect("a task of the plan"));
     let tasks = text.split(';').map(|task| {
@@ -49,6 +55,7 @@ pub(crate) fn plan(text: &str) -> Plan {
             about: String::new(),
             policy: Policy::OnFailure,
             on_exhausted: OnExhausted::Hold,
+            slow_retry: None,
             restart: RestartConfig::default(),
             after: Vec::new(),
             probed: false,
@@ -64,11 +71,18 @@ pub(crate) fn plan(text: &str) -> Plan {
                 "critical" => plan.policy = Policy::Critical,
                 "always" => plan.policy = Policy::Always,
                 "never" => plan.policy = Policy::Never,
+                "slow" => {
+                    let wait = parse_duration(words.pop_front().expect("a duration")).expect("a duration");
+                    plan.slow_retry = Some(wait);
+                }
                 "fatal" => plan.on_exhausted = OnExhausted::Fatal,
                 "surface" => plan.kind = TaskKind::Builtin,
                 "tty" => plan.tty = true,
                 "probed" => plan.probed = true,
                 "threshold" => plan.failure_threshold = words.pop_front().and_then(|n| n.parse().ok()),
+                "stop" => {
+                    plan.stop_timeout = parse_duration(words.pop_front().expect("a duration")).expect("a duration");
+                }
                 "retries" => plan.restart.max_retries = words.pop_front().expect("a number").parse().expect("a number"),
                 "intensity" => {
                     let restarts = words.pop_front().expect("a number").parse().expect("a number");
@@ -91,7 +105,7 @@ pub(crate) fn plan(text: &str) -> Plan {
         }
         plan
     });
-    Plan { tasks: tasks.collect(), drain: DrainConfig::default(), seed: 1 }
+    Plan { tasks: tasks.collect(), drain, seed: 1 }
 }
 
 /// What another process is sent means there what it means here.
@@ -287,7 +301,8 @@ impl Sim {
             Effect::Signal { run, signal, tree } => {
                 format!("signal {} {signal}{}", self.name(*run), if *tree { " tree" } else { "" })
             }
-            Effect::Answer(_, Ok(_)) | Effect::Adopt(_) => return None,
+            Effect::Answer(_, Ok(answer)) => return answer.unchanged(),
+            Effect::Adopt(_) => return None,
             Effect::Load => "load".to_owned(),
             Effect::Answer(_, Err(refusal)) => format!("refused: {refusal}"),
             Effect::Finish => {

@@ -120,7 +120,6 @@ async fn a_refusal_is_a_problem_with_its_reason() {
     let task = || "api".to_owned();
     for (refusal, status, word) in [
         (Refusal::UnknownTask { task: task() }, 404, "unknown_task"),
-        (Refusal::Already { task: task(), state: "ready".into() }, 409, "already"),
         (Refusal::NotRunning { task: task(), state: "done".into() }, 409, "not_running"),
         (Refusal::Draining, 409, "draining"),
         (Refusal::Unavailable, 503, "unavailable"),
@@ -278,7 +277,7 @@ async fn a_body_of_three_megabytes_is_too_large() {
 async fn health_is_told_apart_from_readiness() {
     let site = Site::new().await;
     assert_eq!(site.get("/readyz").await.status, 200);
-    let failed = PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into(), dependency: None };
+    let failed = PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into(), dependency: None, retry_at: None };
     site.show(snapshot(2, vec![process("api", ready(0)), process("worker", failed)]));
     let answer = site.get("/readyz").await;
     assert_eq!(answer.problem(), 503);
