@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::surface_host::run_surface;
-use crate::config::SharedConfig;
+use crate::config::{SharedConfig, builtin};
 use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 use crate::process::WardenTask;
 use crate::supervisor::TaskSupervisor;
 use crate::supervisor::engine::{Condition, Dependency, ExitReason, Policy, TaskKind, TaskPlan};
-use crate::surfaces::web::ActiveWebDist;
+use crate::surfaces::web_dist::ActiveWebDist;
 use crate::surfaces::{Surface, SurfaceContext};
 
 /// How long after a failure a surface that is held as failed is tried again.
@@ -23,7 +23,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Tracks the warden, a critical task.
 pub(super) fn track_warden(supervisor: &mut TaskSupervisor, warden: WardenTask) {
     let about = format!("spawns the tasks; {}", warden.containment());
-    let plan = supervisor.plan("warden".to_owned(), TaskKind::Builtin, Policy::Critical, about);
+    let plan = supervisor.plan(builtin::WARDEN.to_owned(), TaskKind::Builtin, Policy::Critical, about);
     let mut warden = Some(warden);
     supervisor.track_runs(plan, Vec::new(), move |context| {
         let warden = warden.take();
@@ -41,7 +41,7 @@ pub(super) fn track_gateway(supervisor: &mut TaskSupervisor, kernel: KernelHandl
     let gateway = Gateway::new(kernel);
     let running = gateway.clone();
     let about = "registers who is connected".to_owned();
-    let plan = supervisor.plan("gateway".to_owned(), TaskKind::Builtin, Policy::Critical, about);
+    let plan = supervisor.plan(builtin::GATEWAY.to_owned(), TaskKind::Builtin, Policy::Critical, about);
     supervisor.track_future(plan, move |stop| running.clone().run(stop));
     gateway
 }

@@ -12,13 +12,12 @@ use tracing::warn;
 
 use crate::kernel::post_mortem::{LAST_LINE_CHARS, LAST_LINES, LastLine};
 use crate::kernel::{KernelHandle, PostMortem, PostMortems};
-use crate::logs::without_escapes;
-use crate::logs::{OutputStream, TailLine};
+use crate::logs::{LogLine, OutputStream, without_escapes};
 use crate::supervisor::engine::{EventKind, ExitReason, Snapshot, TaskSnapshot, Usage};
 use crate::supervisor::{EventFollower, EventRecord, Followed};
 
 /// How long after an exit the snapshot may take to tell of it.
-const SNAPSHOT_TIME: Duration = Duration::from_secs(1);
+const EXIT_SHOWN_TIME: Duration = Duration::from_secs(1);
 /// How long the end of the supervisor may wait for what is still to be written.
 const FINISH_TIME: Duration = Duration::from_millis(100);
 
@@ -112,7 +111,7 @@ impl Work {
         let tells = |snapshot: &Arc<Snapshot>| {
             snapshot.task(task).is_none_or(|task| task.last_exit.as_ref().is_some_and(|last| last.run >= run))
         };
-        let told = timeout(SNAPSHOT_TIME, snapshots.wait_for(tells)).await;
+        let told = timeout(EXIT_SHOWN_TIME, snapshots.wait_for(tells)).await;
         told.ok()?.ok().map(|snapshot| Arc::clone(&snapshot))
     }
 
@@ -130,7 +129,7 @@ impl Work {
             _ => None,
         };
         let written = self.kernel.logs().tail(&state.name).lines();
-        let own: Vec<_> = written.iter().filter(|line| line.run == run).collect();
+        let own: Vec<_> = written.iter().filter(|line| u64::from(line.run.number) == run).collect();
         PostMortem {
             task: state.name.clone(),
             run,
@@ -157,7 +156,7 @@ impl Work {
     }
 }
 
-fn last_line(line: &TailLine) -> LastLine {
+fn last_line(line: &LogLine) -> LastLine {
     let text: String = without_escapes(&line.bytes).chars().take(LAST_LINE_CHARS).collect();
     LastLine { at: line.at, is_stderr: line.stream == OutputStream::Stderr, text }
 }

@@ -3,21 +3,19 @@
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::{FileArgs, completions, shows_colour};
 use crate::config::{Config, UnknownTask};
 use crate::duration::parse_duration;
-use crate::logs::OutputStream;
-use crate::logs::{LinePattern, LineQuery, LogLine, LogLines, LogReader, RunChoice};
+use crate::logs::{LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream, RunChoice};
 use crate::present::ansi;
 
 /// Lines that are shown before those that follow.
@@ -77,7 +75,7 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     let reader = LogReader::new(&config.logs.dir);
     let tasks = tasks(&config, &reader, &args.tasks)?;
     // Before anything is read, so that nothing is missed in between.
-    let changes = if args.follow { Some(Changes::watch(&config)?) } else { None };
+    let changes = if args.follow { Some(watch(&config)?) } else { None };
     let query = LineQuery {
         run: args.run,
         stream: args.stderr.then_some(OutputStream::Stderr),
@@ -117,7 +115,7 @@ fn print_all(
     query: &LineQuery,
     args: &LogsArgs,
     printer: &mut Printer,
-    changes: Option<Changes>,
+    changes: Option<(LogChanges, Receiver<()>)>,
 ) -> anyhow::Result<()> {
     let most = args.lines.or(args.follow.then_some(LINES_BEFORE));
     let mut lines = match most {
@@ -135,12 +133,12 @@ fn print_all(
         }
     };
     printer.out.flush()?;
-    let Some(changes) = changes else { return Ok(()) };
+    let Some((_changes, grown)) = changes else { return Ok(()) };
     loop {
         lines.refresh()?;
         printer.print_all(&mut lines)?;
         printer.out.flush()?;
-        changes.wait()?;
+        grown.recv().context("nothing watches for changes any more")?;
     }
 }
 
@@ -217,38 +215,15 @@ impl Printer {
     }
 }
 
-/// Tells when something in the directory of the logs has changed.
-struct Changes {
-    changed: Receiver<notify::Result<()>>,
-    _watcher: RecommendedWatcher,
-}
-
-impl Changes {
-    fn watch(config: &Config) -> anyhow::Result<Self> {
-        let dir = &config.logs.dir;
-        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        // One is enough: what comes before it is taken is seen with it.
-        let (sender, changed) = sync_channel(1);
-        let tell = move |event: notify::Result<notify::Event>| {
-            // Reading, which is what we do, is no change.
-            if event.as_ref().is_ok_and(|event| event.kind.is_access()) {
-                return;
-            }
-            if let Err(TrySendError::Disconnected(_)) = sender.try_send(event.map(drop)) {
-                tracing::debug!("a change that nobody waits for");
-            }
-        };
-        let mut watcher = notify::recommended_watcher(tell).context("cannot watch for changes")?;
-        watcher.watch(dir, RecursiveMode::NonRecursive).with_context(|| format!("cannot watch {}", dir.display()))?;
-        Ok(Self { changed, _watcher: watcher })
-    }
-
-    fn wait(&self) -> anyhow::Result<()> {
-        match self.changed.recv() {
-            Ok(change) => change.context("cannot watch for changes"),
-            Err(_) => bail!("nothing watches for changes any more"),
-        }
-    }
+/// Watches the logs. What is received says that one of them may have grown since the last time.
+fn watch(config: &Config) -> anyhow::Result<(LogChanges, Receiver<()>)> {
+    let dir = &config.logs.dir;
+    // One is enough: what comes before it is taken is seen with it.
+    let (sender, grown) = sync_channel(1);
+    let changes = LogChanges::watch(dir, move |_| {
+        let _ = sender.try_send(());
+    });
+    Ok((changes.with_context(|| format!("cannot watch {}", dir.display()))?, grown))
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

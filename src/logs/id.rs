@@ -13,7 +13,7 @@ pub struct LineId {
     pub(super) at: i64,
     /// The number of its task among those that are read.
     pub(super) task: usize,
-    /// See [`TaskLog::key`](super::task_log::TaskLog::key).
+    /// The key of its segment: when that began.
     pub(super) segment: i64,
     /// Where it begins in its segment, in bytes.
     pub(super) offset: u64,

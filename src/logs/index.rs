@@ -11,9 +11,8 @@ use std::os::unix::fs::FileExt;
 
 use flate2::Crc;
 use jiff::Timestamp;
-use serde::Serialize;
 
-use super::OutputStream;
+use super::origin::{OutputStream, RunKey};
 
 /// The size of a record.
 pub(super) const RECORD_BYTES: u64 = 32;
@@ -25,15 +24,6 @@ const MERGED_WITHIN_MICROS: i64 = 10_000;
 const LAYOUT: u8 = 1 << 2;
 const IS_STDERR: u8 = 1;
 const CONTINUES: u8 = 1 << 1;
-
-/// One run of a task, whichever supervisor started it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
-pub struct RunKey {
-    /// When the supervisor began to supervise the task, in seconds since 1970; 0 if that is not known.
-    pub supervised_since: u32,
-    /// The number of the run under that supervisor; 0 if it is not known.
-    pub number: u32,
-}
 
 /// What is known about one chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

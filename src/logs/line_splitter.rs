@@ -1,53 +1,45 @@
-//! Cuts what a task writes into lines.
+//! Splits what a task writes into lines.
 //!
-//! Bytes stay bytes: what is no UTF-8 and escape sequences are for whoever shows them. Memory is bounded by
+//! Bytes stay bytes: invalid UTF-8 and escape sequences are left to whoever shows them. Memory is bounded by
 //! [`TAIL_LINE_BYTES`] whatever is written.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use memchr::{memchr, memrchr};
 
-use super::line::PartialLine;
-use super::{OutputStream, TAIL_LINE_BYTES, TailLine};
+use super::line::{LineBuilder, LogLine};
+use super::origin::{OutputStream, RunKey};
 
-/// Cuts one stream of one run.
+/// Bytes of one line that are kept in memory; the rest of a longer line is only in the file.
+pub const TAIL_LINE_BYTES: usize = 4 * 1024;
+
+/// Splits one stream of one run.
 #[derive(Debug)]
 pub(crate) struct LineSplitter {
-    run: u64,
+    task: Arc<str>,
+    run: RunKey,
     stream: OutputStream,
-    pending: Pending,
-}
-
-/// What comes before the next line end.
-#[derive(Debug)]
-enum Pending {
-    /// Nothing yet.
-    Nothing,
-    /// A line without an end, and when its first byte was read.
-    Unfinished(Timestamp, PartialLine),
+    /// The line that has no end yet; none before its first byte.
+    unfinished: Option<LineBuilder>,
 }
 
 impl LineSplitter {
-    pub(crate) fn new(run: u64, stream: OutputStream) -> Self {
-        Self { run, stream, pending: Pending::Nothing }
+    pub(crate) fn new(task: Arc<str>, run: RunKey, stream: OutputStream) -> Self {
+        Self { task, run, stream, unfinished: None }
     }
 
-    /// The run that it cuts.
-    pub(super) fn run(&self) -> u64 {
+    /// The run whose output this is.
+    pub(super) fn run(&self) -> RunKey {
         self.run
     }
 
-    /// Takes what was written next, and gives the lines that end in it.
-    pub(crate) fn feed(&mut self, mut bytes: &[u8], at: Timestamp) -> Vec<TailLine> {
+    /// Takes what was written next, and returns the lines that end in it.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], at: Timestamp) -> Vec<LogLine> {
         let mut finished = Vec::new();
         while let Some(end) = memchr(b'\n', bytes) {
             self.push(&bytes[..end], at);
-            match std::mem::replace(&mut self.pending, Pending::Nothing) {
-                Pending::Nothing => finished.push(self.line(at, Vec::new(), false)),
-                Pending::Unfinished(since, line) => {
-                    let cut = line.is_cut();
-                    finished.push(self.line(since, line.into_bytes(), cut));
-                }
-            }
+            finished.push(self.unfinished.take().map_or_else(|| self.begun(at), LineBuilder::finish));
             bytes = &bytes[end + 1..];
         }
         self.push(bytes, at);
@@ -58,7 +50,7 @@ impl LineSplitter {
     pub(super) fn skip(&mut self, bytes: &[u8], at: Timestamp) {
         let unfinished = match memrchr(b'\n', bytes) {
             Some(end) => {
-                self.pending = Pending::Nothing;
+                self.unfinished = None;
                 &bytes[end + 1..]
             }
             None => bytes,
@@ -66,46 +58,33 @@ impl LineSplitter {
         self.push(unfinished, at);
     }
 
-    /// Hears that lines were written that nobody will see, and whether the last of them has its end.
+    /// Passes over lines that are not read, and notes whether the last of them has its end.
     pub(super) fn miss(&mut self, has_end: bool, at: Timestamp) {
-        self.pending = match has_end {
-            true => Pending::Nothing,
-            false => Pending::Unfinished(at, PartialLine::without_beginning(TAIL_LINE_BYTES)),
-        };
+        let rest = || LineBuilder::new(LogLine { cut: true, ..self.begun(at) }, TAIL_LINE_BYTES);
+        self.unfinished = (!has_end).then(rest);
     }
 
-    /// The line that has no end yet, as it looks so far.
-    pub(crate) fn partial(&self) -> Option<TailLine> {
-        match &self.pending {
-            Pending::Unfinished(since, line) if !line.bytes().is_empty() => {
-                Some(self.line(*since, line.bytes().to_vec(), line.is_cut()))
-            }
-            Pending::Nothing | Pending::Unfinished(..) => None,
-        }
+    /// The line that has no end yet, as it is so far.
+    pub(crate) fn partial(&self) -> Option<LogLine> {
+        let line = self.unfinished.as_ref()?.line();
+        (!line.bytes.is_empty()).then(|| LogLine { is_finished: false, ..line.clone() })
     }
 
-    /// Ends the line that has no end, for the run is over.
-    pub(crate) fn finish(&mut self) -> Option<TailLine> {
-        let last = self.partial();
-        self.pending = Pending::Nothing;
-        last
+    /// Ends the unfinished line: the run is over.
+    pub(crate) fn finish(&mut self) -> Option<LogLine> {
+        self.unfinished.take().map(LineBuilder::finish).filter(|line| !line.bytes.is_empty())
     }
 
     /// Adds bytes without a line feed among them.
     fn push(&mut self, bytes: &[u8], at: Timestamp) {
-        if bytes.is_empty() {
-            return;
-        }
-        if let Pending::Nothing = self.pending {
-            self.pending = Pending::Unfinished(at, PartialLine::new(TAIL_LINE_BYTES));
-        }
-        if let Pending::Unfinished(_, line) = &mut self.pending {
-            line.push(bytes);
+        if !bytes.is_empty() {
+            let begun = self.unfinished.take().unwrap_or_else(|| LineBuilder::new(self.begun(at), TAIL_LINE_BYTES));
+            self.unfinished.insert(begun).push(bytes);
         }
     }
 
-    fn line(&self, at: Timestamp, bytes: Vec<u8>, cut: bool) -> TailLine {
-        TailLine { number: 0, at, run: self.run, stream: self.stream, bytes, cut }
+    fn begun(&self, at: Timestamp) -> LogLine {
+        LogLine::new(&self.task, at, self.run, self.stream)
     }
 }
 
@@ -113,10 +92,14 @@ impl LineSplitter {
 mod tests {
     use super::*;
 
+    fn splitter() -> LineSplitter {
+        LineSplitter::new("it".into(), RunKey::default(), OutputStream::Stdout)
+    }
+
     /// Feeds the chunks one by one: the finished lines, then what is still unfinished.
     fn cut(chunks: &[&str]) -> (Vec<String>, Option<String>) {
-        let mut lines = LineSplitter::new(1, OutputStream::Stdout);
-        let text = |line: TailLine| String::from_utf8_lossy(&line.bytes).into_owned();
+        let mut lines = splitter();
+        let text = |line: LogLine| String::from_utf8_lossy(&line.bytes).into_owned();
         let mut finished = Vec::new();
         for chunk in chunks {
             finished.extend(lines.feed(chunk.as_bytes(), Timestamp::UNIX_EPOCH).into_iter().map(text));
@@ -159,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_and_says_so() {
-        let mut lines = LineSplitter::new(1, OutputStream::Stdout);
+        let mut lines = splitter();
         for _ in 0..10 {
             lines.feed(&[b'x'; TAIL_LINE_BYTES], Timestamp::UNIX_EPOCH);
         }
@@ -173,8 +156,7 @@ mod tests {
     #[test]
     fn skipping_leaves_what_feeding_would() {
         for written in ["a\nb\nrest", "a\n", "no end"] {
-            let (mut fed, mut skipped) =
-                (LineSplitter::new(1, OutputStream::Stdout), LineSplitter::new(1, OutputStream::Stdout));
+            let (mut fed, mut skipped) = (splitter(), splitter());
             fed.feed(b"pend", Timestamp::UNIX_EPOCH);
             skipped.feed(b"pend", Timestamp::UNIX_EPOCH);
             fed.feed(written.as_bytes(), Timestamp::UNIX_EPOCH);
@@ -186,7 +168,7 @@ mod tests {
     #[test]
     fn of_a_line_that_began_unseen_the_rest_is_kept_as_cut() {
         for (has_end, first_is_cut) in [(true, false), (false, true)] {
-            let mut lines = LineSplitter::new(1, OutputStream::Stdout);
+            let mut lines = splitter();
             lines.feed(b"before", Timestamp::UNIX_EPOCH);
             lines.miss(has_end, Timestamp::UNIX_EPOCH);
             let after = lines.feed(b"one\ntwo\n", Timestamp::UNIX_EPOCH);
@@ -197,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_line_keeps_the_time_of_its_first_byte() {
-        let mut lines = LineSplitter::new(1, OutputStream::Stdout);
+        let mut lines = splitter();
         let later = Timestamp::from_second(1).unwrap();
         lines.feed(b"a", Timestamp::UNIX_EPOCH);
         assert_eq!(lines.feed(b"b\n", later)[0].at, Timestamp::UNIX_EPOCH);

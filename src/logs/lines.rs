@@ -2,15 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
 
-use super::index::Piece;
-use super::reader::Filter;
-use super::task_log::{ScanWindow, TaskLog};
-use super::{LineId, OutputStream, RunKey};
+use super::filter::Filter;
+use super::line::LogLine;
+use super::position::{Direction, LogPosition};
+use super::task_log::{FoundLine, ScanWindow, TaskLog};
 
 /// What one step of reading has brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,66 +19,6 @@ pub enum ReadStep {
     Reading,
     /// There are no more lines for now.
     End,
-}
-
-/// A line as it is kept on disk, as raw bytes without its line end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LogLine {
-    /// Which line it is.
-    #[serde(skip)]
-    pub id: LineId,
-    /// The task that wrote it.
-    pub task: Arc<str>,
-    /// When its first byte was read, to 10 ms.
-    pub at: Timestamp,
-    /// The run that wrote it.
-    pub run: RunKey,
-    /// Where it was written to.
-    pub stream: OutputStream,
-    /// What was written, escape sequences and all; at most 128 KiB.
-    #[serde(rename = "text", serialize_with = "lossy")]
-    pub bytes: Vec<u8>,
-    /// Whether the line was longer than what was read of it.
-    pub cut: bool,
-    /// Whether it has ended; the last line of a run that is under way may not have.
-    pub is_finished: bool,
-}
-
-impl LogLine {
-    /// Its name as text; see [`LineId::of_cursor`].
-    #[must_use]
-    pub fn cursor(&self) -> String {
-        self.id.cursor(self.at, &self.task)
-    }
-}
-
-fn lossy<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&String::from_utf8_lossy(bytes))
-}
-
-/// Where a line begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct LogPosition {
-    pub(super) segment: usize,
-    pub(super) offset: u64,
-}
-
-/// A line of one log.
-#[derive(Debug)]
-pub(super) struct FoundLine {
-    pub(super) place: LogPosition,
-    /// What is known about its first byte.
-    pub(super) piece: Piece,
-    pub(super) bytes: Vec<u8>,
-    pub(super) cut: bool,
-    pub(super) is_finished: bool,
-}
-
-/// The direction in which lines are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
-    Forwards,
-    Backwards,
 }
 
 /// The lines that were asked for, merged over the tasks in the order of time. Files are read as lines are taken, a
@@ -94,13 +32,10 @@ pub struct LogLines {
 /// The lines of one task.
 #[derive(Debug)]
 pub(super) struct TaskLines {
-    task: Arc<str>,
-    /// Its number among those that are read, if they are several.
-    number: Option<usize>,
     filter: Filter,
-    view: TaskLog,
+    log: TaskLog,
     direction: Direction,
-    place: LogPosition,
+    position: LogPosition,
     /// Where the log ended when it was opened.
     end: LogPosition,
     /// What is to be read next, once that has been looked for.
@@ -149,7 +84,7 @@ impl LogLines {
             let Some((_, next)) = self.next_task()? else { return Ok(ReadStep::End) };
             let task = &mut self.tasks[next];
             match task.ready.pop_front() {
-                Some(found) => return Ok(ReadStep::Line(task.stored(found))),
+                Some(found) => return Ok(ReadStep::Line(found.line)),
                 None if may_read => task.read_window()?,
                 None => {}
             }
@@ -165,12 +100,9 @@ impl LogLines {
     pub fn unfinished(&mut self) -> io::Result<Vec<LogLine>> {
         let mut lines = Vec::new();
         for task in &mut self.tasks {
-            for place in task.unfinished.clone() {
-                for found in task.line_at(place)?.into_iter().filter(|line| !line.bytes.is_empty()) {
-                    if task.filter.matches(&found.bytes) {
-                        lines.push(task.stored(found));
-                    }
-                }
+            for position in task.unfinished.clone() {
+                let found = task.line_at(position)?.into_iter().map(|found| found.line);
+                lines.extend(found.filter(|line| !line.bytes.is_empty() && task.filter.matches(&line.bytes)));
             }
         }
         lines.sort_by_key(|line| line.id);
@@ -180,7 +112,7 @@ impl LogLines {
     /// How many bytes of the logs lie before it, in the direction of reading, as far as they have been seen.
     #[must_use]
     pub fn bytes_left(&self) -> u64 {
-        self.tasks.iter().map(|task| task.view.bytes_beyond(task.place, task.direction)).sum()
+        self.tasks.iter().map(|task| task.log.bytes_beyond(task.position, task.direction)).sum()
     }
 
     /// A cursor between the lines that were taken and the rest: reading goes on there as it does behind a line, or
@@ -192,9 +124,9 @@ impl LogLines {
     pub fn cursor(&mut self) -> io::Result<Option<String>> {
         let Some((at, next)) = self.next_task()? else { return Ok(None) };
         let task = &self.tasks[next];
-        let id = task.id(task.reached(), at);
+        let id = task.log.line_id(task.reached(), at);
         let id = if self.direction == Direction::Forwards { id.before() } else { id };
-        Ok(Some(id.cursor(at, &task.task)))
+        Ok(Some(id.cursor(at, task.log.task())))
     }
 
     /// Which task has the next line, or may have, and when that was written.
@@ -234,63 +166,57 @@ impl TaskLines {
     /// # Errors
     ///
     /// The log can't be read.
-    pub(super) fn new(
-        (task, number): (&str, Option<usize>),
-        mut view: TaskLog,
-        filter: Filter,
-        direction: Direction,
-        from: Option<LineId>,
-    ) -> io::Result<Self> {
-        let end = view.end()?;
-        let place = match (direction, from) {
-            (_, Some(id)) => view.place_of(id, number.unwrap_or(0))?,
-            (Direction::Forwards, None) => view.start(),
+    pub(super) fn new(mut log: TaskLog, filter: Filter, direction: Direction) -> io::Result<Self> {
+        let end = log.end()?;
+        let position = match (direction, filter.query.from) {
+            (_, Some(id)) => log.position_of(id)?,
+            (Direction::Forwards, None) => log.start(),
             (Direction::Backwards, None) => end,
         };
         let (ready, unfinished) = (VecDeque::new(), Vec::new());
-        Ok(Self { task: task.into(), number, filter, view, direction, place, end, ahead: None, ready, unfinished })
+        Ok(Self { filter, log, direction, position, end, ahead: None, ready, unfinished })
     }
 
     fn turn_to_the_end(&mut self) {
         self.direction = Direction::Forwards;
-        self.place = self.end;
+        self.position = self.end;
         self.ahead = None;
         self.ready.clear();
     }
 
     fn refresh(&mut self) -> io::Result<()> {
-        let needed = self.places().map(|place| place.segment).min().unwrap_or(0);
-        let gone = self.view.refresh(needed)?;
-        self.places().for_each(|place| place.segment -= gone);
+        let needed = self.positions().map(|position| position.segment).min().unwrap_or(0);
+        let gone = self.log.refresh(needed)?;
+        self.positions().for_each(|position| position.segment -= gone);
         self.ahead = None;
-        let end = self.view.end()?;
-        if self.place > end {
-            // Somebody has cut it short: what is in it now is new.
-            self.place = LogPosition { offset: 0, ..end };
+        let end = self.log.end()?;
+        if self.position > end {
+            // The file was cut short: what is in it now is new.
+            self.position = LogPosition { offset: 0, ..end };
             self.unfinished.clear();
         }
-        for place in std::mem::take(&mut self.unfinished) {
-            let lines = self.line_at(place)?;
+        for position in std::mem::take(&mut self.unfinished) {
+            let lines = self.line_at(position)?;
             self.keep(lines);
         }
         Ok(())
     }
 
-    /// Every place that it still needs.
-    fn places(&mut self) -> impl Iterator<Item = &mut LogPosition> {
-        let ready = self.ready.iter_mut().map(|found| &mut found.place);
-        ready.chain(&mut self.unfinished).chain([&mut self.place])
+    /// Every position that it still needs.
+    fn positions(&mut self) -> impl Iterator<Item = &mut LogPosition> {
+        let ready = self.ready.iter_mut().map(|found| &mut found.position);
+        ready.chain(&mut self.unfinished).chain([&mut self.position])
     }
 
     /// The line that begins here, if it passes.
-    fn line_at(&mut self, place: LogPosition) -> io::Result<Vec<FoundLine>> {
-        self.view.lines_in(place.segment, place.offset..place.offset + 1, &self.filter)
+    fn line_at(&mut self, at: LogPosition) -> io::Result<Vec<FoundLine>> {
+        self.log.lines_in(at.segment, at.offset..at.offset + 1, &self.filter)
     }
 
     /// When the next line was written, or the first that may be found further on.
     fn next_at(&mut self) -> io::Result<Option<Timestamp>> {
         if let Some(found) = self.ready.front() {
-            return Ok(Some(found.piece.at));
+            return Ok(Some(found.line.at));
         }
         if self.filter.is_cancelled() {
             return Ok(None);
@@ -306,8 +232,8 @@ impl TaskLines {
             Some(ahead) => Ok(ahead),
             unknown @ None => {
                 let window = match self.direction {
-                    Direction::Forwards => self.view.window_from(self.place, &self.filter)?,
-                    Direction::Backwards => self.view.window_before(self.place, &self.filter)?,
+                    Direction::Forwards => self.log.window_from(self.position, &self.filter)?,
+                    Direction::Backwards => self.log.window_before(self.position, &self.filter)?,
                 };
                 Ok(unknown.insert(window.map_or(Ahead::Nothing, Ahead::Window)))
             }
@@ -317,11 +243,13 @@ impl TaskLines {
     /// Where the rest begins, or, backwards, ends.
     fn reached(&self) -> LogPosition {
         match (self.ready.front(), &self.ahead, self.direction) {
-            (Some(found), _, Direction::Forwards) => found.place,
-            (Some(found), _, Direction::Backwards) => LogPosition { offset: found.place.offset + 1, ..found.place },
+            (Some(found), _, Direction::Forwards) => found.position,
+            (Some(found), _, Direction::Backwards) => {
+                LogPosition { offset: found.position.offset + 1, ..found.position }
+            }
             (None, Some(Ahead::Window(window)), Direction::Forwards) => window.start(),
             (None, Some(Ahead::Window(window)), Direction::Backwards) => window.end(),
-            (None, Some(Ahead::Nothing) | None, _) => self.place,
+            (None, Some(Ahead::Nothing) | None, _) => self.position,
         }
     }
 
@@ -329,34 +257,24 @@ impl TaskLines {
     fn read_window(&mut self) -> io::Result<()> {
         let Ahead::Window(window) = self.look_ahead()?.clone() else { return Ok(()) };
         self.ahead = None;
-        self.place = match self.direction {
+        self.position = match self.direction {
             Direction::Forwards => window.end(),
             Direction::Backwards => window.start(),
         };
-        let lines = self.view.lines_in(window.segment, window.range, &self.filter)?;
+        let lines = self.log.lines_in(window.segment, window.range, &self.filter)?;
         self.keep(lines);
         Ok(())
     }
 
     fn keep(&mut self, mut lines: Vec<FoundLine>) {
-        if self.filter.waits {
-            let unfinished = lines.iter().filter(|line| !line.is_finished).map(|line| line.place);
+        if self.filter.query.waits_for_ends {
+            let unfinished = lines.iter().filter(|found| !found.line.is_finished).map(|found| found.position);
             self.unfinished.extend(unfinished);
-            lines.retain(|line| line.is_finished);
+            lines.retain(|found| found.line.is_finished);
         }
         if self.direction == Direction::Backwards {
             lines.reverse();
         }
         self.ready.extend(lines);
-    }
-
-    fn id(&self, place: LogPosition, at: Timestamp) -> LineId {
-        let at = self.number.map_or(0, |_| at.as_microsecond());
-        LineId { at, task: self.number.unwrap_or(0), segment: self.view.key(place.segment), offset: place.offset }
-    }
-
-    fn stored(&self, found: FoundLine) -> LogLine {
-        let FoundLine { place, piece: Piece { at, run, stream, .. }, bytes, cut, is_finished } = found;
-        LogLine { id: self.id(place, at), task: Arc::clone(&self.task), at, run, stream, bytes, cut, is_finished }
     }
 }

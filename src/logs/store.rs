@@ -16,6 +16,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 
+use super::origin::RunKey;
 use crate::config::LogsConfig;
 
 /// An index larger than this share of a segment ends the segment, too: many tiny chunks are as good as many bytes.
@@ -81,8 +82,10 @@ impl Store {
         index_path(&self.0.dir, &self.0.name)
     }
 
-    pub(super) fn supervised_since(&self) -> u32 {
-        self.0.supervised_since
+    /// The run of this number under the supervisor that writes the log.
+    pub(crate) fn run(&self, number: u64) -> RunKey {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        RunKey { supervised_since: self.0.supervised_since, number }
     }
 
     /// How many more bytes go into a segment of this size; none if there is no limit.

@@ -12,7 +12,10 @@ use jiff::Timestamp;
 use memchr::memchr_iter;
 use tokio::sync::watch;
 
-use super::{LineSplitter, OutputStream, TailLine};
+use super::id::LineId;
+use super::line::LogLine;
+use super::line_splitter::LineSplitter;
+use super::origin::{OutputStream, RunKey};
 
 /// Lines that are kept per task.
 pub const TAIL_LINES: usize = 2_000;
@@ -37,7 +40,7 @@ impl LogHub {
     #[must_use]
     pub fn tail(&self, task: &str) -> LogTail {
         let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
-        tails.entry(task.to_owned()).or_default().clone()
+        tails.entry(task.to_owned()).or_insert_with(|| LogTail::new(task)).clone()
     }
 
     /// Lets go of the tails of other tasks. What they wrote stays on disk.
@@ -65,6 +68,7 @@ pub struct LogCounts {
 /// The last lines of one task. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct LogTail {
+    task: Arc<str>,
     lines: Arc<Mutex<TailState>>,
     changed: watch::Sender<u64>,
 }
@@ -77,7 +81,7 @@ struct TailState {
     /// The number of the last line before the log could not be written, while it can't.
     losing_since: Option<u64>,
     bytes: usize,
-    kept: VecDeque<Arc<TailLine>>,
+    kept: VecDeque<Arc<LogLine>>,
     /// What each stream has written of a line without an end yet, the backlog aside.
     cutters: [Option<LineSplitter>; 2],
     backlog: Backlog,
@@ -95,7 +99,7 @@ struct Backlog {
 /// Something written, in one piece.
 #[derive(Debug)]
 struct Chunk {
-    run: u64,
+    run: RunKey,
     stream: OutputStream,
     at: Timestamp,
     /// Line ends in it.
@@ -117,39 +121,49 @@ enum ChunkBytes {
 
 impl Default for LogTail {
     fn default() -> Self {
-        Self { lines: Arc::default(), changed: watch::channel(0).0 }
+        Self::new("")
     }
 }
 
 impl LogTail {
+    /// An empty one.
+    pub(crate) fn new(task: &str) -> Self {
+        Self { task: task.into(), lines: Arc::default(), changed: watch::channel(0).0 }
+    }
+
+    /// Splits what one run of the task writes into lines, for a use of its own.
+    pub(crate) fn splitter(&self, run: RunKey, stream: OutputStream) -> LineSplitter {
+        LineSplitter::new(Arc::clone(&self.task), run, stream)
+    }
+
     /// The lines that are kept, oldest first; unfinished lines come last.
     #[must_use]
-    pub fn lines(&self) -> Vec<Arc<TailLine>> {
+    pub fn lines(&self) -> Vec<Arc<LogLine>> {
         let lines = self.cut();
         lines.kept.iter().cloned().chain(lines.partial()).collect()
     }
 
     /// The newest line, finished or not.
     #[must_use]
-    pub fn last(&self) -> Option<Arc<TailLine>> {
+    pub fn last(&self) -> Option<Arc<LogLine>> {
         let lines = self.cut();
         lines.partial().next().or_else(|| lines.kept.back().cloned())
     }
 
-    /// The finished lines that are kept and come after line `number`, oldest first.
+    /// How many lines have finished, and those of them that come after line `number` and are kept, oldest first.
     #[must_use]
-    pub fn finished_after(&self, number: u64) -> Vec<Arc<TailLine>> {
+    pub fn finished_after(&self, number: u64) -> (u64, Vec<Arc<LogLine>>) {
         let lines = self.cut();
-        let seen = lines.kept.partition_point(|line| line.number <= number);
-        lines.kept.range(seen..).cloned().collect()
+        let seen = lines.kept.partition_point(|line| line.id.offset <= number);
+        (lines.last, lines.kept.range(seen..).cloned().collect())
     }
 
     /// Of the lines that are kept those that are in no log file, while it can't be written; unfinished lines come last.
     #[must_use]
-    pub fn unwritten(&self) -> Vec<Arc<TailLine>> {
+    pub fn unwritten(&self) -> Vec<Arc<LogLine>> {
         let Some(since) = self.lock().losing_since else { return Vec::new() };
         let mut lines = self.lines();
-        lines.retain(|line| line.number > since);
+        lines.retain(|line| line.id.offset > since);
         lines
     }
 
@@ -172,7 +186,7 @@ impl LogTail {
     }
 
     /// Adds what a run wrote to one of its outputs.
-    pub(crate) fn write(&self, run: u64, stream: OutputStream, bytes: &[u8]) {
+    pub(crate) fn write(&self, run: RunKey, stream: OutputStream, bytes: &[u8]) {
         let at = Timestamp::now();
         for bytes in bytes.chunks(CHUNK_BYTES) {
             let ends = memchr_iter(b'\n', bytes).count();
@@ -182,7 +196,7 @@ impl LogTail {
     }
 
     /// Adds what a run wrote to one of its outputs and what is in a log file now.
-    pub(crate) fn write_in_file(&self, run: u64, stream: OutputStream, bytes: &[u8], file: Arc<File>, offset: u64) {
+    pub(crate) fn write_in_file(&self, run: RunKey, stream: OutputStream, bytes: &[u8], file: Arc<File>, offset: u64) {
         let ends = memchr_iter(b'\n', bytes).count();
         let text = ChunkBytes::InFile { file, offset, len: bytes.len(), has_end: bytes.ends_with(b"\n") };
         self.push(Chunk { run, stream, at: Timestamp::now(), ends, text });
@@ -194,7 +208,7 @@ impl LogTail {
         lines.counts.bytes += chunk.len() as u64;
         lines.counts.lines += chunk.ends as u64;
         lines.backlog.push(chunk);
-        lines.cut_backlog(BACKLOG_BYTES, BACKLOG_CHUNKS);
+        lines.cut_backlog(&self.task, BACKLOG_BYTES, BACKLOG_CHUNKS);
     }
 
     /// Ends the lines that a run has left without an end.
@@ -212,16 +226,9 @@ impl LogTail {
     }
 
     /// Adds a line of stead's own.
-    pub(crate) fn note(&self, run: u64, text: String) {
-        let line = TailLine {
-            number: 0,
-            at: Timestamp::now(),
-            run,
-            stream: OutputStream::Stderr,
-            bytes: text.into(),
-            cut: false,
-        };
-        self.cut().push(line);
+    pub(crate) fn note(&self, run: RunKey, text: String) {
+        let line = LogLine::new(&self.task, Timestamp::now(), run, OutputStream::Stderr);
+        self.cut().push(LogLine { bytes: text.into(), ..line });
         self.tell();
     }
 
@@ -230,7 +237,7 @@ impl LogTail {
         let mut lines = self.lock();
         lines.counts.lost_bytes += bytes;
         if lines.losing_since.is_none() {
-            lines.cut_backlog(0, 0);
+            lines.cut_backlog(&self.task, 0, 0);
             lines.losing_since = Some(lines.last);
         }
         drop(lines);
@@ -254,7 +261,7 @@ impl LogTail {
     /// Everything that was written, as lines.
     fn cut(&self) -> MutexGuard<'_, TailState> {
         let mut lines = self.lock();
-        lines.cut_backlog(0, 0);
+        lines.cut_backlog(&self.task, 0, 0);
         lines
     }
 }
@@ -307,7 +314,7 @@ impl ChunkBytes {
 
 impl TailState {
     /// Cuts the oldest of the backlog into lines until no more of it is left than this.
-    fn cut_backlog(&mut self, bytes: usize, chunks: usize) {
+    fn cut_backlog(&mut self, task: &Arc<str>, bytes: usize, chunks: usize) {
         while let Some(chunk) = self.backlog.pop_above(bytes, chunks) {
             let Chunk { run, stream, at, ends, text } = chunk;
             // What is left of the last run goes before the next.
@@ -315,7 +322,8 @@ impl TailState {
                 self.finish(stream);
             }
             let is_seen = !self.backlog.fills_a_tail();
-            let cutter = self.cutters[stream as usize].get_or_insert_with(|| LineSplitter::new(run, stream));
+            let cutter =
+                self.cutters[stream as usize].get_or_insert_with(|| LineSplitter::new(Arc::clone(task), run, stream));
             match text {
                 // Lines that nobody will see are counted and never made.
                 ChunkBytes::Here(bytes) if !is_seen => {
@@ -344,9 +352,9 @@ impl TailState {
         }
     }
 
-    fn push(&mut self, mut line: TailLine) {
+    fn push(&mut self, mut line: LogLine) {
         self.last += 1;
-        line.number = self.last;
+        line.id = LineId::unwritten(line.at, self.last);
         self.bytes += line.bytes.len();
         self.kept.push_back(Arc::new(line));
         while self.kept.len() > TAIL_LINES || self.bytes > TAIL_BYTES {
@@ -363,16 +371,20 @@ impl TailState {
     }
 
     /// The lines without an end yet.
-    fn partial(&self) -> impl Iterator<Item = Arc<TailLine>> {
+    fn partial(&self) -> impl Iterator<Item = Arc<LogLine>> {
         let number = self.last + 1;
         let partial = self.cutters.iter().flatten().filter_map(LineSplitter::partial);
-        partial.map(move |line| Arc::new(TailLine { number, ..line }))
+        partial.map(move |line| Arc::new(LogLine { id: LineId::unwritten(line.at, number), ..line }))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn run(number: u32) -> RunKey {
+        RunKey { number, ..RunKey::default() }
+    }
 
     fn texts(tail: &LogTail) -> Vec<String> {
         tail.lines().iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
@@ -386,12 +398,12 @@ mod tests {
     #[test]
     fn streams_are_cut_apart_and_the_unfinished_comes_last() {
         let tail = LogTail::default();
-        tail.write(1, OutputStream::Stdout, b"out ");
-        tail.write(1, OutputStream::Stderr, b"err\nmore");
-        tail.write(1, OutputStream::Stdout, b"put\n");
+        tail.write(run(1), OutputStream::Stdout, b"out ");
+        tail.write(run(1), OutputStream::Stderr, b"err\nmore");
+        tail.write(run(1), OutputStream::Stdout, b"put\n");
         assert_eq!(texts(&tail), ["err", "out put", "more"]);
-        assert_eq!(tail.last().map(|line| (line.number, line.stream)), Some((3, OutputStream::Stderr)));
-        assert_eq!(tail.finished_after(1).len(), 1);
+        assert_eq!(tail.last().map(|line| (line.id.offset, line.stream)), Some((3, OutputStream::Stderr)));
+        assert_eq!(tail.finished_after(1).1.len(), 1);
     }
 
     #[test]
@@ -399,14 +411,14 @@ mod tests {
         let (watched, unseen) = (LogTail::default(), LogTail::default());
         for part in 0..50 {
             let bytes = numbered(part * 5_000 + 1, 5_000);
-            watched.write(1, OutputStream::Stdout, &bytes);
-            unseen.write(1, OutputStream::Stdout, &bytes);
-            assert_eq!(watched.last().map(|line| line.number), Some((part as u64 + 1) * 5_000));
+            watched.write(run(1), OutputStream::Stdout, &bytes);
+            unseen.write(run(1), OutputStream::Stdout, &bytes);
+            assert_eq!(watched.last().map(|line| line.id.offset), Some((part as u64 + 1) * 5_000));
         }
         assert_eq!(texts(&unseen).last().map(String::as_str), Some("line 250000"));
         assert_eq!(unseen.lines().len(), TAIL_LINES);
         for (line, text) in unseen.lines().iter().zip(texts(&unseen)) {
-            assert_eq!(text, format!("line {}", line.number));
+            assert_eq!(text, format!("line {}", line.id.offset));
         }
         assert_eq!(texts(&watched), texts(&unseen));
     }
@@ -417,25 +429,25 @@ mod tests {
         let bytes = numbered(3, 200_000);
         file.write_all_at(&bytes, 0).unwrap();
         let tail = LogTail::default();
-        tail.write(1, OutputStream::Stdout, b"before\nbegun\n");
+        tail.write(run(1), OutputStream::Stdout, b"before\nbegun\n");
         let mut offset = 0;
         for part in bytes.chunks(100_000) {
-            tail.write_in_file(1, OutputStream::Stdout, part, Arc::clone(&file), offset);
+            tail.write_in_file(run(1), OutputStream::Stdout, part, Arc::clone(&file), offset);
             offset += part.len() as u64;
         }
-        tail.write(1, OutputStream::Stdout, b"after\n");
+        tail.write(run(1), OutputStream::Stdout, b"after\n");
         let mut lines = tail.lines();
         assert_eq!(lines.len(), TAIL_LINES);
-        assert_eq!(lines.pop().map(|line| (line.number, line.bytes.clone())), Some((200_003, b"after".to_vec())));
+        assert_eq!(lines.pop().map(|line| (line.id.offset, line.bytes.clone())), Some((200_003, b"after".to_vec())));
         for line in lines {
-            assert_eq!(String::from_utf8_lossy(&line.bytes), format!("line {}", line.number));
+            assert_eq!(String::from_utf8_lossy(&line.bytes), format!("line {}", line.id.offset));
         }
     }
 
     #[test]
     fn many_small_pieces_wait_in_bounded_memory() {
         let tail = LogTail::default();
-        (0..BACKLOG_CHUNKS * 3).for_each(|_| tail.write(1, OutputStream::Stdout, b"."));
+        (0..BACKLOG_CHUNKS * 3).for_each(|_| tail.write(run(1), OutputStream::Stdout, b"."));
         assert!(tail.lock().backlog.chunks.len() <= BACKLOG_CHUNKS);
         assert_eq!(texts(&tail), [".".repeat(BACKLOG_CHUNKS * 3)]);
     }
@@ -443,11 +455,11 @@ mod tests {
     #[test]
     fn what_no_file_has_is_told_until_the_log_is_written_again() {
         let tail = LogTail::default();
-        tail.write(1, OutputStream::Stdout, b"kept\nbeg");
+        tail.write(run(1), OutputStream::Stdout, b"kept\nbeg");
         assert!(tail.unwritten().is_empty());
         tail.lose(4);
-        tail.note(1, "lost".to_owned());
-        tail.write(1, OutputStream::Stdout, b"un\nnew");
+        tail.note(run(1), "lost".to_owned());
+        tail.write(run(1), OutputStream::Stdout, b"un\nnew");
         let texts: Vec<_> = tail.unwritten().iter().map(|line| line.bytes.clone()).collect();
         assert_eq!(texts, [b"lost".as_slice(), b"begun", b"new"]);
         tail.regain();
@@ -458,10 +470,10 @@ mod tests {
     #[test]
     fn what_a_run_left_unfinished_is_a_line_before_the_next_run() {
         let tail = LogTail::default();
-        tail.write(1, OutputStream::Stdout, b"first");
-        tail.write(2, OutputStream::Stdout, b"second");
+        tail.write(run(1), OutputStream::Stdout, b"first");
+        tail.write(run(2), OutputStream::Stdout, b"second");
         assert_eq!(texts(&tail), ["first", "second"]);
         tail.finish();
-        assert_eq!(tail.finished_after(0).len(), 2);
+        assert_eq!(tail.finished_after(0).1.len(), 2);
     }
 }

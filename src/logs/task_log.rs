@@ -8,15 +8,16 @@ use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use memchr::{memchr, memrchr};
 
-use super::LineId;
-use super::index::Piece;
-use super::line::PartialLine;
-use super::lines::{Direction, FoundLine, LogPosition};
-use super::reader::Filter;
+use super::filter::Filter;
+use super::id::LineId;
+use super::index::{IndexRecord, Piece};
+use super::line::{LineBuilder, LogLine};
+use super::position::{Direction, LogPosition};
 use super::segment::{Segment, open_all};
 use super::store::{FileIdentity, index_path, log_path};
 
@@ -33,7 +34,9 @@ const READ_LINE_BYTES: usize = 128 * 1024;
 #[derive(Debug)]
 pub(super) struct TaskLog {
     dir: PathBuf,
-    name: String,
+    task: Arc<str>,
+    /// Its number among the tasks that are read, if they are several.
+    number: Option<usize>,
     segments: Vec<Segment>,
     /// Whether bytes that the index does not tell of yet are left for later.
     only_indexed: bool,
@@ -50,12 +53,18 @@ pub(super) struct ScanWindow {
     pub(super) at: Timestamp,
 }
 
+/// A line, and where it begins.
+#[derive(Debug)]
+pub(super) struct FoundLine {
+    pub(super) position: LogPosition,
+    pub(super) line: LogLine,
+}
+
 /// A line whose end has not been seen yet.
 struct OpenLine {
-    place: LogPosition,
-    piece: Piece,
+    position: LogPosition,
     taken: usize,
-    line: PartialLine,
+    builder: LineBuilder,
 }
 
 impl ScanWindow {
@@ -74,11 +83,12 @@ impl TaskLog {
     /// # Errors
     ///
     /// Something that is there can't be read.
-    pub(super) fn open(dir: &Path, name: &str, only_indexed: bool) -> io::Result<Self> {
-        let segments = open_all(dir, name)?;
-        let mut view = Self { dir: dir.to_owned(), name: name.to_owned(), segments, only_indexed, window: Vec::new() };
-        view.give_keys()?;
-        Ok(view)
+    pub(super) fn open(dir: &Path, task: &str, number: Option<usize>, only_indexed: bool) -> io::Result<Self> {
+        let segments = open_all(dir, task)?;
+        let window = Vec::new();
+        let mut log = Self { dir: dir.to_owned(), task: task.into(), number, segments, only_indexed, window };
+        log.give_keys()?;
+        Ok(log)
     }
 
     /// Sees what has been written since, and the segments that have begun. Returns by how many places the segments
@@ -88,7 +98,7 @@ impl TaskLog {
     ///
     /// As [`TaskLog::open`].
     pub(super) fn refresh(&mut self, needed: usize) -> io::Result<usize> {
-        let (log, index) = (log_path(&self.dir, &self.name), index_path(&self.dir, &self.name));
+        let (log, index) = (log_path(&self.dir, &self.task), index_path(&self.dir, &self.task));
         let current = match File::open(&log) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             file => Some(FileIdentity::of(&file?)?),
@@ -102,7 +112,7 @@ impl TaskLog {
             }
         }
         if current.is_some() && !is_written {
-            let mut all = open_all(&self.dir, &self.name)?;
+            let mut all = open_all(&self.dir, &self.task)?;
             let newer = self.segments.last_mut().map_or(Ok(0), |last| last.newer_among(&mut all))?;
             self.segments.extend(all.drain(newer..));
         }
@@ -111,10 +121,19 @@ impl TaskLog {
         Ok(needed)
     }
 
-    /// What a segment is known by, whatever it is called now: when it began. Later segments have larger keys. One
-    /// without an index is known by its neighbours alone.
-    pub(super) fn key(&self, segment: usize) -> i64 {
-        self.segments.get(segment).map_or(0, |segment| segment.key)
+    /// The task whose log it is.
+    pub(super) fn task(&self) -> &Arc<str> {
+        &self.task
+    }
+
+    /// The id of a line that begins here, and was written at this time.
+    ///
+    /// A segment is known by its key, whatever the file is called now: when it began. Later segments have larger
+    /// keys. One without an index is known by its neighbours alone.
+    pub(super) fn line_id(&self, position: LogPosition, at: Timestamp) -> LineId {
+        let at = self.number.map_or(0, |_| at.as_microsecond());
+        let segment = self.segments.get(position.segment).map_or(0, |segment| segment.key);
+        LineId { at, task: self.number.unwrap_or(0), segment, offset: position.offset }
     }
 
     fn give_keys(&mut self) -> io::Result<()> {
@@ -129,13 +148,13 @@ impl TaskLog {
         Ok(())
     }
 
-    /// Where the line of this name begins, or would: the lines of this log, the so-manieth of those that are read,
-    /// that come before it are before this place.
+    /// Where the line of this id begins, or would begin: the lines of this log that come before it are before that.
     ///
     /// # Errors
     ///
     /// The index can't be read.
-    pub(super) fn place_of(&mut self, id: LineId, number: usize) -> io::Result<LogPosition> {
+    pub(super) fn position_of(&mut self, id: LineId) -> io::Result<LogPosition> {
+        let number = self.number.unwrap_or(0);
         if id == LineId::END {
             return self.end();
         }
@@ -160,14 +179,14 @@ impl TaskLog {
         Ok(self.start())
     }
 
-    /// How many bytes there are from a place on.
-    pub(super) fn bytes_beyond(&self, place: LogPosition, direction: Direction) -> u64 {
-        let own = self.segments.get(place.segment).map_or(0, |segment| segment.len);
+    /// How many bytes there are from a position on.
+    pub(super) fn bytes_beyond(&self, from: LogPosition, direction: Direction) -> u64 {
+        let own = self.segments.get(from.segment).map_or(0, |segment| segment.len);
         let lengths =
             |segments: Option<&[Segment]>| segments.unwrap_or_default().iter().map(|one| one.len).sum::<u64>();
         match direction {
-            Direction::Forwards => own.saturating_sub(place.offset) + lengths(self.segments.get(place.segment + 1..)),
-            Direction::Backwards => own.min(place.offset) + lengths(self.segments.get(..place.segment)),
+            Direction::Forwards => own.saturating_sub(from.offset) + lengths(self.segments.get(from.segment + 1..)),
+            Direction::Backwards => own.min(from.offset) + lengths(self.segments.get(..from.segment)),
         }
     }
 
@@ -197,7 +216,7 @@ impl TaskLog {
             let begin = if segment == from.segment { from.offset.max(bounds.start) } else { bounds.start };
             for stride in strides(begin..bounds.end) {
                 let pieces = self.segments[segment].index.pieces(stride)?;
-                if let Some(piece) = pieces.iter().find(|piece| filter.passes(piece)) {
+                if let Some(piece) = pieces.iter().find(|piece| passes(filter, piece)) {
                     let start = piece.range.start;
                     let range = start..bounds.end.min(start + WINDOW_BYTES);
                     return Ok(Some(ScanWindow { segment, range, at: piece.at }));
@@ -218,7 +237,7 @@ impl TaskLog {
             let end = if segment == before.segment { before.offset.min(bounds.end) } else { bounds.end };
             for stride in strides(bounds.start..end).rev() {
                 let pieces = self.segments[segment].index.pieces(stride)?;
-                if let Some(piece) = pieces.iter().rfind(|piece| filter.passes(piece)) {
+                if let Some(piece) = pieces.iter().rfind(|piece| passes(filter, piece)) {
                     let end = piece.range.end;
                     let range = bounds.start.max(end.saturating_sub(WINDOW_BYTES))..end;
                     return Ok(Some(ScanWindow { segment, range, at: piece.at }));
@@ -271,19 +290,23 @@ impl TaskLog {
                 },
                 None => {}
             }
-            if !group.iter().any(|piece| filter.passes(piece)) {
+            if !group.iter().any(|piece| passes(filter, piece)) {
                 continue;
             }
-            let piece_at = |offset: u64| &group[group.partition_point(|piece| piece.range.end <= offset)];
+            let open_at = |offset: u64| {
+                let piece = &group[group.partition_point(|piece| piece.range.end <= offset)];
+                let position = LogPosition { segment, offset };
+                let id = self.line_id(position, piece.at);
+                OpenLine::new(position, LogLine { id, ..LogLine::new(&self.task, piece.at, piece.run, piece.stream) })
+            };
             let rest = start + memrchr(b'\n', text(start, end)).map_or(0, |last| last as u64 + 1);
             filter.each_line(text(start, rest), |line| {
-                let place = LogPosition { segment, offset: start + line.start as u64 };
-                let mut open = OpenLine::new(place, piece_at(place.offset).clone());
-                open.line.push(&text(start, rest)[line]);
+                let mut open = open_at(start + line.start as u64);
+                open.builder.push(&text(start, rest)[line]);
                 found.extend(open.finish(true, filter));
             });
             if rest < end {
-                let mut line = OpenLine::new(LogPosition { segment, offset: rest }, piece_at(rest).clone());
+                let mut line = open_at(rest);
                 line.take(text(rest, end));
                 open[first.stream as usize] = Some(line);
             }
@@ -292,13 +315,13 @@ impl TaskLog {
         for line in open.into_iter().flatten() {
             found.extend(self.complete(line, LogPosition { segment, offset: window.end }, filter)?);
         }
-        found.sort_by_key(|line| line.place);
+        found.sort_by_key(|line| line.position);
         Ok(found)
     }
 
     /// Looks for the end of a line behind `from`.
     fn complete(&mut self, mut line: OpenLine, from: LogPosition, filter: &Filter) -> io::Result<Option<FoundLine>> {
-        if !filter.passes(&line.piece) {
+        if !line.passes(filter) {
             return Ok(None);
         }
         let mut bytes = Vec::new();
@@ -306,7 +329,7 @@ impl TaskLog {
             let begin = if segment == from.segment { from.offset } else { 0 };
             for stride in strides(begin..self.end_of(segment)?) {
                 for piece in self.segments[segment].index.pieces(stride)? {
-                    if piece.stream != line.piece.stream {
+                    if piece.stream != line.builder.line().stream {
                         continue;
                     }
                     if !line.goes_on_in(&piece) {
@@ -341,7 +364,7 @@ impl TaskLog {
         }
     }
 
-    /// Reads a stretch of a segment into `bytes`, in the place of what they were; less, if it has become shorter.
+    /// Reads a stretch of a segment into `bytes`, replacing what they were; less, if it has become shorter.
     fn read(&mut self, segment: usize, range: Range<u64>, bytes: &mut Vec<u8>) -> io::Result<()> {
         // Those that are not in use give back their room on the disk.
         for (at, other) in self.segments.iter_mut().enumerate() {
@@ -380,12 +403,12 @@ impl TaskLog {
         let end = self.end_of(segment)?;
         let index = &mut self.segments[segment].index;
         let mut bounds = 0..end;
-        if let Some(since) = filter.since {
+        if let Some(since) = filter.query.since {
             let first = index.partition_point(|record| record.at < since)?;
             let before = index.sound_before(first)?;
             bounds.start = before.map_or(0, |before| before.end()).min(end);
         }
-        if let Some(until) = filter.until {
+        if let Some(until) = filter.query.until {
             let after = index.partition_point(|record| record.at <= until)?;
             let after = if after < index.count() { index.get(after)? } else { None };
             bounds.end = after.map_or(end, |after| after.offset).clamp(bounds.start, end);
@@ -398,7 +421,7 @@ impl TaskLog {
     /// # Errors
     ///
     /// An index can't be read.
-    pub(super) fn each_record(&mut self, mut f: impl FnMut(&super::index::IndexRecord)) -> io::Result<()> {
+    pub(super) fn each_record(&mut self, mut f: impl FnMut(&IndexRecord)) -> io::Result<()> {
         for segment in &mut self.segments {
             for number in 0..segment.index.count() {
                 segment.index.get(number)?.iter().for_each(&mut f);
@@ -409,32 +432,40 @@ impl TaskLog {
 }
 
 impl OpenLine {
-    fn new(place: LogPosition, piece: Piece) -> Self {
-        Self { place, piece, taken: 0, line: PartialLine::new(READ_LINE_BYTES) }
+    fn new(position: LogPosition, line: LogLine) -> Self {
+        Self { position, taken: 0, builder: LineBuilder::new(line, READ_LINE_BYTES) }
     }
 
     /// Whether the next piece of its stream has more of it: not if it is of another run, or something was lost between.
     fn goes_on_in(&self, next: &Piece) -> bool {
-        self.piece.run == next.run && next.continues != Some(false)
+        self.builder.line().run == next.run && next.continues != Some(false)
     }
 
     /// Takes bytes up to the end of the line: how many, with the line feed, if it is among them.
     fn take(&mut self, bytes: &[u8]) -> Option<usize> {
         let end = memchr(b'\n', bytes);
         let text = &bytes[..end.unwrap_or(bytes.len())];
-        self.line.push(text);
+        self.builder.push(text);
         self.taken += text.len();
         end.map(|end| end + 1)
     }
 
+    fn passes(&self, filter: &Filter) -> bool {
+        let line = self.builder.line();
+        filter.passes(line.at, line.run, line.stream)
+    }
+
     /// The line, if it passes. One that is waited for may come to match.
     fn finish(self, is_finished: bool, filter: &Filter) -> Option<FoundLine> {
-        let Self { place, piece, line, .. } = self;
-        let cut = line.is_cut();
-        let bytes = line.into_bytes();
-        let is_wanted = (!is_finished && filter.waits) || filter.matches(&bytes);
-        (filter.passes(&piece) && is_wanted).then_some(FoundLine { place, piece, bytes, cut, is_finished })
+        let passes = self.passes(filter);
+        let line = LogLine { is_finished, ..self.builder.finish() };
+        let is_wanted = (!is_finished && filter.query.waits_for_ends) || filter.matches(&line.bytes);
+        (passes && is_wanted).then_some(FoundLine { position: self.position, line })
     }
+}
+
+fn passes(filter: &Filter, piece: &Piece) -> bool {
+    filter.passes(piece.at, piece.run, piece.stream)
 }
 
 /// A stretch of a log in parts that an index is looked at by.

@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -276,7 +276,7 @@ fn a_cancelled_query_ends() {
     let query = LineQuery::default();
     let mut lines = LogReader::new(logs.path()).forwards(&["it"], &query).unwrap();
     lines.next().unwrap().unwrap();
-    query.cancelled.store(true, Ordering::Relaxed);
+    query.cancelled.cancel();
     assert!(lines.count() < 100_000 - 1);
 }
 

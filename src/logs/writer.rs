@@ -11,8 +11,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::index::{IndexRecord, IndexWriter};
+use super::origin::{OutputStream, RunKey};
 use super::store::{FileIdentity, Store};
-use super::{OutputStream, RunKey};
 
 /// What one run writes through.
 #[derive(Debug)]
@@ -54,8 +54,7 @@ pub(crate) struct Written {
 impl LogWriter {
     /// Opens nothing yet: that may block, and a run that never writes needs no files.
     pub(crate) fn new(store: Store, run: u64) -> Self {
-        let run = RunKey { supervised_since: store.supervised_since(), number: u32::try_from(run).unwrap_or(u32::MAX) };
-        Self { store, run, segment: None, within_line: [false; 2] }
+        Self { run: store.run(run), store, segment: None, within_line: [false; 2] }
     }
 
     /// Looks whether the file is still the one that was opened, and as long as it was. Before every batch of writes.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::clock::Clock;
-use crate::logs::{TailLine, without_escapes};
+use crate::logs::{LogLine, without_escapes};
 use crate::supervisor::engine::{
     AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Snapshot, Stage, Straggler, TaskSnapshot,
 };
@@ -28,7 +28,7 @@ pub(crate) struct Cause {
 }
 
 /// The newest line of a task.
-pub(crate) type NewestLine<'a> = dyn Fn(&str) -> Option<Arc<TailLine>> + 'a;
+pub(crate) type NewestLine<'a> = dyn Fn(&str) -> Option<Arc<LogLine>> + 'a;
 
 /// The chain from `task` down to what it all hangs on.
 pub(crate) fn why(task: &TaskSnapshot, snapshot: &Snapshot, last_line: &NewestLine<'_>, clock: &Clock) -> Vec<Cause> {
@@ -153,7 +153,7 @@ impl Chain<'_> {
 
     /// What a run wrote last, unless a newer one has written since.
     fn last_line(&self, task: &TaskSnapshot, run: u64) -> Option<String> {
-        let line = (self.newest_line)(&task.name).filter(|line| line.run == run)?;
+        let line = (self.newest_line)(&task.name).filter(|line| u64::from(line.run.number) == run)?;
         let text = without_escapes(&line.bytes);
         let text = text.trim();
         let quoted: String = text.chars().take(QUOTED_CHARS).collect();

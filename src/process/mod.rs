@@ -40,8 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Check, CommandLine, TaskConfig};
-use crate::logs::LogTail;
-use crate::logs::Store;
+use crate::logs::{LogTail, Store};
 use crate::screen::TaskScreen;
 use crate::signal::Signal;
 use crate::supervisor::engine::{ExitReason, Input};
@@ -217,7 +216,7 @@ impl ProcessTask {
             Ok(reason) => reason.to_string(),
             Err(message) => message,
         };
-        self.tail.note(run, format!("stead: the stop command failed: {failure}"));
+        self.tail.note(self.log.run(run), format!("stead: the stop command failed: {failure}"));
     }
 
     /// Reports that the run has started, then its probes, until it is asked to end or is over.

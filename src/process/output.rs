@@ -23,8 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::start_failure::cause;
 use super::sys;
-use crate::logs::{LineSplitter, LogWriter, Loss, Store, Written, without_escapes};
-use crate::logs::{LogTail, OutputStream, TailLine};
+use crate::logs::{
+    LineSplitter, LogLine, LogTail, LogWriter, Loss, OutputStream, RunKey, Store, Written, without_escapes,
+};
 use crate::screen::TaskScreen;
 
 /// Bytes moved from one stream before the other has its turn. Not less than any pipe or terminal can hold, so that one
@@ -68,7 +69,7 @@ enum ReadingEnd {
 /// Where the bytes go.
 #[derive(Debug)]
 struct Sink {
-    run: u64,
+    run: RunKey,
     log: LogWriter,
     tail: LogTail,
     /// The screen of the task's terminal, if it has one.
@@ -82,7 +83,7 @@ struct Sink {
 #[derive(Debug)]
 struct LineSearch {
     pattern: Regex,
-    cutters: [LineSplitter; 2],
+    splitters: [LineSplitter; 2],
     found: oneshot::Sender<String>,
 }
 
@@ -116,7 +117,7 @@ impl OutputCapture {
             Ok(Source { end: ReadingEnd::Watched(sys::watch(fd)?), stream })
         };
         let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
-        let log = LogWriter::new(store, run);
+        let (run, log) = (store.run(run), LogWriter::new(store, run));
         Ok(Self { sources, sink: Sink { run, log, tail, screen: None, losing: 0, search: None } })
     }
 
@@ -128,9 +129,9 @@ impl OutputCapture {
     /// Resolves with the first line that matches, without its escape sequences; never, if there is none.
     pub(super) fn search(&mut self, pattern: Regex) -> oneshot::Receiver<String> {
         let (found, matched) = oneshot::channel();
-        let cutters =
-            [OutputStream::Stdout, OutputStream::Stderr].map(|stream| LineSplitter::new(self.sink.run, stream));
-        self.sink.search = Some(LineSearch { pattern, cutters, found });
+        let (run, tail) = (self.sink.run, &self.sink.tail);
+        let splitters = [OutputStream::Stdout, OutputStream::Stderr].map(|stream| tail.splitter(run, stream));
+        self.sink.search = Some(LineSearch { pattern, splitters, found });
         matched
     }
 
@@ -358,19 +359,19 @@ impl Sink {
             screen.write(bytes);
         }
         for chunk in bytes.chunks(SEARCHED_BYTES) {
-            self.search_in(|cutters| cutters[stream as usize].feed(chunk, Timestamp::now()));
+            self.search_in(|splitters| splitters[stream as usize].feed(chunk, Timestamp::now()));
         }
     }
 
     /// Completes the last line of each stream.
     fn finish(&mut self) {
         self.tail.finish();
-        self.search_in(|cutters| cutters.iter_mut().filter_map(LineSplitter::finish).collect());
+        self.search_in(|splitters| splitters.iter_mut().filter_map(LineSplitter::finish).collect());
     }
 
-    fn search_in(&mut self, next: impl FnOnce(&mut [LineSplitter; 2]) -> Vec<TailLine>) {
-        let Some(LineSearch { pattern, cutters, .. }) = &mut self.search else { return };
-        let lines = next(cutters);
+    fn search_in(&mut self, next: impl FnOnce(&mut [LineSplitter; 2]) -> Vec<LogLine>) {
+        let Some(LineSearch { pattern, splitters, .. }) = &mut self.search else { return };
+        let lines = next(splitters);
         let mut texts = lines.iter().map(|line| without_escapes(&line.bytes));
         let Some(text) = texts.find(|text| pattern.is_match(text.as_bytes())) else { return };
         if let Some(search) = self.search.take() {

@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::hub::TaskScreen;
-
-/// Pieces of output that somebody who looks may lag behind; then the screen is drawn anew for them.
-pub(super) const OUTPUT_QUEUED: usize = 64;
+use super::hub::{ScreenChange, TaskScreen};
 
 /// What somebody who looks is given next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,17 +13,6 @@ pub enum AttachEvent {
     /// Bytes for their terminal.
     Output(Arc<[u8]>),
     /// Whether a run has the terminal.
-    Live(bool),
-}
-
-/// What has become of a screen.
-#[derive(Debug, Clone)]
-pub(super) enum ScreenChange {
-    /// This was written to it.
-    Output(Arc<[u8]>),
-    /// It is another one: what was written before does not lead to it.
-    Anew,
-    /// Whether a run has it.
     Live(bool),
 }
 
@@ -43,7 +29,10 @@ pub struct AttachStream {
 }
 
 impl AttachStream {
-    pub(super) fn new(screen: TaskScreen, changes: broadcast::Receiver<ScreenChange>) -> Self {
+    /// Begins with the screen as it is when the first event is taken.
+    #[must_use]
+    pub fn new(screen: TaskScreen) -> Self {
+        let changes = screen.changes();
         Self { screen, changes, is_stale: true, told: None, is_live: false }
     }
 
@@ -72,6 +61,7 @@ impl AttachStream {
 
 #[cfg(test)]
 mod tests {
+    use super::super::hub::OUTPUT_QUEUED;
     use super::*;
 
     fn output(bytes: &[u8]) -> AttachEvent {
@@ -96,7 +86,7 @@ mod tests {
         let screen = TaskScreen::default();
         screen.begin();
         show(&screen, b"before");
-        let mut stream = screen.attach();
+        let mut stream = AttachStream::new(screen.clone());
         assert!(drawn(&mut stream).await.contains("before"));
         assert_eq!(stream.next().await, AttachEvent::Live(true));
         show(&screen, b"\x1b[6nafter\x1b[3");
@@ -115,7 +105,7 @@ mod tests {
     async fn whoever_is_too_slow_gets_the_screen_as_it_is() {
         let screen = TaskScreen::default();
         screen.begin();
-        let mut stream = screen.attach();
+        let mut stream = AttachStream::new(screen.clone());
         drawn(&mut stream).await;
         assert_eq!(stream.next().await, AttachEvent::Live(true));
         (0..2 * OUTPUT_QUEUED).for_each(|number| show(&screen, format!("line {number}\r\n").as_bytes()));
@@ -128,7 +118,7 @@ mod tests {
     async fn what_was_skipped_or_resized_is_drawn_anew() {
         let screen = TaskScreen::default();
         screen.begin();
-        let mut stream = screen.attach();
+        let mut stream = AttachStream::new(screen.clone());
         drawn(&mut stream).await;
         assert_eq!(stream.next().await, AttachEvent::Live(true));
         show(&screen, &vec![b'x'; 1024 * 1024]);

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, broadcast, watch};
 
-use super::attach_stream::{AttachStream, OUTPUT_QUEUED, ScreenChange};
 use super::contents::{ScreenContents, ScreenSize};
 use super::emulator::Emulator;
 use super::query_filter::QueryFilter;
@@ -20,6 +19,9 @@ const BACKLOG_BYTES: usize = 256 * 1024;
 const SHOWN_BYTES: usize = 32 * 1024;
 /// Bytes that may wait until the task reads its terminal. More than that are refused.
 pub const INPUT_BYTES: usize = 64 * 1024;
+
+/// Pieces of output that somebody who looks may lag behind; then the screen is drawn anew for them.
+pub(super) const OUTPUT_QUEUED: usize = 64;
 
 /// The terminals of all tasks that have one. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +82,17 @@ struct Traffic {
     refused_bytes: u64,
 }
 
+/// What has become of a screen.
+#[derive(Debug, Clone)]
+pub(super) enum ScreenChange {
+    /// This was written to it.
+    Output(Arc<[u8]>),
+    /// It is another one: what was written before does not lead to it.
+    Anew,
+    /// Whether a run has it.
+    Live(bool),
+}
+
 /// Why input was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InputRefusal {
@@ -124,10 +137,9 @@ impl TaskScreen {
         self.changed.subscribe()
     }
 
-    /// A look at it from a terminal elsewhere.
-    #[must_use]
-    pub fn attach(&self) -> AttachStream {
-        AttachStream::new(self.clone(), self.changes.subscribe())
+    /// What changes from now on.
+    pub(super) fn changes(&self) -> broadcast::Receiver<ScreenChange> {
+        self.changes.subscribe()
     }
 
     /// What draws it as it is, what comes behind that, and whether a run has it.

@@ -9,6 +9,7 @@ mod http;
 mod plain;
 mod terminal;
 pub mod web;
+pub mod web_dist;
 
 use std::path::PathBuf;
 
@@ -20,13 +21,13 @@ use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 use crate::supervisor::engine::OnExhausted;
 pub use control::Control;
-pub(crate) use control::connect;
+pub(crate) use control::{ConnectError, ControlSocket, Endpoint, Reservation};
 pub use hooks::Hooks;
 pub use plain::Plain;
 pub(crate) use terminal::DashboardSetup;
 pub use terminal::Terminal;
 pub use web::Web;
-use web::{ActiveWebDist, WebDist};
+use web_dist::ActiveWebDist;
 
 /// A face of the supervisor.
 pub trait Surface: Send + Sync + 'static {

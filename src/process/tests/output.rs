@@ -10,7 +10,7 @@ async fn a_million_lines_are_in_the_log_as_they_were() {
     assert!(ended.log == expected.as_bytes(), "the log differs");
     assert_eq!(ended.lines.len(), TAIL_LINES);
     assert!(ended.lines.iter().rev().zip((1..=1_000_000).rev()).all(|(line, number)| *line == number.to_string()));
-    assert!(ended.tail.lines().is_sorted_by_key(|line| line.number));
+    assert!(ended.tail.lines().is_sorted_by_key(|line| line.id));
 }
 
 #[tokio::test]

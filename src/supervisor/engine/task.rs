@@ -33,6 +33,10 @@ pub(super) struct Task {
 
 /// The state of a task; the diagram is in the engine's module header.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every task has a live run: a box would cost an allocation for each"
+)]
 pub(super) enum Phase {
     /// It starts as soon as its dependencies allow. `announced`: the event log says so already.
     Waiting { announced: bool },

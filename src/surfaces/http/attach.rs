@@ -65,7 +65,7 @@ enum ScreenFeed {
 impl ScreenFeed {
     fn of(screen: &TaskScreen, view: Option<AttachView>) -> Self {
         match view {
-            None => Self::Bytes(screen.attach()),
+            None => Self::Bytes(AttachStream::new(screen.clone())),
             Some(AttachView::Cells) => Self::Cells(CellsViewer::new(screen.clone())),
         }
     }

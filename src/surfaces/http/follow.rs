@@ -16,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 use tokio_stream::StreamMap;
 use tokio_stream::wrappers::WatchStream;
+use tokio_util::sync::DropGuard;
 
 use super::caller::Caller;
 use super::limits::{
@@ -28,7 +29,7 @@ use super::problem::Problem;
 use super::reading::{in_turn, read, unreadable};
 use super::sse::{self, last_event_id, message};
 use super::state::Api;
-use crate::logs::{CancelOnDrop, LogLine, LogLines, LogReader, ReadStep};
+use crate::logs::{LogLine, LogLines, LogReader, ReadStep};
 use crate::supervisor::engine::{Snapshot, TaskKind};
 use crate::wire::{LogEntry, LogGap};
 
@@ -66,14 +67,13 @@ struct LogFeed {
     /// Whether the client was told how to come back.
     greeted: bool,
     read_at: Instant,
-    _cancel: CancelOnDrop,
+    _cancel: DropGuard,
     _permit: OwnedSemaphorePermit,
 }
 
 impl LogFeed {
     async fn open(api: Api, mut query: LogsQuery, permit: OwnedSemaphorePermit) -> Result<Self, Problem> {
-        let cancel = CancelOnDrop::default();
-        query.filter.cancelled = cancel.flag();
+        let cancel = query.filter.cancelled.clone().drop_guard();
         query.filter.waits_for_ends = true;
         let (snapshot, reader) = (api.kernel.snapshot(), api.logs());
         let all = (!query.names_tasks()).then(|| processes(&snapshot));

@@ -7,8 +7,7 @@ use super::limits::{PAGE_LINES_DEFAULT, PAGE_LINES_MOST, PATTERN_BYTES};
 use super::problem::Problem;
 use crate::config::nearest;
 use crate::duration::parse_duration;
-use crate::logs::OutputStream;
-use crate::logs::{LineId, LinePattern, LineQuery, RunChoice, RunKey};
+use crate::logs::{Direction, LineId, LinePattern, LineQuery, OutputStream, RunChoice, RunKey};
 use crate::supervisor::engine::Snapshot;
 
 /// Which lines of which logs.
@@ -17,19 +16,11 @@ pub(super) struct LogsQuery {
     /// None named: all.
     tasks: Vec<String>,
     pub(super) filter: LineQuery,
-    pub(super) direction: PageDirection,
+    /// Forwards: the first lines behind the cursor. Backwards: the last ones before it, or of all.
+    pub(super) direction: Direction,
     /// The line to go on from, and by what name that was given.
     pub(super) cursor: Option<(&'static str, String)>,
     pub(super) limit: usize,
-}
-
-/// From where lines are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PageDirection {
-    /// The first ones behind a line.
-    Forwards,
-    /// The last ones, or the last ones before a line.
-    Backwards,
 }
 
 /// Stands for a line before all others.
@@ -68,7 +59,7 @@ impl LogsQuery {
         let mut read = Self {
             tasks: Vec::new(),
             filter: LineQuery::default(),
-            direction: PageDirection::Backwards,
+            direction: Direction::Backwards,
             cursor: None,
             limit,
         };
@@ -101,7 +92,7 @@ impl LogsQuery {
             "run" => self.filter.run = Some(run(value)?),
             "since" => self.filter.since = Some(moment(key, value)?),
             "until" => self.filter.until = Some(moment(key, value)?),
-            "after" if value == FROM_START => self.direction = PageDirection::Forwards,
+            "after" if value == FROM_START => self.direction = Direction::Forwards,
             "after" => self.go_on_after("after", value),
             _ => self.cursor = Some(("before", value.to_owned())),
         }
@@ -110,7 +101,7 @@ impl LogsQuery {
 
     /// Goes on after the line of this cursor, which came under this name.
     pub(super) fn go_on_after(&mut self, name: &'static str, cursor: &str) {
-        (self.direction, self.cursor) = (PageDirection::Forwards, Some((name, cursor.to_owned())));
+        (self.direction, self.cursor) = (Direction::Forwards, Some((name, cursor.to_owned())));
     }
 
     /// Whether tasks are named.
@@ -131,7 +122,7 @@ impl LogsQuery {
         if let Some((name, cursor)) = &self.cursor {
             let line = LineId::of_cursor(cursor, &tasks)
                 .ok_or_else(|| bad(name, "the cursor of a line of the tasks that are asked for, as it came"))?;
-            self.filter.from = Some(if self.direction == PageDirection::Forwards { line.behind() } else { line });
+            self.filter.from = Some(if self.direction == Direction::Forwards { line.behind() } else { line });
         }
         Ok(tasks)
     }
@@ -189,15 +180,15 @@ mod tests {
         let read =
             LogsQuery::page(Some("task=api&task=db&task=api&stream=stderr&limit=7&after=7.5.9.db&grep=a%2Bb")).unwrap();
         assert_eq!((read.tasks.as_slice(), read.limit), (["api".to_owned(), "db".to_owned()].as_slice(), 7));
-        assert_eq!((read.filter.stream, read.direction), (Some(OutputStream::Stderr), PageDirection::Forwards));
+        assert_eq!((read.filter.stream, read.direction), (Some(OutputStream::Stderr), Direction::Forwards));
         assert_eq!(read.cursor, Some(("after", "7.5.9.db".to_owned())));
         let run = LogsQuery::page(Some("task=api&run=1764000000-3")).unwrap().filter.run;
         assert_eq!(run, Some(RunChoice::Key(RunKey { supervised_since: 1_764_000_000, number: 3 })));
         let read = LogsQuery::page(None).unwrap();
-        assert_eq!((read.limit, read.direction), (PAGE_LINES_DEFAULT, PageDirection::Backwards));
+        assert_eq!((read.limit, read.direction), (PAGE_LINES_DEFAULT, Direction::Backwards));
         assert_eq!(LogsQuery::follow(Some("limit=0")).unwrap().limit, 0);
         let first = LogsQuery::page(Some("after=start")).unwrap();
-        assert_eq!((first.direction, first.cursor), (PageDirection::Forwards, None));
+        assert_eq!((first.direction, first.cursor), (Direction::Forwards, None));
     }
 
     #[test]

@@ -1,24 +1,23 @@
 //! `/api/v1/logs`: what the tasks wrote, a page at a time, in either direction, over all that is kept.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::extract::uncached;
 use super::follow;
 use super::limits::{PAGE_BYTES, PAGE_LINES_DEFAULT, PAGE_LINES_MOST, SEARCH_TIME};
-use super::log_query::{LogsQuery, PageDirection};
+use super::log_query::LogsQuery;
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::{read, unreadable};
 use super::state::Api;
-use crate::logs::{LogLines, LogReader, ReadStep};
+use crate::logs::{Direction, LogLines, LogReader, ReadStep};
 use crate::supervisor::engine::{Snapshot, TaskKind};
 use crate::wire::LogPage;
 
@@ -69,13 +68,13 @@ impl LogsQuery {
         reader: &LogReader,
         snapshot: &Snapshot,
         until: Instant,
-        cancelled: Arc<AtomicBool>,
+        cancelled: CancellationToken,
     ) -> Result<LogPage, Problem> {
         let tasks = self.tasks_among(known(reader, snapshot)?, snapshot)?;
         self.filter.cancelled = cancelled;
         let lines = match self.direction {
-            PageDirection::Forwards => reader.forwards(&tasks, &self.filter),
-            PageDirection::Backwards => reader.backwards(&tasks, &self.filter),
+            Direction::Forwards => reader.forwards(&tasks, &self.filter),
+            Direction::Backwards => reader.backwards(&tasks, &self.filter),
         };
         let page = lines.and_then(|lines| self.fill(lines, until));
         page.map_err(|error| unreadable(&error))
@@ -104,10 +103,10 @@ impl LogsQuery {
         }
         let beyond = self.cursor.is_some();
         (page.more_before, page.more_after) = match self.direction {
-            PageDirection::Forwards => (beyond, more),
-            PageDirection::Backwards => (more, beyond),
+            Direction::Forwards => (beyond, more),
+            Direction::Backwards => (more, beyond),
         };
-        if self.direction == PageDirection::Backwards {
+        if self.direction == Direction::Backwards {
             page.lines.reverse();
         }
         Ok(page)
@@ -139,7 +138,7 @@ mod tests {
     /// A page of a search that has no time.
     fn hasty(reader: &LogReader, query: &str) -> LogPage {
         let query = LogsQuery::page(Some(query)).unwrap();
-        query.page_of(reader, &snapshot(1, Vec::new()), Instant::now(), Arc::default()).unwrap()
+        query.page_of(reader, &snapshot(1, Vec::new()), Instant::now(), CancellationToken::new()).unwrap()
     }
 
     #[test]

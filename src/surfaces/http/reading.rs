@@ -2,29 +2,28 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use axum::http::StatusCode;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::limits::LOG_READ_TIME;
 use super::problem::Problem;
 use super::state::Api;
 use crate::duration::Pretty;
-use crate::logs::CancelOnDrop;
 
-/// Reads for one answer. The flag becomes true when the client has gone or the time is up.
+/// Reads for one answer. It is cancelled when the client has gone or the time is up.
 ///
 /// # Errors
 ///
 /// What can't be read, or takes too long.
 pub(super) async fn read<T: Send + 'static>(
     api: &Api,
-    work: impl FnOnce(Arc<AtomicBool>) -> Result<T, Problem> + Send + 'static,
+    work: impl FnOnce(CancellationToken) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    let cancel = CancelOnDrop::default();
-    let cancelled = cancel.flag();
+    let cancelled = CancellationToken::new();
+    let _cancel = cancelled.clone().drop_guard();
     match timeout(LOG_READ_TIME, in_turn(api, move || work(cancelled))).await {
         Ok(done) => done?,
         Err(_) => {

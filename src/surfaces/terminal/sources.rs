@@ -8,8 +8,7 @@ use tokio::sync::watch;
 
 use super::log_source::LogSource;
 use crate::kernel::KernelHandle;
-use crate::logs::{LineId, LinePattern, LogLine, LogReader, RunKey};
-use crate::logs::{LogTail, TailLine};
+use crate::logs::{LinePattern, LogLine, LogReader, LogTail};
 use crate::screen::{ScreenContents, TaskScreen};
 use crate::supervisor::engine::Snapshot;
 use crate::supervisor::{EventLog, EventRecord};
@@ -88,35 +87,17 @@ impl Sources {
             let mut lines = self.unwritten(&window);
             if !lines.is_empty() {
                 lines.sort_by_key(|line| line.id);
-                Arc::make_mut(&mut window).lines.extend(lines.into_iter().map(Arc::new));
+                Arc::make_mut(&mut window).lines.extend(lines);
             }
         }
         (window, hits, history)
     }
 
-    fn unwritten(&self, window: &LogWindow) -> Vec<LogLine> {
+    /// The lines that are in no log file, of those that the window shows.
+    fn unwritten(&self, window: &LogWindow) -> Vec<Arc<LogLine>> {
         let filter = window.choice.filter.as_deref().and_then(|filter| LinePattern::smart_case(filter).ok());
-        let mut unwritten = Vec::new();
-        for (tail, task) in self.tails.iter().zip(self.log_of.tasks()) {
-            for line in tail.unwritten() {
-                if filter.as_ref().is_some_and(|filter| !filter.matches(&line.bytes)) {
-                    continue;
-                }
-                let TailLine { number, at, run, stream, ref bytes, cut } = *line;
-                let run = RunKey { supervised_since: 0, number: u32::try_from(run).unwrap_or(u32::MAX) };
-                let written = window.lines.last().map(|last| last.run).filter(|last| last.number == run.number);
-                unwritten.push(LogLine {
-                    id: LineId::unwritten(at, number),
-                    task: task.as_str().into(),
-                    at,
-                    run: written.unwrap_or(run),
-                    stream,
-                    bytes: bytes.clone(),
-                    cut,
-                    is_finished: true,
-                });
-            }
-        }
+        let mut unwritten: Vec<_> = self.tails.iter().flat_map(LogTail::unwritten).collect();
+        unwritten.retain(|line| filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes)));
         unwritten
     }
 

@@ -8,16 +8,14 @@
 //! | `guard` | who may talk to it at all, and who may change anything |
 //! | `token` | the secret that says so |
 //! | `page` | the routes of the page's files |
-//! | `dist`, `bundle_dir` | those files, compiled in or from a directory |
 
-mod bundle_dir;
-mod dist;
 mod guard;
 mod page;
 #[cfg(test)]
 mod tests;
 mod token;
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,38 +25,42 @@ use axum::middleware::from_fn_with_state;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::http::{Accepted, Api, Clients, Listen, router, serve};
+use super::web_dist::{self, BundleWatch};
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::config::WebConfig;
+use crate::config::{WebConfig, builtin};
 use crate::supervisor::engine::OnExhausted;
-use bundle_dir::BundleWatch;
 use guard::{Guard, Reached};
 
-pub use bundle_dir::DistError;
-pub use dist::{ActiveWebDist, WebDist};
 pub(crate) use token::Token;
 
-/// Its name as a task, and the name of its clients.
-const WEB: &str = "web";
+/// The name of its clients.
+const WEB_CLIENT: &str = "web";
 
 /// The web surface. What a run listens on and serves is said by `[web]` of the config.
-#[derive(Debug)]
 pub struct Web {
     config: WebConfig,
-    token: PathBuf,
+    token: Box<TokenSource>,
+}
+
+/// Reads the token, or creates it. Called by each run.
+type TokenSource = dyn Fn() -> anyhow::Result<Token> + Send + Sync;
+
+impl fmt::Debug for Web {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Web").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl Web {
-    /// A surface as `[web]` describes it; whether it is enabled is for the caller to look at. The token is in the
-    /// file `token`, or will be.
-    #[must_use]
-    pub fn new(config: WebConfig, token: impl Into<PathBuf>) -> Self {
-        Self { config, token: token.into() }
+    /// A surface as `[web]` describes it; whether it is enabled is for the caller to look at.
+    pub(crate) fn new(config: WebConfig, token: impl Fn() -> anyhow::Result<Token> + Send + Sync + 'static) -> Self {
+        Self { config, token: Box::new(token) }
     }
 }
 
 impl Surface for Web {
     fn name(&self) -> &str {
-        WEB
+        builtin::WEB
     }
 
     fn about(&self) -> String {
@@ -74,10 +76,10 @@ impl Surface for Web {
         // Watched before it is read, so that no change falls in between.
         let watch = self.config.dist.clone().and_then(watch);
         let dist = match &self.config.dist {
-            Some(dir) => Some(bundle_dir::load(dir.clone()).await?),
+            Some(dir) => Some(web_dist::load(dir.clone()).await?),
             None => None,
         };
-        let token = Token::of(&self.token)?;
+        let token = (self.token)()?;
         let listener = bind(self.config.listen).await?;
         let address = listener.local_addr().context("cannot tell the address listened on")?;
 
@@ -89,7 +91,7 @@ impl Surface for Web {
         let guard = Guard::new(address.ip(), token);
         let pages = web_dist.clone();
         let routes = || router(api, page::routes(pages)).layer(from_fn_with_state(guard, guard::guard));
-        let clients = Clients { gateway, name: WEB, shutdown: shutdown.clone() };
+        let clients = Clients { gateway, name: WEB_CLIENT, shutdown: shutdown.clone() };
         let mut tasks = vec![tokio::spawn(serve(listener, routes, clients))];
         tasks.extend(watch.map(|watch| tokio::spawn(watch.follow(web_dist, shutdown))));
         Ok(SurfaceHandle { address: Some(format!("http://{address}")), tasks })

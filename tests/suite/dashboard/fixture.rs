@@ -13,8 +13,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::text::Span;
 use stead::kernel::PostMortem;
 use stead::kernel::post_mortem::LastLine;
-use stead::logs::{LineId, LinePattern, LogLine, RunKey, StoredRun};
-use stead::logs::{OutputStream, TailLine};
+use stead::logs::{LineId, LinePattern, LogLine, OutputStream, RunKey, StoredRun};
 use stead::screen::{KeyModes, ScreenCell, ScreenContents, ScreenRow};
 use stead::signal::Signal;
 use stead::supervisor::EventRecord;
@@ -24,8 +23,8 @@ use stead::supervisor::engine::{
 };
 use stead::supervisor::engine::{Condition, OnExhausted, Policy};
 use stead::ui::{
-    DashboardEffect, DashboardInput, History, Hits, LogChoice, LogOf, LogQuery, LogWindow, Model, Shown, Theme, update,
-    view,
+    DashboardEffect, DashboardInput, DrawnFrame, History, Hits, LogChoice, LogOf, LogQuery, LogWindow, Model, Shown,
+    Theme, update, view,
 };
 
 /// `now` of every screen, on the supervisor's clock.
@@ -67,16 +66,15 @@ impl Dashboard {
             is_guest: false,
             size: (width, height),
         };
-        dashboard.input(DashboardInput::Resize(width, height));
+        dashboard.input(DashboardInput::Resized);
         dashboard.press("jj");
         dashboard
     }
 
     /// Without colours.
     pub(crate) fn without_color(mut self) -> Self {
-        let (width, height) = self.size;
         self.model = Model::new(Theme { color: false });
-        self.input(DashboardInput::Resize(width, height));
+        self.input(DashboardInput::Resized);
         self.press("jj");
         self
     }
@@ -108,7 +106,7 @@ impl Dashboard {
 
     pub(crate) fn resize(&mut self, width: u16, height: u16) {
         self.size = (width, height);
-        self.input(DashboardInput::Resize(width, height));
+        self.input(DashboardInput::Resized);
     }
 
     /// Presses one key for each character.
@@ -128,6 +126,7 @@ impl Dashboard {
         let effects = self.with_shown(|model, shown| update(model, input, shown));
         let changed = self.with_shown(|model, shown| update(model, DashboardInput::Changed, shown));
         assert_eq!(changed, [], "a change of what is shown asks for nothing");
+        self.draw();
         effects
     }
 
@@ -136,9 +135,11 @@ impl Dashboard {
         let (width, height) = self.size;
         self.with_shown(|model, shown| {
             let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
-            let mut tick = None;
-            let frame = terminal.draw(|frame| tick = view(model, shown, frame)).expect("a frame");
-            (frame.buffer.clone(), tick)
+            let mut drawn = None;
+            let frame = terminal.draw(|frame| drawn = Some(view(model, shown, frame))).expect("a frame");
+            let DrawnFrame { layout, next_change } = drawn.expect("it was drawn");
+            model.keep(layout);
+            (frame.buffer.clone(), next_change)
         })
     }
 
@@ -163,7 +164,7 @@ impl Dashboard {
             history: &history,
             lost_bytes: 0,
             screen: self.screens.get(&selected),
-            last_line: &|task| logs.get(task)?.last().map(|line| Arc::new(tail_line(line))),
+            last_line: &|task| logs.get(task)?.last().cloned(),
             zone: &TimeZone::UTC,
             now: self.now,
         };
@@ -222,11 +223,6 @@ fn hits(logs: &Logs, query: &LogQuery) -> Hits {
     let ids = lines.iter().filter(|line| pattern.matches(&line.bytes)).map(|line| line.id).collect();
     let choice = query.choice.clone();
     Hits { choice, search, ids, is_start_reached: true, is_complete: true, percent: 100, ..Hits::default() }
-}
-
-fn tail_line(line: &LogLine) -> TailLine {
-    let (number, run) = (0, line.run.number.into());
-    TailLine { number, at: line.at, run, stream: line.stream, bytes: line.bytes.clone(), cut: line.cut }
 }
 
 /// A screen with this text at its top.

@@ -85,7 +85,7 @@ async fn five_hundred_idle_connections_leave_the_api_alone() {
     // They are connections still.
     let mut last = idle.pop().unwrap();
     last.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
-    assert_eq!(Answer::read(&mut last).await.status, 200);
+    assert_eq!(HttpAnswer::read(&mut last).await.status, 200);
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn a_taken_port_is_named() {
     let (supervisor, _backend) = handle(Instant::now());
     let handle = KernelHandle::new(supervisor);
     let dir = tempfile::tempdir().unwrap();
-    let error = Web::new(web.clone(), dir.path().join("token"))
+    let error = Web::new(web.clone(), Token::source(dir.path().join("token")))
         .start(context(Gateway::new(handle.clone()), handle, &web, dir.path()))
         .await
         .unwrap_err();
@@ -111,7 +111,7 @@ async fn a_start_that_fails_leaves_the_port_free() {
     let (supervisor, _backend) = handle(Instant::now());
     let handle = KernelHandle::new(supervisor);
     let dir = tempfile::tempdir().unwrap();
-    let error = Web::new(web.clone(), "/nowhere/token")
+    let error = Web::new(web.clone(), Token::source("/nowhere/token"))
         .start(context(Gateway::new(handle.clone()), handle, &web, dir.path()))
         .await
         .unwrap_err();
@@ -168,6 +168,6 @@ async fn a_run_that_ends_finishes_what_it_is_answering() {
     .await;
     site.shutdown.cancel();
     hesitation.cancel();
-    assert_eq!(Answer::read(&mut stream).await.status, 202);
+    assert_eq!(HttpAnswer::read(&mut stream).await.status, 202);
     site.end().await;
 }

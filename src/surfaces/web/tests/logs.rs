@@ -1,9 +1,8 @@
 //! What the tasks wrote, and what is known of their runs.
 
-use super::live::Stream as Live;
+use super::live::LiveStream as Live;
 use super::*;
-use crate::logs::OutputStream;
-use crate::logs::{LogWriter, Store};
+use crate::logs::{LogWriter, OutputStream, Store};
 use crate::surfaces::http::limits::FOLLOW_BEHIND_BYTES;
 
 impl Site {
@@ -14,11 +13,12 @@ impl Site {
 
     /// A run of `api` that writes what this is given.
     fn run(&self, run: u64) -> impl FnMut(OutputStream, &str) {
-        let mut writer = LogWriter::new(Store::new(&logs_in(self.dir.path()), "api"), run);
+        let store = Store::new(&logs_in(self.dir.path()), "api");
+        let (key, mut writer) = (store.run(run), LogWriter::new(store, run));
         let tail = self.kernel.logs().tail("api");
         move |stream, text| {
             writer.write(stream, text.as_bytes()).unwrap();
-            tail.write(run, stream, text.as_bytes());
+            tail.write(key, stream, text.as_bytes());
         }
     }
 
@@ -62,8 +62,10 @@ async fn a_log_is_paged_through_in_both_directions() {
 #[tokio::test]
 async fn lines_are_chosen_by_run_stream_time_and_pattern() {
     let site = Site::new().await;
-    site.write(1, OutputStream::Stdout, "listening\n");
-    site.write(1, OutputStream::Stderr, "\u{1b}[31merr\u{1b}[0mor 7\n");
+    // One run: two that begin in different milliseconds are different runs of that number.
+    let mut first = site.run(1);
+    first(OutputStream::Stdout, "listening\n");
+    first(OutputStream::Stderr, "\u{1b}[31merr\u{1b}[0mor 7\n");
     site.write(2, OutputStream::Stdout, "listening again\n<script>\n");
     assert_eq!(texts(&site.page("task=api&run=1").await).len(), 2);
     assert_eq!(texts(&site.page("stream=stderr").await), ["\u{1b}[31merr\u{1b}[0mor 7"]);

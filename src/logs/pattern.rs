@@ -1,0 +1,78 @@
+//! Regular expressions that are searched for in lines.
+
+use std::ops::Range;
+
+use memchr::{memchr, memrchr};
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::text::without_escapes;
+
+/// A regular expression that is searched for in the text of lines, without their escape sequences.
+#[derive(Debug, Clone)]
+pub struct LinePattern {
+    regex: Regex,
+    is_line_free: bool,
+}
+
+impl LinePattern {
+    /// Reads a regular expression; `^` and `$` mean the ends of a line.
+    ///
+    /// # Errors
+    ///
+    /// It is none, or it is too large.
+    pub fn new(pattern: &str) -> Result<Self, regex::Error> {
+        Self::build(pattern, false)
+    }
+
+    /// The same for what a person types: case matters only if it has an upper-case letter.
+    ///
+    /// # Errors
+    ///
+    /// As [`LinePattern::new`].
+    pub fn smart_case(pattern: &str) -> Result<Self, regex::Error> {
+        Self::build(pattern, ignores_case(pattern))
+    }
+
+    fn build(pattern: &str, ignores_case: bool) -> Result<Self, regex::Error> {
+        let regex = RegexBuilder::new(pattern).multi_line(true).case_insensitive(ignores_case).build()?;
+        // What knows the ends of the text, or may switch off what it was built with, must see each line alone.
+        let is_line_free = !["\\A", "\\z", "(?"].iter().any(|odd| pattern.contains(odd));
+        Ok(Self { regex, is_line_free })
+    }
+
+    /// Whether it matches in this line.
+    #[must_use]
+    pub fn matches(&self, line: &[u8]) -> bool {
+        match memchr(b'\x1b', line) {
+            None => self.regex.is_match(line),
+            Some(_) => self.regex.is_match(without_escapes(line).as_bytes()),
+        }
+    }
+
+    /// Whether a search in many lines at once finds every line that matches.
+    pub(super) fn is_line_free(&self) -> bool {
+        self.is_line_free
+    }
+
+    /// Calls `f` with every line of `text` in which it may match; each is followed by a line feed.
+    pub(super) fn each_line(&self, text: &[u8], mut f: impl FnMut(Range<usize>)) {
+        let mut at = 0;
+        while at < text.len() {
+            let Some(found) = self.regex.find_at(text, at).filter(|found| found.start() < text.len()) else { return };
+            let start = memrchr(b'\n', &text[..found.start()]).map_or(0, |end| end + 1);
+            let end = memchr(b'\n', &text[found.start()..]).map_or(text.len(), |end| found.start() + end);
+            f(start..end);
+            at = end + 1;
+        }
+    }
+}
+
+/// Whether no letter of the pattern is upper-case, those of escapes such as `\S` aside.
+pub(crate) fn ignores_case(pattern: &str) -> bool {
+    let mut escaped = false;
+    !pattern.chars().any(|c| {
+        let counts = !escaped && c.is_uppercase();
+        escaped = !escaped && c == '\\';
+        counts
+    })
+}

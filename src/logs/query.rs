@@ -1,0 +1,30 @@
+//! Selects lines of the logs.
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::id::LineId;
+use super::origin::{OutputStream, RunChoice};
+use super::pattern::LinePattern;
+
+/// Selects lines. The default selects all of them.
+#[derive(Debug, Clone, Default)]
+pub struct LineQuery {
+    /// Only those of one run.
+    pub run: Option<RunChoice>,
+    /// Only those of one stream.
+    pub stream: Option<OutputStream>,
+    /// Only those written at this time or later.
+    pub since: Option<Timestamp>,
+    /// Only those written at this time or earlier.
+    pub until: Option<Timestamp>,
+    /// Only those in which this matches.
+    pub pattern: Option<LinePattern>,
+    /// Where to begin: forwards with this line, backwards with the one before it. By default at the oldest line, or at
+    /// the newest.
+    pub from: Option<LineId>,
+    /// Whether unfinished lines are held back until they end: for those who follow a log.
+    pub waits_for_ends: bool,
+    /// Once it is cancelled there are no more lines. It is checked between windows of the log.
+    pub cancelled: CancellationToken,
+}
