@@ -11,9 +11,10 @@ use imports::{Graph, Module, circles};
 const LINES: usize = 600;
 
 /// The layers, lowest first: a module uses only those above it in this list.
-const LAYERS: [&str; 20] = [
+const LAYERS: [&str; 21] = [
     "duration",
     "signal",
+    "private",
     "http_client",
     "supervisor::engine",
     "supervisor",
