@@ -133,6 +133,7 @@ impl Work {
         PostMortem {
             task: state.name.clone(),
             run,
+            session: self.kernel.started_at(),
             at: event.at,
             reason: reason.to_string(),
             class: reason.class().to_owned(),

@@ -239,6 +239,7 @@ impl TaskSupervisor {
         TaskPlan {
             name,
             revision: 0,
+            runs_before: 0,
             kind,
             about,
             policy,

@@ -94,6 +94,8 @@ pub struct TaskSnapshot {
     pub phase: PhaseSnapshot,
     /// The number of the latest run; 0 before the first.
     pub run: u64,
+    /// The number of the last run under an earlier supervisor of the project.
+    pub runs_before: u64,
     /// How much of the budget is used.
     pub retries: u32,
     /// The budget.

@@ -18,7 +18,7 @@ use super::stop::KILL_WAIT;
 pub(super) struct Task {
     pub(super) plan: TaskPlan,
     pub(super) phase: Phase,
-    /// The number of the latest run; 0 before the first.
+    /// The number of the latest run, also of an earlier supervisor; 0 before the first.
     pub(super) run: u64,
     /// Whether any run has come to life.
     pub(super) has_started: bool,
@@ -168,9 +168,9 @@ impl Phase {
 impl Task {
     pub(super) fn new(plan: TaskPlan) -> Self {
         Self {
+            run: plan.runs_before,
             plan,
             phase: Phase::WAITING,
-            run: 0,
             has_started: false,
             budget: Budget::default(),
             restarts: 0,

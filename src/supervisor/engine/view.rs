@@ -46,6 +46,7 @@ impl Engine {
             tty: task.plan.tty,
             phase: self.phase_snapshot(id),
             run: task.run,
+            runs_before: task.plan.runs_before,
             retries: task.budget.retries,
             max_retries: task.plan.restart.max_retries,
             initial_backoff: task.plan.restart.initial_backoff,

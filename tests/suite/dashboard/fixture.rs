@@ -288,6 +288,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         tty: false,
         phase,
         run: 1,
+        runs_before: 0,
         retries: 0,
         max_retries: 5,
         initial_backoff: Duration::from_millis(500),
@@ -504,6 +505,7 @@ pub(crate) fn post_mortem(task: &str, run: u64) -> PostMortem {
     PostMortem {
         task: task.to_owned(),
         run,
+        session: jiff::Timestamp::UNIX_EPOCH,
         at: wall(109),
         reason: "SIGABRT".to_owned(),
         class: "signal".to_owned(),

@@ -51,6 +51,7 @@ pub(crate) fn plan(text: &str) -> Plan {
         let mut plan = TaskPlan {
             name: words.pop_front().expect("a name").to_owned(),
             revision: 0,
+            runs_before: 0,
             kind: TaskKind::Process,
             about: String::new(),
             policy: Policy::OnFailure,
@@ -83,6 +84,7 @@ pub(crate) fn plan(text: &str) -> Plan {
                 "stop" => {
                     plan.stop_timeout = parse_duration(words.pop_front().expect("a duration")).expect("a duration");
                 }
+                "before" => plan.runs_before = words.pop_front().expect("a number").parse().expect("a number"),
                 "retries" => plan.restart.max_retries = words.pop_front().expect("a number").parse().expect("a number"),
                 "intensity" => {
                     let restarts = words.pop_front().expect("a number").parse().expect("a number");
