@@ -31,14 +31,16 @@ impl Engine {
         }
     }
 
-    /// Whether a dependent that goes down as well is not down yet. In a drain stead's own parts are in use by every task.
+    /// Whether a dependent that goes down as well is not down yet. In a drain stead's own parts are in use by every task, and
+    /// those that show what happens by the ones that depend on a part: what hooks still have to tell is shown.
     fn is_in_use(&self, id: TaskId) -> bool {
         let is_own = |id: TaskId| self.task(id).plan.kind == TaskKind::Builtin;
+        let is_last = |id: TaskId| is_own(id) && self.task(id).plan.after.is_empty();
         self.live().any(|other| {
             let task = self.task(other);
             let depends = task.plan.after.iter().any(|&(dependency, _)| dependency == id);
-            let uses = depends || (self.is_draining() && is_own(id) && !is_own(other));
-            uses && task.is_going_down() && !task.is_overdue()
+            let outlives = (is_own(id) && !is_own(other)) || (is_last(id) && !is_last(other));
+            (depends || (self.is_draining() && outlives)) && task.is_going_down() && !task.is_overdue()
         })
     }
 

@@ -125,6 +125,15 @@ fn all_ends_are_reported_before_steads_own_parts_stop() {
 }
 
 #[test]
+fn what_shows_the_drain_outlives_what_still_has_to_tell_something() {
+    let mut sim = Sim::new("page surface; warden surface critical; hooks surface after warden started");
+    sim.run("started page; started warden; started hooks; ask shut-down");
+    assert_eq!(sim.said.last().map(String::as_str), Some("stop hooks#1"));
+    sim.run("exit hooks 0");
+    assert_eq!(sim.said[sim.said.len() - 2..], ["stop page#1", "stop warden#1"]);
+}
+
+#[test]
 fn the_end_comes_a_second_after_the_bound_whatever_hangs() {
     let mut sim = Sim::new("DRAIN 2s; a; warden surface critical; hooks surface after warden started");
     sim.run("started warden; started hooks; started a; ask shut-down; wait 2400ms");

@@ -333,11 +333,11 @@ fn an_exit_comes_with_what_follows() {
     let then = |plan: &str, script: &str| {
         let mut sim = Sim::new(plan);
         sim.run(script);
-        let exits = sim.events.iter().filter_map(|event| match event.kind {
+        let mut exits = sim.events.iter().filter_map(|event| match event.kind {
             EventKind::Exited { then, .. } => Some(then),
             _ => None,
         });
-        exits.last().expect("an exit")
+        exits.next_back().expect("an exit")
     };
     assert_eq!(then("web", "started web; exit web 0"), AfterExit::Done);
     assert_eq!(then("web", "started web; exit web 1"), AfterExit::Backoff);
