@@ -1,9 +1,11 @@
 //! What the keys and the mouse do.
 
+use std::time::Duration;
+
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::style::Modifier;
 use stead::screen::{KeyModes, ScreenSize};
-use stead::supervisor::engine::{PhaseSnapshot, Request, Verb};
+use stead::supervisor::engine::{PhaseSnapshot, Request, TaskSnapshot, Uptime, Verb};
 use stead::ui::{DashboardEffect, DashboardInput};
 
 use super::fixture::{Dashboard, log, log_from, post_mortem};
@@ -34,9 +36,11 @@ fn selecting_stops_at_both_ends_and_skips_the_rule() {
     dashboard.press("g");
     dashboard.press("k");
     assert_eq!(selected(&dashboard), "db");
-    dashboard.press("Gk");
-    assert_eq!(selected(&dashboard), "gateway");
-    dashboard.press("k");
+    dashboard.press("G");
+    assert_eq!(selected(&dashboard), "docs", "the last task, not the last of stead's own parts");
+    dashboard.press("bGjj");
+    assert_eq!(selected(&dashboard), "web");
+    dashboard.press("jkk");
     assert_eq!(selected(&dashboard), "docs");
 }
 
@@ -77,7 +81,7 @@ fn killing_asks_first() {
 #[test]
 fn stopping_a_part_of_stead_asks_first() {
     let mut dashboard = Dashboard::new(120, 30);
-    assert_eq!(dashboard.press("Gs"), []);
+    assert_eq!(dashboard.press("Gjs"), []);
     assert_eq!(dashboard.press("y"), [ask(Verb::Stop, "web")]);
 }
 
@@ -316,7 +320,7 @@ fn attaching_needs_a_terminal_and_ends_with_it() {
 #[test]
 fn the_terminal_is_to_be_as_large_as_its_pane() {
     let mut dashboard = Dashboard::new(120, 30).with_terminal();
-    assert_eq!(dashboard.model.screen_size(), Some(ScreenSize::new(73, 13)));
+    assert_eq!(dashboard.model.screen_size(), Some(ScreenSize::new(73, 14)));
     dashboard.press("a");
     assert_eq!(dashboard.model.screen_size(), Some(ScreenSize::new(118, 26)));
     dashboard.resize(80, 3);
@@ -553,4 +557,107 @@ fn why_follows_a_dependency_that_failed() {
     let text = dashboard.text();
     assert!(text.contains("mailer has failed: worker failed"), "{text}");
     assert!(text.contains("└─ worker has failed"), "{text}");
+}
+
+#[test]
+fn a_key_that_does_nothing_says_so_for_a_second() {
+    let mut dashboard = Dashboard::new(120, 30);
+    dashboard.press("x");
+    assert!(dashboard.text().contains("x does nothing here; ? lists all keys"), "{}", dashboard.text());
+    assert_eq!(dashboard.draw().1.map(|wait| wait <= Duration::from_secs(1)), Some(true));
+    dashboard.now = Uptime(dashboard.now.0 + Duration::from_secs(1));
+    assert!(dashboard.text().contains("restart"), "{}", dashboard.text());
+    for (keys, told) in [("gk", "k does nothing now"), ("qx", "x does nothing here"), ("w:", ": does nothing here")] {
+        let mut dashboard = Dashboard::new(120, 30);
+        dashboard.press(keys);
+        assert!(dashboard.text().contains(told), "{keys}: {}", dashboard.text());
+    }
+    let mut narrow = Dashboard::new(40, 12);
+    narrow.press("t");
+    assert!(narrow.text().contains("api · run 2 · log"), "a key for the log brings it: {}", narrow.text());
+}
+
+#[test]
+fn hints_and_entries_of_the_palette_can_be_clicked() {
+    let mut dashboard = Dashboard::new(120, 30);
+    let at = find(&mut dashboard, "? help");
+    dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), at.0 + 2, at.1));
+    assert!(dashboard.text().contains("╭ keys"), "{}", dashboard.text());
+    dashboard.key(KeyCode::Esc);
+    let at = find(&mut dashboard, "r restart");
+    let clicked = dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), at.0, at.1));
+    assert_eq!(clicked, [ask(Verb::Restart, "api")]);
+    dashboard.press(":kill");
+    let at = find(&mut dashboard, "kill now, without");
+    dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), at.0, at.1));
+    assert!(dashboard.text().contains("Kill api now"), "{}", dashboard.text());
+}
+
+#[test]
+fn the_parts_of_stead_take_one_line_while_they_are_well() {
+    let mut dashboard = Dashboard::new(120, 30);
+    let text = dashboard.text();
+    assert!(text.contains("stead: 1 other part ready") && text.contains("web      ◐ backoff"), "{text}");
+    let web = dashboard.snapshot.tasks.iter_mut().find(|task| task.name == "web").unwrap();
+    web.phase = PhaseSnapshot::Ready { since: Uptime::default(), pid: None };
+    let text = dashboard.text();
+    assert!(text.contains("stead: 2 parts ready") && !text.contains("gateway"), "{text}");
+    let at = find(&mut dashboard, "2 parts ready");
+    dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), at.0, at.1));
+    assert!(dashboard.text().contains("gateway") && !dashboard.text().contains("parts ready"), "{}", dashboard.text());
+    dashboard.press("b:go to gateway");
+    dashboard.key(KeyCode::Enter);
+    let text = dashboard.text();
+    assert!(text.contains("stead: 1 part ready") && text.contains("▸ gateway"), "what is selected has its row: {text}");
+}
+
+#[test]
+fn the_log_has_half_of_the_screen_however_many_tasks_there_are() {
+    for (width, height) in [(80, 24), (120, 30)] {
+        let mut dashboard = Dashboard::new(width, height);
+        let template = dashboard.snapshot.tasks[0].clone();
+        let many = (0..40).map(|nth| TaskSnapshot { name: format!("worker-{nth}"), ..template.clone() });
+        dashboard.snapshot.tasks.splice(0..0, many);
+        dashboard.input(DashboardInput::Changed);
+        let rows = dashboard.model.screen_size().unwrap().rows + 2;
+        assert!(rows >= height / 2, "{rows} of {height}");
+    }
+}
+
+#[test]
+fn words_stay_whole_and_are_copied_with_what_is_between_them() {
+    let mut dashboard = Dashboard::new(80, 24);
+    dashboard.logs.insert("api".to_owned(), log("api", &[(1, 2, &"word ".repeat(30))]));
+    dashboard.input(DashboardInput::Changed);
+    assert!(
+        dashboard.text().contains("word word │") || dashboard.text().contains("word word  │"),
+        "{}",
+        dashboard.text()
+    );
+    let (x, y) = find(&mut dashboard, "word");
+    let copied = drag(&mut dashboard, (x, y), (79, y + 2));
+    assert_eq!(copied, [DashboardEffect::Copy("word ".repeat(30))]);
+}
+
+#[test]
+fn a_search_scrolls_sideways_to_what_it_finds() {
+    let mut dashboard = Dashboard::new(80, 24);
+    let far = format!("{}needle{}", "a".repeat(300), "b".repeat(300));
+    dashboard.logs.insert("api".to_owned(), log("api", &[(1, 2, &far)]));
+    dashboard.press("W");
+    assert!(!dashboard.text().contains("needle"));
+    dashboard.press("/needle");
+    assert!(dashboard.text().contains("aneedleb"), "{}", dashboard.text());
+    dashboard.key(KeyCode::Esc);
+    assert!(!dashboard.text().contains("needleb"), "{}", dashboard.text());
+}
+
+#[test]
+fn the_selected_row_is_marked_over_its_whole_width() {
+    for mut dashboard in [Dashboard::new(80, 24), Dashboard::new(80, 24).without_color()] {
+        let (x, y) = find(&mut dashboard, "api ");
+        let (buffer, _) = dashboard.draw();
+        let is_reversed = |x: u16, y: u16| buffer[(x, y)].modifier.contains(Modifier::REVERSED);
+        assert!((1..79).all(|x| is_reversed(x, y)) && !is_reversed(x, y + 1));
+    }
 }
