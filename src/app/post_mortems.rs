@@ -17,7 +17,7 @@ use crate::supervisor::engine::{EventKind, ExitReason, Snapshot, TaskSnapshot, U
 use crate::supervisor::{EventFollower, EventRecord, Followed};
 
 /// How long after an exit the snapshot may take to tell of it.
-const SNAPSHOT_TIME: Duration = Duration::from_secs(1);
+const EXIT_SHOWN_TIME: Duration = Duration::from_secs(1);
 /// How long the end of the supervisor may wait for what is still to be written.
 const FINISH_TIME: Duration = Duration::from_millis(100);
 
@@ -111,7 +111,7 @@ impl Work {
         let tells = |snapshot: &Arc<Snapshot>| {
             snapshot.task(task).is_none_or(|task| task.last_exit.as_ref().is_some_and(|last| last.run >= run))
         };
-        let told = timeout(SNAPSHOT_TIME, snapshots.wait_for(tells)).await;
+        let told = timeout(EXIT_SHOWN_TIME, snapshots.wait_for(tells)).await;
         told.ok()?.ok().map(|snapshot| Arc::clone(&snapshot))
     }
 

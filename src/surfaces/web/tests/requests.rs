@@ -1,6 +1,6 @@
 //! What is asked, and what it is answered with.
 
-use super::live::Stream;
+use super::live::LiveStream;
 use super::*;
 use crate::kernel::sample::at;
 use crate::supervisor::engine::{PhaseSnapshot, Stage, Verb};
@@ -136,7 +136,7 @@ async fn a_refusal_is_a_problem_with_its_reason() {
 #[tokio::test]
 async fn a_client_that_is_disconnected_is_told_by_whom_and_its_connection_ends() {
     let site = Site::new().await;
-    let mut stream = Stream::open(&site).await;
+    let mut stream = LiveStream::open(&site).await;
     let id = stream_id(&site).await;
     let delete = |id: &str| format!("DELETE /api/v1/clients/{id} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
     assert_eq!(site.send_owned(delete(&id) + "\r\n").await.problem(), 401);
