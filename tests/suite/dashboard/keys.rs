@@ -39,7 +39,7 @@ fn selecting_stops_at_both_ends_and_skips_the_rule() {
     dashboard.press("G");
     assert_eq!(selected(&dashboard), "docs", "the last task, not the last of stead's own parts");
     dashboard.press("bGjj");
-    assert_eq!(selected(&dashboard), "web");
+    assert_eq!(selected(&dashboard), "stead.web");
     dashboard.press("jkk");
     assert_eq!(selected(&dashboard), "docs");
 }
@@ -82,7 +82,7 @@ fn killing_asks_first() {
 fn stopping_a_part_of_stead_asks_first() {
     let mut dashboard = Dashboard::new(120, 30);
     assert_eq!(dashboard.press("Gjs"), []);
-    assert_eq!(dashboard.press("y"), [ask(Verb::Stop, "web")]);
+    assert_eq!(dashboard.press("y"), [ask(Verb::Stop, "stead.web")]);
 }
 
 #[test]
@@ -597,18 +597,18 @@ fn hints_and_entries_of_the_palette_can_be_clicked() {
 fn the_parts_of_stead_take_one_line_while_they_are_well() {
     let mut dashboard = Dashboard::new(120, 30);
     let text = dashboard.text();
-    assert!(text.contains("stead: 1 other part ready") && text.contains("web      ◐ backoff"), "{text}");
-    let web = dashboard.snapshot.tasks.iter_mut().find(|task| task.name == "web").unwrap();
+    assert!(text.contains("stead: 1 other part ready") && text.contains("stead.web "), "{text}");
+    let web = dashboard.snapshot.tasks.iter_mut().find(|task| task.name == "stead.web").unwrap();
     web.phase = PhaseSnapshot::Ready { since: Uptime::default(), pid: None };
     let text = dashboard.text();
-    assert!(text.contains("stead: 2 parts ready") && !text.contains("gateway"), "{text}");
+    assert!(text.contains("stead: 2 parts ready") && !text.contains("stead.gateway"), "{text}");
     let at = find(&mut dashboard, "2 parts ready");
     dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), at.0, at.1));
     assert!(dashboard.text().contains("gateway") && !dashboard.text().contains("parts ready"), "{}", dashboard.text());
     dashboard.press("b:go to gateway");
     dashboard.key(KeyCode::Enter);
     let text = dashboard.text();
-    assert!(text.contains("stead: 1 part ready") && text.contains("▸ gateway"), "what is selected has its row: {text}");
+    assert!(text.contains("stead: 1 part ready") && text.contains("▸ stead.gateway"), "what is selected has its row: {text}");
 }
 
 #[test]
