@@ -112,7 +112,7 @@ fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(TableColumn, u16)> {
     let retries = widest(|task| present::retries(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let pips = widest(|task| present::pips(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let mut columns = vec![
-        (TableColumn::Name, widest(|task| task.name.clone()).clamp(NAME_WIDTHS.0, NAME_WIDTHS.1)),
+        (TableColumn::Name, widest(|task| present::short_name(task).to_owned()).clamp(NAME_WIDTHS.0, NAME_WIDTHS.1)),
         (TableColumn::State, if tasks.iter().any(is_critical) { STATE_WIDTH_WITH_CRITICAL } else { STATE_WIDTH }),
         (TableColumn::Pips, pips),
         (TableColumn::Next, NEXT_WIDTHS.0),
@@ -220,7 +220,7 @@ fn cell(
     match column {
         TableColumn::Name => {
             let style = if is_selected { context.theme.strong() } else { Style::new() };
-            Line::styled(fit(&task.name, width), style)
+            Line::styled(fit(present::short_name(task), width), style)
         }
         TableColumn::State => state(context, task, width),
         TableColumn::Pips => budget(context, task, present::pips),

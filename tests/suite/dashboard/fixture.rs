@@ -357,7 +357,12 @@ fn snapshot() -> Snapshot {
         },
         TaskSnapshot { run: 0, ..task("mailer", "node mailer.js", PhaseSnapshot::Waiting { blockers: vec![blocker] }) },
         TaskSnapshot { last_exit: exited(1, ExitReason::Code { code: 0 }, 600, 61), ..stopped("docs") },
-        surface("stead.gateway", "routes requests", Policy::Critical, PhaseSnapshot::Ready { since: ago(8_040), pid: None }),
+        surface(
+            "stead.gateway",
+            "routes requests",
+            Policy::Critical,
+            PhaseSnapshot::Ready { since: ago(8_040), pid: None },
+        ),
         TaskSnapshot {
             retries: 3,
             restarts: 3,
