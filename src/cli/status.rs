@@ -14,6 +14,7 @@ use super::table::table;
 use super::{FileArgs, print, shows_colour};
 use crate::present::ansi;
 use crate::present::clock::Clock;
+use crate::present::parts::parts;
 use crate::present::state::{Tone, look};
 use crate::present::task::{last_exit, retries, uptime};
 use crate::supervisor::engine::{TaskSnapshot, Uptime};
@@ -127,9 +128,14 @@ fn heading(snapshot: &LenientSnapshot) -> String {
     heading
 }
 
-/// The processes, then stead's builtin tasks.
+/// The processes, then those of stead's builtin tasks that need attention, and a line about the others.
 fn tasks_table(snapshot: &LenientSnapshot, colour: bool) -> String {
     let (own, theirs): (Vec<_>, Vec<_>) = snapshot.tasks.iter().partition(|task| task.is_builtin());
+    let parts = parts(own.iter().filter_map(|task| task.known()), snapshot.drain().is_some());
+    let is_alone = |task: &&&Lenient<TaskSnapshot>| {
+        task.known().is_none() || parts.alone.iter().any(|alone| alone.name == task.name())
+    };
+    let own: Vec<_> = own.iter().filter(is_alone).copied().collect();
     let tasks = || theirs.iter().chain(&own);
     let rows: Vec<_> = tasks().map(|task| cells(task, snapshot)).collect();
     let mut lines: Vec<_> = table(HEADINGS, &rows).lines().map(str::to_owned).collect();
@@ -139,6 +145,9 @@ fn tasks_table(snapshot: &LenientSnapshot, colour: bool) -> String {
     }
     if !theirs.is_empty() && !own.is_empty() {
         lines.insert(1 + theirs.len(), String::new());
+    }
+    if let Some(folded) = parts.folded {
+        lines.extend([String::new(), folded]);
     }
     lines.join("\n")
 }
@@ -207,16 +216,29 @@ mod tests {
         let mut snapshot = snapshot(ExitReason::Code { code: 1 });
         assert_eq!(heading(&snapshot), "shop · up 9s · pid 7 · stead 0.1.0");
         let expected = "\
-NAME     STATE      RETRIES  NEXT           UPTIME  LAST EXIT
-api      ◐ backoff  2/5      retry in 1.0s  –       code 1 · 1s ago
-db       ● ready    ·                       8s      –
+NAME  STATE      RETRIES  NEXT           UPTIME  LAST EXIT
+api   ◐ backoff  2/5      retry in 1.0s  –       code 1 · 1s ago
+db    ● ready    ·                       8s      –
 
-control  ● ready    ·                       9s      –";
+stead: 1 part ready";
         assert_eq!(tasks_table(&snapshot, false), expected);
         assert!(tasks_table(&snapshot, true).contains("\x1b[33m◐ backoff\x1b[0m"));
         let newer = serde_json::json!({ "name": "new", "kind": "process", "state": "dreaming" });
         snapshot.tasks.push(serde_json::from_value(newer).unwrap());
-        assert!(tasks_table(&snapshot, false).contains("new      ? dreaming  –"));
+        assert!(tasks_table(&snapshot, false).contains("new   ? dreaming  –"));
+    }
+
+    #[test]
+    fn a_part_of_stead_that_is_not_well_stands_alone() {
+        let mut snapshot = snapshot(ExitReason::Code { code: 1 });
+        let mut web = process("stead.web", PhaseSnapshot::Failed { reason: "taken".to_owned(), dependency: None });
+        web.kind = TaskKind::Builtin;
+        snapshot.tasks.push(Lenient::Known(web));
+        let table = tasks_table(&snapshot, false);
+        assert!(
+            table.contains("\n\nstead.web  ✖ failed") && table.ends_with("\n\nstead: 1 other part ready"),
+            "{table}"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub(crate) mod ansi;
 pub(crate) mod clock;
 pub(crate) mod next;
+pub(crate) mod parts;
 pub(crate) mod post_mortem;
 pub(crate) mod state;
 pub(crate) mod task;
