@@ -23,7 +23,7 @@ pub fn compare(old: &Config, new: &Config) -> Changes {
 }
 
 fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
-    let Config { path: _, root: _, supervisor, logs, web, ui, hooks, tasks: _ } = old;
+    let Config { path: _, root: _, supervisor, logs, web, ui, hooks, tasks: _, source: _ } = old;
     let SupervisorConfig { restart, drain } = supervisor;
     let LogsConfig { dir, max_size, keep } = logs;
     let WebConfig { enabled, listen, dist, on_exhausted } = web;

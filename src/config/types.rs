@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::reread::ConfigSource;
 use super::scope::Variables;
 use super::{CommandLine, FilledText, Project, SecretUrl, TaskSource, serial};
 use crate::duration::millis;
@@ -41,6 +43,9 @@ pub struct Config {
     /// `[tasks.NAME]`, in the order of the file.
     #[serde(serialize_with = "serial::tasks_by_name")]
     pub tasks: Vec<TaskConfig>,
+    /// What it was read from.
+    #[serde(skip)]
+    pub(super) source: Option<Arc<ConfigSource>>,
 }
 
 impl Config {
@@ -59,6 +64,7 @@ impl Config {
             ui: UiConfig::default(),
             hooks: Vec::new(),
             tasks: Vec::new(),
+            source: None,
             path,
             root,
         }
