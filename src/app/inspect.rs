@@ -137,10 +137,7 @@ fn port_of(task: &TaskConfig) -> Option<(u16, Vec<&'static str>)> {
 
 /// A drain that is cut short gives some task less than its own `stop.timeout`.
 fn look_at_stops(config: &Config, advice: &mut Advice) {
-    let drain = config.supervisor.drain.graceful;
-    if !advice.is_written(&["supervisor", "drain"]) {
-        return;
-    }
+    let Some(drain) = config.supervisor.drain.graceful else { return };
     let Some(chain) = longest_stop(config).filter(|chain| chain.needs > drain) else { return };
     let names = chain.names.join(" -> ");
     let title = format!("the drain is cut short: to stop {names} may take {}", Pretty(chain.needs));

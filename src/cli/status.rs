@@ -231,7 +231,10 @@ stead: 1 part ready";
     #[test]
     fn a_part_of_stead_that_is_not_well_stands_alone() {
         let mut snapshot = snapshot(ExitReason::Code { code: 1 });
-        let mut web = process("stead.web", PhaseSnapshot::Failed { reason: "taken".to_owned(), dependency: None });
+        let mut web = process(
+            "stead.web",
+            PhaseSnapshot::Failed { reason: "taken".to_owned(), dependency: None, retry_at: None },
+        );
         web.kind = TaskKind::Builtin;
         snapshot.tasks.push(Lenient::Known(web));
         let table = tasks_table(&snapshot, false);
