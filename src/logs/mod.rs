@@ -47,4 +47,4 @@ pub use reader::LogReader;
 pub use store::Store;
 pub use tail::{LogCounts, LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
 pub(crate) use text::without_escapes;
-pub(crate) use writer::{LogWriter, Loss, Written};
+pub(crate) use writer::{LogLoss, LogWriter, Written};

@@ -23,7 +23,7 @@ pub const TAIL_LINES: usize = 2_000;
 pub const TAIL_BYTES: usize = 512 * 1024;
 /// Bytes per task that may wait to be cut into lines. Without its oldest chunk it still fills the tail, so that a
 /// flood is never cut for nobody.
-const BACKLOG_BYTES: usize = 2 * TAIL_BYTES;
+const TAIL_BACKLOG_BYTES: usize = 2 * TAIL_BYTES;
 /// Pieces of output per task that may wait to be cut into lines: a small one takes memory, too.
 const BACKLOG_CHUNKS: usize = 1_024;
 /// The most that is in one of them.
@@ -208,7 +208,7 @@ impl LogTail {
         lines.counts.bytes += chunk.len() as u64;
         lines.counts.lines += chunk.ends as u64;
         lines.backlog.push(chunk);
-        lines.cut_backlog(&self.task, BACKLOG_BYTES, BACKLOG_CHUNKS);
+        lines.cut_backlog(&self.task, TAIL_BACKLOG_BYTES, BACKLOG_CHUNKS);
     }
 
     /// Ends the lines that a run has left without an end.

@@ -6,14 +6,14 @@ use std::io;
 
 use super::scan::Scan;
 use super::window::query;
-use super::worker::{Job, Progress};
+use super::worker::{Job, JobProgress};
 use crate::logs::{LineId, LinePattern, LogLine, LogReader, ReadStep};
 use crate::ui::{Hits, LogChoice, SearchQuery};
 
 /// Matches that can be gone to; more are only counted.
 pub(super) const HITS_KEPT: usize = 200_000;
 /// Lines that are taken at once.
-const STEPS_AT_ONCE: usize = 4_096;
+const SEARCH_STEPS: usize = 4_096;
 
 /// What is searched, and for what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,16 +76,16 @@ impl Job for SearchJob {
         }
     }
 
-    fn step(&mut self) -> Progress {
-        let Ok(Some(running)) = &mut self.running else { return Progress::Done };
+    fn step(&mut self) -> JobProgress {
+        let Ok(Some(running)) = &mut self.running else { return JobProgress::Done };
         let had_none = running.ids.is_empty();
         match running.go_on() {
-            Ok(true) if had_none && !running.ids.is_empty() => Progress::News,
-            Ok(true) => Progress::More,
-            Ok(false) => Progress::Done,
+            Ok(true) if had_none && !running.ids.is_empty() => JobProgress::News,
+            Ok(true) => JobProgress::More,
+            Ok(false) => JobProgress::Done,
             Err(error) => {
                 self.running = Err(error);
-                Progress::Done
+                JobProgress::Done
             }
         }
     }
@@ -121,7 +121,7 @@ impl Running {
 
     /// Searches a window of the log, or takes what was found in one. Whether there is more.
     fn go_on(&mut self) -> io::Result<bool> {
-        for _ in 0..STEPS_AT_ONCE {
+        for _ in 0..SEARCH_STEPS {
             let is_back = self.scan.can_go_back();
             let step = if is_back { self.scan.step_back()? } else { self.scan.step_on()? };
             match step {

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::scan::Scan;
-use super::worker::{Job, Progress};
+use super::worker::{Job, JobProgress};
 use crate::logs::TAIL_LINE_BYTES;
 use crate::logs::{LineId, LinePattern, LineQuery, LogLine, LogReader, ReadStep, RunChoice};
 use crate::ui::{LogChoice, LogWindow};
@@ -14,7 +14,7 @@ use crate::ui::{LogChoice, LogWindow};
 /// the window. Each takes at most [`TAIL_LINE_BYTES`].
 pub(super) const LINES_BESIDE: usize = 1_000;
 /// Steps that are done at once, if each is only a line.
-const STEPS_AT_ONCE: usize = 256;
+const WINDOW_STEPS: usize = 256;
 /// Who is so far behind what is written begins anew at the end.
 const BEHIND_BYTES: u64 = 512 * 1024;
 
@@ -88,9 +88,9 @@ impl Job for WindowJob {
         }
     }
 
-    fn step(&mut self) -> Progress {
+    fn step(&mut self) -> JobProgress {
         let grows = self.with_window(|window, around| {
-            for _ in 0..STEPS_AT_ONCE {
+            for _ in 0..WINDOW_STEPS {
                 match window.step(around)? {
                     Some(ReadStep::Line(_)) => {}
                     Some(ReadStep::Reading | ReadStep::End) => return Ok(true),
@@ -99,7 +99,7 @@ impl Job for WindowJob {
             }
             Ok(true)
         });
-        if grows { Progress::More } else { Progress::Done }
+        if grows { JobProgress::More } else { JobProgress::Done }
     }
 
     fn answer(&mut self) -> LogWindow {
