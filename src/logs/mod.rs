@@ -34,9 +34,8 @@ mod writer;
 
 pub(crate) use changes::LogChanges;
 pub use id::LineId;
-pub use line::LogLine;
+pub use line::{LineLimits, LogLine};
 pub(crate) use line_splitter::LineSplitter;
-pub use line_splitter::TAIL_LINE_BYTES;
 pub use lines::{LogLines, ReadStep};
 pub use origin::{OutputStream, RunChoice, RunKey, StoredRun};
 pub use pattern::LinePattern;

@@ -5,7 +5,8 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::text::without_escapes;
+use super::line::without_returns;
+use super::text::printed;
 
 /// A regular expression that is searched for in the text of lines, without their escape sequences.
 #[derive(Debug, Clone)]
@@ -43,10 +44,18 @@ impl LinePattern {
     /// Whether it matches in this line.
     #[must_use]
     pub fn matches(&self, line: &[u8]) -> bool {
+        let line = without_returns(line);
         match memchr(b'\x1b', line) {
-            None => self.regex.is_match(line),
-            Some(_) => self.regex.is_match(without_escapes(line).as_bytes()),
+            None => self.matches_text(line),
+            Some(_) => self.matches_text(printed(line).as_bytes()),
         }
+    }
+
+    fn matches_text(&self, text: &[u8]) -> bool {
+        // Each part that a carriage return begins looks like a line of its own.
+        let matches_part =
+            || memchr(b'\r', text).is_some() && text.split(|&byte| byte == b'\r').any(|part| self.regex.is_match(part));
+        self.regex.is_match(text) || matches_part()
     }
 
     /// Whether a search in many lines at once finds every line that matches.

@@ -13,7 +13,7 @@ use memchr::memchr_iter;
 use tokio::sync::watch;
 
 use super::id::LineId;
-use super::line::LogLine;
+use super::line::{LineLimits, LogLine};
 use super::line_splitter::LineSplitter;
 use super::origin::{OutputStream, RunKey};
 
@@ -131,9 +131,9 @@ impl LogTail {
         Self { task: task.into(), lines: Arc::default(), changed: watch::channel(0).0 }
     }
 
-    /// Splits what one run of the task writes into lines, for a use of its own.
-    pub(crate) fn splitter(&self, run: RunKey, stream: OutputStream) -> LineSplitter {
-        LineSplitter::new(Arc::clone(&self.task), run, stream)
+    /// Splits what one run of the task writes into lines in which something is searched for.
+    pub(crate) fn searching(&self, run: RunKey, stream: OutputStream) -> LineSplitter {
+        LineSplitter::new(Arc::clone(&self.task), run, stream, LineLimits::DATA)
     }
 
     /// The lines that are kept, oldest first; unfinished lines come last.
@@ -322,8 +322,8 @@ impl TailState {
                 self.finish(stream);
             }
             let is_seen = !self.backlog.fills_a_tail();
-            let cutter =
-                self.cutters[stream as usize].get_or_insert_with(|| LineSplitter::new(Arc::clone(task), run, stream));
+            let cutter = self.cutters[stream as usize]
+                .get_or_insert_with(|| LineSplitter::new(Arc::clone(task), run, stream, LineLimits::SCREEN));
             match text {
                 // Lines that nobody will see are counted and never made.
                 ChunkBytes::Here(bytes) if !is_seen => {

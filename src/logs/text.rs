@@ -1,7 +1,15 @@
-//! What a line says to a reader, apart from how it looks.
+//! The text of a line, apart from how it looks.
 
-/// The text of a line, without escape sequences and control characters other than tabs.
+/// The text of a line without escape sequences. Of the control characters, tabs stay and carriage returns within it
+/// become spaces.
 pub(crate) fn without_escapes(line: &[u8]) -> String {
+    let mut text = printed(line);
+    text.truncate(text.trim_end_matches('\r').len());
+    if text.contains('\r') { text.replace('\r', " ") } else { text }
+}
+
+/// The text of a line without escape sequences. Of the control characters, tabs and carriage returns stay.
+pub(super) fn printed(line: &[u8]) -> String {
     #[derive(Default)]
     struct Printed(String);
 
@@ -11,8 +19,8 @@ pub(crate) fn without_escapes(line: &[u8]) -> String {
         }
 
         fn execute(&mut self, control: u8) {
-            if control == b'\t' {
-                self.0.push('\t');
+            if matches!(control, b'\t' | b'\r') {
+                self.0.push(char::from(control));
             }
         }
     }

@@ -130,7 +130,7 @@ impl OutputCapture {
     pub(super) fn search(&mut self, pattern: Regex) -> oneshot::Receiver<String> {
         let (found, matched) = oneshot::channel();
         let (run, tail) = (self.sink.run, &self.sink.tail);
-        let splitters = [OutputStream::Stdout, OutputStream::Stderr].map(|stream| tail.splitter(run, stream));
+        let splitters = [OutputStream::Stdout, OutputStream::Stderr].map(|stream| tail.searching(run, stream));
         self.sink.search = Some(LineSearch { pattern, splitters, found });
         matched
     }

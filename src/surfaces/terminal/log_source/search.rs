@@ -92,10 +92,8 @@ impl Job for SearchJob {
 
     fn answer(&mut self) -> Hits {
         let Some(SearchRequest { choice, search }) = self.wanted.clone() else { return Hits::default() };
-        if let Ok(Some(running)) = &mut self.running
-            && let Err(error) = running.see_unfinished()
-        {
-            self.running = Err(error);
+        if let Ok(Some(running)) = &mut self.running {
+            running.see_unfinished();
         }
         match &self.running {
             Ok(Some(running)) => Hits { choice, search, ..running.answer() },
@@ -147,10 +145,9 @@ impl Running {
         self.filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes))
     }
 
-    fn see_unfinished(&mut self) -> io::Result<()> {
-        let lines = self.scan.unfinished()?;
+    fn see_unfinished(&mut self) {
+        let lines = self.scan.unfinished();
         self.unfinished = lines.iter().filter(|line| self.passes(line)).map(|line| line.id).collect();
-        Ok(())
     }
 
     fn found_before(&mut self, id: LineId) {
