@@ -30,6 +30,7 @@ mod http_client;
 pub mod kernel;
 pub mod logs;
 pub mod present;
+mod private;
 pub mod process;
 pub mod screen;
 pub mod signal;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Presentation;
 use super::builtin::{Surfaces, track_gateway, track_warden};
-use super::state_dir::StatePaths;
+use super::state_dir::StateDir;
 use super::task_factory::TaskFactory;
 use crate::config::SharedConfig;
 use crate::kernel::{KernelHandle, PostMortems};
@@ -25,7 +25,7 @@ use crate::surfaces::{Control, Hooks, Plain, Terminal, Web};
 pub(super) fn compose(
     shared: SharedConfig,
     presentation: Presentation,
-    paths: &StatePaths,
+    state: &StateDir,
     (warden, warden_task): (Warden, WardenTask),
     usage: watch::Receiver<BTreeMap<String, Usage>>,
 ) -> anyhow::Result<(TaskSupervisor, KernelHandle)> {
@@ -35,7 +35,7 @@ pub(super) fn compose(
         .with_usage(usage)
         .with_outliving_its_terminal(is_hangup_ignored());
     let kernel = KernelHandle::new(supervisor.handle())
-        .with_post_mortems(PostMortems::new(&paths.post_mortems))
+        .with_post_mortems(PostMortems::new(&state.paths.post_mortems))
         .with_containment(warden_task.containment());
     let mut factory = TaskFactory::new(shared.clone(), kernel.clone(), warden.clone());
     for task in factory.all().map_err(|why| anyhow!("{why}; nothing was started"))? {
@@ -46,9 +46,9 @@ pub(super) fn compose(
     let (config_in_force, web_dist) = (shared, Default::default());
     let mut surfaces =
         Surfaces { supervisor: &mut supervisor, kernel: kernel.clone(), config: config_in_force, gateway, web_dist };
-    surfaces.track(Control::new(&paths.socket));
+    surfaces.track(Control::new(state.control.clone()));
     if config.web.enabled {
-        surfaces.track(Web::new(config.web.clone(), &paths.token));
+        surfaces.track(Web::new(config.web.clone(), state.token_source()));
     }
     if !config.hooks.is_empty() {
         surfaces.track(Hooks::new(config.hooks.clone(), &config.root, warden));

@@ -1,20 +1,21 @@
 //! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::announce::announce;
 use super::compose::compose;
-use super::diagnostics::{LOG_FILE, write_diagnostics};
+use super::diagnostics::write_diagnostics;
 use super::last_words::{last_words, write_last_words};
 use super::post_mortems::Examiner;
 use super::sampling::sample;
 use super::state_dir::StateDir;
-use crate::config::{Config, SharedConfig};
+use crate::config::{Config, Project, SharedConfig};
 use crate::kernel::Containment;
 use crate::process::{InheritedLimits, Warden};
 use crate::supervisor::engine::BadConfig;
@@ -35,30 +36,36 @@ pub(crate) enum Presentation {
     Detached,
 }
 
-/// Supervises what `config` says to the end, and reports on standard error how it ended. `read` gives the configuration
-/// for a reload.
+/// Supervises a project to the end, and reports on standard error how it ended. `read` reads its configuration, now and at
+/// each reload; it is given the project as seen from the working directory.
 ///
 /// # Errors
 ///
-/// When nothing could be started: another supervisor holds the directory, or it can't be written.
+/// When nothing could be started: another supervisor runs, the state directory can't be written, or the configuration was
+/// changed and is invalid now.
 pub(crate) fn launch(
-    config: Config,
-    read: impl Fn() -> Result<Config, BadConfig> + Send + Sync + 'static,
+    project: &Project,
+    read: impl Fn(&Project) -> Result<Config, BadConfig> + Send + Sync + 'static,
     presentation: Presentation,
 ) -> anyhow::Result<ExitCode> {
-    let state = StateDir::claim(&config.root)?;
+    let state = StateDir::claim(project)?;
+    let project = project.from_within();
+    let identity = identity(&project)?;
+    let read = move || read(&project);
+    let config = read().map_err(|bad| anyhow!(bad.summary))?;
     // Before the first thread: a fork takes only one along.
-    let warden = Warden::start().context("cannot start the warden, which is to start the tasks")?;
+    let warden = Warden::start(&identity).context("cannot start the warden, which is to start the tasks")?;
     // After the warden: it gives the tasks the limits that stead was started with.
     InheritedLimits::raise();
-    let _diagnostics = write_diagnostics(&state)?;
+    let _diagnostics = write_diagnostics(state.diagnostics.clone())?;
+    state.keep();
     report_containment(warden.1.containment());
     let runtime = runtime()?;
     let config = SharedConfig::new(config, read);
     let (sampled, usage) = watch::channel(BTreeMap::new());
-    let (supervisor, kernel) = compose(config, presentation, &state.paths, warden, usage.clone())?;
+    let (supervisor, kernel) = compose(config, presentation, &state, warden, usage.clone())?;
     if presentation == Presentation::Detached {
-        runtime.spawn(announce(kernel.clone(), state.path().join(LOG_FILE)));
+        runtime.spawn(announce(kernel.clone(), state.diagnostics.clone()));
     }
     // On a thread of the runtime, among those it talks to: this one would have to be woken for every event.
     let outcome = runtime.block_on(runtime.spawn(async move {
@@ -76,6 +83,12 @@ pub(crate) fn launch(
     state.keep_outcome(&words);
     write_last_words(words);
     Ok(ExitCode::from(outcome.exit_code()))
+}
+
+/// What tells a project from any other on this machine, also after it was moved.
+fn identity(project: &Project) -> anyhow::Result<String> {
+    let root = std::fs::metadata(&project.root).with_context(|| format!("cannot read {}", project.root.display()))?;
+    Ok(format!("{:x}:{:x}:{}", root.dev(), root.ino(), String::from_utf8_lossy(project.key())))
 }
 
 fn runtime() -> anyhow::Result<Runtime> {

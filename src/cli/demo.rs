@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::up::ViewArgs;
 use crate::app::launch;
-use crate::config::Config;
+use crate::config::{Config, Project};
 
 /// The configuration of the demonstration.
 const DEMO_CONFIG: &str = include_str!("../../assets/demo.toml");
@@ -30,6 +30,6 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     // A project has the name of its directory.
     let root = dir.path().join("demo");
     std::fs::create_dir(&root).with_context(|| format!("cannot create {}", root.display()))?;
-    let read = move || Config::parse(DEMO_CONFIG, &root.join("stead.toml"));
-    launch(read()?, move || Ok(read()?), args.view.presentation())
+    let read = |project: &Project| Ok(Config::parse(DEMO_CONFIG, &project.path())?);
+    launch(&Project::in_dir(&root), read, args.view.presentation())
 }

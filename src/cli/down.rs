@@ -1,5 +1,6 @@
 //! `stead down`: stop the running supervisor and wait for its end.
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -7,13 +8,14 @@ use anyhow::Context;
 use clap::Args;
 use hyper::StatusCode;
 use serde_json::json;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::board::{Board, Phase, Task};
 use super::client::{Client, ClientError, block_on};
+use super::end::SupervisorEnd;
 use super::wait::describe;
 use super::{EXIT_REFUSED, FileArgs, complain, print};
+use crate::supervisor::engine::{TaskSnapshot, TaskState};
+use crate::wire::Lenient;
 
 /// How long the end may take before the tasks that delay it are named.
 const SILENT_FOR: Duration = Duration::from_secs(1);
@@ -37,13 +39,14 @@ pub(super) struct DownArgs {
 pub(super) fn run(file: &FileArgs, args: &DownArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
     block_on(async {
+        let end = client.watch_end().await?;
         match client.post("/api/v1/shutdown", None).await {
             Ok(_) => {}
             // It drains already.
             Err(ClientError::Refused { status: StatusCode::CONFLICT, .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        wait_for_the_end(&client).await
+        wait_for_the_end(&client, end).await
     })?;
     let outcome = client.paths.outcome();
     if args.json {
@@ -63,13 +66,12 @@ fn sentence(line: &str) -> String {
 }
 
 /// Waits, and names the tasks that delay the end if it takes long.
-async fn wait_for_the_end(client: &Client) -> anyhow::Result<()> {
-    let paths = client.paths.clone();
-    let mut end = spawn_blocking(move || paths.wait_until_free());
+async fn wait_for_the_end(client: &Client, end: SupervisorEnd) -> anyhow::Result<()> {
+    let mut end = pin!(end.wait());
     let mut end_is_near = false;
     loop {
         tokio::select! {
-            ended = &mut end => return ended?.context("cannot wait for the end of the supervisor"),
+            ended = &mut end => return ended.context("cannot wait for the end of the supervisor"),
             () = name_the_slow(client), if !end_is_near => end_is_near = true,
         }
     }
@@ -82,12 +84,12 @@ async fn name_the_slow(client: &Client) {
     let Ok(mut events) = client.events("").await else { return };
     let mut named = Vec::new();
     while let Ok(Some(message)) = events.next().await {
-        let Ok(board) = serde_json::from_str::<Board>(&message.data) else { continue };
-        let is_slow = |task: &&Task| !task.is_surface() && matches!(task.phase, Phase::Stopping { .. });
-        let slow: Vec<_> = board.tasks.iter().filter(is_slow).collect();
-        let names: Vec<_> = slow.iter().map(|task| task.name.clone()).collect();
+        let Ok(Some(snapshot)) = message.snapshot() else { continue };
+        let is_slow = |task: &&Lenient<TaskSnapshot>| !task.is_builtin() && task.state() == TaskState::Stopping.word();
+        let slow: Vec<_> = snapshot.tasks.iter().filter(is_slow).collect();
+        let names: Vec<_> = slow.iter().map(|task| task.name().to_owned()).collect();
         if names != named && !names.is_empty() {
-            let sentences: Vec<_> = slow.into_iter().map(|task| describe(task, board.now)).collect();
+            let sentences: Vec<_> = slow.into_iter().map(|task| describe(task, &snapshot)).collect();
             complain(&sentences.join("; "));
         }
         named = names;

@@ -1,6 +1,7 @@
 //! `stead up`: run the tasks.
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use clap_complete::ArgValueCandidates;
 use super::detach::{self, detach};
 use super::{FileArgs, completions};
 use crate::app::{Presentation, launch};
-use crate::config::Config;
+use crate::config::{Config, Project};
 use crate::duration::parse_duration;
 
 /// Arguments of `stead up`.
@@ -90,9 +91,9 @@ pub(super) fn run(file: &FileArgs, args: &UpArgs) -> anyhow::Result<ExitCode> {
     if is_detached {
         detach::leave_session()?;
     }
-    // A reload reads the same file, whatever file a search would find by then.
-    let (path, root, tasks) = (config.path.clone(), config.root.clone(), args.tasks.clone());
-    launch(config, move || Ok(Config::load(Some(&path), &root)?.select(&tasks)?), presentation)
+    let tasks = args.tasks.clone();
+    let read = move |project: &Project| Ok(Config::load(Some(&project.path()), Path::new(""))?.select(&tasks)?);
+    launch(&config.identity(), read, presentation)
 }
 
 /// Whether a dashboard can be drawn and keys can be read here.

@@ -162,7 +162,7 @@ fn drain_keys(table: &mut Table<'_>, drain: &mut DrainConfig) {
 }
 
 fn logs_keys(table: &mut Table<'_>, logs: &mut LogsConfig) {
-    let about = "The directory of the logs, NAME.log for each task. Default: .stead/logs beside this file.";
+    let about = "The directory of the logs, NAME.log for each task. Default: `logs` in the state directory, `.stead`.";
     if let Some(dir) = table.get("dir", &FilePath, about) {
         logs.dir = dir;
     }

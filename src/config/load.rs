@@ -1,5 +1,6 @@
 //! From a file to a [`Config`]: finds it, reads it, has it judged.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,8 @@ use super::report::MistakeReport;
 use super::reread::ConfigSource;
 use super::scope::Scope;
 use super::sources::SourceFiles;
-use super::{Config, ConfigError, document, include};
+use super::{Config, ConfigError, Project, document, include};
+use crate::private;
 
 /// What the file is called.
 pub const FILE_NAME: &str = "stead.toml";
@@ -18,31 +20,19 @@ pub const FILE_NAME: &str = "stead.toml";
 const FILE_MOST: u64 = 1 << 20;
 
 impl Config {
-    /// Reads the file `explicit`, or else the `stead.toml` that is found first in `cwd` and the directories
-    /// above it. A relative `explicit` starts at `cwd`.
+    /// Reads the file `explicit`, or the `stead.toml` in it if it is a directory, or else the `stead.toml` that is found
+    /// first in `cwd` and the directories above it. A relative `explicit` starts at `cwd`.
     ///
     /// # Errors
     ///
-    /// There is no file, it can't be read, or it is wrong; then with every mistake it has.
+    /// There is no file, it can't be read, or it was found above `cwd` and another user could have written it; or it is
+    /// wrong, then with every mistake it has.
     pub fn load(explicit: Option<&Path>, cwd: &Path) -> Result<Self, ConfigError> {
         let shown = chosen(explicit, cwd)?;
         let path = cwd.join(&shown);
-        let text = read_text(&path).map_err(|why| no_config(why, &shown))?;
+        let file = if explicit.is_some() { File::open(&path) } else { open_found(&path, cwd) };
+        let text = file.map_err(NoText::from).and_then(text_of).map_err(|why| no_config(why, &shown))?;
         judge(text, &shown, path, Scope::of_this_process())
-    }
-
-    /// The file that [`load`](Self::load) would read, absolute; whether it is right does not matter.
-    ///
-    /// # Errors
-    ///
-    /// There is no such file.
-    pub fn locate(explicit: Option<&Path>, cwd: &Path) -> Result<PathBuf, ConfigError> {
-        let shown = chosen(explicit, cwd)?;
-        let path = cwd.join(&shown);
-        match path.metadata() {
-            Ok(_) => Ok(path),
-            Err(why) => Err(ConfigError::Unreadable { path: shown, why }),
-        }
     }
 
     /// Reads `text` as if it were the file `path`, whose directory relative paths start from.
@@ -60,6 +50,7 @@ impl Config {
 /// The file that is meant, as it is called from `cwd`.
 fn chosen(explicit: Option<&Path>, cwd: &Path) -> Result<PathBuf, ConfigError> {
     match explicit {
+        Some(path) if cwd.join(path).is_dir() => Ok(path.join(FILE_NAME)),
         Some(path) => Ok(path.to_owned()),
         None => find(cwd).ok_or_else(|| ConfigError::Missing { from: cwd.to_owned() }),
     }
@@ -69,6 +60,14 @@ fn chosen(explicit: Option<&Path>, cwd: &Path) -> Result<PathBuf, ConfigError> {
 fn find(cwd: &Path) -> Option<PathBuf> {
     let found = cwd.ancestors().map(|dir| dir.join(FILE_NAME)).find(|path| path.exists())?;
     Some(found.strip_prefix(cwd).map(Path::to_owned).unwrap_or(found))
+}
+
+/// Opens a file that was not named but found: above `cwd` only if no other user could have written it.
+fn open_found(path: &Path, cwd: &Path) -> io::Result<File> {
+    match path.parent() {
+        Some(dir) if dir != cwd => private::open_found(dir, OsStr::new(FILE_NAME)),
+        _ => File::open(path),
+    }
 }
 
 /// Why a file gives no text.
@@ -91,8 +90,12 @@ impl NoText {
 /// The text of a file: without a byte order mark, which is no part of it and would shift the columns of its first line, and
 /// with the line ends that TOML means.
 pub(super) fn read_text(path: &Path) -> Result<String, NoText> {
+    text_of(File::open(path)?)
+}
+
+fn text_of(file: File) -> Result<String, NoText> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(FILE_MOST + 1).read_to_end(&mut bytes)?;
+    file.take(FILE_MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_MOST {
         return Err(io::Error::other(format!("larger than {FILE_MOST} bytes")).into());
     }
@@ -122,7 +125,7 @@ fn no_config(why: NoText, shown: &Path) -> ConfigError {
 }
 
 fn judge(text: String, shown: &Path, path: PathBuf, scope: Scope) -> Result<Config, ConfigError> {
-    let root = path.parent().map(Path::to_owned).unwrap_or_default();
+    let root = Project::of(&path).root;
     let mut report = MistakeReport::new(Arc::new(SourceFiles::new(shown.to_owned(), root.clone(), text)));
     let table = include::read_all(&path, &scope, &mut report);
     let mut config = document::read(&table, scope.clone(), path, root, &mut report);

@@ -2,6 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
+use std::path::{self, PathBuf};
+
 use super::{HookConfig, TaskConfig};
 use crate::supervisor::engine::Dependency;
 
@@ -18,6 +20,16 @@ pub(super) fn hooks_by_name<S: Serializer>(hooks: &[HookConfig], serializer: S) 
 /// `{"db": "ready"}`
 pub(super) fn after<S: Serializer>(after: &[Dependency], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(after.iter().map(|dependency| (&dependency.task, dependency.condition)))
+}
+
+/// The path as other processes must call it: the supervisor calls its files from within its directory.
+pub(super) fn absolute<S: Serializer>(path: &PathBuf, serializer: S) -> Result<S::Ok, S::Error> {
+    path::absolute(path).as_ref().unwrap_or(path).serialize(serializer)
+}
+
+/// The same, of a path that may be left out.
+pub(super) fn absolute_if_any<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path::absolute(path).unwrap_or_else(|_| path.clone())).serialize(serializer)
 }
 
 /// `"027"`

@@ -10,7 +10,7 @@ use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::scope::Variables;
-use super::{CommandLine, FilledText, SecretUrl, TaskSource, serial};
+use super::{CommandLine, FilledText, Project, SecretUrl, TaskSource, serial};
 use crate::duration::millis;
 use crate::signal::Signal;
 use crate::supervisor::engine::{Dependency, DrainConfig, HookEvent, OnExhausted, Policy, RestartConfig};
@@ -22,6 +22,7 @@ use crate::supervisor::engine::{Dependency, DrainConfig, HookEvent, OnExhausted,
 #[derive(Debug, Clone, Serialize)]
 pub struct Config {
     /// The file that was read; what names it in errors.
+    #[serde(serialize_with = "serial::absolute")]
     pub path: PathBuf,
     /// The directory of that file; relative paths start here, and `.stead/` lies here.
     #[serde(skip)]
@@ -48,7 +49,7 @@ impl Config {
     pub fn new(path: PathBuf, root: PathBuf) -> Self {
         Self {
             supervisor: SupervisorConfig::default(),
-            logs: LogsConfig { dir: root.join(".stead/logs"), max_size: 64 << 20, keep: 8 },
+            logs: LogsConfig { dir: Project::of(&path).state_dir().join("logs"), max_size: 64 << 20, keep: 8 },
             web: WebConfig { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 7070)), dist: None },
             ui: UiConfig::default(),
             hooks: Vec::new(),
@@ -58,10 +59,16 @@ impl Config {
         }
     }
 
-    /// What the project is called: the name of its directory.
+    /// The project that this is the configuration of.
+    #[must_use]
+    pub fn identity(&self) -> Project {
+        Project::of(&self.path)
+    }
+
+    /// What the project is called: see [`Project::name`].
     #[must_use]
     pub fn project(&self) -> Cow<'_, str> {
-        self.root.file_name().map(|name| name.to_string_lossy()).unwrap_or_default()
+        self.identity().name().into()
     }
 }
 
@@ -80,6 +87,7 @@ pub struct SupervisorConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogsConfig {
     /// Where `NAME.log` lies; absolute.
+    #[serde(serialize_with = "serial::absolute")]
     pub dir: PathBuf,
     /// Bytes per segment; 0 turns rotation off.
     pub max_size: u64,
@@ -95,6 +103,7 @@ pub struct WebConfig {
     /// The address it listens on; loopback by default.
     pub listen: SocketAddr,
     /// A directory with a bundle to serve instead of the embedded one; absolute.
+    #[serde(serialize_with = "serial::absolute_if_any")]
     pub dist: Option<PathBuf>,
 }
 
@@ -148,6 +157,7 @@ pub struct TaskConfig {
     /// What is run.
     pub command: CommandLine,
     /// Where it runs; absolute.
+    #[serde(serialize_with = "serial::absolute")]
     pub dir: PathBuf,
     /// Variables set on top of the supervisor's own environment, as the files said when the configuration was read.
     pub env: Variables,

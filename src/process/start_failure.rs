@@ -36,7 +36,8 @@ pub(super) fn explain(task: &TaskConfig, command: &CommandLine, fault: StartFaul
 fn cannot_run(task: &TaskConfig, command: &CommandLine, error: &io::Error) -> String {
     let program = command.program();
     if let Some(cause) = dir_fault(&task.dir) {
-        return format!("cannot run in `{}`: {cause}", task.dir.display());
+        let dir = std::path::absolute(&task.dir).unwrap_or_else(|_| task.dir.clone());
+        return format!("cannot run in `{}`: {cause}", dir.display());
     }
     format!("cannot run `{program}`: {}", program_fault(task, program, error))
 }

@@ -19,7 +19,7 @@ pub use crate::config::SharedConfig;
 use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 pub use control::Control;
-pub(crate) use control::connect;
+pub(crate) use control::{ConnectError, ControlSocket, Endpoint, Reservation};
 pub use hooks::Hooks;
 pub use plain::Plain;
 pub(crate) use terminal::DashboardSetup;

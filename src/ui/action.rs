@@ -13,9 +13,9 @@ pub enum DashboardInput {
     Paste(String),
     /// The mouse was moved or pressed.
     Mouse(MouseEvent),
-    /// The screen has this many columns and rows now.
-    Resize(u16, u16),
-    /// What is shown has changed: the snapshot, the timeline, the log or the selected task's log.
+    /// The terminal has another size, or had for a moment.
+    Resized,
+    /// What is shown has changed: the snapshot, the events, the log or the selected task's screen.
     Changed,
 }
 

@@ -5,7 +5,8 @@ use ratatui::crossterm::event::KeyEvent;
 use super::action::DashboardEffect;
 use super::encode;
 use super::model::{Model, Overlay};
-use super::{Shown, scroll::ScrollPosition};
+use super::scroll::ScrollPosition;
+use super::shown::Shown;
 
 /// Gives the keyboard to the selected task, if it has a terminal.
 pub(super) fn attach(model: &mut Model, shown: &Shown<'_>) {

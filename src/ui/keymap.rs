@@ -1,12 +1,8 @@
-//! The keys, as data: one table that the dispatch, the footer and the help read alike.
+//! The keys, as data: one table that the dispatch, the footer, the help and the palette read.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::Action;
-use super::model::{Model, Overlay};
-use super::scroll::ScrollPosition;
-use super::{Shown, update};
-use crate::supervisor::engine::Stage;
 
 /// Where keys go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +64,17 @@ pub(super) struct Binding {
     pub(super) topic: Topic,
     /// What [`Binding::help`] says unless it knows better; neighbours that say the same share a line.
     help: &'static str,
-    /// The rank in the footer, if it stands there: the lowest stays longest when there is little room.
-    pub(super) rank: Option<u8>,
+    /// How the footer shows it, if it does.
+    pub(super) hint: Option<Hint>,
+}
+
+/// A key in the footer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hint {
+    /// The hints of the lowest rank stay longest when there is little room.
+    pub(super) rank: u8,
+    /// What it does, unless [`offer`](super::offer::offer) knows better.
+    pub(super) word: &'static str,
 }
 
 const MAIN: &[Context] = &[Context::Main];
@@ -104,21 +109,25 @@ const fn bind(
     contexts: &'static [Context],
     topic: Topic,
     help: &'static str,
-    rank: Option<u8>,
+    hint: Option<Hint>,
 ) -> Binding {
-    Binding { keys, action, contexts, topic, help, rank }
+    Binding { keys, action, contexts, topic, help, hint }
+}
+
+const fn hint(rank: u8, word: &'static str) -> Option<Hint> {
+    Some(Hint { rank, word })
 }
 
 /// All keys. The footer shows them in this order.
 #[rustfmt::skip]
 pub(super) const KEYS: &[Binding] = &[
-    bind(&[key('y'), code(KeyCode::Enter)], Action::Yes, QUESTION, Topic::Act, "yes, do it", Some(0)),
-    bind(&[key('n'), code(KeyCode::Esc), key('q')], Action::No, QUESTION, Topic::Act, "no, leave it", Some(0)),
-    bind(&[code(KeyCode::Enter)], Action::Accept, PROMPT, Topic::Log, "keep what is typed", Some(0)),
+    bind(&[key('y'), code(KeyCode::Enter)], Action::Yes, QUESTION, Topic::Act, "yes, do it", hint(0, "yes")),
+    bind(&[key('n'), code(KeyCode::Esc), key('q')], Action::No, QUESTION, Topic::Act, "no, leave it", hint(0, "no")),
+    bind(&[code(KeyCode::Enter)], Action::Accept, PROMPT, Topic::Log, "keep what is typed", hint(0, "keep")),
 
-    bind(&[code(KeyCode::Enter)], Action::PaletteDo, PALETTE, Topic::Look, "do what is chosen", Some(0)),
-    bind(&[code(KeyCode::Down), ctrl('n')], Action::PaletteNext, PALETTE, Topic::Look, "next", Some(1)),
-    bind(&[code(KeyCode::Up), ctrl('p')], Action::PalettePrevious, PALETTE, Topic::Look, "previous", Some(1)),
+    bind(&[code(KeyCode::Enter)], Action::PaletteDo, PALETTE, Topic::Look, "do what is chosen", hint(0, "do it")),
+    bind(&[code(KeyCode::Down), ctrl('n')], Action::PaletteNext, PALETTE, Topic::Look, "next", hint(1, "next")),
+    bind(&[code(KeyCode::Up), ctrl('p')], Action::PalettePrevious, PALETTE, Topic::Look, "previous", hint(1, "previous")),
 
     bind(&[key('j'), code(KeyCode::Down)], Action::SelectNext, MAIN, Topic::Select, "next task", None),
     bind(&[key('k'), code(KeyCode::Up)], Action::SelectPrevious, MAIN, Topic::Select, "previous task", None),
@@ -126,28 +135,28 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('G')], Action::SelectLast, MAIN, Topic::Select, "last task", None),
     bind(&[key(' ')], Action::Mark, MAIN, Topic::Select, "mark: r, s, K act on all marked", None),
 
-    bind(&[key('r')], Action::Restart, PANES, Topic::Act, "restart now, also during a countdown", Some(2)),
-    bind(&[key('s')], Action::StopOrStart, PANES, Topic::Act, "stop, or start what is stopped", Some(2)),
+    bind(&[key('r')], Action::Restart, PANES, Topic::Act, "restart now, also during a countdown", hint(2, "restart")),
+    bind(&[key('s')], Action::StopOrStart, PANES, Topic::Act, "stop, or start what is stopped", hint(2, "stop")),
     bind(&[key('K')], Action::Kill, PANES, Topic::Act, "kill now, without a grace period (asks)", None),
     bind(&[key('R')], Action::RestartAll, PANES, Topic::Act, "restart all (asks)", None),
 
     bind(&[ctrl('r')], Action::Reload, PANES, Topic::Act, "reload the configuration", None),
 
-    bind(&[key('a')], Action::Attach, PANES, Topic::Log, "attach: keys go to its terminal", Some(3)),
-    bind(&[ctrl(']')], Action::Leave, ATTACHED, Topic::Act, "leave the task's terminal", Some(0)),
+    bind(&[key('a')], Action::Attach, PANES, Topic::Log, "attach: keys go to its terminal", hint(3, "attach")),
+    bind(&[ctrl(']')], Action::Leave, ATTACHED, Topic::Act, "leave the task's terminal", hint(0, "leave the terminal")),
 
-    bind(&[key('w')], Action::Why, PANES, Topic::Look, "why is it not running: the chain of causes", Some(3)),
-    bind(&[code(KeyCode::Enter), key('z')], Action::Zoom, PANES, Topic::Log, "zoom the log, and back", Some(4)),
+    bind(&[key('w')], Action::Why, PANES, Topic::Look, "why is it not running: the chain of causes", hint(3, "why")),
+    bind(&[code(KeyCode::Enter), key('z')], Action::Zoom, PANES, Topic::Log, "zoom the log, and back", hint(4, "zoom")),
 
-    bind(&[key('f')], Action::Follow, PANES, Topic::Log, "follow the end, or pause", Some(6)),
-    bind(&[key('/')], Action::Search, PANES, Topic::Log, "search (regex; case matters with a capital)", Some(5)),
-    bind(&[key('n')], Action::NextHit, PANES, Topic::Log, "next match", Some(3)),
-    bind(&[key('N')], Action::PreviousHit, PANES, Topic::Log, "previous match", Some(3)),
-    bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter: show only lines that match", Some(7)),
-    bind(&[key('m')], Action::Merge, PANES, Topic::Log, "merged log of all, or the marked", Some(2)),
+    bind(&[key('f')], Action::Follow, PANES, Topic::Log, "follow the end, or pause", hint(6, "follow")),
+    bind(&[key('/')], Action::Search, PANES, Topic::Log, "search (regex; case matters with a capital)", hint(5, "search")),
+    bind(&[key('n')], Action::NextHit, PANES, Topic::Log, "next match", hint(3, "next")),
+    bind(&[key('N')], Action::PreviousHit, PANES, Topic::Log, "previous match", hint(3, "previous")),
+    bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter: show only lines that match", hint(7, "filter")),
+    bind(&[key('m')], Action::Merge, PANES, Topic::Log, "merged log of all, or the marked", hint(2, "one task")),
     bind(&[key('[')], Action::PreviousRun, PANES, Topic::Log, "the run before, the run after", None),
     bind(&[key(']')], Action::NextRun, PANES, Topic::Log, "the run before, the run after", None),
-    bind(&[key('y')], Action::Copy, PANES, Topic::Log, "copy the selection, or all in view", Some(1)),
+    bind(&[key('y')], Action::Copy, PANES, Topic::Log, "copy the selection, or all in view", hint(1, "copy")),
     bind(&[key('o')], Action::Open, PANES, Topic::Log, "open the log file in $EDITOR", None),
     bind(&[key('t')], Action::Times, PANES, Topic::Log, "times on, off", None),
     bind(&[key('W')], Action::Wrap, PANES, Topic::Log, "wrap on, off", None),
@@ -164,15 +173,15 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('g')], Action::Oldest, READING, Topic::Log, "the oldest line, the end, when zoomed", None),
     bind(&[key('G')], Action::Newest, READING, Topic::Log, "the oldest line, the end, when zoomed", None),
 
-    bind(&[key('e')], Action::Events, PANES, Topic::Look, "event timeline of all tasks", Some(5)),
+    bind(&[key('e')], Action::Events, PANES, Topic::Look, "event timeline of all tasks", hint(5, "events")),
     bind(&[key(':')], Action::Palette, PANES, Topic::Look, "find a command or a task by name", None),
     bind(&[ctrl('l')], Action::Redraw, EVERYWHERE, Topic::Look, "draw the screen anew", None),
-    bind(&[key('?'), code(KeyCode::F(1))], Action::Help, PANES, Topic::Look, "all keys", Some(1)),
+    bind(&[key('?'), code(KeyCode::F(1))], Action::Help, PANES, Topic::Look, "all keys", hint(1, "help")),
     bind(&[key('q'), key('?'), key('w'), key('e'), code(KeyCode::Enter)], Action::Close, PAGE, Topic::Look, "close this page", None),
-    bind(&[code(KeyCode::Esc)], Action::Close, CLOSABLE, Topic::Log, "close, clear, go back", Some(0)),
+    bind(&[code(KeyCode::Esc)], Action::Close, CLOSABLE, Topic::Log, "close, clear, go back", hint(0, "close")),
 
-    bind(&[ctrl('c')], Action::Drain, EVERYWHERE, Topic::Leave, "drain; again: kill all that is left, now", Some(0)),
-    bind(&[key('q')], Action::Quit, PANES, Topic::Leave, "quit: stop all in good order (asks)", Some(1)),
+    bind(&[ctrl('c')], Action::Drain, EVERYWHERE, Topic::Leave, "drain; again: kill all that is left, now", hint(0, "kill now")),
+    bind(&[key('q')], Action::Quit, PANES, Topic::Leave, "quit: stop all in good order (asks)", hint(1, "quit")),
     bind(&[key('Q')], Action::QuitNow, PANES, Topic::Leave, "quit without asking", None),
     bind(&[ctrl('z')], Action::Suspend, EVERYWHERE, Topic::Leave, "suspend; fg comes back", None),
 ];
@@ -184,21 +193,6 @@ impl Binding {
             Action::Quit | Action::Drain if is_guest => "leave; everything runs on",
             Action::QuitNow if is_guest => "shut down: stop all in good order (asks)",
             _ => self.help,
-        }
-    }
-}
-
-impl Context {
-    /// Where the keys of now go.
-    pub(super) fn of(model: &Model) -> Self {
-        match &model.overlay {
-            Some(Overlay::Help(_) | Overlay::Why(_) | Overlay::Events(_)) => Self::Page,
-            Some(Overlay::Confirm(_)) => Self::Question,
-            Some(Overlay::Prompt(_)) => Self::Prompt,
-            Some(Overlay::Palette(_)) => Self::Palette,
-            Some(Overlay::Attached) => Self::Attached,
-            None if model.zoomed => Self::Zoom,
-            None => Self::Main,
         }
     }
 }
@@ -239,59 +233,6 @@ impl Chord {
 pub(super) fn lookup(context: Context, event: KeyEvent) -> Option<Action> {
     let bound = KEYS.iter().filter(|binding| binding.contexts.contains(&context));
     bound.clone().find(|binding| binding.keys.iter().any(|chord| chord.matches(event))).map(|binding| binding.action)
-}
-
-/// What an action would do now, in a word or two for the footer; none if it would do nothing.
-pub(super) fn offer(action: Action, model: &Model, shown: &Shown<'_>) -> Option<String> {
-    let draining = matches!(shown.snapshot.stage, Stage::Draining { .. });
-    let marked = if model.marked.is_empty() { "" } else { " marked" };
-    let word = match action {
-        Action::Yes => "yes",
-        Action::No => "no",
-        Action::Accept => "keep",
-        Action::Restart if !draining => return Some(format!("restart{marked}")),
-        Action::StopOrStart => match update::stops(&model.targets(shown.snapshot)) {
-            true => return Some(format!("stop{marked}")),
-            false if !draining => return Some(format!("start{marked}")),
-            false => return None,
-        },
-        Action::Why => "why",
-        Action::Zoom if model.zoomed => "back",
-        Action::Zoom => "zoom",
-        Action::Follow if model.shows_screen(shown) => "log",
-        Action::Follow if model.log == ScrollPosition::End => "pause",
-        Action::Follow => "follow",
-        Action::Search => "search",
-        Action::NextHit | Action::PreviousHit if model.search.is_none() => return None,
-        Action::NextHit => "next",
-        Action::PreviousHit => "previous",
-        Action::Filter => "filter",
-        Action::Attach if shown.screen.is_none_or(|screen| !screen.is_live) => return None,
-        Action::Attach => "attach",
-        Action::PaletteDo => "do it",
-        Action::PaletteNext => "next",
-        Action::PalettePrevious => "previous",
-        Action::Leave => "leave the terminal",
-        Action::Merge if model.merged => "one task",
-        Action::Copy if model.selection.is_some() => "copy",
-        Action::Events => "events",
-        Action::Help => "help",
-        Action::Close => match &model.overlay {
-            Some(Overlay::Prompt(_)) => "cancel",
-            Some(_) => "close",
-            None if model.selection.is_some() => "clear selection",
-            None if model.run.is_some() => "all runs",
-            None if model.search.is_some() => "clear search",
-            None if model.filter.is_some() => "clear filter",
-            None if !model.marked.is_empty() => "clear marks",
-            None => return None,
-        },
-        Action::Quit if shown.is_guest => "leave",
-        Action::Drain if draining && !shown.is_guest => "kill now",
-        Action::Quit if !draining => "quit",
-        _ => return None,
-    };
-    Some(word.to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
-//! Which pane stands where. Drawing and the mouse read the same answer.
+//! What stands where on the screen: [`view`](super::view) returns it with every frame, and the model keeps it, so that keys
+//! and the mouse act on what is to be seen.
 
-use ratatui::layout::{Margin, Rect};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Margin, Position, Rect};
+
+use super::action::Action;
 
 /// Rows of the table beside its tasks: the frame and the headings.
 pub(super) const TABLE_FRAME: u16 = 3;
@@ -13,9 +17,39 @@ const DETAIL_FROM: u16 = 100;
 /// Rows of the detail pane above its events, with the frame.
 const DETAIL_ROWS: u16 = 6;
 
+/// The screen as it was drawn last.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    pub(super) panes: Panes,
+    /// The first row of the table that is visible.
+    pub(super) first_row: usize,
+    /// The page that lies over the screen, if there is one.
+    pub(super) page: Page,
+    /// What can be clicked; later ones lie over earlier ones.
+    targets: Vec<(Rect, ClickTarget)>,
+    /// Every cell.
+    pub(super) cells: Buffer,
+}
+
+/// What a click selects or does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ClickTarget {
+    Task(String),
+    Action(Action),
+}
+
+/// The text of a page that lies over the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Page {
+    /// Where it is.
+    pub(super) text: Rect,
+    /// How many rows it has in all.
+    pub(super) rows: usize,
+}
+
 /// The panes of the main screen; a folded pane is empty.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(super) struct Panes {
     pub(super) header: Rect,
     /// Everything between header and footer; overlays stand here.
     pub(super) middle: Rect,
@@ -28,32 +62,48 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    pub(super) fn new(panes: Panes) -> Self {
+        Self { panes, ..Self::default() }
+    }
+
+    /// From now on a click into `area` is for `target`.
+    pub(super) fn add_target(&mut self, area: Rect, target: ClickTarget) {
+        self.targets.push((area, target));
+    }
+
+    /// What a click there is for.
+    pub(super) fn target(&self, at: Position) -> Option<&ClickTarget> {
+        self.targets.iter().rev().find(|(area, _)| area.contains(at)).map(|(_, target)| target)
+    }
+}
+
+impl Panes {
     /// Divides `area` for a table of `rows` rows.
     pub(super) fn new(area: Rect, rows: usize, zoomed: bool) -> Self {
         let rows = u16::try_from(rows).unwrap_or(u16::MAX);
         let footer_height = u16::from(area.height > 3);
         let (header, rest) = split_top(area, 1);
         let (middle, footer) = split_top(rest, rest.height.saturating_sub(footer_height));
-        let mut layout = Self { header, middle, footer, ..Self::default() };
+        let mut panes = Self { header, middle, footer, ..Self::default() };
         if zoomed {
-            layout.log = middle;
-            return layout;
+            panes.log = middle;
+            return panes;
         }
         if middle.height < FOLD_BELOW {
-            layout.table = middle;
-            return layout;
+            panes.table = middle;
+            return panes;
         }
         let most = middle.height / 10 * TABLE_TENTHS + middle.height % 10 * TABLE_TENTHS / 10;
         let (table, bottom) = split_top(middle, rows.saturating_add(TABLE_FRAME).min(most));
-        layout.table = table;
-        layout.log = bottom;
+        panes.table = table;
+        panes.log = bottom;
         if area.width >= DETAIL_FROM {
             let detail_width = (area.width * 38 / 100).min(60);
             let (log, side) = split_left(bottom, area.width - detail_width);
             let (detail, events) = split_top(side, DETAIL_ROWS.min(side.height / 2));
-            layout = Self { log, detail, events, ..layout };
+            panes = Self { log, detail, events, ..panes };
         }
-        layout
+        panes
     }
 }
 
@@ -83,7 +133,8 @@ fn split_top(area: Rect, height: u16) -> (Rect, Rect) {
     (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
 }
 
-fn split_left(area: Rect, width: u16) -> (Rect, Rect) {
+/// The left part of this width, and the rest.
+pub(super) fn split_left(area: Rect, width: u16) -> (Rect, Rect) {
     let width = width.min(area.width);
     (Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area })
 }

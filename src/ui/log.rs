@@ -8,9 +8,11 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use super::layout;
 use super::model::Model;
+use super::query::{LogOf, LogWindow};
 use super::scroll::{Entries, ScrollPosition};
-use super::{LogOf, LogWindow, Shown, layout};
+use super::shown::Shown;
 use crate::logs::{LineId, LogLine};
 use crate::present::ansi::{self, TextRow};
 
@@ -53,6 +55,11 @@ pub(super) struct ViewRow {
 }
 
 impl<'a> LogEntries<'a> {
+    /// The entries of the pane that is on the screen.
+    pub(super) fn on_screen(model: &Model, shown: &Shown<'a>) -> Self {
+        Self::new(model, shown, model.layout.panes.log)
+    }
+
     /// The entries of a framed pane.
     pub(super) fn new(model: &Model, shown: &Shown<'a>, pane: Rect) -> Self {
         let inside = layout::inside(pane);

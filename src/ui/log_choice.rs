@@ -1,7 +1,9 @@
 //! What of the log is shown and how: one run, one task or all merged, times, wrapped or not.
 
+use super::copy;
+use super::log::LogEntries;
 use super::model::Model;
-use super::{Shown, selection};
+use super::shown::Shown;
 use crate::logs::{RunKey, StoredRun};
 
 /// Columns that one key scrolls sideways.
@@ -33,7 +35,7 @@ pub(super) fn merge(model: &mut Model) {
 }
 
 pub(super) fn toggle_times(model: &mut Model, shown: &Shown<'_>) {
-    let are_shown = model.log_entries(shown).time_columns > 0;
+    let are_shown = LogEntries::on_screen(model, shown).time_columns > 0;
     model.times = Some(!are_shown);
 }
 
@@ -50,14 +52,14 @@ pub(super) fn scroll_sideways(model: &mut Model, right: bool, shown: &Shown<'_>)
         model.tell("lines are wrapped: W shows each in one row, to scroll sideways");
         return;
     };
-    let entries = model.log_entries(shown);
+    let entries = LogEntries::on_screen(model, shown);
     let most = entries.longest_in_view(model.log).saturating_sub(entries.width);
     let to = if right { (from + SIDEWAYS).min(most.max(from)) } else { from.saturating_sub(SIDEWAYS) };
     model.unwrapped = Some(to);
 }
 
 pub(super) fn show_run(model: &mut Model, run: Option<RunKey>) {
-    selection::clear(model);
+    copy::clear(model);
     model.run = run;
     model.go_to_end();
 }

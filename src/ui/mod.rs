@@ -1,17 +1,24 @@
 //! The dashboard as pure functions: [`update`] changes the [`Model`], [`view`] draws it, both over what is [`Shown`].
 //!
 //! Nothing here waits, reads a clock or touches a terminal: time comes in with [`Shown::now`], keys come in as
-//! [`DashboardInput`], requests go out as [`DashboardEffect`]. So every screen can be drawn in a test, and the same functions can
-//! show a supervisor in this process or a far one.
+//! [`DashboardInput`], requests go out as [`DashboardEffect`]. So every screen can be drawn in a test, and the same
+//! functions show a supervisor in this process or in another.
 //!
 //! ```text
-//!  DashboardInput ─▶ keymap ─▶ Action ─▶ update ─▶ DashboardEffect           Model + Shown ─▶ view ─▶ cells, and when they change
+//!  DashboardInput ─▶ keymap ─▶ Action ─▶ update ─▶ DashboardEffect
+//!                                          │ ▲
+//!                                    Model ▼ │ Layout: what stands where, and what it says
+//!                               Shown ────▶ view ─▶ cells, and when they change by themselves
 //! ```
+//!
+//! Modules use those above them in this order: the values (`action`, `keymap`, `layout`, `query`, `scroll`, …), `model`,
+//! `log`, then `update` with its parts on one side and `view` on the other.
 
 #![deny(clippy::disallowed_methods)]
 
 mod action;
 mod attach;
+mod copy;
 mod encode;
 mod keymap;
 mod layout;
@@ -19,66 +26,27 @@ mod log;
 mod log_choice;
 mod model;
 mod notice;
+mod offer;
 mod palette;
 mod pattern;
 mod query;
+mod requests;
 mod rows;
 mod scroll;
+mod scrolling;
 mod search;
 mod selection;
+mod shown;
 mod theme;
 mod update;
 mod view;
 
-use std::fmt;
-use std::sync::Arc;
-
-use jiff::tz::TimeZone;
-
 pub use action::{DashboardEffect, DashboardInput};
+pub use layout::Layout;
 pub use model::Model;
 pub use notice::desktop_notice;
 pub use query::{History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery};
+pub use shown::Shown;
 pub use theme::Theme;
 pub use update::update;
-pub use view::view;
-
-use crate::logs::LogLine;
-use crate::screen::ScreenContents;
-use crate::supervisor::EventRecord;
-use crate::supervisor::engine::{Snapshot, Uptime};
-
-/// What the dashboard shows at one instant. It belongs to the caller; the dashboard keeps none of it.
-#[derive(Clone, Copy)]
-pub struct Shown<'a> {
-    /// The project's name, for the header.
-    pub project: &'a str,
-    /// Whether the supervisor is another process': who leaves then leaves it running.
-    pub is_guest: bool,
-    /// The tasks.
-    pub snapshot: &'a Snapshot,
-    /// The timeline, oldest first.
-    pub events: &'a [Arc<EventRecord>],
-    /// The part of a log that [`Model::query`] asked for, or the last that was read.
-    pub log: &'a LogWindow,
-    /// What was found of what [`Model::query`] searches for.
-    pub hits: &'a Hits,
-    /// The past of the task that [`Model::query`] named.
-    pub history: &'a History,
-    /// Bytes that the shown tasks wrote but that could not be kept.
-    pub lost_bytes: u64,
-    /// The screen of the task that [`Model::selected`] names, if it has a terminal.
-    pub screen: Option<&'a ScreenContents>,
-    /// The last line that a task wrote; asked only for what is on screen.
-    pub last_line: &'a dyn Fn(&str) -> Option<Arc<LogLine>>,
-    /// The zone that times of day are shown in.
-    pub zone: &'a TimeZone,
-    /// The supervisor's clock.
-    pub now: Uptime,
-}
-
-impl fmt::Debug for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shown").field("project", &self.project).field("now", &self.now).finish_non_exhaustive()
-    }
-}
+pub use view::{DrawnFrame, view};

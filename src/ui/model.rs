@@ -3,17 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use ratatui::layout::Rect;
 use tui_input::Input as TypedLine;
 
+use super::keymap::Context;
 use super::layout::{self, Layout};
-use super::log::LogEntries;
 use super::palette::Palette;
 use super::pattern::TypedPattern;
+use super::query::{History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery};
 use super::rows::{TableRow, position, rows};
 use super::scroll::{Entries, ScrollPosition};
 use super::selection::Selection;
-use super::{History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery, Shown, Theme, search};
+use super::shown::Shown;
+use super::theme::Theme;
 use crate::logs::{LineId, RunKey};
 use crate::screen::ScreenSize;
 use crate::supervisor::EventRecord;
@@ -24,11 +25,10 @@ use crate::supervisor::engine::{Snapshot, TaskSnapshot};
 #[derive(Debug, Default)]
 pub struct Model {
     pub(super) theme: Theme,
-    pub(super) area: Rect,
+    /// What is on the screen.
+    pub(super) layout: Layout,
     /// The selected task by name; the first until somebody selects.
     pub(super) selected: Option<String>,
-    /// The first row of the table that is visible.
-    pub(super) first_row: usize,
     pub(super) marked: BTreeSet<String>,
     pub(super) zoomed: bool,
     pub(super) log: ScrollPosition,
@@ -185,8 +185,8 @@ impl Model {
 
     /// The size that the selected task's terminal must have to fit its pane; none while there is no pane for it.
     #[must_use]
-    pub fn screen_size(&self, snapshot: &Snapshot) -> Option<ScreenSize> {
-        let inside = layout::inside(self.layout(self.area, snapshot).log);
+    pub fn screen_size(&self) -> Option<ScreenSize> {
+        let inside = layout::inside(self.layout.panes.log);
         (!inside.is_empty()).then(|| ScreenSize::new(inside.width, inside.height))
     }
 
@@ -216,28 +216,22 @@ impl Model {
         rows(snapshot).iter().filter_map(marked).collect()
     }
 
-    pub(super) fn layout(&self, area: Rect, snapshot: &Snapshot) -> Layout {
-        Layout::new(area, rows(snapshot).len(), self.zoomed || matches!(self.overlay, Some(Overlay::Attached)))
+    /// Keeps what the last frame has put on the screen: keys and the mouse are about that.
+    pub fn keep(&mut self, layout: Layout) {
+        self.layout = layout;
     }
 
-    /// Brings what is derived from the shown things up to date.
-    pub(super) fn refresh(&mut self, shown: &Shown<'_>) {
-        let rows = rows(shown.snapshot);
-        let Some(selected) = position(&rows, self.selected.as_deref()) else { return };
-        // A reload may have removed what was selected.
-        if let Some(task) = rows[selected].task()
-            && self.selected.is_some()
-        {
-            self.select(&task.name);
+    /// Where keys go.
+    pub(super) fn context(&self) -> Context {
+        match &self.overlay {
+            Some(Overlay::Help(_) | Overlay::Why(_) | Overlay::Events(_)) => Context::Page,
+            Some(Overlay::Confirm(_)) => Context::Question,
+            Some(Overlay::Prompt(_)) => Context::Prompt,
+            Some(Overlay::Palette(_)) => Context::Palette,
+            Some(Overlay::Attached) => Context::Attached,
+            None if self.zoomed => Context::Zoom,
+            None => Context::Main,
         }
-        let visible =
-            usize::from(self.layout(self.area, shown.snapshot).table.height.saturating_sub(layout::TABLE_FRAME));
-        self.first_row = layout::first_visible(self.first_row, selected, rows.len(), visible);
-        search::settle(self, shown);
-        if shown.screen.is_none() && matches!(self.overlay, Some(Overlay::Attached)) {
-            self.overlay = None;
-        }
-        self.marked.retain(|name| shown.snapshot.task(name).is_some());
     }
 
     /// Selects a task. Its log is followed from its end.
@@ -256,14 +250,9 @@ impl Model {
             search.from = LineId::END;
         }
     }
-
-    /// The lines of the log as the screen of now shows them.
-    pub(super) fn log_entries<'a>(&self, shown: &Shown<'a>) -> LogEntries<'a> {
-        LogEntries::new(self, shown, self.layout(self.area, shown.snapshot).log)
-    }
 }
 
-/// The timeline as entries of one row.
+/// The events as entries of one row.
 #[derive(Debug)]
 pub(super) struct EventEntries<'a>(pub(super) &'a [std::sync::Arc<EventRecord>]);
 

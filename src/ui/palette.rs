@@ -6,16 +6,15 @@ use ratatui::crossterm::event::{Event, KeyEvent};
 use tui_input::Input as TypedLine;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::Shown;
 use super::action::Action;
 use super::keymap::{Chord, Context, KEYS};
-use super::model::{Model, Overlay};
 use super::rows::{TableRow, rows};
+use super::shown::Shown;
 
 /// Characters of what is typed; more are not taken.
 const TYPED_CHARS: usize = 100;
 
-/// PaletteAction is typed, and which of the entries it finds is chosen.
+/// What is typed, and which of the entries it finds is chosen.
 #[derive(Debug, Default)]
 pub(super) struct Palette {
     pub(super) line: TypedLine,
@@ -31,7 +30,7 @@ pub(super) struct PaletteEntry {
     pub(super) what: PaletteAction,
 }
 
-/// PaletteAction an entry does.
+/// What an entry does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PaletteAction {
     Do(Action),
@@ -45,7 +44,7 @@ impl AsRef<str> for PaletteEntry {
 }
 
 impl Palette {
-    /// PaletteAction the typed letters find, the best first; everything while nothing is typed.
+    /// What the typed letters find, the best first; everything while nothing is typed.
     pub(super) fn entries(&self, shown: &Shown<'_>) -> Vec<PaletteEntry> {
         let pattern = Pattern::parse(self.line.value(), CaseMatching::Smart, Normalization::Smart);
         let found = pattern.match_list(all(shown), &mut Matcher::new(Config::DEFAULT));
@@ -59,12 +58,14 @@ impl Palette {
         Some(entries.swap_remove(self.chosen.min(last)))
     }
 
-    fn step(&mut self, by: isize, shown: &Shown<'_>) {
+    /// Chooses the entry so many further down, or up if negative.
+    pub(super) fn step(&mut self, by: isize, shown: &Shown<'_>) {
         let last = self.entries(shown).len().saturating_sub(1);
         self.chosen = self.chosen.min(last).saturating_add_signed(by).min(last);
     }
 
-    fn type_in(&mut self, keys: &[KeyEvent]) {
+    /// Takes keys that are typed.
+    pub(super) fn type_in(&mut self, keys: &[KeyEvent]) {
         let before = self.line.clone();
         for &key in keys {
             self.line.handle_event(&Event::Key(key));
@@ -74,20 +75,6 @@ impl Palette {
         } else if self.line.value() != before.value() {
             self.chosen = 0;
         }
-    }
-}
-
-/// Takes keys that are typed.
-pub(super) fn type_in(model: &mut Model, keys: &[KeyEvent]) {
-    if let Some(Overlay::Palette(palette)) = &mut model.overlay {
-        palette.type_in(keys);
-    }
-}
-
-/// Chooses the entry so many further down, or up if negative.
-pub(super) fn step(model: &mut Model, by: isize, shown: &Shown<'_>) {
-    if let Some(Overlay::Palette(palette)) = &mut model.overlay {
-        palette.step(by, shown);
     }
 }
 

@@ -1,15 +1,17 @@
 //! Searching and filtering the log: the line a pattern is typed into, and going from match to match.
 //!
-//! Whatever is searched for is found elsewhere, and later; see [`super::query`]. The first match that is found is gone to as
+//! Whatever is searched for is found elsewhere, and later; see [`LogQuery`](super::LogQuery). The first match that is found is gone to as
 //! soon as it is there.
 
 use ratatui::crossterm::event::{Event, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
+use super::log::LogEntries;
 use super::model::{Hit, Model, Overlay, Prompt, Purpose};
 use super::pattern::TypedPattern;
+use super::query::Hits;
 use super::scroll::{Entries, ScrollPosition};
-use super::{Hits, Shown};
+use super::shown::Shown;
 use crate::logs::LineId;
 
 /// Characters of a pattern; more are not taken.
@@ -127,7 +129,7 @@ fn tell_if_not_all_are_kept(model: &mut Model, hits: &Hits, goes_round: bool) {
 /// Scrolls only if the match is not in view already.
 fn go_to(model: &mut Model, hit: LineId, shown: &Shown<'_>) {
     model.hit = Hit::At(hit);
-    let entries = model.log_entries(shown);
+    let entries = LogEntries::on_screen(model, shown);
     let in_view = entries.lines_in_view(model.log);
     let is_in_view = in_view.clone().any(|index| entries.number(index) == hit);
     model.log = match is_in_view {
@@ -138,7 +140,7 @@ fn go_to(model: &mut Model, hit: LineId, shown: &Shown<'_>) {
 
 /// The first line below the pane.
 fn end_of_pane(model: &Model, shown: &Shown<'_>) -> LineId {
-    let entries = model.log_entries(shown);
+    let entries = LogEntries::on_screen(model, shown);
     let end = entries.lines_in_view(model.log).end;
     if end < entries.len() { entries.number(end) } else { LineId::END }
 }

@@ -19,10 +19,11 @@ fn stead(dir: &Path, arguments: &[&str]) -> Output {
 #[test]
 fn a_file_that_is_none_is_refused_by_name() {
     let dir = project(&[("stead.toml", ""), ("big.toml", &"#\n".repeat(1 << 20))]);
+    fs::create_dir(dir.path().join("sub")).unwrap();
     let at = |name: &str| stead(dir.path(), &["up", "-f", name]);
     for (name, said) in [
         ("nowhere.toml", "stead: cannot read nowhere.toml: No such file or directory"),
-        (".", "stead: cannot read .: Is a directory"),
+        ("sub", "stead: cannot read sub/stead.toml: No such file or directory"),
         ("stead.toml/x", "stead: cannot read stead.toml/x: Not a directory"),
         ("big.toml", "stead: cannot read big.toml: larger than 1048576 bytes"),
         ("stead.toml", "error: no task is declared: there is nothing to supervise\n --> stead.toml:1:1"),

@@ -3,51 +3,67 @@
 //! Whoever can open the file may do everything, so only the supervisor's own user and root can: the file has mode
 //! 0600 from the moment it answers, and the system is asked who is at the other end of each connection.
 
+mod endpoint;
+mod listener;
 mod publish;
 mod socket;
 
-use std::io;
-use std::path::PathBuf;
+use std::os::unix::net::UnixListener;
+use std::path::{self, PathBuf};
+use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::middleware::map_request;
 use rustix::process::geteuid;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Notify;
 
-use super::http::{Accepted, Api, Clients, Listen, router, serve, trust_name};
+use super::http::{Api, Clients, router, serve, trust_name};
 use super::{Surface, SurfaceContext, SurfaceHandle};
+use crate::config::builtin;
+use listener::ControlListener;
 
-pub(crate) use socket::connect;
+pub(crate) use endpoint::{ConnectError, Endpoint, Reservation};
 
-/// Its name as a task, and the name of its clients, with what they call themselves behind it: `control/curl`.
+/// The name of its clients, with what they call themselves behind it: `control/curl`.
 const CONTROL: &str = "control";
 
 /// The control surface.
 #[derive(Debug)]
 pub struct Control {
-    path: PathBuf,
+    socket: ControlSocket,
+}
+
+/// Where the control surface listens. The caller has made sure that no other supervisor does.
+#[derive(Debug, Clone)]
+pub(crate) struct ControlSocket {
+    /// The socket file.
+    pub(crate) path: PathBuf,
+    /// The reserved name of the project, if there is one.
+    pub(crate) by_name: Option<Arc<UnixListener>>,
+    /// Notified when the socket file may be gone; it is bound anew then.
+    pub(crate) removed: Arc<Notify>,
 }
 
 impl Control {
-    /// A surface that listens at `path`, which nobody else does: the caller holds the lock of its directory.
-    #[must_use]
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+    /// A surface that listens there.
+    pub(crate) fn new(socket: ControlSocket) -> Self {
+        Self { socket }
     }
 }
 
 impl Surface for Control {
     fn name(&self) -> &str {
-        CONTROL
+        builtin::CONTROL
     }
 
     fn about(&self) -> String {
-        format!("http on {}", self.path.display())
+        let path = path::absolute(&self.socket.path);
+        format!("http on {}", path.as_ref().unwrap_or(&self.socket.path).display())
     }
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
         let SurfaceContext { kernel, gateway, config, web_dist, shutdown, .. } = context;
-        let (listener, file) = socket::listen(&self.path)?;
+        let listener = ControlListener::bind(self.socket.clone())?;
         let api = Api::new(kernel, config);
         let named = map_request(async |request: Request| {
             trust_name(CONTROL, &request);
@@ -55,29 +71,7 @@ impl Surface for Control {
         });
         let routes = || router(api, publish::routes(web_dist)).layer(named);
         let clients = Clients { gateway, name: CONTROL, shutdown };
-        let serving = async move {
-            let served = serve(listener, routes, clients).await;
-            drop(file);
-            served
-        };
-        Ok(SurfaceHandle { address: None, tasks: vec![tokio::spawn(serving)] })
-    }
-}
-
-impl Listen for UnixListener {
-    type Stream = UnixStream;
-    type Peer = ();
-
-    async fn accept(&self) -> io::Result<Option<Accepted<UnixStream, ()>>> {
-        let (stream, _) = UnixListener::accept(self).await?;
-        let Ok(peer) = stream.peer_cred() else { return Ok(None) };
-        if may_control(peer.uid()) {
-            let pid = peer.pid().map_or_else(String::new, |pid| format!("pid {pid}, "));
-            let from = format!("{pid}uid {}", peer.uid());
-            return Ok(Some(Accepted { stream, peer: (), from }));
-        }
-        tracing::warn!(uid = peer.uid(), pid = peer.pid(), "a connection of another user was turned away");
-        Ok(None)
+        Ok(SurfaceHandle { address: None, tasks: vec![tokio::spawn(serve(listener, routes, clients))] })
     }
 }
 

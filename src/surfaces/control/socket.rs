@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -23,10 +24,18 @@ pub(super) struct SocketFile {
     made: (u64, u64),
 }
 
+impl SocketFile {
+    /// Whether the file is still there, and the one that was made.
+    pub(super) fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|about| identity(&about) == self.made)
+    }
+}
+
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let is_ours = fs::symlink_metadata(&self.path).is_ok_and(|about| identity(&about) == self.made);
-        if is_ours && let Err(error) = fs::remove_file(&self.path) {
+        if self.is_there()
+            && let Err(error) = fs::remove_file(&self.path)
+        {
             tracing::debug!(path = %self.path.display(), %error, "cannot remove the control socket");
         }
     }
@@ -52,8 +61,18 @@ pub(super) fn listen(path: &Path) -> anyhow::Result<(UnixListener, SocketFile)> 
 /// # Errors
 ///
 /// Nobody listens there, or the file is not for this user.
-pub(crate) async fn connect(path: &Path) -> io::Result<UnixStream> {
+pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(&Address::of(path)?.path).await
+}
+
+/// The same, without a runtime.
+pub(super) fn connect_blocking(path: &Path) -> io::Result<StdStream> {
+    StdStream::connect(&Address::of(path)?.path)
+}
+
+/// Whether no process listens on a socket, judged by the error of connecting to it.
+pub(super) fn is_unserved(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused)
 }
 
 fn clear(path: &Path) -> anyhow::Result<()> {

@@ -23,7 +23,8 @@ use crate::screen::ScreenContents;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{Answer, Refusal, Request};
 use crate::ui::{
-    DashboardEffect, DashboardInput, History, Hits, LogWindow, Model, Shown, Theme, desktop_notice, update, view,
+    DashboardEffect, DashboardInput, DrawnFrame, History, Hits, LogWindow, Model, Shown, Theme, desktop_notice, update,
+    view,
 };
 
 /// The least time between two frames: 30 a second.
@@ -173,9 +174,10 @@ impl Dashboard {
         }
     }
 
+    /// Whatever the size was in between, nothing that is on the screen is taken for granted.
     async fn resize(&mut self) -> io::Result<()> {
-        let size = self.screen.terminal.size()?;
-        self.input(DashboardInput::Resize(size.width, size.height)).await
+        self.screen.terminal.clear()?;
+        self.input(DashboardInput::Resized).await
     }
 
     fn on_answer(&mut self, words: Option<String>) {
@@ -281,19 +283,20 @@ impl Dashboard {
     }
 
     async fn draw(&mut self) -> io::Result<()> {
-        if let (Some(screen), Some(size)) =
-            (self.sources.screen(), self.model.screen_size(&self.sources.snapshot.borrow()))
-        {
-            screen.resize(size);
-        }
         self.reload().await;
         let now = Instant::now();
-        let tick = self.with_shown(|model, shown, screen| {
-            let mut tick = None;
-            screen.terminal.draw(|frame| tick = view(model, shown, frame))?;
-            io::Result::Ok(tick)
+        let next_change = self.with_shown(|model, shown, screen| {
+            let mut drawn = None;
+            screen.terminal.draw(|frame| drawn = Some(view(model, shown, frame)))?;
+            let Some(DrawnFrame { layout, next_change }) = drawn else { return Ok(None) };
+            model.keep(layout);
+            io::Result::Ok(next_change)
         })?;
-        self.pace = Pace { is_stale: false, not_before: now + FRAME, tick: tick.map(|wait| now + wait) };
+        // A terminal of another size draws itself anew, which is a change.
+        if let (Some(screen), Some(size)) = (self.sources.screen(), self.model.screen_size()) {
+            screen.resize(size);
+        }
+        self.pace = Pace { is_stale: false, not_before: now + FRAME, tick: next_change.map(|wait| now + wait) };
         self.notify()
     }
 

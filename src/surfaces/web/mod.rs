@@ -18,6 +18,7 @@ mod page;
 mod tests;
 mod token;
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::http::{Accepted, Api, Clients, Listen, router, serve};
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::config::WebConfig;
+use crate::config::{WebConfig, builtin};
 use bundle_dir::BundleWatch;
 use guard::{Guard, Reached};
 
@@ -36,28 +37,34 @@ pub use bundle_dir::DistError;
 pub use dist::{ActiveWebDist, WebDist};
 pub(crate) use token::Token;
 
-/// Its name as a task, and the name of its clients.
+/// The name of its clients.
 const WEB: &str = "web";
 
 /// The web surface. What a run listens on and serves is said by `[web]` of the config.
-#[derive(Debug)]
 pub struct Web {
     config: WebConfig,
-    token: PathBuf,
+    token: Box<TokenSource>,
+}
+
+/// Reads the token, or creates it. Called by each run.
+type TokenSource = dyn Fn() -> anyhow::Result<Token> + Send + Sync;
+
+impl fmt::Debug for Web {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Web").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl Web {
-    /// A surface as `[web]` describes it; whether it is enabled is for the caller to look at. The token is in the
-    /// file `token`, or will be.
-    #[must_use]
-    pub fn new(config: WebConfig, token: impl Into<PathBuf>) -> Self {
-        Self { config, token: token.into() }
+    /// A surface as `[web]` describes it; whether it is enabled is for the caller to look at.
+    pub(crate) fn new(config: WebConfig, token: impl Fn() -> anyhow::Result<Token> + Send + Sync + 'static) -> Self {
+        Self { config, token: Box::new(token) }
     }
 }
 
 impl Surface for Web {
     fn name(&self) -> &str {
-        WEB
+        builtin::WEB
     }
 
     fn about(&self) -> String {
@@ -72,7 +79,7 @@ impl Surface for Web {
             Some(dir) => Some(bundle_dir::load(dir.clone()).await?),
             None => None,
         };
-        let token = Token::of(&self.token)?;
+        let token = (self.token)()?;
         let listener = bind(self.config.listen).await?;
         let address = listener.local_addr().context("cannot tell the address listened on")?;
 

@@ -81,6 +81,13 @@ impl Token {
         own.len() == text.len() && difference == 0
     }
 
+    /// What a web surface is given in tests.
+    #[cfg(test)]
+    pub(super) fn source(path: impl Into<std::path::PathBuf>) -> impl Fn() -> anyhow::Result<Self> + Send + Sync {
+        let path = path.into();
+        move || Self::of(&path)
+    }
+
     #[cfg(test)]
     pub(super) fn sample() -> Self {
         Self("0123456789abcdef".to_owned())

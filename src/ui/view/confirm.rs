@@ -7,41 +7,42 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::super::layout;
 use super::super::model::Question;
-use super::{DrawContext, frame};
+use super::context::DrawContext;
+use super::frame;
 use crate::present::text::wrap;
 use crate::supervisor::engine::TaskKind;
 
 /// Columns of the question's text.
 const QUESTION_COLUMNS: u16 = 56;
 
-pub(super) fn draw(scene: &DrawContext<'_>, question: &Question, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(context: &DrawContext<'_>, question: &Question, area: Rect, buffer: &mut Buffer) {
     let width = area.width.saturating_sub(4).min(QUESTION_COLUMNS);
-    let (title, text) = words(scene, question);
+    let (title, text) = words(context, question);
     let mut lines: Vec<Line<'_>> = wrap(&text, usize::from(width)).into_iter().map(Line::raw).collect();
     lines.push(Line::default());
     lines.push(Line::from(vec![
-        Span::styled("y", scene.theme.accent()),
+        Span::styled("y", context.theme.accent()),
         Span::raw(" yes     "),
-        Span::styled("n", scene.theme.accent()),
+        Span::styled("n", context.theme.accent()),
         Span::raw(" no"),
     ]));
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
     let area = layout::centred(area, width + 4, height);
     Clear.render(area, buffer);
-    frame::draw(scene.theme, area, title, "", buffer);
+    frame::draw(context.theme, area, title, "", buffer);
     let inside = layout::inside(area);
     for (y, line) in (inside.y..inside.bottom()).zip(&lines) {
         buffer.set_line(inside.x + 1, y, line, inside.width.saturating_sub(1));
     }
 }
 
-fn words(scene: &DrawContext<'_>, question: &Question) -> (&'static str, String) {
+fn words(context: &DrawContext<'_>, question: &Question) -> (&'static str, String) {
     match question {
         Question::Quit => {
-            let tasks = &scene.shown.snapshot.tasks;
+            let tasks = &context.shown.snapshot.tasks;
             let live = tasks.iter().filter(|task| task.kind != TaskKind::Builtin && task.is_live()).count();
             let tasks = if live == 1 { "1 task is".to_owned() } else { format!("{live} tasks are") };
-            match scene.shown.is_guest {
+            match context.shown.is_guest {
                 true => ("shut down", format!("{tasks} running. Stop everything in good order, for everybody?")),
                 false => ("quit", format!("{tasks} running. Stop everything in good order and quit?")),
             }

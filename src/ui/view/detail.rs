@@ -6,7 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::super::layout;
-use super::{DrawContext, frame};
+use super::context::DrawContext;
+use super::frame;
 use crate::present::ansi::plain;
 use crate::present::task::{exit_label, on_exit};
 use crate::present::text::{fit, wrap};
@@ -15,43 +16,43 @@ use crate::supervisor::engine::{PhaseSnapshot, TaskSnapshot};
 /// Columns of a line's label.
 const LABEL_COLUMNS: usize = 11;
 
-pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(context: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    let task = scene.model.selected_task(scene.shown.snapshot);
+    let task = context.model.selected_task(context.shown.snapshot);
     // The events below draw the lower edge: the rule between the two.
     let framed = Rect { height: area.height + 1, ..area };
-    frame::draw(scene.theme, framed, task.map_or("", |task| task.name.as_str()), "", buffer);
+    frame::draw(context.theme, framed, task.map_or("", |task| task.name.as_str()), "", buffer);
     let Some(task) = task else { return };
     let inside = layout::inside(framed);
     let width = usize::from(inside.width.saturating_sub(2));
-    for (y, line) in (inside.y..inside.bottom()).zip(lines(scene, task, width)) {
+    for (y, line) in (inside.y..inside.bottom()).zip(lines(context, task, width)) {
         buffer.set_line(inside.x + 1, y, &line, inside.width.saturating_sub(2));
     }
 }
 
-fn lines(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Line<'static>> {
+fn lines(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Line<'static>> {
     let labelled = |label: &str, text: &str, style: Style| {
-        let label = Span::styled(format!("{label:<LABEL_COLUMNS$}"), scene.theme.dim());
+        let label = Span::styled(format!("{label:<LABEL_COLUMNS$}"), context.theme.dim());
         Line::from(vec![label, Span::styled(fit(text, width.saturating_sub(LABEL_COLUMNS)), style)])
     };
     let mut lines: Vec<Line<'static>> = shortened(&what(task), width).into_iter().map(Line::raw).collect();
     lines.push(labelled(exit_label(task), &on_exit(task), Style::new()));
     if let Some(probe) = &task.probe {
-        let text = format!("{} · {}", plain(&probe.detail), scene.clock.age(probe.at));
-        let style = if probe.passed { Style::new() } else { scene.theme.warning() };
+        let text = format!("{} · {}", plain(&probe.detail), context.clock.age(probe.at));
+        let style = if probe.passed { Style::new() } else { context.theme.warning() };
         lines.push(labelled("ready", &text, style));
     }
     if let Some(address) = &task.address {
         lines.push(labelled("address", &plain(address), Style::new()));
     }
     if let PhaseSnapshot::Failed { reason, .. } = &task.phase {
-        lines.push(labelled("failed", &plain(reason), scene.theme.bad()));
+        lines.push(labelled("failed", &plain(reason), context.theme.bad()));
     }
     if task.is_unstable() {
         let text = format!("{} restarts in the last hour", task.restarts_last_hour);
-        lines.push(labelled("unstable", &text, scene.theme.warning()));
+        lines.push(labelled("unstable", &text, context.theme.warning()));
     }
     lines
 }

@@ -4,73 +4,79 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
-use super::super::LogWindow;
-use super::super::keymap::{Context, KEYS, offer};
+use super::super::keymap::{Binding, KEYS};
+use super::super::layout::{ClickTarget, Layout, split_left};
 use super::super::model::{Overlay, Prompt, Purpose};
-use super::DrawContext;
+use super::super::offer::offer;
+use super::super::query::LogWindow;
+use super::context::DrawContext;
 use crate::present::ansi::plain;
 use crate::present::text::fit;
 
 /// Draws the line; the cursor's place if there is something to type.
-pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+pub(super) fn draw(
+    context: &DrawContext<'_>,
+    area: Rect,
+    layout: &mut Layout,
+    buffer: &mut Buffer,
+) -> Option<Position> {
     if area.is_empty() {
         return None;
     }
-    if let Some(Overlay::Prompt(prompt)) = &scene.model.overlay {
-        return Some(draw_prompt(scene, prompt, area, buffer));
+    if let Some(Overlay::Prompt(prompt)) = &context.model.overlay {
+        return Some(draw_prompt(context, prompt, area, buffer));
     }
-    let width = usize::from(area.width);
-    let line = match &scene.model.message {
+    match &context.model.message {
         Some(message) => {
-            Line::styled(format!(" {}", fit(&plain(message), width.saturating_sub(2))), scene.theme.warning())
+            let text = format!(" {}", fit(&plain(message), usize::from(area.width).saturating_sub(2)));
+            buffer.set_line(area.x, area.y, &Line::styled(text, context.theme.warning()), area.width);
         }
-        None => keys(scene, width),
-    };
-    buffer.set_line(area.x, area.y, &line, area.width);
+        None => draw_hints(context, area, layout, buffer),
+    }
     None
 }
 
 /// As many keys as there is room for; those of the highest rank leave first.
-fn keys(scene: &DrawContext<'_>, width: usize) -> Line<'static> {
-    let context = Context::of(scene.model);
-    let mut offered: Vec<(u8, String, String)> = Vec::new();
-    for binding in KEYS.iter().filter(|binding| binding.contexts.contains(&context)) {
-        let (Some(rank), Some(key)) = (binding.rank, binding.keys.first()) else { continue };
-        if let Some(label) = offer(binding.action, scene.model, scene.shown) {
-            offered.push((rank, key.name(), label));
-        }
-    }
-    let needed = |offered: &[(u8, String, String)]| {
-        offered.iter().map(|(_, key, label)| Span::raw(key).width() + label.len() + 3).sum::<usize>()
+fn draw_hints(context: &DrawContext<'_>, area: Rect, layout: &mut Layout, buffer: &mut Buffer) {
+    let here = context.model.context();
+    let offered = |binding: &Binding| {
+        let hint = Line::from(vec![
+            Span::styled(format!(" {}", binding.keys.first()?.name()), context.theme.accent()),
+            Span::styled(format!(" {} ", offer(binding, context.model, context.shown)?), context.theme.dim()),
+        ]);
+        Some((binding.hint?.rank, binding.action, hint))
     };
-    while needed(&offered) > width {
+    let mut hints: Vec<_> =
+        KEYS.iter().filter(|binding| binding.contexts.contains(&here)).filter_map(offered).collect();
+    while hints.iter().map(|(_, _, hint)| hint.width()).sum::<usize>() > usize::from(area.width) {
         // Among equals the one furthest right leaves.
-        let Some(worst) = (0..offered.len()).max_by_key(|&index| (offered[index].0, index)) else { break };
-        offered.remove(worst);
+        let Some(worst) = (0..hints.len()).max_by_key(|&index| (hints[index].0, index)) else { break };
+        hints.remove(worst);
     }
-    let mut line = Line::default();
-    for (_, key, label) in offered {
-        line.push_span(Span::styled(format!(" {key}"), scene.theme.accent()));
-        line.push_span(Span::styled(format!(" {label} "), scene.theme.dim()));
+    let mut rest = area;
+    for (_, action, hint) in hints {
+        let (own, behind) = split_left(rest, u16::try_from(hint.width()).unwrap_or(u16::MAX));
+        buffer.set_line(own.x, own.y, &hint, own.width);
+        layout.add_target(own, ClickTarget::Action(action));
+        rest = behind;
     }
-    line
 }
 
-fn draw_prompt(scene: &DrawContext<'_>, prompt: &Prompt, area: Rect, buffer: &mut Buffer) -> Position {
+fn draw_prompt(context: &DrawContext<'_>, prompt: &Prompt, area: Rect, buffer: &mut Buffer) -> Position {
     let (sign, has_pattern) = match prompt.purpose {
-        Purpose::Search => ("/", scene.model.search.is_some()),
-        Purpose::Filter => ("filter ", scene.model.filter.is_some()),
+        Purpose::Search => ("/", context.model.search.is_some()),
+        Purpose::Filter => ("filter ", context.model.filter.is_some()),
     };
-    let sign = Span::styled(format!(" {sign}"), scene.theme.accent());
+    let sign = Span::styled(format!(" {sign}"), context.theme.accent());
     let sign_width = u16::try_from(sign.width()).unwrap_or(u16::MAX).min(area.width);
     let room = usize::from(area.width - sign_width).saturating_sub(1);
     let scroll = prompt.line.visual_scroll(room);
     let text: String = plain_from(prompt.line.value(), scroll);
     let typed_width = prompt.line.visual_cursor().saturating_sub(scroll);
     let (note, style) = match (&prompt.mistake, has_pattern) {
-        (Some(mistake), _) => (plain(mistake), scene.theme.bad()),
-        (None, true) => (found(scene, prompt.purpose), scene.theme.dim()),
-        (None, false) => ("a regular expression; enter keeps it, esc cancels".to_owned(), scene.theme.dim()),
+        (Some(mistake), _) => (plain(mistake), context.theme.bad()),
+        (None, true) => (found(context, prompt.purpose), context.theme.dim()),
+        (None, false) => ("a regular expression; enter keeps it, esc cancels".to_owned(), context.theme.dim()),
     };
     let line = Line::from(vec![sign, Span::raw(text), Span::styled(format!("   {note}"), style)]);
     buffer.set_line(area.x, area.y, &line, area.width);
@@ -79,8 +85,8 @@ fn draw_prompt(scene: &DrawContext<'_>, prompt: &Prompt, area: Rect, buffer: &mu
 }
 
 /// How much of the log matches.
-pub(super) fn found(scene: &DrawContext<'_>, purpose: Purpose) -> String {
-    let (model, shown) = (scene.model, scene.shown);
+pub(super) fn found(context: &DrawContext<'_>, purpose: Purpose) -> String {
+    let (model, shown) = (context.model, context.shown);
     let told = match purpose {
         Purpose::Search => model.hits(shown).map(|hits| hits.told(model.hit.line())),
         Purpose::Filter => model.window(shown).map(LogWindow::matches),

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Widget};
 
-use super::super::Theme;
+use super::super::theme::Theme;
 use crate::present::text::fit;
 
 /// A note that has fewer columns left than this, and needs more, says nothing.

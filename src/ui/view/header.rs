@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::DrawContext;
+use super::context::DrawContext;
 use crate::present::ansi::plain;
 use crate::present::state::look;
 use crate::present::text::{fit, memory};
@@ -18,18 +18,18 @@ const STEPS: [(u8, u8); 8] = [(9, 4), (9, 2), (5, 2), (5, 1), (2, 1), (1, 1), (0
 /// From this width on the project's name is shown.
 const PROJECT_FROM: usize = 60;
 
-pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(context: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
-    let mut left = Line::from(Span::styled(" stead ", scene.theme.accent()));
+    let mut left = Line::from(Span::styled(" stead ", context.theme.accent()));
     if width >= PROJECT_FROM {
-        left.push_span(Span::styled(format!(" {}   ", plain(scene.shown.project)), scene.theme.strong()));
+        left.push_span(Span::styled(format!(" {}   ", plain(context.shown.project)), context.theme.strong()));
     }
     let room = width.saturating_sub(left.width());
-    let (state, right) = match &scene.shown.snapshot.stage {
-        Stage::Up => supervising(scene, room),
+    let (state, right) = match &context.shown.snapshot.stage {
+        Stage::Up => supervising(context, room),
         Stage::Draining { cause, fatal, deadline } => {
-            let style = if *fatal { scene.theme.bad() } else { scene.theme.warning() };
-            let state = drain(scene, *deadline, style, room);
+            let style = if *fatal { context.theme.bad() } else { context.theme.warning() };
+            let state = drain(context, *deadline, style, room);
             let room = room.saturating_sub(state.width() + 3);
             // A cause that has to be cut to nothing says nothing.
             let cause = if room < 12 { String::new() } else { format!("{} ", fit(&plain(cause), room)) };
@@ -43,18 +43,18 @@ pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The counts on the left and the facts on the right, as much of them as there is room for.
-fn supervising(scene: &DrawContext<'_>, room: usize) -> (Line<'static>, Line<'static>) {
+fn supervising(context: &DrawContext<'_>, room: usize) -> (Line<'static>, Line<'static>) {
     let fits = |(counts, facts): &(Line<'_>, Line<'_>)| counts.width() + facts.width() <= room;
-    let steps = STEPS.iter().map(|&(words, rank)| (counts(scene, words), facts(scene, rank)));
-    let tightest = || (counts(scene, 0), Line::default());
+    let steps = STEPS.iter().map(|&(words, rank)| (counts(context, words), facts(context, rank)));
+    let tightest = || (counts(context, 0), Line::default());
     steps.into_iter().find(fits).unwrap_or_else(tightest)
 }
 
 /// How many tasks are in which state, the worst first; with words for those that are worse than `words_below`.
-fn counts(scene: &DrawContext<'_>, words_below: u8) -> Line<'static> {
+fn counts(context: &DrawContext<'_>, words_below: u8) -> Line<'static> {
     let mut line = Line::default();
-    for (count, state) in counted(scene) {
-        let (glyph, style) = scene.theme.state(state);
+    for (count, state) in counted(context) {
+        let (glyph, style) = context.theme.state(state);
         if words_below == 0 {
             line.push_span(Span::styled(format!("{glyph}{count} "), style));
             continue;
@@ -68,9 +68,9 @@ fn counts(scene: &DrawContext<'_>, words_below: u8) -> Line<'static> {
 }
 
 /// The states that occur, the worst first, with how often. Stead's own parts count only when they need eyes.
-fn counted(scene: &DrawContext<'_>) -> Vec<(usize, TaskState)> {
+fn counted(context: &DrawContext<'_>) -> Vec<(usize, TaskState)> {
     let mut counted: Vec<(usize, TaskState)> = Vec::new();
-    let tasks = scene.shown.snapshot.tasks.iter();
+    let tasks = context.shown.snapshot.tasks.iter();
     for task in tasks.filter(|task| !task.is_builtin() || task.state() != TaskState::Ready) {
         match counted.iter_mut().find(|(_, state)| *state == task.state()) {
             Some((count, _)) => *count += 1,
@@ -82,10 +82,10 @@ fn counted(scene: &DrawContext<'_>) -> Vec<(usize, TaskState)> {
 }
 
 /// The figures on the right, up to a rank.
-fn facts(scene: &DrawContext<'_>, rank: u8) -> Line<'static> {
-    let tasks = &scene.shown.snapshot.tasks;
+fn facts(context: &DrawContext<'_>, rank: u8) -> Line<'static> {
+    let tasks = &context.shown.snapshot.tasks;
     let restarts: u64 = tasks.iter().map(|task| task.restarts).sum();
-    let mut facts = vec![(0, vec![Span::raw(format!("up {}", scene.clock.span(Uptime::default())))])];
+    let mut facts = vec![(0, vec![Span::raw(format!("up {}", context.clock.span(Uptime::default())))])];
     facts.push((2, vec![Span::raw(format!("restarts {restarts}"))]));
     let usages = || tasks.iter().filter_map(|task| task.usage);
     if usages().next().is_some() {
@@ -94,11 +94,11 @@ fn facts(scene: &DrawContext<'_>, rank: u8) -> Line<'static> {
         facts.push((3, vec![Span::raw(format!("cpu {cpu:.0}%"))]));
         facts.push((4, vec![Span::raw(format!("mem {}", memory(bytes)))]));
     }
-    facts.extend(tasks.iter().filter_map(|task| Some((1, address(scene, task)?))));
+    facts.extend(tasks.iter().filter_map(|task| Some((1, address(context, task)?))));
     let mut line = Line::default();
     for (_, spans) in facts.into_iter().filter(|(own, _)| *own <= rank) {
         if !line.spans.is_empty() {
-            line.push_span(Span::styled(" · ", scene.theme.dim()));
+            line.push_span(Span::styled(" · ", context.theme.dim()));
         }
         line.extend(spans);
     }
@@ -107,7 +107,7 @@ fn facts(scene: &DrawContext<'_>, rank: u8) -> Line<'static> {
 }
 
 /// Where a surface can be reached, with its state if it can't be now.
-fn address(scene: &DrawContext<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'static>>> {
+fn address(context: &DrawContext<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'static>>> {
     let address = task.address.as_ref().filter(|_| task.kind == TaskKind::Builtin)?;
     let host = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest).trim_end_matches('/');
     let host = host.strip_prefix("127.0.0.1").filter(|port| port.starts_with(':')).unwrap_or(host);
@@ -115,29 +115,29 @@ fn address(scene: &DrawContext<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'sta
     if matches!(task.phase, PhaseSnapshot::Ready { .. }) {
         return Some(vec![name, Span::raw(plain(host))]);
     }
-    let (glyph, style) = scene.theme.state(task.state());
-    Some(vec![name, Span::styled(format!("{glyph} "), style), Span::styled(plain(host), scene.theme.dim())])
+    let (glyph, style) = context.theme.state(task.state());
+    Some(vec![name, Span::styled(format!("{glyph} "), style), Span::styled(plain(host), context.theme.dim())])
 }
 
 /// How far the drain is, in as many words as there is room for.
-fn drain(scene: &DrawContext<'_>, deadline: Uptime, style: Style, room: usize) -> Line<'static> {
-    let tasks = &scene.shown.snapshot.tasks;
+fn drain(context: &DrawContext<'_>, deadline: Uptime, style: Style, room: usize) -> Line<'static> {
+    let tasks = &context.shown.snapshot.tasks;
     let left = tasks.iter().filter(|task| task.is_live()).count();
-    let rest = match scene.clock.is_before(deadline) {
-        true => format!("{} until the rest is killed", scene.clock.left(deadline)),
+    let rest = match context.clock.is_before(deadline) {
+        true => format!("{} until the rest is killed", context.clock.left(deadline)),
         false => "the rest is being killed".to_owned(),
     };
     let mut parts = vec!["draining".to_owned(), format!("{left} of {} left", tasks.len()), rest];
     // Where a guest presses it, it leaves.
-    if !scene.shown.is_guest {
+    if !context.shown.is_guest {
         parts.push("ctrl-c to kill now".to_owned());
     }
     let mut line = Line::default();
     for part in parts {
         if line.spans.is_empty() {
-            line.push_span(Span::styled(part, style.patch(scene.theme.strong())));
+            line.push_span(Span::styled(part, style.patch(context.theme.strong())));
         } else if line.width() + part.len() + 3 <= room {
-            line.push_span(Span::styled(" · ", scene.theme.dim()));
+            line.push_span(Span::styled(" · ", context.theme.dim()));
             line.push_span(Span::styled(part, style));
         }
     }

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use super::super::keymap::{Binding, Chord, Context, KEYS, Topic};
-use super::DrawContext;
+use super::context::DrawContext;
 
 /// From this width on the help has two columns.
 const TWO_COLUMNS_FROM: u16 = 110;
@@ -14,8 +14,8 @@ const KEYS_WIDTH: usize = 13;
 /// Columns of the left half.
 const LEFT_WIDTH: usize = 58;
 
-pub(super) fn lines(scene: &DrawContext<'_>, area: Rect) -> Vec<Line<'static>> {
-    let topics = Topic::ALL.map(|topic| of_topic(scene, topic));
+pub(super) fn lines(context: &DrawContext<'_>, area: Rect) -> Vec<Line<'static>> {
+    let topics = Topic::ALL.map(|topic| of_topic(context, topic));
     if area.width < TWO_COLUMNS_FROM {
         return topics.join(&Line::default());
     }
@@ -25,17 +25,17 @@ pub(super) fn lines(scene: &DrawContext<'_>, area: Rect) -> Vec<Line<'static>> {
     beside(left, log)
 }
 
-fn of_topic(scene: &DrawContext<'_>, topic: Topic) -> Vec<Line<'static>> {
-    let heading = Line::styled(topic.title(), scene.theme.strong());
+fn of_topic(context: &DrawContext<'_>, topic: Topic) -> Vec<Line<'static>> {
+    let heading = Line::styled(topic.title(), context.theme.strong());
     let is_shown = |context: &Context| matches!(context, Context::Main | Context::Zoom);
     let bindings = KEYS.iter().filter(|binding| binding.topic == topic && binding.contexts.iter().any(is_shown));
     let bindings: Vec<_> = bindings.collect();
-    let help = |binding: &Binding| binding.help(scene.shown.is_guest);
+    let help = |binding: &Binding| binding.help(context.shown.is_guest);
     let lines = bindings.chunk_by(|one, next| help(one) == help(next)).map(|same| {
         let keys = same.iter().flat_map(|binding| binding.keys);
         let names = keys.map(|key: &Chord| key.name()).collect::<Vec<_>>().join(" ");
         let gap = " ".repeat(KEYS_WIDTH.saturating_sub(names.width()));
-        Line::from(vec![Span::styled(names, scene.theme.accent()), Span::raw(gap), Span::raw(help(same[0]))])
+        Line::from(vec![Span::styled(names, context.theme.accent()), Span::raw(gap), Span::raw(help(same[0]))])
     });
     std::iter::once(heading).chain(lines).collect()
 }

@@ -3,18 +3,19 @@
 use std::ops::Range;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::Span;
 use unicode_width::UnicodeWidthStr;
 
+use super::super::layout;
 use super::super::log::{LogEntries, ViewRow};
 use super::super::model::{Hit, Overlay, Purpose};
+use super::super::query::LogOf;
 use super::super::scroll::{Entries, ScrollPosition};
-use super::super::{LogOf, layout};
-use super::{DrawContext, footer, frame, screen};
+use super::context::{DrawContext, set_symbol};
+use super::{footer, frame, screen};
 use crate::logs::{LogLine, RunKey};
 use crate::present::ansi::{TextRow, plain};
 use crate::present::text::fit;
@@ -22,18 +23,18 @@ use crate::screen::ScreenContents;
 use crate::supervisor::engine::{Event, EventKind};
 
 /// Draws the pane; returns where the task's own terminal wants the cursor.
-pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+pub(super) fn draw(context: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if area.is_empty() {
         return None;
     }
-    let model = scene.model;
+    let model = context.model;
     let inside = layout::inside(area);
-    if let Some(contents) = scene.shown.screen.filter(|_| model.shows_screen(scene.shown)) {
-        frame::draw_noted(scene.theme, area, &title(scene), screen_note(scene, contents), buffer);
-        return screen::draw(scene, contents, inside, buffer);
+    if let Some(contents) = context.shown.screen.filter(|_| model.shows_screen(context.shown)) {
+        frame::draw_noted(context.theme, area, &title(context), screen_note(context, contents), buffer);
+        return screen::draw(context, contents, inside, buffer);
     }
-    let entries = LogEntries::new(model, scene.shown, area);
-    frame::draw_noted(scene.theme, area, &title(scene), note(scene, &entries), buffer);
+    let entries = LogEntries::new(model, context.shown, area);
+    frame::draw_noted(context.theme, area, &title(context), note(context, &entries), buffer);
     if entries.len() == 0 {
         let empty = match () {
             () if entries.is_reading() => "reading …",
@@ -42,52 +43,53 @@ pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) -> 
         };
         let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), ..inside };
         if !text.is_empty() {
-            buffer.set_stringn(text.x, text.y, empty, usize::from(text.width), scene.theme.dim());
+            buffer.set_stringn(text.x, text.y, empty, usize::from(text.width), context.theme.dim());
         }
         return None;
     }
     for (y, row) in (inside.y..inside.bottom()).zip(entries.in_view(model.log)) {
-        draw_row(scene, &entries, &row, Rect { y, height: 1, ..inside }, buffer);
+        draw_row(context, &entries, &row, Rect { y, height: 1, ..inside }, buffer);
     }
     None
 }
 
-fn title(scene: &DrawContext<'_>) -> String {
-    let model = scene.model;
-    if let LogOf::Merged(tasks) = model.log_of(scene.shown.snapshot) {
+fn title(context: &DrawContext<'_>) -> String {
+    let model = context.model;
+    if let LogOf::Merged(tasks) = model.log_of(context.shown.snapshot) {
         let which = if model.marked.is_empty() { "all tasks".to_owned() } else { format!("{} tasks", tasks.len()) };
         return format!("{which} · merged log");
     }
-    let Some(task) = model.selected_task(scene.shown.snapshot) else { return "log".to_owned() };
-    let what = if model.shows_screen(scene.shown) { "terminal" } else { "log" };
+    let Some(task) = model.selected_task(context.shown.snapshot) else { return "log".to_owned() };
+    let what = if model.shows_screen(context.shown) { "terminal" } else { "log" };
     match (&model.overlay, model.run) {
         (Some(Overlay::Attached), _) => format!("{} · attached · ctrl-] leaves", task.name),
-        (_, Some(run)) => format!("{} · {} · {what}", task.name, past_run(scene, run)),
+        (_, Some(run)) => format!("{} · {} · {what}", task.name, past_run(context, run)),
         (_, None) if task.run == 0 => format!("{} · {what}", task.name),
         (_, None) => format!("{} · run {} · {what}", task.name, task.run),
     }
 }
 
 /// Which run it was, and how it ended if that is known.
-fn past_run(scene: &DrawContext<'_>, run: RunKey) -> String {
+fn past_run(context: &DrawContext<'_>, run: RunKey) -> String {
     let mut text = format!("run {}", run.number);
-    let Some(history) = scene.model.history(scene.shown) else { return text };
+    let Some(history) = context.model.history(context.shown) else { return text };
     let Some(at) = history.runs.iter().position(|stored| stored.key == run) else { return text };
     let stored = &history.runs[at];
     // Another supervisor counted its runs from 1, too.
     if history.runs.last().is_some_and(|last| last.key.supervised_since != run.supervised_since) {
-        let began = scene.shown.zone.to_datetime(stored.first);
+        let began = context.shown.zone.to_datetime(stored.first);
         text += &format!(" of {}", began.strftime("%F %H:%M"));
     }
     let number = u64::from(run.number);
     let next = history.runs.get(at + 1).map_or(Timestamp::MAX, |next| next.first);
     let is_its = |end: Timestamp| (stored.first..=next).contains(&end);
-    let told = scene.shown.events.iter().rev().filter(|event| is_its(event.at)).find_map(|event| match &event.event {
-        Event { task: Some(task), kind: EventKind::Exited { run, reason, .. } } => {
-            (*task == history.of && *run == number).then(|| reason.to_string())
-        }
-        _ => None,
-    });
+    let told =
+        context.shown.events.iter().rev().filter(|event| is_its(event.at)).find_map(|event| match &event.event {
+            Event { task: Some(task), kind: EventKind::Exited { run, reason, .. } } => {
+                (*task == history.of && *run == number).then(|| reason.to_string())
+            }
+            _ => None,
+        });
     let mut failed = history.post_mortems.iter().rev();
     let kept = || failed.find(|failed| failed.run == number && is_its(failed.at)).map(|failed| failed.reason.clone());
     match told.or_else(kept) {
@@ -97,19 +99,19 @@ fn past_run(scene: &DrawContext<'_>, run: RunKey) -> String {
 }
 
 /// What the upper edge says on the right: the search, the filter, and where the pane stands.
-fn note(scene: &DrawContext<'_>, entries: &LogEntries<'_>) -> Span<'static> {
-    let model = scene.model;
+fn note(context: &DrawContext<'_>, entries: &LogEntries<'_>) -> Span<'static> {
+    let model = context.model;
     let mut parts = Vec::new();
     if let Some(filter) = &model.filter {
-        parts.push(format!("only {} · {}", filter.text, footer::found(scene, Purpose::Filter)));
+        parts.push(format!("only {} · {}", filter.text, footer::found(context, Purpose::Filter)));
     }
     if let Some(search) = &model.search {
-        parts.push(format!("{} · {}", search.text, footer::found(scene, Purpose::Search)));
+        parts.push(format!("{} · {}", search.text, footer::found(context, Purpose::Search)));
     }
-    if scene.shown.lost_bytes > 0 {
-        parts.push(format!("{} lost", bytesize::ByteSize(scene.shown.lost_bytes).display().iec()));
+    if context.shown.lost_bytes > 0 {
+        parts.push(format!("{} lost", bytesize::ByteSize(context.shown.lost_bytes).display().iec()));
     }
-    if let Some(error) = model.window(scene.shown).and_then(|window| window.error.as_deref()) {
+    if let Some(error) = model.window(context.shown).and_then(|window| window.error.as_deref()) {
         parts.push(plain(error));
     }
     if let Some(columns) = model.unwrapped.filter(|&columns| columns > 0) {
@@ -126,21 +128,21 @@ fn note(scene: &DrawContext<'_>, entries: &LogEntries<'_>) -> Span<'static> {
             parts.push(format!("paused · {below}{more} below"));
         }
     }
-    let is_newest = model.log == ScrollPosition::End && model.run.is_none() && scene.shown.lost_bytes == 0;
-    let style = if is_newest { scene.theme.dim() } else { scene.theme.warning() };
+    let is_newest = model.log == ScrollPosition::End && model.run.is_none() && context.shown.lost_bytes == 0;
+    let style = if is_newest { context.theme.dim() } else { context.theme.warning() };
     Span::styled(parts.join(" · "), style)
 }
 
 /// What is to be said about a screen: that it is a past run's, that not all was shown.
-fn screen_note(scene: &DrawContext<'_>, contents: &ScreenContents) -> Span<'static> {
+fn screen_note(context: &DrawContext<'_>, contents: &ScreenContents) -> Span<'static> {
     let ended = (!contents.is_live).then(|| "ended".to_owned());
     let skipped = (contents.skipped_bytes > 0).then(|| format!("{} bytes not shown", contents.skipped_bytes));
-    Span::styled(ended.into_iter().chain(skipped).collect::<Vec<_>>().join(" · "), scene.theme.warning())
+    Span::styled(ended.into_iter().chain(skipped).collect::<Vec<_>>().join(" · "), context.theme.warning())
 }
 
 /// One row of a line, or the rule above a run's first.
-fn draw_row(scene: &DrawContext<'_>, entries: &LogEntries<'_>, row: &ViewRow, area: Rect, buffer: &mut Buffer) {
-    let dim = scene.theme.dim();
+fn draw_row(context: &DrawContext<'_>, entries: &LogEntries<'_>, row: &ViewRow, area: Rect, buffer: &mut Buffer) {
+    let dim = context.theme.dim();
     let line = entries.line(row.index);
     let room = usize::from(area.width.saturating_sub(1));
     let Some(cells) = row.cells.clone() else {
@@ -150,10 +152,10 @@ fn draw_row(scene: &DrawContext<'_>, entries: &LogEntries<'_>, row: &ViewRow, ar
         return;
     };
     if row.begins_line {
-        draw_origin(scene, entries, row.index, area, buffer);
+        draw_origin(context, entries, row.index, area, buffer);
     }
     let (text, _) = entries.read(row.index);
-    let hits = hits(scene, line, &text);
+    let hits = hits(context, line, &text);
     let mut x = area.x + 1 + entries.time_columns + entries.name_columns;
     let rest = cells.end..text.cells.len();
     for index in cells {
@@ -163,7 +165,7 @@ fn draw_row(scene: &DrawContext<'_>, entries: &LogEntries<'_>, row: &ViewRow, ar
         }
         let hit = hits.iter().find(|(range, _)| range.contains(&cell.start));
         let style = hit.map_or(Style::new(), |(_, style)| *style);
-        let style = scene.theme.of_task(cell.style).patch(style);
+        let style = context.theme.of_task(cell.style).patch(style);
         set_symbol(buffer, x, area.y, text.symbol(index), cell.width, style);
         x += cell.width;
     }
@@ -173,43 +175,28 @@ fn draw_row(scene: &DrawContext<'_>, entries: &LogEntries<'_>, row: &ViewRow, ar
 }
 
 /// When a line was written, and in a merged log by whom.
-fn draw_origin(scene: &DrawContext<'_>, entries: &LogEntries<'_>, index: usize, area: Rect, buffer: &mut Buffer) {
+fn draw_origin(context: &DrawContext<'_>, entries: &LogEntries<'_>, index: usize, area: Rect, buffer: &mut Buffer) {
     let x = area.x + 1;
     let room = usize::from(area.right().saturating_sub(x));
     if entries.time_columns > 0 {
-        let time = time_of_day(entries.line(index).at, scene.shown.zone);
-        buffer.set_stringn(x, area.y, time, room.min(usize::from(entries.time_columns)), scene.theme.dim());
+        let time = context.time_of_day(entries.line(index).at);
+        buffer.set_stringn(x, area.y, time, room.min(usize::from(entries.time_columns)), context.theme.dim());
     }
     let name_room = room.saturating_sub(usize::from(entries.time_columns)).min(usize::from(entries.name_columns));
     if let Some(name) = entries.writer(index).filter(|_| name_room > 1) {
         let name_x = x + entries.time_columns;
-        buffer.set_stringn(name_x, area.y, fit(name, name_room - 1), name_room, scene.theme.name(name));
+        buffer.set_stringn(name_x, area.y, fit(name, name_room - 1), name_room, context.theme.name(name));
     }
 }
 
 /// The parts of a line that the search or the filter matches.
-fn hits(scene: &DrawContext<'_>, line: &LogLine, row: &TextRow) -> Vec<(Range<usize>, Style)> {
-    let model = scene.model;
+fn hits(context: &DrawContext<'_>, line: &LogLine, row: &TextRow) -> Vec<(Range<usize>, Style)> {
+    let model = context.model;
     let is_current = model.hit == Hit::At(line.id);
-    let searched = model.search.iter().map(|search| (search, scene.theme.hit(is_current)));
-    let filtered = model.filter.iter().map(|filter| (filter, scene.theme.hit(false)));
+    let searched = model.search.iter().map(|search| (search, context.theme.hit(is_current)));
+    let filtered = model.filter.iter().map(|filter| (filter, context.theme.hit(false)));
     let patterns = searched.chain(filtered.filter(|_| model.search.is_none()));
     patterns
         .flat_map(|(pattern, style)| pattern.regex.find_iter(&row.text).map(move |found| (found.range(), style)))
         .collect()
-}
-
-/// Puts one character into the buffer; it takes exactly `width` columns, whatever its marks are.
-pub(super) fn set_symbol(buffer: &mut Buffer, x: u16, y: u16, symbol: &str, width: u16, style: Style) {
-    let base = || symbol.chars().next().map_or(1, char::len_utf8);
-    let symbol = if symbol.width() == usize::from(width) { symbol } else { &symbol[..base().min(symbol.len())] };
-    buffer[(x, y)].set_symbol(symbol).set_style(style);
-    for tail in 1..width {
-        buffer[(x + tail, y)].reset();
-    }
-}
-
-/// `12:01:33`
-pub(super) fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
-    zone.to_datetime(at).strftime("%H:%M:%S").to_string()
 }

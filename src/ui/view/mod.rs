@@ -1,6 +1,7 @@
 //! Draws the dashboard: one pane a file. Reads everything, changes nothing.
 
 mod confirm;
+mod context;
 mod detail;
 mod events;
 mod footer;
@@ -22,96 +23,69 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
-use super::layout::{self, Layout};
+use super::layout::{self, Layout, Page, Panes};
 use super::model::{Model, Overlay};
-use super::{Shown, Theme};
+use super::rows::rows;
+use super::shown::Shown;
 use crate::present::clock::Clock;
+use context::DrawContext;
 
-/// Draws everything, and says after how long something of it will read differently by itself: a countdown, an
-/// age. None if nothing will.
-pub fn view(model: &Model, shown: &Shown<'_>, frame: &mut Frame<'_>) -> Option<Duration> {
+/// What a frame has put on the screen.
+#[derive(Debug)]
+pub struct DrawnFrame {
+    /// What stands where, for [`Model::keep`].
+    pub layout: Layout,
+    /// After how long something of it reads differently by itself: a countdown, an age. None if nothing ever does.
+    pub next_change: Option<Duration>,
+}
+
+/// Draws everything.
+pub fn view(model: &Model, shown: &Shown<'_>, frame: &mut Frame<'_>) -> DrawnFrame {
     let clock = Clock::new(shown.now);
-    let cursor = draw(model, shown, &clock, frame.buffer_mut());
+    let context = DrawContext { model, shown, clock: &clock, theme: model.theme };
+    let (mut layout, cursor) = draw(&context, frame.buffer_mut());
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
     }
-    clock.next_tick()
+    layout.cells = frame.buffer_mut().clone();
+    DrawnFrame { layout, next_change: clock.next_tick() }
 }
 
-/// The screen as it would be drawn.
-pub(super) fn drawn(model: &Model, shown: &Shown<'_>) -> Buffer {
-    let mut buffer = Buffer::empty(model.area);
-    draw(model, shown, &Clock::new(shown.now), &mut buffer);
-    buffer
-}
-
-/// Draws into all of `buffer`; returns where the cursor is wanted.
-fn draw(model: &Model, shown: &Shown<'_>, clock: &Clock, buffer: &mut Buffer) -> Option<Position> {
-    let layout = model.layout(buffer.area, shown.snapshot);
-    let scene = DrawContext { model, shown, clock, theme: model.theme, layout };
-    header::draw(&scene, layout.header, buffer);
-    table::draw(&scene, layout.table, buffer);
-    let mut cursor = log::draw(&scene, layout.log, buffer);
-    detail::draw(&scene, layout.detail, buffer);
-    events::draw_pane(&scene, layout.events, buffer);
-    let middle = layout.middle;
+/// Draws into all of `buffer`; returns where everything is, and where the cursor is wanted.
+fn draw(context: &DrawContext<'_>, buffer: &mut Buffer) -> (Layout, Option<Position>) {
+    let (model, shown) = (context.model, context.shown);
+    let has_log_alone = model.zoomed || matches!(model.overlay, Some(Overlay::Attached));
+    let panes = Panes::new(buffer.area, rows(shown.snapshot).len(), has_log_alone);
+    let mut layout = Layout::new(panes);
+    header::draw(context, panes.header, buffer);
+    table::draw(context, panes.table, &mut layout, buffer);
+    let mut cursor = log::draw(context, panes.log, buffer);
+    detail::draw(context, panes.detail, buffer);
+    events::draw_pane(context, panes.events, panes.detail, buffer);
+    let middle = panes.middle;
     match &model.overlay {
-        Some(Overlay::Help(first)) => page(&scene, "keys", &help::lines(&scene, middle), *first, buffer),
+        Some(Overlay::Help(first)) => {
+            layout.page = page(context, "keys", &help::lines(context, middle), *first, middle, buffer)
+        }
         Some(Overlay::Why(first)) => {
             let name = model.selected(shown.snapshot).unwrap_or_default();
-            page(&scene, &format!("why · {name}"), &why::lines(&scene, middle), *first, buffer);
+            let lines = why::lines(context, middle);
+            layout.page = page(context, &format!("why · {name}"), &lines, *first, middle, buffer);
         }
-        Some(Overlay::Events(place)) => events::draw_page(&scene, *place, middle, buffer),
-        Some(Overlay::Confirm(question)) => confirm::draw(&scene, question, middle, buffer),
-        Some(Overlay::Palette(palette)) => cursor = palette::draw(&scene, palette, buffer),
+        Some(Overlay::Events(position)) => layout.page = events::draw_page(context, *position, middle, buffer),
+        Some(Overlay::Confirm(question)) => confirm::draw(context, question, middle, buffer),
+        Some(Overlay::Palette(palette)) => cursor = palette::draw(context, palette, middle, buffer),
         Some(Overlay::Attached | Overlay::Prompt(_)) | None => {}
     }
     if let Some(selection) = &model.selection {
         selection.highlight(buffer);
     }
-    footer::draw(&scene, layout.footer, buffer).or(cursor)
-}
-
-/// How many rows the page that lies over the screen has, without its frame.
-pub(super) fn page_rows(model: &Model, shown: &Shown<'_>) -> usize {
-    page_lines(model, shown, |lines| lines.len())
-}
-
-/// Where the page that lies over the screen has its text.
-pub(super) fn page_text(model: &Model, shown: &Shown<'_>) -> Rect {
-    let middle = model.layout(model.area, shown.snapshot).middle;
-    let page = match &model.overlay {
-        Some(Overlay::Help(_) | Overlay::Why(_)) => page_lines(model, shown, |lines| page_area(middle, lines)),
-        _ => middle,
-    };
-    layout::inside(page)
-}
-
-fn page_lines<T>(model: &Model, shown: &Shown<'_>, f: impl FnOnce(&[Line<'_>]) -> T) -> T {
-    let clock = Clock::new(shown.now);
-    let layout = model.layout(model.area, shown.snapshot);
-    let scene = DrawContext { model, shown, clock: &clock, theme: model.theme, layout };
-    match &model.overlay {
-        Some(Overlay::Help(_)) => f(&help::lines(&scene, layout.middle)),
-        Some(Overlay::Why(_)) => f(&why::lines(&scene, layout.middle)),
-        Some(
-            Overlay::Events(_) | Overlay::Attached | Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Prompt(_),
-        )
-        | None => f(&[]),
-    }
+    let cursor = footer::draw(context, panes.footer, &mut layout, buffer).or(cursor);
+    (layout, cursor)
 }
 
 /// A page that would leave fewer columns or rows of the screen free takes them, too.
 const LEAST_MARGIN: u16 = 6;
-
-/// What every pane is drawn from.
-struct DrawContext<'a> {
-    model: &'a Model,
-    shown: &'a Shown<'a>,
-    clock: &'a Clock,
-    theme: Theme,
-    layout: Layout,
-}
 
 /// `wanted` of `all`, or all of it if next to nothing would be left.
 fn room(wanted: usize, all: u16) -> u16 {
@@ -121,21 +95,25 @@ fn room(wanted: usize, all: u16) -> u16 {
     }
 }
 
-fn page_area(middle: Rect, lines: &[Line<'_>]) -> Rect {
-    let longest = lines.iter().map(Line::width).max().unwrap_or(0);
-    layout::centred(middle, room(longest + 4, middle.width), room(lines.len() + 2, middle.height))
-}
-
 /// A page of text over the middle of the screen.
-fn page(scene: &DrawContext<'_>, title: &str, lines: &[Line<'_>], first: usize, buffer: &mut Buffer) {
-    let area = page_area(scene.layout.middle, lines);
+fn page(
+    context: &DrawContext<'_>,
+    title: &str,
+    lines: &[Line<'_>],
+    first: usize,
+    middle: Rect,
+    buffer: &mut Buffer,
+) -> Page {
+    let longest = lines.iter().map(Line::width).max().unwrap_or(0);
+    let area = layout::centred(middle, room(longest + 4, middle.width), room(lines.len() + 2, middle.height));
     Clear.render(area, buffer);
-    frame::draw(scene.theme, area, title, "", buffer);
-    let inside = layout::inside(area);
-    let visible = usize::from(inside.height);
+    frame::draw(context.theme, area, title, "", buffer);
+    let text = layout::inside(area);
+    let visible = usize::from(text.height);
     let first = first.min(lines.len().saturating_sub(visible));
-    for (y, line) in (inside.y..).zip(lines.iter().skip(first).take(visible)) {
-        buffer.set_line(inside.x + 1, y, line, inside.width.saturating_sub(1));
+    for (y, line) in (text.y..).zip(lines.iter().skip(first).take(visible)) {
+        buffer.set_line(text.x + 1, y, line, text.width.saturating_sub(1));
     }
-    frame::hint(scene.theme, area, first, visible, lines.len(), buffer);
+    frame::hint(context.theme, area, first, visible, lines.len(), buffer);
+    Page { text, rows: lines.len() }
 }

@@ -5,15 +5,15 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 
 use super::super::model::Overlay;
-use super::DrawContext;
-use super::log::set_symbol;
+use super::context::DrawContext;
+use super::context::set_symbol;
 use crate::present::ansi;
 use crate::screen::{CellStyle, Colour, ScreenContents};
 
 /// Draws it into the inside of a pane. While the keyboard is the task's, the cursor is where the terminal's own is
 /// wanted; otherwise it is drawn.
 pub(super) fn draw(
-    scene: &DrawContext<'_>,
+    context: &DrawContext<'_>,
     contents: &ScreenContents,
     area: Rect,
     buffer: &mut Buffer,
@@ -25,7 +25,7 @@ pub(super) fn draw(
                 continue;
             }
             let symbol = if text.is_empty() { " " } else { &text };
-            set_symbol(buffer, x, y, symbol, cell.width, scene.theme.of_task(style(cell.style)));
+            set_symbol(buffer, x, y, symbol, cell.width, context.theme.of_task(style(cell.style)));
         }
     }
     let (column, row) = contents.cursor.filter(|_| contents.is_live)?;
@@ -33,7 +33,7 @@ pub(super) fn draw(
     if !area.contains(cursor) {
         return None;
     }
-    if matches!(scene.model.overlay, Some(Overlay::Attached)) {
+    if matches!(context.model.overlay, Some(Overlay::Attached)) {
         return Some(cursor);
     }
     let cell = &mut buffer[cursor];

@@ -6,9 +6,10 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use super::super::layout::{self, TABLE_FRAME};
+use super::super::layout::{ClickTarget, Layout, TABLE_FRAME, first_visible, inside};
 use super::super::rows::{TableRow, position, rows};
-use super::{DrawContext, frame, next};
+use super::context::DrawContext;
+use super::{frame, next};
 use crate::present::ansi::plain;
 use crate::present::task as present;
 use crate::present::text::{fit, memory};
@@ -64,29 +65,31 @@ const CUTS: [Cut; 9] = [
     Cut::Leave(TableColumn::Next),
 ];
 
-pub(super) fn draw(scene: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) {
-    let snapshot = scene.shown.snapshot;
+pub(super) fn draw(context: &DrawContext<'_>, area: Rect, layout: &mut Layout, buffer: &mut Buffer) {
+    let snapshot = context.shown.snapshot;
     let rows = rows(snapshot);
     let visible = usize::from(area.height.saturating_sub(TABLE_FRAME));
-    let selected = position(&rows, scene.model.selected.as_deref());
-    let first = layout::first_visible(scene.model.first_row, selected.unwrap_or(0), rows.len(), visible);
-    let note = match scene.model.marked.len() {
+    let selected = position(&rows, context.model.selected.as_deref());
+    let first = first_visible(context.model.layout.first_row, selected.unwrap_or(0), rows.len(), visible);
+    layout.first_row = first;
+    let note = match context.model.marked.len() {
         0 => Span::raw(""),
-        count => Span::styled(format!("{count} marked"), scene.theme.marked()),
+        count => Span::styled(format!("{count} marked"), context.theme.marked()),
     };
-    frame::draw_noted(scene.theme, area, "Tasks", note, buffer);
-    frame::hint(scene.theme, area, first, visible, rows.len(), buffer);
-    let inside = layout::inside(area);
+    frame::draw_noted(context.theme, area, "Tasks", note, buffer);
+    frame::hint(context.theme, area, first, visible, rows.len(), buffer);
+    let inside = inside(area);
     // A column of air stays free on the right.
     let columns = columns(&snapshot.tasks, inside.width.saturating_sub(1));
-    headings(scene, &columns, inside, buffer);
+    headings(context, &columns, inside, buffer);
     for (offset, (index, row)) in (1..).zip(rows.iter().enumerate().skip(first).take(visible)) {
         let y = inside.y + offset;
         match row {
-            TableRow::Rule => frame::rule(scene.theme, area, y, "stead", buffer),
+            TableRow::Rule => frame::rule(context.theme, area, y, "stead", buffer),
             TableRow::Task(task) => {
                 let line = Rect { y, height: 1, ..inside };
-                task_row(scene, task, Some(index) == selected, &columns, line, buffer);
+                layout.add_target(line, ClickTarget::Task(task.name.clone()));
+                task_row(context, task, Some(index) == selected, &columns, line, buffer);
             }
         }
     }
@@ -146,7 +149,7 @@ fn spread(columns: &mut [(TableColumn, u16)], room: u16) {
     }
 }
 
-fn headings(scene: &DrawContext<'_>, columns: &[(TableColumn, u16)], inside: Rect, buffer: &mut Buffer) {
+fn headings(context: &DrawContext<'_>, columns: &[(TableColumn, u16)], inside: Rect, buffer: &mut Buffer) {
     let titled = |column: TableColumn| match column {
         TableColumn::Name => "NAME",
         TableColumn::State => "STATE",
@@ -157,26 +160,27 @@ fn headings(scene: &DrawContext<'_>, columns: &[(TableColumn, u16)], inside: Rec
         TableColumn::Memory => "MEM",
         TableColumn::LastExit => "LAST EXIT",
     };
-    let cells = columns.iter().map(|&(column, width)| (column, width, Line::styled(titled(column), scene.theme.dim())));
+    let cells =
+        columns.iter().map(|&(column, width)| (column, width, Line::styled(titled(column), context.theme.dim())));
     set_cells(cells, Rect { height: inside.height.min(1), ..inside }, buffer);
 }
 
 fn task_row(
-    scene: &DrawContext<'_>,
+    context: &DrawContext<'_>,
     task: &TaskSnapshot,
     is_selected: bool,
     columns: &[(TableColumn, u16)],
     row: Rect,
     buffer: &mut Buffer,
 ) {
-    let theme = scene.theme;
+    let theme = context.theme;
     if is_selected {
         buffer.set_stringn(row.x + 1, row.y, "▸", usize::from(row.width.saturating_sub(1)), theme.accent());
     }
-    if scene.model.marked.contains(&task.name) {
+    if context.model.marked.contains(&task.name) {
         buffer.set_stringn(row.x, row.y, "◆", usize::from(row.width), theme.marked());
     }
-    let cells = columns.iter().map(|&(column, width)| (column, width, cell(scene, task, is_selected, column, width)));
+    let cells = columns.iter().map(|&(column, width)| (column, width, cell(context, task, is_selected, column, width)));
     set_cells(cells, row, buffer);
     // Stead's own parts need no eyes while they are well.
     let is_well = matches!(task.phase, PhaseSnapshot::Ready { .. });
@@ -201,7 +205,7 @@ fn set_cells(cells: impl Iterator<Item = (TableColumn, u16, Line<'static>)>, row
 }
 
 fn cell(
-    scene: &DrawContext<'_>,
+    context: &DrawContext<'_>,
     task: &TaskSnapshot,
     is_selected: bool,
     column: TableColumn,
@@ -210,42 +214,42 @@ fn cell(
     let width = usize::from(width);
     match column {
         TableColumn::Name => {
-            let style = if is_selected { scene.theme.strong() } else { Style::new() };
+            let style = if is_selected { context.theme.strong() } else { Style::new() };
             Line::styled(fit(&task.name, width), style)
         }
-        TableColumn::State => state(scene, task, width),
-        TableColumn::Pips => budget(scene, task, present::pips),
-        TableColumn::Retries => budget(scene, task, present::retries),
-        TableColumn::Next => fit_line(next::line(scene, task, width), width),
-        TableColumn::Uptime => optional(scene, present::uptime(task, scene.clock)),
-        TableColumn::Cpu => optional(scene, task.usage.map(|usage| format!("{:.0}%", usage.cpu_percent))),
-        TableColumn::Memory => optional(scene, task.usage.map(|usage| memory(usage.memory_bytes))),
-        TableColumn::LastExit => last_exit(scene, task, width),
+        TableColumn::State => state(context, task, width),
+        TableColumn::Pips => budget(context, task, present::pips),
+        TableColumn::Retries => budget(context, task, present::retries),
+        TableColumn::Next => fit_line(next::line(context, task, width), width),
+        TableColumn::Uptime => optional(context, present::uptime(task, context.clock)),
+        TableColumn::Cpu => optional(context, task.usage.map(|usage| format!("{:.0}%", usage.cpu_percent))),
+        TableColumn::Memory => optional(context, task.usage.map(|usage| memory(usage.memory_bytes))),
+        TableColumn::LastExit => last_exit(context, task, width),
     }
 }
 
-fn state(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
-    let (glyph, style) = scene.theme.state(task.state());
+fn state(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
+    let (glyph, style) = context.theme.state(task.state());
     let mut line = Line::styled(format!("{glyph} {:<8}", task.phase.word()), style);
     if task.policy == Policy::Critical && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
-        line.push_span(Span::styled(" crit", scene.theme.dim()));
+        line.push_span(Span::styled(" crit", context.theme.dim()));
     }
     line
 }
 
-fn budget(scene: &DrawContext<'_>, task: &TaskSnapshot, used_of: fn(u32, u32) -> String) -> Line<'static> {
+fn budget(context: &DrawContext<'_>, task: &TaskSnapshot, used_of: fn(u32, u32) -> String) -> Line<'static> {
     let text = if task.retries == 0 { "·".to_owned() } else { used_of(task.retries, task.max_retries) };
-    Line::styled(text, scene.theme.tone(present::budget_tone(task)))
+    Line::styled(text, context.theme.tone(present::budget_tone(task)))
 }
 
-fn optional(scene: &DrawContext<'_>, text: Option<String>) -> Line<'static> {
-    text.map_or_else(|| Line::styled("–", scene.theme.dim()), Line::raw)
+fn optional(context: &DrawContext<'_>, text: Option<String>) -> Line<'static> {
+    text.map_or_else(|| Line::styled("–", context.theme.dim()), Line::raw)
 }
 
 /// How the last run ended, with its age. Where there is little room `ago` goes first, then the reason is cut.
-fn last_exit(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
-    let (Some(last), Some((reason, age))) = (&task.last_exit, present::last_exit(task, scene.clock)) else {
-        return optional(scene, None);
+fn last_exit(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
+    let (Some(last), Some((reason, age))) = (&task.last_exit, present::last_exit(task, context.clock)) else {
+        return optional(context, None);
     };
     let mut reason = plain(&reason);
     let mut age = format!(" · {age}");
@@ -257,9 +261,9 @@ fn last_exit(scene: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line
             age.truncate(age.len() - " ago".len());
         }
     }
-    let style = if last.expected { Style::new() } else { scene.theme.bad() };
+    let style = if last.expected { Style::new() } else { context.theme.bad() };
     let reason = fit(&reason, width.saturating_sub(age.width()));
-    Line::from(vec![Span::styled(reason, style), Span::styled(age, scene.theme.dim())])
+    Line::from(vec![Span::styled(reason, style), Span::styled(age, context.theme.dim())])
 }
 
 /// A line that ends in an ellipsis if it is too long.

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::DrawContext;
+use super::context::DrawContext;
 use crate::kernel::PostMortem;
 use crate::present::ansi::plain;
 use crate::present::post_mortem;
@@ -13,14 +13,14 @@ use crate::present::why::why;
 /// Columns of text; more would be hard to read.
 const MOST_COLUMNS: u16 = 90;
 
-pub(super) fn lines(scene: &DrawContext<'_>, area: Rect) -> Vec<Line<'static>> {
-    let Some(task) = scene.model.selected_task(scene.shown.snapshot) else {
+pub(super) fn lines(context: &DrawContext<'_>, area: Rect) -> Vec<Line<'static>> {
+    let Some(task) = context.model.selected_task(context.shown.snapshot) else {
         return vec![Line::raw("there are no tasks")];
     };
     let width = usize::from(area.width.saturating_sub(4).min(MOST_COLUMNS));
     let mut lines = Vec::new();
-    let shown = scene.shown;
-    for cause in why(task, shown.snapshot, shown.last_line, scene.clock) {
+    let shown = context.shown;
+    for cause in why(task, shown.snapshot, shown.last_line, context.clock) {
         let indent = (cause.depth * 3).min(width / 2);
         let head = if cause.depth > 0 { "└─ " } else { "" };
         let text = plain(&format!("{} {}.", cause.task, cause.sentences.join("; ")));
@@ -29,10 +29,10 @@ pub(super) fn lines(scene: &DrawContext<'_>, area: Rect) -> Vec<Line<'static>> {
                 (0, 1..) => format!("{:>indent$}", head),
                 _ => " ".repeat(indent),
             };
-            let mut line = Line::from(Span::styled(margin, scene.theme.dim()));
+            let mut line = Line::from(Span::styled(margin, context.theme.dim()));
             match piece.strip_prefix(&cause.task).filter(|_| nth == 0) {
                 Some(rest) => {
-                    line.push_span(Span::styled(cause.task.clone(), scene.theme.strong()));
+                    line.push_span(Span::styled(cause.task.clone(), context.theme.strong()));
                     line.push_span(Span::raw(rest.to_owned()));
                 }
                 None => line.push_span(Span::raw(piece)),
@@ -40,18 +40,18 @@ pub(super) fn lines(scene: &DrawContext<'_>, area: Rect) -> Vec<Line<'static>> {
             lines.push(line);
         }
     }
-    for failed in scene.model.history(scene.shown).iter().flat_map(|history| history.post_mortems.iter().rev()) {
+    for failed in context.model.history(context.shown).iter().flat_map(|history| history.post_mortems.iter().rev()) {
         lines.push(Line::default());
-        lines.extend(examined(scene, failed, width));
+        lines.extend(examined(context, failed, width));
     }
     lines
 }
 
 /// What is kept of one failed run.
-fn examined(scene: &DrawContext<'_>, failed: &PostMortem, width: usize) -> Vec<Line<'static>> {
-    let dim = scene.theme.dim();
-    let zone = scene.shown.zone;
-    let mut lines = vec![Line::styled(fit(&post_mortem::headline(failed), width), scene.theme.strong())];
+fn examined(context: &DrawContext<'_>, failed: &PostMortem, width: usize) -> Vec<Line<'static>> {
+    let dim = context.theme.dim();
+    let zone = context.shown.zone;
+    let mut lines = vec![Line::styled(fit(&post_mortem::headline(failed), width), context.theme.strong())];
     let facts = [("when", post_mortem::when(failed, zone))].into_iter().chain(post_mortem::facts(failed));
     for (what, fact) in facts {
         let what = Span::styled(format!("  {what:<8} "), dim);

@@ -10,15 +10,15 @@ use super::Project;
 const API: &str = "[tasks.api]\ncommand = 'exec sleep 1000'\n";
 
 /// A project whose supervisor, if one is left, is killed when a test ends.
-struct Background(Project);
+pub(super) struct Background(pub(super) Project);
 
 impl Background {
-    fn new(config: &str) -> Self {
+    pub(super) fn new(config: &str) -> Self {
         Self(Project::new(config))
     }
 
     /// The pid of the supervisor that runs or ran last.
-    fn pid(&self) -> Option<Pid> {
+    pub(super) fn pid(&self) -> Option<Pid> {
         let pid = fs::read_to_string(self.0.path().join(".stead/lock")).ok()?;
         Some(Pid::from_raw(pid.trim().parse().ok()?))
     }

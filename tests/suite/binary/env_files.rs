@@ -13,7 +13,7 @@ fn a_start_has_the_env_file_as_it_is_then() {
     let write = |name: &str, text: &str| fs::write(project.path().join(name), text).expect("a file");
     write(".env", "KEY=s3cr$et # mine\n");
     let mut stead = project.up();
-    stead.wait_for("control * ");
+    stead.wait_for("stead.control * ");
     stead.wait_for("| s3cr$et|");
     write(".env", "KEY='a b'\n");
     write(".env.local", "LOCAL=here\n");
@@ -21,8 +21,7 @@ fn a_start_has_the_env_file_as_it_is_then() {
     stead.wait_for("| a b|a b|here");
     write(".env", "KEY=1\n\nnonsense\n");
     assert_eq!(project.client(&["restart", "api"]).code, Some(0));
-    let line = format!("{}/.env, line 3: expected NAME=VALUE", project.path().display());
-    stead.wait_for(&line);
+    stead.wait_for("/.env, line 3: expected NAME=VALUE");
     write(".env", "KEY=mended\n");
     stead.wait_for("| mended|mended|here");
 }

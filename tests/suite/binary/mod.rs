@@ -8,6 +8,7 @@ mod detach;
 mod env_files;
 mod export;
 mod hooks;
+mod identity;
 mod inherited;
 #[cfg(target_os = "linux")]
 mod left_behind;

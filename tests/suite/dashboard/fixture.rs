@@ -23,8 +23,8 @@ use stead::supervisor::engine::{
 };
 use stead::supervisor::engine::{Condition, OnExhausted, Policy};
 use stead::ui::{
-    DashboardEffect, DashboardInput, History, Hits, LogChoice, LogOf, LogQuery, LogWindow, Model, Shown, Theme, update,
-    view,
+    DashboardEffect, DashboardInput, DrawnFrame, History, Hits, LogChoice, LogOf, LogQuery, LogWindow, Model, Shown,
+    Theme, update, view,
 };
 
 /// `now` of every screen, on the supervisor's clock.
@@ -66,16 +66,15 @@ impl Dashboard {
             is_guest: false,
             size: (width, height),
         };
-        dashboard.input(DashboardInput::Resize(width, height));
+        dashboard.input(DashboardInput::Resized);
         dashboard.press("jj");
         dashboard
     }
 
     /// Without colours.
     pub(crate) fn without_color(mut self) -> Self {
-        let (width, height) = self.size;
         self.model = Model::new(Theme { color: false });
-        self.input(DashboardInput::Resize(width, height));
+        self.input(DashboardInput::Resized);
         self.press("jj");
         self
     }
@@ -107,7 +106,7 @@ impl Dashboard {
 
     pub(crate) fn resize(&mut self, width: u16, height: u16) {
         self.size = (width, height);
-        self.input(DashboardInput::Resize(width, height));
+        self.input(DashboardInput::Resized);
     }
 
     /// Presses one key for each character.
@@ -127,6 +126,7 @@ impl Dashboard {
         let effects = self.with_shown(|model, shown| update(model, input, shown));
         let changed = self.with_shown(|model, shown| update(model, DashboardInput::Changed, shown));
         assert_eq!(changed, [], "a change of what is shown asks for nothing");
+        self.draw();
         effects
     }
 
@@ -135,9 +135,11 @@ impl Dashboard {
         let (width, height) = self.size;
         self.with_shown(|model, shown| {
             let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
-            let mut tick = None;
-            let frame = terminal.draw(|frame| tick = view(model, shown, frame)).expect("a frame");
-            (frame.buffer.clone(), tick)
+            let mut drawn = None;
+            let frame = terminal.draw(|frame| drawn = Some(view(model, shown, frame))).expect("a frame");
+            let DrawnFrame { layout, next_change } = drawn.expect("it was drawn");
+            model.keep(layout);
+            (frame.buffer.clone(), next_change)
         })
     }
 

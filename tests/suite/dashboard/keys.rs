@@ -316,11 +316,11 @@ fn attaching_needs_a_terminal_and_ends_with_it() {
 #[test]
 fn the_terminal_is_to_be_as_large_as_its_pane() {
     let mut dashboard = Dashboard::new(120, 30).with_terminal();
-    assert_eq!(dashboard.model.screen_size(&dashboard.snapshot), Some(ScreenSize::new(73, 13)));
+    assert_eq!(dashboard.model.screen_size(), Some(ScreenSize::new(73, 13)));
     dashboard.press("a");
-    assert_eq!(dashboard.model.screen_size(&dashboard.snapshot), Some(ScreenSize::new(118, 26)));
+    assert_eq!(dashboard.model.screen_size(), Some(ScreenSize::new(118, 26)));
     dashboard.resize(80, 3);
-    assert_eq!(dashboard.model.screen_size(&dashboard.snapshot), None);
+    assert_eq!(dashboard.model.screen_size(), None);
 }
 
 #[test]

@@ -96,7 +96,7 @@ async fn a_taken_port_is_named() {
     let (supervisor, _backend) = handle(Instant::now());
     let handle = KernelHandle::new(supervisor);
     let dir = tempfile::tempdir().unwrap();
-    let error = Web::new(web.clone(), dir.path().join("token"))
+    let error = Web::new(web.clone(), Token::source(dir.path().join("token")))
         .start(context(Gateway::new(handle.clone()), handle, &web, dir.path()))
         .await
         .unwrap_err();
@@ -111,7 +111,7 @@ async fn a_start_that_fails_leaves_the_port_free() {
     let (supervisor, _backend) = handle(Instant::now());
     let handle = KernelHandle::new(supervisor);
     let dir = tempfile::tempdir().unwrap();
-    let error = Web::new(web.clone(), "/nowhere/token")
+    let error = Web::new(web.clone(), Token::source("/nowhere/token"))
         .start(context(Gateway::new(handle.clone()), handle, &web, dir.path()))
         .await
         .unwrap_err();

@@ -103,7 +103,7 @@ impl Site {
         let context = context(gateway.clone(), kernel.clone(), &web, dir.path());
         let (dist, shutdown) = (context.web_dist.clone(), context.shutdown.clone());
         let token = dir.path().join("token");
-        let run = Web::new(web, &token).start(context).await.unwrap();
+        let run = Web::new(web, Token::source(token.clone())).start(context).await.unwrap();
         let token = Token::read(&token).unwrap();
         let address = run.address.unwrap().strip_prefix("http://").unwrap().parse().unwrap();
 
