@@ -6,7 +6,7 @@ use memchr::{memchr, memrchr};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::line::without_returns;
-use super::text::printed;
+use super::text::{before_printed, printed};
 
 /// A regular expression that is searched for in the text of lines, without their escape sequences.
 #[derive(Debug, Clone)]
@@ -46,16 +46,33 @@ impl LinePattern {
     pub fn matches(&self, line: &[u8]) -> bool {
         let line = without_returns(line);
         match memchr(b'\x1b', line) {
-            None => self.matches_text(line),
-            Some(_) => self.matches_text(printed(line).as_bytes()),
+            None => self.find_in(line).is_some(),
+            Some(_) => self.find_in(printed(line).as_bytes()).is_some(),
         }
     }
 
-    fn matches_text(&self, text: &[u8]) -> bool {
+    /// Where in this line it matches first, in bytes.
+    #[must_use]
+    pub fn find(&self, line: &[u8]) -> Option<usize> {
+        let line = without_returns(line);
+        match memchr(b'\x1b', line) {
+            None => self.find_in(line),
+            Some(_) => self.find_in(printed(line).as_bytes()).map(|at| before_printed(line, at)),
+        }
+    }
+
+    fn find_in(&self, text: &[u8]) -> Option<usize> {
+        let mut start = 0;
         // Each part that a carriage return begins looks like a line of its own.
-        let matches_part =
-            || memchr(b'\r', text).is_some() && text.split(|&byte| byte == b'\r').any(|part| self.regex.is_match(part));
-        self.regex.is_match(text) || matches_part()
+        let mut in_part = || {
+            memchr(b'\r', text)?;
+            text.split(|&byte| byte == b'\r').find_map(|part| {
+                let found = self.regex.find(part).map(|found| start + found.start());
+                start += part.len() + 1;
+                found
+            })
+        };
+        self.regex.find(text).map(|found| found.start()).or_else(|| in_part())
     }
 
     /// Whether a search in many lines at once finds every line that matches.
