@@ -15,7 +15,9 @@ use jiff::tz::TimeZone;
 use super::{FileArgs, completions, shows_colour};
 use crate::config::{Config, UnknownTask};
 use crate::duration::parse_duration;
-use crate::logs::{LineLimits, LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream, RunChoice};
+use crate::logs::{
+    LineLimits, LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream, RunChoice,
+};
 use crate::present::ansi::plain;
 use crate::present::line::{SHOWN_CHARS, excerpt};
 
@@ -201,7 +203,10 @@ impl Printer {
         self.out.write_all(&line.bytes)?;
         if line.cut {
             let limit = LineLimits::WHOLE.kept;
-            eprintln!("stead: a line of {} is longer than {limit} bytes and is cut; the log file has all of it", line.task);
+            eprintln!(
+                "stead: a line of {} is longer than {limit} bytes and is cut; the log file has all of it",
+                line.task
+            );
         }
         self.out.write_all(b"\n")
     }

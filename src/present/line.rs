@@ -69,7 +69,10 @@ mod tests {
         let all = |line: &[u8]| excerpt(line, None, SHOWN_CHARS);
         assert_eq!(all(b"secret\rfine"), "secret^Mfine");
         assert_eq!(all(b"a\x1b[2Jb\x1b]0;title\x07c\x08\td"), "abc^H\td");
-        assert_eq!(all("family 👨\u{200d}👩 می\u{200c}خواهم ❤\u{fe0f}".as_bytes()), "family 👨\u{200d}👩 می\u{200c}خواهم ❤\u{fe0f}");
+        assert_eq!(
+            all("family 👨\u{200d}👩 می\u{200c}خواهم ❤\u{fe0f}".as_bytes()),
+            "family 👨\u{200d}👩 می\u{200c}خواهم ❤\u{fe0f}"
+        );
         assert_eq!(all("a\u{202e}b\u{2066}c".as_bytes()), "abc");
         assert_eq!(all(b"a\xffb"), "a\u{fffd}b");
     }

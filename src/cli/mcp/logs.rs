@@ -90,10 +90,11 @@ fn last_lines(reader: &LogReader, tasks: &[String], query: &LineQuery, limit: us
     Ok(json!({ "lines": lines, "more_before": more }))
 }
 
-fn shown(line: &LogLine) -> Value {
-    let text = ansi::plain_text(&line.bytes);
-    let kept: String = text.chars().take(TOOL_LINE_CHARS).collect();
-    let cut = line.cut || kept.len() < text.len();
+/// A line without escape sequences; of a long one, the part with the match, and marks for what is left out.
+fn shown(line: &LogLine, pattern: Option<&LinePattern>) -> Value {
+    let found = pattern.and_then(|pattern| pattern.find(&line.bytes));
+    let kept = excerpt(line.text(), found, TOOL_LINE_CHARS);
+    let cut = line.cut || kept.len() != excerpt(line.text(), None, usize::MAX).len();
     json!({
         "task": &*line.task, "run": line.run.number, "at": line.at, "stream": line.stream, "text": kept, "cut": cut,
     })
