@@ -13,6 +13,7 @@
 
 mod changes;
 mod filter;
+mod grown;
 mod id;
 mod index;
 mod line;
@@ -33,6 +34,7 @@ mod text;
 mod writer;
 
 pub(crate) use changes::LogChanges;
+pub(crate) use grown::GrownLogs;
 pub use id::LineId;
 pub use line::{LineLimits, LogLine};
 pub(crate) use line_splitter::LineSplitter;

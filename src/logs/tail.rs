@@ -3,15 +3,16 @@
 //! What is written waits in a short backlog and is cut into lines when somebody looks. Of a flood the backlog only
 //! knows where it is in the log: it is read there when somebody looks, and never if nobody does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use memchr::memchr_iter;
 use tokio::sync::watch;
 
+use super::grown::GrownLogs;
 use super::id::LineId;
 use super::line::{LineLimits, LogLine};
 use super::line_splitter::LineSplitter;
@@ -33,6 +34,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone, Default)]
 pub struct LogHub {
     tails: Arc<Mutex<BTreeMap<String, LogTail>>>,
+    grown: Arc<OnceLock<Arc<GrownLogs>>>,
 }
 
 impl LogHub {
@@ -40,7 +42,12 @@ impl LogHub {
     #[must_use]
     pub fn tail(&self, task: &str) -> LogTail {
         let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
-        tails.entry(task.to_owned()).or_insert_with(|| LogTail::new(task)).clone()
+        tails.entry(task.to_owned()).or_insert_with(|| LogTail::new(task, Arc::clone(&self.grown))).clone()
+    }
+
+    /// Which tasks have written, for the one reader that follows all of them.
+    pub(crate) fn grown(&self) -> Arc<GrownLogs> {
+        Arc::clone(self.grown.get_or_init(Arc::default))
     }
 
     /// Lets go of the tails of other tasks. What they wrote stays on disk.
@@ -71,6 +78,8 @@ pub struct LogTail {
     task: Arc<str>,
     lines: Arc<Mutex<TailState>>,
     changed: watch::Sender<u64>,
+    /// Where it is noted that it has changed, once somebody follows all of them.
+    grown: Arc<OnceLock<Arc<GrownLogs>>>,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +91,8 @@ struct TailState {
     losing_since: Option<u64>,
     bytes: usize,
     kept: VecDeque<Arc<LogLine>>,
+    /// The numbers of those that are in no log file.
+    unwritten: BTreeSet<u64>,
     /// What each stream has written of a line without an end yet, the backlog aside.
     cutters: [Option<LineSplitter>; 2],
     backlog: Backlog,
@@ -121,14 +132,14 @@ enum ChunkBytes {
 
 impl Default for LogTail {
     fn default() -> Self {
-        Self::new("")
+        Self::new("", Arc::default())
     }
 }
 
 impl LogTail {
     /// An empty one.
-    pub(crate) fn new(task: &str) -> Self {
-        Self { task: task.into(), lines: Arc::default(), changed: watch::channel(0).0 }
+    fn new(task: &str, grown: Arc<OnceLock<Arc<GrownLogs>>>) -> Self {
+        Self { task: task.into(), lines: Arc::default(), changed: watch::channel(0).0, grown }
     }
 
     /// Splits what one run of the task writes into lines in which something is searched for.
@@ -165,6 +176,18 @@ impl LogTail {
         let mut lines = self.lines();
         lines.retain(|line| line.id.offset > since);
         lines
+    }
+
+    /// How many lines have finished, and those of them that come after line `number`, are kept, and are in no log file.
+    pub(crate) fn unwritten_after(&self, number: u64) -> (u64, Vec<Arc<LogLine>>) {
+        let lines = self.lock();
+        if lines.losing_since.is_none() && lines.unwritten.range(number + 1..).next().is_none() {
+            return (lines.last, Vec::new());
+        }
+        drop(lines);
+        let lines = self.cut();
+        let unwritten = |line: &&Arc<LogLine>| line.id.offset > number && lines.unwritten.contains(&line.id.offset);
+        (lines.last, lines.kept.iter().filter(unwritten).cloned().collect())
     }
 
     /// A way to wait for the next change; the value counts them.
@@ -228,7 +251,11 @@ impl LogTail {
     /// Adds a line of stead's own.
     pub(crate) fn note(&self, run: RunKey, text: String) {
         let line = LogLine::new(&self.task, Timestamp::now(), run, OutputStream::Stderr);
-        self.cut().push(LogLine { bytes: text.into(), ..line });
+        let mut lines = self.cut();
+        lines.push(LogLine { bytes: text.into(), ..line });
+        let number = lines.last;
+        lines.unwritten.insert(number);
+        drop(lines);
         self.tell();
     }
 
@@ -246,12 +273,15 @@ impl LogTail {
 
     /// Hears that the log file is written again.
     pub(crate) fn regain(&self) {
-        self.lock().losing_since = None;
+        self.cut().losing_since = None;
         self.tell();
     }
 
     fn tell(&self) {
         self.changed.send_modify(|count| *count += 1);
+        if let Some(grown) = self.grown.get() {
+            grown.add(&self.task);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, TailState> {
@@ -348,6 +378,7 @@ impl TailState {
         if ends > 0 {
             self.last += ends as u64;
             self.kept.clear();
+            self.unwritten.clear();
             self.bytes = 0;
         }
     }
@@ -357,9 +388,13 @@ impl TailState {
         line.id = LineId::unwritten(line.at, self.last);
         self.bytes += line.bytes.len();
         self.kept.push_back(Arc::new(line));
+        if self.losing_since.is_some() {
+            self.unwritten.insert(self.last);
+        }
         while self.kept.len() > TAIL_LINES || self.bytes > TAIL_BYTES {
             let Some(oldest) = self.kept.pop_front() else { break };
             self.bytes -= oldest.bytes.len();
+            self.unwritten.remove(&oldest.id.offset);
         }
     }
 

@@ -52,6 +52,7 @@ pub(crate) use one_shot::OneShotCommand;
 use output::OutputCapture;
 use pty::Pty;
 use spawn::Spawned;
+pub(crate) use sys::watch_reader;
 pub(crate) use usage::Sampler;
 pub use warden::serve_if_called;
 use warden::{Child, SignalTarget};
