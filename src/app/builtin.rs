@@ -1,6 +1,7 @@
 //! stead's own tasks: the warden, the gateway and the surfaces.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,9 +11,14 @@ use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 use crate::process::WardenTask;
 use crate::supervisor::TaskSupervisor;
-use crate::supervisor::engine::{Condition, Dependency, ExitReason, Policy, TaskKind};
-use crate::surfaces::web::ActiveWebDist;
+use crate::supervisor::engine::{Condition, Dependency, ExitReason, Policy, TaskKind, TaskPlan};
+use crate::surfaces::web_dist::ActiveWebDist;
 use crate::surfaces::{Surface, SurfaceContext};
+
+/// How long after a failure a surface that is held as failed is tried again.
+const SLOW_RETRY: Duration = Duration::from_secs(60);
+/// How long a surface may take to stop: time for what hooks still have to tell.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Tracks the warden, a critical task.
 pub(super) fn track_warden(supervisor: &mut TaskSupervisor, warden: WardenTask) {
@@ -53,6 +59,12 @@ pub(super) struct Surfaces<'a> {
 impl Surfaces<'_> {
     pub(super) fn track<S: Surface>(&mut self, surface: S) {
         let plan = self.supervisor.plan(surface.name().to_owned(), TaskKind::Builtin, Policy::Always, surface.about());
+        let plan = TaskPlan {
+            on_exhausted: surface.on_exhausted(),
+            slow_retry: Some(SLOW_RETRY),
+            stop_timeout: STOP_TIMEOUT,
+            ..plan
+        };
         let after = surface.after().map(|task| Dependency { task: task.to_owned(), condition: Condition::Started });
         let surface = Arc::new(surface);
         let (kernel, config, gateway) = (self.kernel.clone(), self.config.clone(), self.gateway.clone());

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Presentation;
 use super::builtin::{Surfaces, track_gateway, track_warden};
+use super::run_numbers::RunNumbers;
 use super::state_dir::StateDir;
 use super::task_factory::TaskFactory;
 use crate::config::SharedConfig;
@@ -26,6 +27,7 @@ pub(super) fn compose(
     shared: SharedConfig,
     presentation: Presentation,
     state: &StateDir,
+    numbers: RunNumbers,
     (warden, warden_task): (Warden, WardenTask),
     usage: watch::Receiver<BTreeMap<String, Usage>>,
 ) -> anyhow::Result<(TaskSupervisor, KernelHandle)> {
@@ -37,7 +39,7 @@ pub(super) fn compose(
     let kernel = KernelHandle::new(supervisor.handle())
         .with_post_mortems(PostMortems::new(&state.paths.post_mortems))
         .with_containment(warden_task.containment());
-    let mut factory = TaskFactory::new(shared.clone(), kernel.clone(), warden.clone());
+    let mut factory = TaskFactory::new(shared.clone(), kernel.clone(), warden.clone(), numbers);
     for task in factory.all().map_err(|why| anyhow!("{why}; nothing was started"))? {
         supervisor.track(task);
     }

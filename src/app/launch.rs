@@ -13,6 +13,7 @@ use super::compose::compose;
 use super::diagnostics::write_diagnostics;
 use super::last_words::{last_words, write_last_words};
 use super::post_mortems::Examiner;
+use super::run_numbers::{RunCounter, RunNumbers};
 use super::sampling::sample;
 use super::state_dir::StateDir;
 use crate::config::{Config, Project, SharedConfig};
@@ -63,17 +64,21 @@ pub(crate) fn launch(
     let runtime = runtime()?;
     let config = SharedConfig::new(config, read);
     let (sampled, usage) = watch::channel(BTreeMap::new());
-    let (supervisor, kernel) = compose(config, presentation, &state, warden, usage.clone())?;
+    let run_numbers = state.paths.run_numbers.clone();
+    let numbers = RunNumbers::read(&run_numbers);
+    let (supervisor, kernel) = compose(config, presentation, &state, numbers.clone(), warden, usage.clone())?;
     if presentation == Presentation::Detached {
         runtime.spawn(announce(kernel.clone(), state.diagnostics.clone()));
     }
     // On a thread of the runtime, among those it talks to: this one would have to be woken for every event.
     let outcome = runtime.block_on(runtime.spawn(async move {
         let sampler = tokio::spawn(sample(kernel.usage_observers().clone(), kernel.watch(), sampled));
+        let counter = RunCounter::start(numbers, run_numbers, kernel.watch());
         let examiner = Examiner::start(kernel, usage);
         let outcome = supervisor.run().await;
         sampler.abort();
         examiner.finish().await;
+        counter.finish().await;
         outcome
     }));
     // Not dropped: that would wait for a thread that is stuck.

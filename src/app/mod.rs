@@ -8,6 +8,7 @@ mod diagnostics;
 mod last_words;
 mod launch;
 mod post_mortems;
+mod run_numbers;
 mod sampling;
 mod state_dir;
 mod surface_host;

@@ -292,8 +292,9 @@ fn shows_colour(output: &impl IsTerminal) -> bool {
 
 /// Prints the request that the supervisor has accepted.
 fn show_accepted(answer: &[u8], json: bool) -> anyhow::Result<ExitCode> {
-    let AcceptedResponse { accepted } = serde_json::from_slice(answer)?;
-    print(&if json { String::from_utf8_lossy(answer).into_owned() } else { format!("{accepted}: accepted") })?;
+    let AcceptedResponse { accepted, unchanged } = serde_json::from_slice(answer)?;
+    let words = unchanged.unwrap_or_else(|| format!("{accepted}: accepted"));
+    print(&if json { String::from_utf8_lossy(answer).into_owned() } else { words })?;
     Ok(ExitCode::SUCCESS)
 }
 

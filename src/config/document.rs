@@ -157,8 +157,9 @@ fn agree_on_backoff(table: &mut Table<'_>, first: bool, longest: bool, restart: 
 }
 
 fn drain_keys(table: &mut Table<'_>, drain: &mut DrainConfig) {
-    table.or("drain", &DURATION, "How long an ordered stop may take.", &mut drain.graceful);
-    table.or("drain_fatal", &DURATION, "How long the stop after a fatal end may take.", &mut drain.fatal);
+    let about = "The most time that the ordered stop of everything takes. Default: what the `stop.timeout`s need.";
+    drain.graceful = table.get("drain", &DURATION, about);
+    table.or("drain_fatal", &DURATION, "The most time that it takes after a fatal end.", &mut drain.fatal);
 }
 
 fn logs_keys(table: &mut Table<'_>, logs: &mut LogsConfig) {
@@ -181,4 +182,7 @@ fn web_keys(table: &mut Table<'_>, web: &mut WebConfig) {
     table.or("listen", &ADDRESS, "Where the page is served.", &mut web.listen);
     let about = "A directory with a bundle to serve instead of the embedded one.";
     web.dist = table.get("dist", &FilePath, about);
+    let about = "What it means that it fails for good, as when its port is taken: hold it as failed and try again now and \
+                 then, or end everything.";
+    table.or("on_exhausted", &task::ON_EXHAUSTED, about, &mut web.on_exhausted);
 }

@@ -20,7 +20,8 @@ const NAME_MOST: usize = 64;
 const RESTART: OneOf<Policy> =
     OneOf(&[("always", Policy::Always), ("on-failure", Policy::OnFailure), ("never", Policy::Never)]);
 
-const ON_EXHAUSTED: OneOf<OnExhausted> = OneOf(&[("hold", OnExhausted::Hold), ("fatal", OnExhausted::Fatal)]);
+pub(super) const ON_EXHAUSTED: OneOf<OnExhausted> =
+    OneOf(&[("hold", OnExhausted::Hold), ("fatal", OnExhausted::Fatal)]);
 
 /// As setpriority(2) has it.
 const NICE: Signed = Signed(-20, 19);

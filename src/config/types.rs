@@ -50,7 +50,12 @@ impl Config {
         Self {
             supervisor: SupervisorConfig::default(),
             logs: LogsConfig { dir: Project::of(&path).state_dir().join("logs"), max_size: 64 << 20, keep: 8 },
-            web: WebConfig { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 7070)), dist: None },
+            web: WebConfig {
+                enabled: true,
+                listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+                dist: None,
+                on_exhausted: OnExhausted::Hold,
+            },
             ui: UiConfig::default(),
             hooks: Vec::new(),
             tasks: Vec::new(),
@@ -105,6 +110,8 @@ pub struct WebConfig {
     /// A directory with a bundle to serve instead of the embedded one; absolute.
     #[serde(serialize_with = "serial::absolute_if_any")]
     pub dist: Option<PathBuf>,
+    /// What it means if it fails for good: by default it is held as failed, and tried again now and then.
+    pub on_exhausted: OnExhausted,
 }
 
 /// `[ui]`: the dashboard.

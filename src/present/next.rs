@@ -51,6 +51,7 @@ pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Nex
             share: Some(clock.share(*since, *retry_at)),
         },
         PhaseSnapshot::Stopped if !is_draining => toned("until started".to_owned(), Tone::Quiet),
+        PhaseSnapshot::Failed { retry_at: Some(at), .. } => plain(format!("tried again in {}", clock.left(*at))),
         PhaseSnapshot::Failed { reason, .. } if task.last_exit.is_none() => toned(reason.clone(), Tone::Bad),
         PhaseSnapshot::Failed { .. } if !is_draining => plain("until restarted".to_owned()),
         PhaseSnapshot::Failed { .. } | PhaseSnapshot::Stopped | PhaseSnapshot::Done => Next::default(),

@@ -16,6 +16,9 @@ use crate::supervisor::engine::{Origin, Refusal};
 pub(crate) struct AcceptedResponse {
     /// The request in words: `restart api`.
     pub(crate) accepted: String,
+    /// If there was nothing to do: `api is ready already`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unchanged: Option<String>,
 }
 
 /// Which tasks are meant. Without a body: all.
@@ -31,6 +34,9 @@ pub(crate) struct TasksRequest {
 pub(crate) struct TasksResponse {
     /// Those that were accepted, in words.
     pub(crate) accepted: Vec<String>,
+    /// Where there was nothing to do: `api is ready already`.
+    #[serde(default)]
+    pub(crate) unchanged: Vec<String>,
     /// The others.
     pub(crate) refused: Vec<RefusedRequest>,
 }

@@ -8,9 +8,9 @@ use crate::app::builtin::{Surfaces, track_gateway};
 use crate::config::{Config, SharedConfig};
 use crate::gateway::{Connection, Gateway};
 use crate::kernel::KernelHandle;
-use crate::supervisor::engine::{Answer, Refusal, Request, Verb};
+use crate::supervisor::engine::{Answer, PhaseSnapshot, Refusal, Request, Verb};
 use crate::supervisor::engine::{BadConfig, RestartConfig};
-use crate::supervisor::{ShutdownCause, ShutdownOutcome, TaskSupervisor};
+use crate::supervisor::{ShutdownOutcome, TaskSupervisor};
 
 /// How long any of these may take by the paused clock.
 const DEADLINE: Duration = Duration::from_secs(3_600);
@@ -144,10 +144,23 @@ async fn a_surface_that_fails_comes_back_and_registers_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_surface_that_never_starts_is_fatal() {
-    let Stage { supervisor, .. } = stage(&[Life::FailsToStart]);
-    let reason = "5 retries spent: port 1 in use".to_owned();
-    assert_eq!(run(supervisor).await.cause, ShutdownCause::Fatal { name: "actor".to_owned(), reason });
+async fn a_surface_that_fails_for_good_is_held_and_tried_again_and_ends_nothing() {
+    let lives: Vec<_> = [Life::FailsToStart; 8].into_iter().chain([Life::Serves]).collect();
+    let Stage { supervisor, kernel, root, .. } = stage(&lives);
+    let (outcome, ()) = tokio::join!(run(supervisor), async {
+        let mut snapshots = kernel.watch();
+        let failed = |snapshot: &Arc<crate::supervisor::engine::Snapshot>| {
+            let reason = |task: &crate::supervisor::engine::TaskSnapshot| match &task.phase {
+                PhaseSnapshot::Failed { reason, retry_at: Some(_), .. } => Some(reason.clone()),
+                _ => None,
+            };
+            snapshot.task("actor").and_then(reason).as_deref() == Some("5 retries spent: port 1 in use")
+        };
+        snapshots.wait_for(failed).await.expect("a driver");
+        until_ready(&kernel, 9).await;
+        root.cancel();
+    });
+    assert_eq!(outcome.exit_code(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,6 +67,8 @@ pub enum EventKind {
         reason: ExitReason,
         /// Whether that was a success by the task's own codes, or asked for.
         expected: bool,
+        /// What follows.
+        then: AfterExit,
         /// How long it had lasted.
         #[serde(rename = "after_ms", with = "millis")]
         #[schema(value_type = u64)]
@@ -239,6 +241,37 @@ impl fmt::Display for EventKind {
             }
             Self::HookDropped { hook, dropped: 1 } => write!(f, "hook {hook} missed 1 event"),
             Self::HookDropped { hook, dropped } => write!(f, "hook {hook} missed {dropped} events"),
+        }
+    }
+}
+
+/// What follows the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterExit {
+    /// It stays down, as asked.
+    Stopped,
+    /// It leaves the board: a reload removed it.
+    Removed,
+    /// A new run starts, as asked.
+    Restart,
+    /// Its policy does not start it again.
+    Done,
+    /// It is started again after a wait.
+    Backoff,
+    /// It is held as failed.
+    Failed,
+    /// Everything drains because of it.
+    Fatal,
+}
+
+impl AfterExit {
+    /// Whether the end of the run is one that somebody wants explained, however it ended.
+    #[must_use]
+    pub fn is_bad(self) -> bool {
+        match self {
+            Self::Backoff | Self::Failed | Self::Fatal => true,
+            Self::Stopped | Self::Removed | Self::Restart | Self::Done => false,
         }
     }
 }

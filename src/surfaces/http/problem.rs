@@ -60,7 +60,6 @@ impl From<Refusal> for Problem {
             Refusal::BadConfig(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Leaving { .. }
             | Refusal::Essential { .. }
-            | Refusal::Already { .. }
             | Refusal::NotRunning { .. }
             | Refusal::NoProcess { .. }
             | Refusal::NoTerminal { .. }

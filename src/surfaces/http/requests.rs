@@ -103,7 +103,7 @@ async fn reload(
     match answer {
         Ok(Answer::Reloaded(changes)) => Ok(Json(changes).into_response()),
         // It is not taken before it is done.
-        Ok(Answer::Taken) => Err(Refusal::Unavailable.into()),
+        Ok(Answer::Taken | Answer::Already { .. }) => Err(Refusal::Unavailable.into()),
         Err(Refusal::BadConfig(bad)) => {
             // Only whoever may reload sees it: it quotes the file.
             let report = bad.report.clone();
@@ -157,14 +157,17 @@ async fn many(verb: Verb, State(api): State<Api>, caller: Caller, body: Bytes) -
     for request in requests {
         let text = request.to_string();
         match caller.request(request).await {
-            Ok(_) => response.accepted.push(text),
+            Ok(answer) => match answer.unchanged() {
+                Some(unchanged) => response.unchanged.push(unchanged),
+                None => response.accepted.push(text),
+            },
             Err(refusal) => {
                 let (detail, refusal) = (refusal.to_string(), Lenient::Known(refusal));
                 response.refused.push(RefusedRequest { request: text, detail, refusal });
             }
         }
     }
-    if response.accepted.is_empty() && !response.refused.is_empty() {
+    if response.accepted.is_empty() && response.unchanged.is_empty() && !response.refused.is_empty() {
         let details: Vec<_> = response.refused.iter().map(|refused| refused.detail.as_str()).collect();
         return Err(Problem::new(StatusCode::CONFLICT, details.join("; ")).with("refused", &response.refused));
     }

@@ -141,6 +141,7 @@ mod tests {
         PostMortem {
             task: "api".to_owned(),
             run,
+            session: Timestamp::UNIX_EPOCH,
             at: at(second),
             reason: "code 7".to_owned(),
             class: "failure".to_owned(),

@@ -28,7 +28,8 @@ async fn get(State(api): State<Api>, TaskName(task): TaskName) -> Result<Respons
     let newest_line = |task: &str| api.kernel.logs().tail(task).last();
     let causes = why(state, &snapshot, &newest_line, &Clock::new(now));
     let post_mortems = post_mortems(&api, &task).await?;
-    Ok(uncached(WhyResponse { task, now: Some(now), causes: Some(causes), post_mortems }))
+    let session = Some(api.kernel.started_at());
+    Ok(uncached(WhyResponse { task, now: Some(now), session, causes: Some(causes), post_mortems }))
 }
 
 /// What is kept of a task's failed runs, newest first.

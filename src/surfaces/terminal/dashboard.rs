@@ -262,7 +262,7 @@ impl Dashboard {
             let mut words = None;
             for request in requests {
                 words = words.or(match connection.request(request).await {
-                    Ok(Answer::Taken) => None,
+                    Ok(answer @ (Answer::Taken | Answer::Already { .. })) => answer.unchanged(),
                     Ok(Answer::Reloaded(changes)) => Some(format!("reloaded: {changes}")),
                     Err(refusal) => Some(refusal.to_string()),
                 });

@@ -118,7 +118,7 @@ fn a_killed_process_is_back_and_its_exit_is_told() {
 }
 
 #[test]
-fn a_taken_port_is_named_retried_and_fatal_in_the_end() {
+fn a_taken_port_is_named_and_ends_nothing_unless_the_file_says_so() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port();
     let project = Project::new(&format!(
@@ -132,7 +132,22 @@ fn a_taken_port_is_named_retried_and_fatal_in_the_end() {
     stead.wait_for(&format!("port {port} in use"));
     stead.wait_for("retry 1 of 2");
     stead.wait_for("retry 2 of 2");
-    let end = stead.end();
+    stead.wait_for("failed: 2 retries spent");
+    let status = project.client(&["status"]);
+    let row = |name: &str| status.out.lines().find(|line| line.starts_with(name)).expect("a row").to_owned();
+    assert!(row("stead.web ").contains("✖ failed") && row("stead.web ").contains("tried again in "), "{status:?}");
+    assert!(row("api ").contains("● ready"), "{status:?}");
+    stead.signal(Signal::SIGTERM);
+    assert_eq!(stead.end().code(), Some(0));
+
+    let config = project.path().join("stead.toml");
+    let strict = fs::read_to_string(&config).expect("a file").replacen(
+        "web.listen",
+        "web.on_exhausted = \"fatal\"\nweb.listen",
+        1,
+    );
+    fs::write(&config, strict).expect("a file");
+    let end = project.up().end();
     assert_eq!(end.code(), Some(1), "{:?}", end.report);
     let cause = format!("stead: fatal: stead.web: 2 retries spent: port {port} in use");
     assert!(end.last().starts_with(&cause), "{:?}", end.report);

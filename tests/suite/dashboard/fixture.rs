@@ -18,8 +18,8 @@ use stead::screen::{KeyModes, ScreenCell, ScreenContents, ScreenRow};
 use stead::signal::Signal;
 use stead::supervisor::EventRecord;
 use stead::supervisor::engine::{
-    AfterStop, Blocker, Event, EventKind, ExitReason, LastExit, Origin, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage,
-    TaskKind, TaskSnapshot, Uptime, Usage,
+    AfterExit, AfterStop, Blocker, Event, EventKind, ExitReason, LastExit, Origin, PhaseSnapshot, ProbeSnapshot,
+    Snapshot, Stage, TaskKind, TaskSnapshot, Uptime, Usage,
 };
 use stead::supervisor::engine::{Condition, OnExhausted, Policy};
 use stead::ui::{
@@ -288,6 +288,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         tty: false,
         phase,
         run: 1,
+        runs_before: 0,
         retries: 0,
         max_retries: 5,
         initial_backoff: Duration::from_millis(500),
@@ -371,7 +372,7 @@ fn snapshot() -> Snapshot {
 }
 
 fn failed(reason: &str) -> PhaseSnapshot {
-    PhaseSnapshot::Failed { reason: reason.to_owned(), dependency: None }
+    PhaseSnapshot::Failed { reason: reason.to_owned(), dependency: None, retry_at: None }
 }
 
 fn backoff() -> PhaseSnapshot {
@@ -410,6 +411,7 @@ fn events() -> Vec<Arc<EventRecord>> {
                 run: 1,
                 reason: ExitReason::Code { code: 0 },
                 expected: true,
+                then: AfterExit::Done,
                 after: 3 * second,
                 peak_memory: None,
             },
@@ -423,6 +425,7 @@ fn events() -> Vec<Arc<EventRecord>> {
                 run: 1,
                 reason: ExitReason::Code { code: 1 },
                 expected: false,
+                then: AfterExit::Backoff,
                 after: 720 * second,
                 peak_memory: None,
             },
@@ -430,7 +433,18 @@ fn events() -> Vec<Arc<EventRecord>> {
         (109, "api", retry(1, 500)),
         (108, "api", started(2, 4121)),
         (106, "api", EventKind::Ready { run: 2, after: 2 * second }),
-        (40, "worker", EventKind::Exited { run: 6, reason: segv(), expected: false, after: second, peak_memory: None }),
+        (
+            40,
+            "worker",
+            EventKind::Exited {
+                run: 6,
+                reason: segv(),
+                expected: false,
+                then: AfterExit::Failed,
+                after: second,
+                peak_memory: None,
+            },
+        ),
         (40, "worker", EventKind::Exhausted { limit: "5 retries".to_owned() }),
         (40, "worker", EventKind::Failed { reason: "5 retries spent: SIGSEGV (core dumped)".to_owned() }),
         (9, "mailer", waiting),
@@ -441,6 +455,7 @@ fn events() -> Vec<Arc<EventRecord>> {
                 run: 3,
                 reason: port(),
                 expected: false,
+                then: AfterExit::Backoff,
                 after: Duration::from_millis(12),
                 peak_memory: None,
             },
@@ -490,6 +505,7 @@ pub(crate) fn post_mortem(task: &str, run: u64) -> PostMortem {
     PostMortem {
         task: task.to_owned(),
         run,
+        session: jiff::Timestamp::UNIX_EPOCH,
         at: wall(109),
         reason: "SIGABRT".to_owned(),
         class: "signal".to_owned(),

@@ -548,7 +548,11 @@ fn why_names_what_a_chain_hangs_on() {
 fn why_follows_a_dependency_that_failed() {
     let mut dashboard = Dashboard::new(120, 30);
     let mailer = dashboard.snapshot.tasks.iter_mut().find(|task| task.name == "mailer").unwrap();
-    mailer.phase = PhaseSnapshot::Failed { reason: "worker failed".to_owned(), dependency: Some("worker".to_owned()) };
+    mailer.phase = PhaseSnapshot::Failed {
+        reason: "worker failed".to_owned(),
+        dependency: Some("worker".to_owned()),
+        retry_at: None,
+    };
     dashboard.press("jjjw");
     let text = dashboard.text();
     assert!(text.contains("mailer has failed: worker failed"), "{text}");

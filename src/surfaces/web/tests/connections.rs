@@ -85,7 +85,7 @@ async fn five_hundred_idle_connections_leave_the_api_alone() {
     // They are connections still.
     let mut last = idle.pop().unwrap();
     last.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
-    assert_eq!(Answer::read(&mut last).await.status, 200);
+    assert_eq!(HttpAnswer::read(&mut last).await.status, 200);
 }
 
 #[tokio::test]
@@ -168,6 +168,6 @@ async fn a_run_that_ends_finishes_what_it_is_answering() {
     .await;
     site.shutdown.cancel();
     hesitation.cancel();
-    assert_eq!(Answer::read(&mut stream).await.status, 202);
+    assert_eq!(HttpAnswer::read(&mut stream).await.status, 202);
     site.end().await;
 }
