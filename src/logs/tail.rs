@@ -3,17 +3,18 @@
 //! What is written waits in a short backlog and is cut into lines when somebody looks. Of a flood the backlog only
 //! knows where it is in the log: it is read there when somebody looks, and never if nobody does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use memchr::memchr_iter;
 use tokio::sync::watch;
 
+use super::grown::GrownLogs;
 use super::id::LineId;
-use super::line::LogLine;
+use super::line::{LineLimits, LogLine};
 use super::line_splitter::LineSplitter;
 use super::origin::{OutputStream, RunKey};
 
@@ -23,7 +24,7 @@ pub const TAIL_LINES: usize = 2_000;
 pub const TAIL_BYTES: usize = 512 * 1024;
 /// Bytes per task that may wait to be cut into lines. Without its oldest chunk it still fills the tail, so that a
 /// flood is never cut for nobody.
-const BACKLOG_BYTES: usize = 2 * TAIL_BYTES;
+const TAIL_BACKLOG_BYTES: usize = 2 * TAIL_BYTES;
 /// Pieces of output per task that may wait to be cut into lines: a small one takes memory, too.
 const BACKLOG_CHUNKS: usize = 1_024;
 /// The most that is in one of them.
@@ -33,6 +34,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone, Default)]
 pub struct LogHub {
     tails: Arc<Mutex<BTreeMap<String, LogTail>>>,
+    grown: Arc<OnceLock<Arc<GrownLogs>>>,
 }
 
 impl LogHub {
@@ -40,7 +42,12 @@ impl LogHub {
     #[must_use]
     pub fn tail(&self, task: &str) -> LogTail {
         let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
-        tails.entry(task.to_owned()).or_insert_with(|| LogTail::new(task)).clone()
+        tails.entry(task.to_owned()).or_insert_with(|| LogTail::new(task, Arc::clone(&self.grown))).clone()
+    }
+
+    /// Which tasks have written, for the one reader that follows all of them.
+    pub(crate) fn grown(&self) -> Arc<GrownLogs> {
+        Arc::clone(self.grown.get_or_init(Arc::default))
     }
 
     /// Lets go of the tails of other tasks. What they wrote stays on disk.
@@ -71,6 +78,8 @@ pub struct LogTail {
     task: Arc<str>,
     lines: Arc<Mutex<TailState>>,
     changed: watch::Sender<u64>,
+    /// Where it is noted that it has changed, once somebody follows all of them.
+    grown: Arc<OnceLock<Arc<GrownLogs>>>,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +91,8 @@ struct TailState {
     losing_since: Option<u64>,
     bytes: usize,
     kept: VecDeque<Arc<LogLine>>,
+    /// The numbers of those that are in no log file.
+    unwritten: BTreeSet<u64>,
     /// What each stream has written of a line without an end yet, the backlog aside.
     cutters: [Option<LineSplitter>; 2],
     backlog: Backlog,
@@ -121,19 +132,19 @@ enum ChunkBytes {
 
 impl Default for LogTail {
     fn default() -> Self {
-        Self::new("")
+        Self::new("", Arc::default())
     }
 }
 
 impl LogTail {
     /// An empty one.
-    pub(crate) fn new(task: &str) -> Self {
-        Self { task: task.into(), lines: Arc::default(), changed: watch::channel(0).0 }
+    fn new(task: &str, grown: Arc<OnceLock<Arc<GrownLogs>>>) -> Self {
+        Self { task: task.into(), lines: Arc::default(), changed: watch::channel(0).0, grown }
     }
 
-    /// Splits what one run of the task writes into lines, for a use of its own.
-    pub(crate) fn splitter(&self, run: RunKey, stream: OutputStream) -> LineSplitter {
-        LineSplitter::new(Arc::clone(&self.task), run, stream)
+    /// Splits what one run of the task writes into lines in which something is searched for.
+    pub(crate) fn searching(&self, run: RunKey, stream: OutputStream) -> LineSplitter {
+        LineSplitter::new(Arc::clone(&self.task), run, stream, LineLimits::DATA)
     }
 
     /// The lines that are kept, oldest first; unfinished lines come last.
@@ -165,6 +176,18 @@ impl LogTail {
         let mut lines = self.lines();
         lines.retain(|line| line.id.offset > since);
         lines
+    }
+
+    /// How many lines have finished, and those of them that come after line `number`, are kept, and are in no log file.
+    pub(crate) fn unwritten_after(&self, number: u64) -> (u64, Vec<Arc<LogLine>>) {
+        let lines = self.lock();
+        if lines.losing_since.is_none() && lines.unwritten.range(number + 1..).next().is_none() {
+            return (lines.last, Vec::new());
+        }
+        drop(lines);
+        let lines = self.cut();
+        let unwritten = |line: &&Arc<LogLine>| line.id.offset > number && lines.unwritten.contains(&line.id.offset);
+        (lines.last, lines.kept.iter().filter(unwritten).cloned().collect())
     }
 
     /// A way to wait for the next change; the value counts them.
@@ -208,7 +231,7 @@ impl LogTail {
         lines.counts.bytes += chunk.len() as u64;
         lines.counts.lines += chunk.ends as u64;
         lines.backlog.push(chunk);
-        lines.cut_backlog(&self.task, BACKLOG_BYTES, BACKLOG_CHUNKS);
+        lines.cut_backlog(&self.task, TAIL_BACKLOG_BYTES, BACKLOG_CHUNKS);
     }
 
     /// Ends the lines that a run has left without an end.
@@ -228,7 +251,11 @@ impl LogTail {
     /// Adds a line of stead's own.
     pub(crate) fn note(&self, run: RunKey, text: String) {
         let line = LogLine::new(&self.task, Timestamp::now(), run, OutputStream::Stderr);
-        self.cut().push(LogLine { bytes: text.into(), ..line });
+        let mut lines = self.cut();
+        lines.push(LogLine { bytes: text.into(), ..line });
+        let number = lines.last;
+        lines.unwritten.insert(number);
+        drop(lines);
         self.tell();
     }
 
@@ -246,12 +273,15 @@ impl LogTail {
 
     /// Hears that the log file is written again.
     pub(crate) fn regain(&self) {
-        self.lock().losing_since = None;
+        self.cut().losing_since = None;
         self.tell();
     }
 
     fn tell(&self) {
         self.changed.send_modify(|count| *count += 1);
+        if let Some(grown) = self.grown.get() {
+            grown.add(&self.task);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, TailState> {
@@ -322,8 +352,8 @@ impl TailState {
                 self.finish(stream);
             }
             let is_seen = !self.backlog.fills_a_tail();
-            let cutter =
-                self.cutters[stream as usize].get_or_insert_with(|| LineSplitter::new(Arc::clone(task), run, stream));
+            let cutter = self.cutters[stream as usize]
+                .get_or_insert_with(|| LineSplitter::new(Arc::clone(task), run, stream, LineLimits::SCREEN));
             match text {
                 // Lines that nobody will see are counted and never made.
                 ChunkBytes::Here(bytes) if !is_seen => {
@@ -348,6 +378,7 @@ impl TailState {
         if ends > 0 {
             self.last += ends as u64;
             self.kept.clear();
+            self.unwritten.clear();
             self.bytes = 0;
         }
     }
@@ -357,9 +388,13 @@ impl TailState {
         line.id = LineId::unwritten(line.at, self.last);
         self.bytes += line.bytes.len();
         self.kept.push_back(Arc::new(line));
+        if self.losing_since.is_some() {
+            self.unwritten.insert(self.last);
+        }
         while self.kept.len() > TAIL_LINES || self.bytes > TAIL_BYTES {
             let Some(oldest) = self.kept.pop_front() else { break };
             self.bytes -= oldest.bytes.len();
+            self.unwritten.remove(&oldest.id.offset);
         }
     }
 

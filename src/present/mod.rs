@@ -5,6 +5,7 @@
 
 pub(crate) mod ansi;
 pub(crate) mod clock;
+pub(crate) mod line;
 pub(crate) mod next;
 pub(crate) mod parts;
 pub(crate) mod post_mortem;

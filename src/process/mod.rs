@@ -54,6 +54,7 @@ use output::OutputCapture;
 use pty::Pty;
 use spawn::Spawned;
 pub(crate) use start_failure::find_program;
+pub(crate) use sys::watch_reader;
 pub(crate) use usage::Sampler;
 pub use warden::serve_if_called;
 use warden::{Child, SignalTarget};
