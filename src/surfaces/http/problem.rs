@@ -38,10 +38,10 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, format!("`{id}` is no id of an event"))
     }
 
-    /// A client without the token wants to change something.
+    /// A client without the token asks for what needs it.
     pub(in crate::surfaces) fn token_needed() -> Self {
-        let detail = "to change anything, open the link that `stead status` prints, or send the token in \
-                      .stead/token as `Authorization: Bearer TOKEN`";
+        let detail = "this needs the token: open the link that `stead status` prints, or send what is in .stead/token as \
+                      `Authorization: Bearer TOKEN`";
         Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 

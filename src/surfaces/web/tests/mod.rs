@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::{Config, LogsConfig};
+use crate::config::{ReadAccess, Config, LogsConfig};
 use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 use crate::kernel::sample::{process, ready, snapshot};
@@ -61,7 +61,7 @@ struct Supervisor {
 }
 
 fn config(listen: &str, dist: Option<PathBuf>) -> WebConfig {
-    WebConfig { enabled: true, listen: listen.parse().unwrap(), dist }
+    WebConfig { enabled: true, listen: listen.parse().unwrap(), read: ReadAccess::Token, dist }
 }
 
 fn logs_in(dir: &Path) -> LogsConfig {
