@@ -6,13 +6,15 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use super::kind::{FileName, FilePath, Flag, ListOf, Share, Size, Whole};
+use super::kind::{FileName, FilePath, Flag, ListOf, OneOf, Share, Size, Whole};
 use super::parsed::{ADDRESS, DURATION, PERIOD};
 use super::report::MistakeReport;
 use super::scope::Scope;
 use super::table::{Foreign, Table, describe_root, read_root, reread_root};
 use super::value::FileTable;
-use super::{Config, LogsConfig, TaskConfig, ReadAccess, UiConfig, WebConfig, environment, graph, hooks, include, task};
+use super::{
+    Config, LogsConfig, ReadAccess, TaskConfig, UiConfig, WebConfig, environment, graph, hooks, include, task,
+};
 use crate::duration::Pretty;
 use crate::supervisor::engine::{DrainConfig, Intensity, RestartConfig};
 

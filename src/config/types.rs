@@ -50,7 +50,12 @@ impl Config {
         Self {
             supervisor: SupervisorConfig::default(),
             logs: LogsConfig { dir: Project::of(&path).state_dir().join("logs"), max_size: 64 << 20, keep: 8 },
-            web: WebConfig { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 7070)), read: ReadAccess::Token, dist: None },
+            web: WebConfig {
+                enabled: true,
+                listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+                read: ReadAccess::Token,
+                dist: None,
+            },
             ui: UiConfig::default(),
             hooks: Vec::new(),
             tasks: Vec::new(),
@@ -117,6 +122,19 @@ pub enum ReadAccess {
     Token,
     /// Every client on this machine. Beyond it the token is needed all the same.
     Anyone,
+}
+
+impl Config {
+    /// What is valid and may surprise, for people.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let exposed = self.web.enabled && self.web.is_exposed();
+        let exposed = exposed.then(|| {
+            let access = "reading, changes and /metrics need the token, which goes there unencrypted";
+            format!("[web] listen = \"{}\": other machines can reach it; {access}", self.web.listen)
+        });
+        exposed.into_iter().collect()
+    }
 }
 
 impl WebConfig {

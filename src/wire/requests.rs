@@ -18,12 +18,29 @@ pub(crate) struct AcceptedResponse {
     pub(crate) accepted: String,
 }
 
-/// Which tasks are meant. Without a body: all.
+/// Which tasks are meant: those that are named, or all processes.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TasksRequest {
     /// Their names.
-    pub(crate) tasks: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) tasks: Option<Vec<String>>,
+    /// True: every process where it makes a difference.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) all: bool,
+}
+
+impl TasksRequest {
+    /// These tasks.
+    pub(crate) fn of(tasks: Vec<String>) -> Self {
+        Self { tasks: Some(tasks), all: false }
+    }
+
+    /// Every process.
+    pub(crate) fn all() -> Self {
+        Self { tasks: None, all: true }
+    }
 }
 
 /// What became of each of several requests.

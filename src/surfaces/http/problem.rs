@@ -25,7 +25,12 @@ impl Problem {
 
     /// There is no such task; says which name is near.
     pub(in crate::surfaces) fn unknown_task(name: &str, snapshot: &Snapshot) -> Self {
-        let near = nearest(name, snapshot.tasks.iter().map(|task| task.name.as_str()));
+        Self::unknown_name(name, snapshot.tasks.iter().map(|task| task.name.as_str()))
+    }
+
+    /// No task has this name; says which of these is near.
+    pub(super) fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        let near = nearest(name, known);
         let mut problem = Self::from(Refusal::UnknownTask { task: name.to_owned() });
         if let Some(near) = near {
             problem.detail += &format!("; did you mean `{near}`?");

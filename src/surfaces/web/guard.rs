@@ -224,9 +224,11 @@ mod tests {
     #[test]
     fn a_page_of_another_origin_reads_nothing() {
         let guard = Guard::new(LOOPBACK, ReadAccess::Anyone, Token::sample());
-        let get = |path: &str, name, value| admitted_by(&guard, "GET", path, &[("host", "localhost:7070"), (name, value)]);
+        let get =
+            |path: &str, name, value| admitted_by(&guard, "GET", path, &[("host", "localhost:7070"), (name, value)]);
         for path in ["/api/v1/logs?grep=s", "/api/v1/snapshot", "/api/openapi.json", "/metrics"] {
-            for (name, value) in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "null")] {
+            for (name, value) in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "null")]
+            {
                 assert_eq!(get(path, name, value), Err(StatusCode::FORBIDDEN), "{path} {value}");
             }
             assert_eq!(get(path, "sec-fetch-site", "none"), Ok(()), "{path}");

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::{ReadAccess, Config, LogsConfig};
+use crate::config::{Config, LogsConfig, ReadAccess};
 use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 use crate::kernel::sample::{process, ready, snapshot};
@@ -143,7 +143,9 @@ impl Site {
     }
 
     async fn get(&self, path: &str) -> HttpAnswer {
-        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+        let authorization = self.authorization();
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{authorization}\r\n\r\n"))
+            .await
     }
 
     async fn post(&self, path: &str) -> HttpAnswer {
@@ -161,7 +163,7 @@ impl Site {
         .await
     }
 
-    /// The header that gives leave to change something.
+    /// The header that shows the token.
     fn authorization(&self) -> String {
         format!("authorization: Bearer {}", self.token.secret())
     }
