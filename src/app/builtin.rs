@@ -12,7 +12,7 @@ use crate::kernel::KernelHandle;
 use crate::process::WardenTask;
 use crate::supervisor::TaskSupervisor;
 use crate::supervisor::engine::{Condition, Dependency, ExitReason, Policy, TaskKind};
-use crate::surfaces::web::ActiveWebDist;
+use crate::surfaces::web_dist::ActiveWebDist;
 use crate::surfaces::{Surface, SurfaceContext};
 
 /// Tracks the warden, a critical task.

@@ -1,6 +1,7 @@
 //! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
@@ -53,10 +54,11 @@ pub(crate) fn launch(
 ) -> anyhow::Result<ExitCode> {
     let state = StateDir::claim(project)?;
     let project = project.from_within();
+    let identity = identity(&project)?;
     let read = move || read(&project);
     let config = read().map_err(|bad| anyhow!(bad.summary))?;
     // Before the first thread: a fork takes only one along.
-    let warden = Warden::start().context("cannot start the warden, which is to start the tasks")?;
+    let warden = Warden::start(&identity).context("cannot start the warden, which is to start the tasks")?;
     // After the warden: it gives the tasks the limits that stead was started with.
     InheritedLimits::raise();
     let _diagnostics = write_diagnostics(state.diagnostics.clone())?;
@@ -86,6 +88,12 @@ pub(crate) fn launch(
     state.keep_outcome(&words);
     write_last_words(words);
     Ok(ExitCode::from(outcome.exit_code()))
+}
+
+/// What tells a project from any other on this machine, also after it was moved.
+fn identity(project: &Project) -> anyhow::Result<String> {
+    let root = std::fs::metadata(&project.root).with_context(|| format!("cannot read {}", project.root.display()))?;
+    Ok(format!("{:x}:{:x}:{}", root.dev(), root.ino(), String::from_utf8_lossy(project.key())))
 }
 
 fn runtime(name: &str) -> anyhow::Result<Runtime> {

@@ -9,6 +9,7 @@ mod http;
 mod plain;
 mod terminal;
 pub mod web;
+pub mod web_dist;
 
 use std::path::PathBuf;
 
@@ -25,7 +26,7 @@ pub use plain::Plain;
 pub(crate) use terminal::DashboardSetup;
 pub use terminal::Terminal;
 pub use web::Web;
-use web::{ActiveWebDist, WebDist};
+use web_dist::ActiveWebDist;
 
 /// A face of the supervisor.
 pub trait Surface: Send + Sync + 'static {

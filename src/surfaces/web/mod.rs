@@ -7,10 +7,7 @@
 //! | `guard` | which requests are admitted |
 //! | `token` | the secret that admits them |
 //! | `page` | the routes of the page's files |
-//! | `dist`, `bundle_dir` | those files, compiled in or from a directory |
 
-mod bundle_dir;
-mod dist;
 mod guard;
 mod page;
 #[cfg(test)]
@@ -27,13 +24,11 @@ use axum::middleware::from_fn_with_state;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::http::{Accepted, Api, Clients, Listen, router, serve};
+use super::web_dist::{self, BundleWatch};
 use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::config::{WebConfig, builtin};
-use bundle_dir::BundleWatch;
 use guard::{Guard, Reached};
 
-pub use bundle_dir::DistError;
-pub use dist::{ActiveWebDist, WebDist};
 pub(crate) use token::Token;
 
 /// The name of its clients.
@@ -75,7 +70,7 @@ impl Surface for Web {
         // Watched before it is read, so that no change falls in between.
         let watch = self.config.dist.clone().and_then(watch);
         let dist = match &self.config.dist {
-            Some(dir) => Some(bundle_dir::load(dir.clone()).await?),
+            Some(dir) => Some(web_dist::load(dir.clone()).await?),
             None => None,
         };
         let token = (self.token)()?;

@@ -211,6 +211,29 @@ fn what_is_left_when_supervisor_and_warden_are_killed_at_once_ends_when_the_next
 }
 
 #[test]
+fn the_next_one_starts_nothing_while_tasks_of_a_dead_one_live() {
+    // Says so if the task of the last supervisor is still there.
+    let command = "test ! -e pid || test ! -d /proc/$(cat pid) || echo met; echo $$ > pid; echo up; exec sleep 600";
+    let project = Project::new(&format!("[tasks.a]\ncommand = '{command}'"));
+    let mut stead = project.up();
+    let warden = stead.wait_for_start("stead.warden");
+    stead.wait_for("| up");
+    let held = hold([warden]);
+    // Suspended, it does not notice.
+    kill(warden, Signal::SIGSTOP).expect("a process");
+    stead.signal(Signal::SIGKILL);
+    let dead = stead.pid();
+    stead.end();
+    let mut next = project.up();
+    next.wait_for("| up");
+    assert!(!next.said("| met"));
+    next.signal(Signal::SIGTERM);
+    let end = next.end();
+    assert_eq!((end.code(), end.report.len()), (Some(0), 1), "{:?}", end.report);
+    all_end(held, &project, dead);
+}
+
+#[test]
 fn when_all_are_asked_to_stop() {
     let end = nobody_is_left_after(|stead, _| stead.signal(Signal::SIGTERM));
     assert_eq!(end.code(), Some(0));

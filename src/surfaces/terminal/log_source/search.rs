@@ -6,7 +6,7 @@ use std::io;
 
 use super::scan::Scan;
 use super::window::query;
-use super::worker::{Job, Progress};
+use super::worker::{Job, SearchProgress};
 use crate::logs::{LineId, LinePattern, LogLine, LogReader, ReadStep};
 use crate::ui::{Hits, LogChoice, SearchQuery};
 
@@ -76,16 +76,16 @@ impl Job for SearchJob {
         }
     }
 
-    fn step(&mut self) -> Progress {
-        let Ok(Some(running)) = &mut self.running else { return Progress::Done };
+    fn step(&mut self) -> SearchProgress {
+        let Ok(Some(running)) = &mut self.running else { return SearchProgress::Done };
         let had_none = running.ids.is_empty();
         match running.go_on() {
-            Ok(true) if had_none && !running.ids.is_empty() => Progress::News,
-            Ok(true) => Progress::More,
-            Ok(false) => Progress::Done,
+            Ok(true) if had_none && !running.ids.is_empty() => SearchProgress::News,
+            Ok(true) => SearchProgress::More,
+            Ok(false) => SearchProgress::Done,
             Err(error) => {
                 self.running = Err(error);
-                Progress::Done
+                SearchProgress::Done
             }
         }
     }

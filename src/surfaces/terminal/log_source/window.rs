@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::scan::Scan;
-use super::worker::{Job, Progress};
+use super::worker::{Job, SearchProgress};
 use crate::logs::TAIL_LINE_BYTES;
 use crate::logs::{LineId, LinePattern, LineQuery, LogLine, LogReader, ReadStep, RunChoice};
 use crate::ui::{LogChoice, LogWindow};
@@ -88,7 +88,7 @@ impl Job for WindowJob {
         }
     }
 
-    fn step(&mut self) -> Progress {
+    fn step(&mut self) -> SearchProgress {
         let grows = self.with_window(|window, around| {
             for _ in 0..STEPS_AT_ONCE {
                 match window.step(around)? {
@@ -99,7 +99,7 @@ impl Job for WindowJob {
             }
             Ok(true)
         });
-        if grows { Progress::More } else { Progress::Done }
+        if grows { SearchProgress::More } else { SearchProgress::Done }
     }
 
     fn answer(&mut self) -> LogWindow {

@@ -63,8 +63,10 @@ async fn a_log_is_paged_through_in_both_directions() {
 #[tokio::test]
 async fn lines_are_chosen_by_run_stream_time_and_pattern() {
     let site = Site::new().await;
-    site.write(1, OutputStream::Stdout, "listening\n");
-    site.write(1, OutputStream::Stderr, "\u{1b}[31merr\u{1b}[0mor 7\n");
+    // One run: two that begin in different milliseconds are different runs of that number.
+    let mut first = site.run(1);
+    first(OutputStream::Stdout, "listening\n");
+    first(OutputStream::Stderr, "\u{1b}[31merr\u{1b}[0mor 7\n");
     site.write(2, OutputStream::Stdout, "listening again\n<script>\n");
     assert_eq!(texts(&site.page("task=api&run=1").await).len(), 2);
     assert_eq!(texts(&site.page("stream=stderr").await), ["\u{1b}[31merr\u{1b}[0mor 7"]);

@@ -30,6 +30,7 @@ use crate::supervisor::engine::{self, Origin, Refusal, Request, Snapshot};
 use crate::supervisor::engine::{BadConfig, Changes};
 use crate::supervisor::{Backend, handle};
 use crate::surfaces::SharedConfig;
+use crate::surfaces::web_dist::{ActiveWebDist, WebDist};
 
 /// What a test waits for comes long before this, or never.
 const SITE_DEADLINE: Duration = Duration::from_secs(20);
