@@ -9,7 +9,7 @@ from client.api.events import list_events
 from client.api.logs import read_logs
 from client.api.supervisor import get_snapshot, get_task, get_version
 from client.api.tasks import explain_task, list_runs, reload, restart_tasks, signal_task, stop_task
-from client.models import ProblemBody, SignalRequest, SnapshotResponse, TasksRequest
+from client.models import ProblemBody, SignalRequest, SignalRequestSignal, SnapshotResponse, TasksRequest
 
 DEADLINE = 20
 
@@ -35,7 +35,7 @@ assert fails.last_exit.reason.code == 7 and fails.last_exit.reason.text == "code
 answer = restart_tasks.sync(client=api, body=TasksRequest(tasks=["talk"]))
 assert answer.accepted == ["restart talk"] and not answer.refused, answer
 wait_until(lambda: get_task.sync("talk", client=api).run == talk.run + 1)
-assert signal_task.sync("talk", client=api, body=SignalRequest(signal="SIGCONT")).accepted == "signal talk SIGCONT"
+assert signal_task.sync("talk", client=api, body=SignalRequest(signal=SignalRequestSignal.SIGCONT)).accepted == "signal talk SIGCONT"
 refusal = stop_task.sync("nope", client=api)
 assert isinstance(refusal, ProblemBody) and refusal.status == 404 and "nope" in refusal.detail, refusal
 assert reload.sync(client=api).unchanged == 3

@@ -18,14 +18,13 @@ pub(crate) struct AcceptedResponse {
     pub(crate) accepted: String,
 }
 
-/// Which tasks are meant: those that are named, or all processes.
+/// Which tasks are meant: those that are named, or all processes. Without either: none.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TasksRequest {
     /// Their names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub(crate) tasks: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tasks: Vec<String>,
     /// True: every process where it makes a difference.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) all: bool,
@@ -34,12 +33,12 @@ pub(crate) struct TasksRequest {
 impl TasksRequest {
     /// These tasks.
     pub(crate) fn of(tasks: Vec<String>) -> Self {
-        Self { tasks: Some(tasks), all: false }
+        Self { tasks, all: false }
     }
 
     /// Every process.
     pub(crate) fn all() -> Self {
-        Self { tasks: None, all: true }
+        Self { tasks: Vec::new(), all: true }
     }
 }
 

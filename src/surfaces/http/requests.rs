@@ -172,19 +172,16 @@ async fn many(verb: Verb, State(api): State<Api>, caller: Caller, body: Bytes) -
     Ok((StatusCode::ACCEPTED, Json(response)).into_response())
 }
 
-fn requests(verb: Verb, chosen: TasksRequest, snapshot: &Snapshot) -> Result<Vec<Request>, Problem> {
-    let mut names = match chosen {
-        TasksRequest { tasks: None, all: true } => return Ok(of_all(verb, snapshot)),
-        TasksRequest { tasks: Some(names), all: false } => names,
-        TasksRequest { .. } => {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, format!("the body is not like {TASKS_EXAMPLE}")));
-        }
-    };
+fn requests(
+    verb: Verb,
+    TasksRequest { tasks: mut names, all }: TasksRequest,
+    snapshot: &Snapshot,
+) -> Result<Vec<Request>, Problem> {
     // Each once: what is repeated would only fill the events.
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(name.clone()));
     if let Some(unknown) = names.iter().find(|name| snapshot.task(name).is_none()) {
         return Err(Problem::unknown_task(unknown, snapshot));
     }
-    Ok(names.iter().map(|name| verb.of(name)).collect())
+    Ok(if all { of_all(verb, snapshot) } else { names.iter().map(|name| verb.of(name)).collect() })
 }

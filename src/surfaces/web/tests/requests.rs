@@ -78,8 +78,12 @@ async fn one_unknown_name_among_several_leaves_all_as_they_are() {
     let answer = site.post_json("/api/v1/tasks/restart", r#"{"tasks": ["api", "apu"]}"#).await;
     assert_eq!((answer.problem(), &answer.json()["near"]), (404, &"api".into()));
     assert_eq!(answer.json()["detail"], "no task is called `apu`; did you mean `api`?");
-    let bodies = ["", "{", "{}", "[]", r#"[["api"]]"#, r#"{"task": "api"}"#, r#"{"tasks": [1]}"#, r#"{"all": false}"#];
-    for body in bodies.into_iter().chain([r#"{"all": true, "tasks": ["api"]}"#]) {
+    assert_eq!(site.post_json("/api/v1/tasks/stop", r#"{"all": true, "tasks": ["apu"]}"#).await.problem(), 404);
+    for body in ["{}", r#"{"all": false}"#, r#"{"tasks": []}"#] {
+        let nothing = serde_json::json!({ "accepted": [], "refused": [] });
+        assert_eq!(site.post_json("/api/v1/tasks/stop", body).await.json(), nothing, "{body}");
+    }
+    for body in ["", "{", "[]", r#"[["api"]]"#, r#"{"task": "api"}"#, r#"{"tasks": [1]}"#, r#"{"all": 1}"#] {
         assert_eq!(site.post_json("/api/v1/tasks/restart", body).await.problem(), 400, "{body}");
     }
     assert_eq!(site.asked(), []);
