@@ -54,6 +54,7 @@ keep = 2
 [web]
 enabled = false
 listen = "[::1]:0"
+read = "anyone"
 dist = "bundle"
 
 [tasks.db]
