@@ -58,6 +58,7 @@ impl Config {
             web: WebConfig {
                 enabled: true,
                 listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+                read: ReadAccess::Token,
                 dist: None,
                 on_exhausted: OnExhausted::Hold,
             },
@@ -113,11 +114,31 @@ pub struct WebConfig {
     pub enabled: bool,
     /// The address it listens on; loopback by default.
     pub listen: SocketAddr,
+    /// Who may read over its port.
+    pub read: ReadAccess,
     /// A directory with a bundle to serve instead of the embedded one; absolute.
     #[serde(serialize_with = "serial::absolute_if_any")]
     pub dist: Option<PathBuf>,
     /// What it means if it fails for good: by default it is held as failed, and tried again now and then.
     pub on_exhausted: OnExhausted,
+}
+
+/// Who may read over the web's port. A change always needs the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadAccess {
+    /// Clients that have the token.
+    Token,
+    /// Every client on this machine. Beyond it the token is needed all the same.
+    Anyone,
+}
+
+impl WebConfig {
+    /// Whether other machines may reach it.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        !self.listen.ip().to_canonical().is_loopback()
+    }
 }
 
 /// `[ui]`: the dashboard.

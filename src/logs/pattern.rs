@@ -8,6 +8,11 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::line::without_returns;
 use super::text::{before_printed, printed};
 
+/// Bytes of a compiled pattern. Compiling one of this size takes a few milliseconds.
+const PATTERN_PROGRAM_BYTES: usize = 1024 * 1024;
+/// Bytes of what a search remembers of a pattern.
+const PATTERN_CACHE_BYTES: usize = 2 * 1024 * 1024;
+
 /// A regular expression that is searched for in the text of lines, without their escape sequences.
 #[derive(Debug, Clone)]
 pub struct LinePattern {
@@ -35,7 +40,12 @@ impl LinePattern {
     }
 
     fn build(pattern: &str, ignores_case: bool) -> Result<Self, regex::Error> {
-        let regex = RegexBuilder::new(pattern).multi_line(true).case_insensitive(ignores_case).build()?;
+        let regex = RegexBuilder::new(pattern)
+            .multi_line(true)
+            .case_insensitive(ignores_case)
+            .size_limit(PATTERN_PROGRAM_BYTES)
+            .dfa_size_limit(PATTERN_CACHE_BYTES)
+            .build()?;
         // What knows the ends of the text, or may switch off what it was built with, must see each line alone.
         let is_line_free = !["\\A", "\\z", "(?"].iter().any(|odd| pattern.contains(odd));
         Ok(Self { regex, is_line_free })

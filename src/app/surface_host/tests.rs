@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::*;
 use crate::app::builtin::{Surfaces, track_gateway};
 use crate::config::{Config, SharedConfig};
@@ -103,6 +105,7 @@ fn stage(lives: &[Life]) -> Stage {
         config,
         gateway: gateway.clone(),
         web_dist: Default::default(),
+        runtime: &Handle::current(),
     }
     .track(actor);
     Stage { supervisor, kernel, root, connection, gateway, other_ended }
