@@ -114,13 +114,21 @@ fn either(one: Value, other: Value) -> Value {
         }
         _ if without_description(&one) == without_description(&other) => one,
         _ => {
-            let mut alternatives = one.get(ONE_OF).and_then(Value::as_array).cloned().unwrap_or_else(|| vec![one]);
-            if !alternatives.iter().any(|known| without_description(known) == without_description(&other)) {
-                alternatives.push(other);
+            // A choice within a choice is one choice: a value that fits twice would be valid as neither.
+            let mut choices = alternatives(one);
+            for other in alternatives(other) {
+                if !choices.iter().any(|known| without_description(known) == without_description(&other)) {
+                    choices.push(other);
+                }
             }
-            json!({ "oneOf": alternatives })
+            json!({ "oneOf": choices })
         }
     }
+}
+
+/// What a schema is a choice of: itself, if it is none.
+fn alternatives(schema: Value) -> Vec<Value> {
+    schema.get(ONE_OF).and_then(Value::as_array).cloned().unwrap_or_else(|| vec![schema])
 }
 
 fn without_description(schema: &Value) -> Value {
@@ -132,6 +140,15 @@ fn without_description(schema: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_choice_within_a_choice_is_one() {
+        let number = json!({ "type": "integer", "description": "When it is over." });
+        let maybe = json!({ "oneOf": [{ "type": "integer" }, { "type": "null" }] });
+        let choices = |schema: &Value| schema["oneOf"].as_array().map(Vec::len);
+        assert_eq!(choices(&either(number.clone(), maybe.clone())), Some(2));
+        assert_eq!(choices(&either(maybe, number)), Some(2));
+    }
 
     #[test]
     fn what_is_composed_becomes_one_object() {
