@@ -45,9 +45,16 @@ impl LogHub {
         tails.entry(task.to_owned()).or_insert_with(|| LogTail::new(task, Arc::clone(&self.grown))).clone()
     }
 
-    /// Which tasks have written, for the one reader that follows all of them.
+    /// Which tasks have written, for the one reader that follows all of them. Every task has when this is called first:
+    /// what was written before was not noted.
     pub(crate) fn grown(&self) -> Arc<GrownLogs> {
-        Arc::clone(self.grown.get_or_init(Arc::default))
+        let all = || {
+            let grown = GrownLogs::default();
+            let tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
+            tails.values().for_each(|tail| grown.add(&tail.task));
+            Arc::new(grown)
+        };
+        Arc::clone(self.grown.get_or_init(all))
     }
 
     /// Lets go of the tails of other tasks. What they wrote stays on disk.
@@ -510,5 +517,15 @@ mod tests {
         assert_eq!(texts(&tail), ["first", "second"]);
         tail.finish();
         assert_eq!(tail.finished_after(0).1.len(), 2);
+    }
+
+    #[test]
+    fn what_was_written_before_anything_follows_has_grown() {
+        let hub = LogHub::default();
+        hub.tail("early").write(run(1), OutputStream::Stdout, b"up\n");
+        let grown = hub.grown();
+        assert_eq!(grown.take().into_iter().collect::<Vec<_>>(), ["early".into()]);
+        hub.tail("early").write(run(1), OutputStream::Stdout, b"more\n");
+        assert!(hub.grown().take().contains("early"), "the same for all that ask");
     }
 }

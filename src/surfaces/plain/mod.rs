@@ -34,7 +34,6 @@ use task_output::{Left, Part, TaskOutput};
 const TEXT_BYTES: usize = 64 * 1024;
 /// The least width of the column of names.
 const NAME_WIDTH_LEAST: usize = 7;
-/// Text that may wait to be written with what comes after it.
 /// A line that has not ended after this time is printed as far as it goes.
 const PROMPT_AFTER: Duration = Duration::from_millis(200);
 /// Output waits this long for the event that says that its run has started.

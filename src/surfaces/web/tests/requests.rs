@@ -83,7 +83,7 @@ async fn one_unknown_name_among_several_leaves_all_as_they_are() {
     assert_eq!(answer.json()["detail"], "no task is called `apu`; did you mean `api`?");
     assert_eq!(site.post_json("/api/v1/tasks/stop", r#"{"all": true, "tasks": ["apu"]}"#).await.problem(), 404);
     for body in ["{}", r#"{"all": false}"#, r#"{"tasks": []}"#] {
-        let nothing = serde_json::json!({ "accepted": [], "refused": [] });
+        let nothing = serde_json::json!({ "accepted": [], "unchanged": [], "refused": [] });
         assert_eq!(site.post_json("/api/v1/tasks/stop", body).await.json(), nothing, "{body}");
     }
     for body in ["", "{", "[]", r#"[["api"]]"#, r#"{"task": "api"}"#, r#"{"tasks": [1]}"#, r#"{"all": 1}"#] {
