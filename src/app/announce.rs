@@ -25,7 +25,7 @@ pub(super) async fn announce(kernel: KernelHandle, diagnostics: DiagnosticsFile)
     let Ok(decided) = snapshots.wait_for(is_decided).await.map(|snapshot| control(&snapshot)) else { return };
     if let Some(PhaseSnapshot::Failed { reason, .. }) = decided {
         // `stead up -d` may have ended already.
-        let _ = writeln!(io::stderr(), "stead: nobody could ask this supervisor for anything: {reason}");
+        let _ = writeln!(io::stderr(), "stead: this supervisor could not be reached by any command: {reason}");
         // If it ends anyway, that is as well.
         let _ = kernel.request(Request::ShutDown, Origin("stead up -d".to_owned())).await;
         return;

@@ -19,7 +19,7 @@ use crate::supervisor::TaskSupervisor;
 use crate::supervisor::engine::Usage;
 use crate::surfaces::{Control, Hooks, Plain, Terminal, Web};
 
-/// Composes it, and the handle of whoever looks at it. Nothing has started when this returns.
+/// Composes it, and the handle that surfaces use. Nothing has started when this returns.
 ///
 /// # Errors
 ///

@@ -70,7 +70,7 @@ fn look_for_program(task: &TaskConfig, command: &CommandLine, path: &[&str], adv
     advice.warn(path, title, format!("looked for it {place}"));
 }
 
-/// The program that a shell would run first, where that can be told from its line.
+/// The program that a shell would run first, where its line shows it.
 fn first_program(line: &str) -> Option<&str> {
     let mut words = line.split_whitespace().peekable();
     words.next_if_eq(&"exec");

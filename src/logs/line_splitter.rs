@@ -1,6 +1,6 @@
 //! Splits what a task writes into lines.
 //!
-//! Bytes stay bytes: invalid UTF-8 and escape sequences are left to whoever shows them. Memory is bounded by
+//! Bytes stay bytes: invalid UTF-8 and escape sequences are left to the code that shows them. Memory is bounded by
 //! [`LineLimits`] whatever is written.
 
 use std::sync::Arc;

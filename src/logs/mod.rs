@@ -4,7 +4,7 @@
 //! process ──▶ LogWriter ──▶ NAME.log     the bytes just as they were written
 //!                    └─▶ NAME.idx     when, which run, which stream: one record per chunk
 //!                        NAME.log.1.gz, NAME.idx.1 …   older segments
-//! process ──▶ LogTail                 the last lines in memory, cut when somebody looks
+//! process ──▶ LogTail                 the last lines in memory, split into lines when it is read
 //! LogReader  ◀── segments and their indexes, with or without a supervisor
 //! ```
 //!

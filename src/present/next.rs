@@ -7,7 +7,7 @@ use crate::supervisor::engine::{AfterStop, PhaseSnapshot, Straggler, TaskSnapsho
 /// What happens to a task next.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Next {
-    /// Empty if nothing does. It may quote what a probe said: whoever shows it makes it safe.
+    /// Empty if nothing does. It may quote a probe's output: the code that shows it makes it safe.
     pub(crate) text: String,
     pub(crate) tone: Tone,
     /// How much of a wait has passed, from 0 to 1.

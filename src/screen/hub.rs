@@ -20,7 +20,7 @@ const SHOWN_BYTES: usize = 32 * 1024;
 /// Bytes that may wait until the task reads its terminal. More than that are refused.
 pub const INPUT_BYTES: usize = 64 * 1024;
 
-/// Pieces of output that somebody who looks may lag behind; then the screen is drawn anew for them.
+/// Pieces of output that an attached client may lag behind; then the screen is drawn anew for them.
 pub(super) const OUTPUT_QUEUED: usize = 64;
 
 /// The terminals of all tasks that have one. Cheap to clone.

@@ -131,7 +131,7 @@ pub(super) enum Failure {
 }
 
 impl Phase {
-    /// It starts as soon as it may, and nobody has been told so yet.
+    /// It starts as soon as it may, and no event says so yet.
     pub(super) const WAITING: Self = Self::Waiting { announced: false };
 
     pub(super) fn state(&self) -> TaskState {

@@ -58,7 +58,7 @@ pub(in crate::surfaces) const ATTACHED_MOST: usize = 32;
 pub(in crate::surfaces) const CELLS_INTERVAL: Duration = Duration::from_millis(33);
 /// Reads of the logs at once; more wait their turn.
 pub(in crate::surfaces) const READS_MOST: usize = 4;
-/// The time a read for one answer may take, its turn included. Below [`RESPONSE_TIME`], so that the reason is told.
+/// The time a read for one answer may take, its turn included. Below [`RESPONSE_TIME`], so that the client receives the reason.
 pub(in crate::surfaces) const LOG_READ_TIME: Duration = Duration::from_secs(8);
 /// The time in which lines are looked for; what was found by then is the answer. Below [`LOG_READ_TIME`].
 pub(in crate::surfaces) const SEARCH_TIME: Duration = Duration::from_secs(6);
