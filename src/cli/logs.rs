@@ -89,7 +89,7 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
         limits: LineLimits::WHOLE,
         ..LineQuery::default()
     };
-    let mut printer = Printer::new(args, &tasks);
+    let mut printer = LogPrinter::new(args, &tasks);
     match print_all(&reader, &tasks, &query, args, &mut printer, changes) {
         // A reader that has gone away has seen what it wanted.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
@@ -118,7 +118,7 @@ fn print_all(
     tasks: &[String],
     query: &LineQuery,
     args: &LogsArgs,
-    printer: &mut Printer,
+    printer: &mut LogPrinter,
     changes: Option<(LogChanges, Receiver<()>)>,
 ) -> anyhow::Result<()> {
     let most = args.lines.or(args.follow.then_some(LINES_BEFORE));
@@ -160,7 +160,7 @@ fn nothing(reader: &LogReader, tasks: &[String], args: &LogsArgs) -> ExitCode {
 }
 
 /// Writes lines to standard output.
-struct Printer {
+struct LogPrinter {
     out: BufWriter<io::Stdout>,
     json: bool,
     times: bool,
@@ -172,7 +172,7 @@ struct Printer {
     printed: u64,
 }
 
-impl Printer {
+impl LogPrinter {
     fn new(args: &LogsArgs, tasks: &[String]) -> Self {
         let width = tasks.iter().map(String::len).max().unwrap_or(0);
         let colour = shows_colour(&io::stdout());

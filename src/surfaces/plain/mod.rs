@@ -27,7 +27,7 @@ use crate::logs::{GrownLogs, LogReader};
 use crate::process::watch_reader;
 use crate::supervisor::engine::{EventKind, Origin, Request};
 use crate::supervisor::{EventFollower, EventRecord, Followed};
-use printer::Printer;
+use printer::LinePrinter;
 use task_output::{Left, Part, TaskOutput};
 
 /// Text that may wait to be written with what comes after it, and output that is read at once.
@@ -79,7 +79,7 @@ impl Surface for Plain {
         let width = names.chain([NAME_WIDTH_LEAST]).max().unwrap_or(0);
         let writer = PlainWriter {
             out: stdout(),
-            printer: Printer::new(width, io::stdout().is_terminal()),
+            printer: LinePrinter::new(width, io::stdout().is_terminal()),
             grown: self.lines.then(|| kernel.logs().grown()),
             reader: LogReader::new(&config.logs.dir),
             kernel,
@@ -97,7 +97,7 @@ impl Surface for Plain {
 #[derive(Debug)]
 struct PlainWriter {
     out: Stdout,
-    printer: Printer,
+    printer: LinePrinter,
     kernel: KernelHandle,
     /// Which tasks have written, if their output is printed.
     grown: Option<Arc<GrownLogs>>,

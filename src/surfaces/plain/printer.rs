@@ -9,7 +9,7 @@ use crate::supervisor::EventRecord;
 
 /// Text that waits to be written.
 #[derive(Debug)]
-pub(super) struct Printer {
+pub(super) struct LinePrinter {
     pub(super) text: Vec<u8>,
     /// The width of the longest name of a process at the start. stead's own parts have longer ones, and rarely a line.
     width: usize,
@@ -20,7 +20,7 @@ pub(super) struct Printer {
     begun: Option<LineId>,
 }
 
-impl Printer {
+impl LinePrinter {
     pub(super) fn new(width: usize, is_terminal: bool) -> Self {
         Self { text: Vec::new(), width, is_terminal, zone: TimeZone::system(), begun: None }
     }

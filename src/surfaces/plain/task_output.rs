@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::logs::{LineId, LineLimits, LineQuery, LogLine, LogLines, LogReader, LogTail, ReadStep};
 
 /// A reader that is further behind than this leaves lines out.
-const BEHIND_BYTES: u64 = 64 * 1024 * 1024;
+const PLAIN_BEHIND_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The output of one task, and how much of it has been taken.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl TaskOutput {
             None => self.open(LineId::after_time(self.since.min(Timestamp::now())))?,
         }
         let behind = self.lines.as_ref().map_or(0, LogLines::bytes_left);
-        if behind > BEHIND_BYTES {
+        if behind > PLAIN_BEHIND_BYTES {
             parts.push(Part::LeftOut(behind));
             (self.held, self.begun) = (None, BTreeMap::new());
             self.open(LineId::END)?;

@@ -15,7 +15,7 @@ pub(super) const LINES_BESIDE: usize = 1_000;
 /// Steps that are done at once, if each is only a line.
 const WINDOW_STEPS: usize = 256;
 /// Who is so far behind what is written begins anew at the end.
-const BEHIND_BYTES: u64 = 512 * 1024;
+const WINDOW_BEHIND_BYTES: u64 = 512 * 1024;
 
 /// Which lines, and where among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Job for WindowJob {
         let is_refreshed = window.scan.refresh();
         let is_far_behind = self.wanted.around.is_none()
             && self.wanted.choice.filter.is_none()
-            && window.scan.bytes_ahead() > BEHIND_BYTES;
+            && window.scan.bytes_ahead() > WINDOW_BEHIND_BYTES;
         match is_refreshed {
             Ok(()) if is_far_behind => self.open(),
             Ok(()) => {}

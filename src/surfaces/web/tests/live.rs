@@ -13,13 +13,13 @@ pub(super) struct LiveStream(BufReader<TcpStream>);
 
 /// One message of it.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Message {
+pub(super) struct SseMessage {
     pub(super) event: String,
     pub(super) id: String,
     data: String,
 }
 
-impl Message {
+impl SseMessage {
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.data).unwrap()
     }
@@ -60,8 +60,8 @@ impl LiveStream {
         line.trim_end().to_owned()
     }
 
-    pub(super) async fn next(&mut self) -> Message {
-        let mut message = Message::default();
+    pub(super) async fn next(&mut self) -> SseMessage {
+        let mut message = SseMessage::default();
         loop {
             let line = self.line().await;
             match line.split_once(": ") {
@@ -69,14 +69,14 @@ impl LiveStream {
                 Some(("id", id)) => message.id = id.into(),
                 Some(("data", data)) => message.data = data.into(),
                 Some(_) => {}
-                None if message == Message::default() => {}
+                None if message == SseMessage::default() => {}
                 None => return message,
             }
         }
     }
 
     /// The next message of this kind; others are passed over.
-    pub(super) async fn next_of(&mut self, event: &str) -> Message {
+    pub(super) async fn next_of(&mut self, event: &str) -> SseMessage {
         loop {
             let message = self.next().await;
             if message.event == event {
