@@ -183,7 +183,9 @@ const READ_ACCESS: OneOf<ReadAccess> = OneOf(&[("token", ReadAccess::Token), ("a
 
 fn web_keys(table: &mut Table<'_>, web: &mut WebConfig) {
     table.or("enabled", &Flag, "Whether the page is served at all.", &mut web.enabled);
-    table.or("listen", &ADDRESS, "Where the page is served.", &mut web.listen);
+    let about =
+        "Where the page is served. Default: port 7070 of 127.0.0.1, or a free one that stays the same from day to day.";
+    web.listen = table.get("listen", &ADDRESS, about);
     let about = "Who may read over its port: clients that have the token, or anyone on this machine.";
     table.or("read", &READ_ACCESS, about, &mut web.read);
     let about = "A directory with a bundle to serve instead of the embedded one.";

@@ -57,7 +57,7 @@ impl Config {
             logs: LogsConfig { dir: Project::of(&path).state_dir().join("logs"), max_size: 64 << 20, keep: 8 },
             web: WebConfig {
                 enabled: true,
-                listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+                listen: None,
                 read: ReadAccess::Token,
                 dist: None,
                 on_exhausted: OnExhausted::Hold,
@@ -112,8 +112,8 @@ pub struct LogsConfig {
 pub struct WebConfig {
     /// Whether the web surface runs at all.
     pub enabled: bool,
-    /// The address it listens on; loopback by default.
-    pub listen: SocketAddr,
+    /// The address it listens on; none: a free port of loopback.
+    pub listen: Option<SocketAddr>,
     /// Who may read over its port.
     pub read: ReadAccess,
     /// A directory with a bundle to serve instead of the embedded one; absolute.
@@ -137,7 +137,7 @@ impl WebConfig {
     /// Whether other machines may reach it.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
-        !self.listen.ip().to_canonical().is_loopback()
+        self.listen.is_some_and(|listen| !listen.ip().to_canonical().is_loopback())
     }
 }
 
