@@ -7,19 +7,18 @@ use std::sync::Arc;
 use rustix::stdio::dup2_stdout;
 
 use super::diagnostics::DiagnosticsFile;
+use crate::config::builtin;
 use crate::kernel::KernelHandle;
 use crate::supervisor::engine::{PhaseSnapshot, Snapshot};
 
 /// The line that the background process writes once it answers requests.
 pub(crate) const UP: &str = "up";
-/// The surface that answers requests.
-const CONTROL: &str = "control";
 
 /// Writes [`UP`] to standard output once the control socket answers, then redirects standard output to `/dev/null` and
 /// standard error to the diagnostics.
 pub(super) async fn announce(kernel: KernelHandle, diagnostics: DiagnosticsFile) {
     let answers = |snapshot: &Arc<Snapshot>| {
-        snapshot.task(CONTROL).is_some_and(|task| matches!(task.phase, PhaseSnapshot::Ready { .. }))
+        snapshot.task(builtin::CONTROL).is_some_and(|task| matches!(task.phase, PhaseSnapshot::Ready { .. }))
     };
     if kernel.watch().wait_for(answers).await.is_err() {
         return;

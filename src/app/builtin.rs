@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::surface_host::run_surface;
-use crate::config::SharedConfig;
+use crate::config::{SharedConfig, builtin};
 use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 use crate::process::WardenTask;
@@ -17,7 +17,7 @@ use crate::surfaces::{Surface, SurfaceContext};
 /// Tracks the warden, a critical task.
 pub(super) fn track_warden(supervisor: &mut TaskSupervisor, warden: WardenTask) {
     let about = format!("spawns the tasks; {}", warden.containment());
-    let plan = supervisor.plan("warden".to_owned(), TaskKind::Builtin, Policy::Critical, about);
+    let plan = supervisor.plan(builtin::WARDEN.to_owned(), TaskKind::Builtin, Policy::Critical, about);
     let mut warden = Some(warden);
     supervisor.track_runs(plan, Vec::new(), move |context| {
         let warden = warden.take();
@@ -35,7 +35,7 @@ pub(super) fn track_gateway(supervisor: &mut TaskSupervisor, kernel: KernelHandl
     let gateway = Gateway::new(kernel);
     let running = gateway.clone();
     let about = "registers who is connected".to_owned();
-    let plan = supervisor.plan("gateway".to_owned(), TaskKind::Builtin, Policy::Critical, about);
+    let plan = supervisor.plan(builtin::GATEWAY.to_owned(), TaskKind::Builtin, Policy::Critical, about);
     supervisor.track_future(plan, move |stop| running.clone().run(stop));
     gateway
 }

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::board::{Board, Stage};
 use super::client::{Client, ClientError, block_on};
 use super::wait::{self, WaitArgs};
 use super::{EXIT_REFUSED, FileArgs, eprint_line, print};
 use crate::app::UP;
 use crate::process::this_program;
+use crate::wire::LenientSnapshot;
 
 /// The flag of the process in the background.
 pub(super) const IN_BACKGROUND: &str = "in-background";
@@ -76,11 +76,9 @@ fn until_ready(file: &FileArgs, timeout: Duration, mut child: Child) -> anyhow::
 fn is_ending(file: &FileArgs) -> anyhow::Result<bool> {
     let client = Client::of(file)?;
     block_on(async {
-        match client.get("/api/v1/snapshot").await {
-            Ok(snapshot) => {
-                let board: Board = serde_json::from_slice(&snapshot).context("cannot parse the snapshot")?;
-                Ok(matches!(board.stage, Stage::Draining { .. }))
-            }
+        match client.read::<LenientSnapshot>("/api/v1/snapshot").await {
+            Ok(snapshot) => Ok(snapshot.drain().is_some()),
+            Err(error @ ClientError::Unreadable(_)) => Err(error.into()),
             Err(error) => Ok(matches!(error, ClientError::NoServer(_) | ClientError::Broken(_))),
         }
     })

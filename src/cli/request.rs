@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 use clap_complete::ArgValueCandidates;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::client::{Client, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 use crate::supervisor::engine::Verb;
+use crate::wire::TasksResponse;
 
 /// Arguments of `stead start`, `stop`, `restart` and `kill`.
 #[derive(Debug, Clone, Args)]
@@ -30,17 +30,6 @@ pub(super) struct RequestArgs {
     json: bool,
 }
 
-#[derive(Deserialize)]
-struct RequestAnswer {
-    accepted: Vec<String>,
-    refused: Vec<RefusedRequest>,
-}
-
-#[derive(Deserialize)]
-struct RefusedRequest {
-    detail: String,
-}
-
 /// Sends the request and prints whether it was accepted. `stead status` and `stead wait` show its effect.
 ///
 /// # Errors
@@ -50,7 +39,7 @@ pub(super) fn run(file: &FileArgs, verb: Verb, args: &RequestArgs) -> anyhow::Re
     let client = Client::of(file)?;
     let body = (!args.all).then(|| json!({ "tasks": args.tasks }));
     let answer = block_on(async { Ok(client.ask_of_several(verb, body.as_ref()).await?) })?;
-    let RequestAnswer { accepted, refused } = serde_json::from_slice(&answer)?;
+    let TasksResponse { accepted, refused } = serde_json::from_slice(&answer)?;
     if args.json {
         print(&String::from_utf8_lossy(&answer))?;
     } else if accepted.is_empty() && refused.is_empty() {

@@ -4,6 +4,7 @@
 //! mistake at once ([`ConfigError`]). A `Config` can't hold an invalid plan: names are checked, dependencies
 //! exist and have no cycle, paths are absolute, defaults are filled in. Nothing is started here.
 
+pub(crate) mod builtin;
 mod command;
 mod compare;
 mod document;
@@ -42,9 +43,8 @@ pub(crate) use nearest::nearest;
 pub use project::Project;
 pub use report::{ConfigError, MistakeReport};
 pub use reread::TaskSource;
-pub use scope::{Origin, Variable, Variables};
+pub use scope::{Variable, VariableOrigin, Variables};
 pub use secret::{FilledText, MASK, Secret, SecretUrl};
 pub use select::UnknownTask;
 pub use shared::SharedConfig;
-pub use task::RESERVED_NAMES;
 pub use types::*;

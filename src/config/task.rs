@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::builtin::BUILTIN_NAMESPACE;
 use super::document::restart_keys;
 use super::kind::{AccountName, FilePath, Flag, ListOf, OneOf, Runnable, Signed, Size, Whole};
 use super::parsed::{AsWritten, DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP, UMASK};
@@ -12,9 +13,6 @@ use super::table::Table;
 use super::value::SpannedValue;
 use super::{Check, CommandLine, Limits, ReadyConfig, StopConfig, TaskConfig, environment, foreign};
 use crate::supervisor::engine::{Condition, Dependency, OnExhausted, Policy, RestartConfig};
-
-/// The names of stead's own tasks.
-pub const RESERVED_NAMES: [&str; 7] = ["warden", "gateway", "web", "control", "hooks", "terminal", "plain"];
 
 /// The longest name: it is part of file names.
 const NAME_MOST: usize = 64;
@@ -48,7 +46,7 @@ pub(super) struct Declared {
 /// Reads one task. `inherited` are `[supervisor]`'s restart keys.
 pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared {
     table.knows(foreign::TASK);
-    check_name(table, "task", &RESERVED_NAMES);
+    check_name(table, "task");
     // Before what may use the variables.
     environment::read_files(table);
     environment::read_variables(table);
@@ -92,7 +90,7 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
 
 /// The JSON Schema of a name: what `check_name` lets pass.
 pub(super) fn names() -> Json {
-    json!({ "pattern": name_pattern(), "not": { "enum": RESERVED_NAMES } })
+    json!({ "pattern": name_pattern(), "not": { "pattern": format!("^{}", BUILTIN_NAMESPACE.replace('.', r"\.")) } })
 }
 
 pub(super) fn name_pattern() -> String {
@@ -100,11 +98,11 @@ pub(super) fn name_pattern() -> String {
 }
 
 /// Reports a table whose key can't be a name.
-pub(super) fn check_name(table: &mut Table<'_>, of: &str, reserved: &[&str]) {
+pub(super) fn check_name(table: &mut Table<'_>, of: &str) {
     let name = table.key();
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    let remedy = if reserved.contains(&name) {
-        format!("stead's own tasks are called {}; take another name", reserved.join(", "))
+    let remedy = if name.starts_with(BUILTIN_NAMESPACE) {
+        format!("what begins with `{BUILTIN_NAMESPACE}` is stead's own; take another name")
     } else if !plain || name.is_empty() || name.len() > NAME_MOST || name.starts_with(['.', '-']) {
         format!("expected 1 to {NAME_MOST} letters, digits, `-`, `_` and `.`, the first no dot or dash")
     } else {

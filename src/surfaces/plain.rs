@@ -11,11 +11,14 @@ use tokio_stream::{StreamExt, StreamMap};
 use tokio_util::sync::CancellationToken;
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
+use crate::config::builtin;
 use crate::logs::{LogHub, LogTail};
 use crate::present::ansi;
 use crate::supervisor::engine::EventKind;
 use crate::supervisor::{EventFollower, EventRecord, Followed};
 
+/// The least width of the column of names.
+const NAME_WIDTH_LEAST: usize = 7;
 /// Text that may wait to be written with what comes after it.
 const TEXT_BYTES: usize = 64 * 1024;
 
@@ -42,7 +45,7 @@ impl Plain {
 
 impl Surface for Plain {
     fn name(&self) -> &str {
-        "plain"
+        builtin::PLAIN
     }
 
     fn about(&self) -> String {
@@ -54,7 +57,7 @@ impl Surface for Plain {
         let events = kernel.event_log().follow(0);
         let config = config.current();
         let names = config.tasks.iter().map(|task| task.name.as_str());
-        let width = names.clone().map(str::len).chain(["gateway".len()]).max().unwrap_or(0);
+        let width = names.clone().map(str::len).chain([NAME_WIDTH_LEAST]).max().unwrap_or(0);
         let logs = self.lines.then(|| kernel.logs().clone());
         let (text, tails, changes) = (String::new(), BTreeMap::new(), StreamMap::new());
         let mut writer = PlainWriter { out: stdout(), text, width, logs, tails, changes, zone: TimeZone::system() };
@@ -76,7 +79,7 @@ struct PlainWriter {
     out: Stdout,
     /// What is to be written next.
     text: String,
-    /// The width of the longest name at the start.
+    /// The width of the longest name of a process at the start. stead's own parts have longer ones, and rarely a line.
     width: usize,
     /// Where the tasks' own lines are, if they are written.
     logs: Option<LogHub>,

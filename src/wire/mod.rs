@@ -3,8 +3,6 @@
 //! What the supervisor has anyway (snapshots, events, refusals, post-mortems) is sent as it is. [`Lenient`] reads what a
 //! newer supervisor may say in a way that this program does not know.
 
-#![expect(dead_code, unused_imports, reason = "the command line moves to these types next")]
-
 mod lenient;
 mod logs;
 mod requests;

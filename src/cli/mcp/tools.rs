@@ -14,15 +14,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::FileArgs;
-use super::super::board::{Board, Task};
 use super::super::client::Client;
 use super::super::wait::{Until, WaitArgs, wait};
 use super::super::why;
 use super::logs::{self, LogsOf};
 use crate::supervisor::engine::Verb;
+use crate::wire::LenientSnapshot;
 
-/// What the timeline calls an agent: `control/mcp`.
-const AGENT: &str = concat!("mcp/", env!("CARGO_PKG_VERSION"));
+/// The client's name: events call it `control/mcp`.
+const MCP_AGENT: &str = concat!("mcp/", env!("CARGO_PKG_VERSION"));
 /// Failed runs that `why` tells of.
 const FAILED_RUNS: usize = 3;
 /// The longest that `wait` waits, in seconds.
@@ -167,24 +167,22 @@ fn read<T: DeserializeOwned>(arguments: Value) -> anyhow::Result<T> {
 }
 
 fn client(file: &FileArgs) -> anyhow::Result<Client> {
-    Ok(Client::of(file)?.called(AGENT))
+    Ok(Client::of(file)?.called(MCP_AGENT))
 }
 
 async fn status(file: FileArgs, Tasks { tasks }: Tasks) -> anyhow::Result<Value> {
-    let answer = client(&file)?.get("/api/v1/snapshot").await?;
-    let mut board: Value = serde_json::from_slice(&answer).context("the snapshot can't be read")?;
-    let read: Board = serde_json::from_slice(&answer).context("the snapshot can't be read")?;
+    let mut answer: Value = client(&file)?.read("/api/v1/snapshot").await?;
+    let snapshot = LenientSnapshot::deserialize(&answer).context("the snapshot can't be read")?;
     for name in &tasks {
-        ensure!(read.tasks.iter().any(|task| task.name == *name), "no task is called `{name}`");
+        ensure!(snapshot.task(name).is_some(), "no task is called `{name}`");
     }
-    let next = |task: &Task| task.next(read.now);
-    if let Some(all) = board["tasks"].as_array_mut() {
-        for (shown, task) in all.iter_mut().zip(&read.tasks) {
-            shown["next"] = next(task).into();
+    if let Some(all) = answer["tasks"].as_array_mut() {
+        for (shown, task) in all.iter_mut().zip(&snapshot.tasks) {
+            shown["next"] = snapshot.next(task).into();
         }
         all.retain(|task| tasks.is_empty() || tasks.iter().any(|name| task["name"] == **name));
     }
-    Ok(board)
+    Ok(answer)
 }
 
 async fn tell_why(file: FileArgs, One { task }: One) -> anyhow::Result<Value> {

@@ -19,11 +19,12 @@ use tokio::sync::Notify;
 
 use super::http::{Api, Clients, router, serve, trust_name};
 use super::{Surface, SurfaceContext, SurfaceHandle};
+use crate::config::builtin;
 use listener::ControlListener;
 
 pub(crate) use endpoint::{ConnectError, Endpoint, Reservation};
 
-/// Its name as a task, and the name of its clients, with what they call themselves behind it: `control/curl`.
+/// The name of its clients, with what they call themselves behind it: `control/curl`.
 const CONTROL: &str = "control";
 
 /// The control surface.
@@ -52,7 +53,7 @@ impl Control {
 
 impl Surface for Control {
     fn name(&self) -> &str {
-        CONTROL
+        builtin::CONTROL
     }
 
     fn about(&self) -> String {

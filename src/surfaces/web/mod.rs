@@ -29,7 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::http::{Accepted, Api, Clients, Listen, router, serve};
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::config::WebConfig;
+use crate::config::{WebConfig, builtin};
 use bundle_dir::BundleWatch;
 use guard::{Guard, Reached};
 
@@ -37,7 +37,7 @@ pub use bundle_dir::DistError;
 pub use dist::{ActiveWebDist, WebDist};
 pub(crate) use token::Token;
 
-/// Its name as a task, and the name of its clients.
+/// The name of its clients.
 const WEB: &str = "web";
 
 /// The web surface. What a run listens on and serves is said by `[web]` of the config.
@@ -64,7 +64,7 @@ impl Web {
 
 impl Surface for Web {
     fn name(&self) -> &str {
-        WEB
+        builtin::WEB
     }
 
     fn about(&self) -> String {

@@ -16,7 +16,7 @@ const API: &str = "[tasks.api]\ncommand = 'exec sleep 1000'\n";
 /// A supervisor whose socket answers.
 fn up(project: &Project) -> Stead {
     let mut stead = project.up();
-    stead.wait_for("control * ");
+    stead.wait_for("stead.control * ");
     stead
 }
 
@@ -64,7 +64,8 @@ fn a_restart_by_the_command_line_is_done_and_its_origin_is_in_the_timeline() {
     let told = project.client(&["wait", "api", "--timeout", "30s"]);
     assert_eq!((told.code, told.out.as_str()), (Some(0), "api: ready\n"));
     let events = project.client(&["events"]).out;
-    assert!(events.lines().any(|line| line.ends_with(" api      restart api, asked by control/cli")), "{events}");
+    let says = |line: &str| line.contains(" api ") && line.ends_with("  restart api, asked by control/cli");
+    assert!(events.lines().any(says), "{events}");
     let of_json: Vec<Value> = project
         .client(&["events", "--json", "--after", "2"])
         .out
@@ -85,7 +86,7 @@ fn the_status_is_a_table_or_json() {
     let row = |name: &str| table.out.lines().find(|line| line.starts_with(name)).expect("a row").to_owned();
     assert!(row("api ").contains("● ready"), "{table:?}");
     assert!(row("bad ").contains("✖ failed") && row("bad ").contains("code 7 · "), "{table:?}");
-    assert!(row("control ").contains("● ready"), "{table:?}");
+    assert!(row("stead.control ").contains("● ready"), "{table:?}");
     let json: Value = serde_json::from_str(&project.client(&["status", "--json"]).out).expect("JSON");
     assert_eq!((&json["tasks"][0]["name"], &json["tasks"][0]["state"]), (&"api".into(), &"ready".into()));
     assert_eq!(json["tasks"][1]["last_exit"]["reason"]["text"], "code 7");
@@ -104,7 +105,10 @@ fn what_is_refused_says_why_and_exits_with_1() {
     refused(&["restart", "apy"], "no task is called `apy`; did you mean `api`?");
     refused(&["stop", "once"], "once is not running, it is done");
     refused(&["start", "api"], "api is ready already");
-    refused(&["stop", "gateway"], "gateway can't be stopped alone: nothing goes on without it; shut down instead");
+    refused(
+        &["stop", "stead.gateway"],
+        "stead.gateway can't be stopped alone: nothing goes on without it; shut down instead",
+    );
     refused(&["wait", "api", "--for", "success", "--timeout", "3s"], "not done with success within 3s: api is ready");
     let both = project.client(&["stop", "once", "api"]);
     assert_eq!((both.code, both.out.as_str()), (Some(1), "stop api: accepted\n"), "{both:?}");
@@ -188,7 +192,7 @@ fn a_stream_of_events_ends_with_the_supervisor() {
 fn the_socket_is_private_whatever_the_umask() {
     let project = Project::new(API);
     let mut stead = project.up_after("umask 0");
-    stead.wait_for("control * ");
+    stead.wait_for("stead.control * ");
     assert_eq!(socket_mode(&project), 0o600);
     let dir = fs::metadata(project.path().join(".stead")).expect("a directory");
     assert_eq!(dir.permissions().mode() & 0o022, 0, "nobody else can replace the socket");
@@ -227,7 +231,7 @@ fn a_project_in_a_deep_directory_is_reached_too() {
     let mut command = project.command();
     command.current_dir(&deep).args(["up", "--plain"]);
     let mut stead = Stead::start(command);
-    stead.wait_for("control * ");
+    stead.wait_for("stead.control * ");
     let told = Told::by(project.command().current_dir(&deep).arg("down"));
     assert_eq!(told.code, Some(0), "{told:?}");
     assert_eq!(stead.end().code(), Some(0));

@@ -59,7 +59,7 @@ fn the_dashboard_is_drawn_and_restarts() {
     let tmux = Tmux::new(&project, 120, 30);
     let screen = up(&tmux);
     assert_eq!(tmux.fact("alternate_on"), "1");
-    for shown in [" Tasks ", "● ready", "steady · run 1 · log", "gateway", "is up"] {
+    for shown in [" Tasks ", "● ready", "steady · run 1 · log", "stead.gateway", "is up"] {
         assert!(screen.contains(shown), "{shown}:\n{screen}");
     }
     tmux.press(&["r"]);

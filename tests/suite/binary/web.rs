@@ -134,7 +134,7 @@ fn a_taken_port_is_named_retried_and_fatal_in_the_end() {
     stead.wait_for("retry 2 of 2");
     let end = stead.end();
     assert_eq!(end.code(), Some(1), "{:?}", end.report);
-    let cause = format!("stead: fatal: web: 2 retries spent: port {port} in use");
+    let cause = format!("stead: fatal: stead.web: 2 retries spent: port {port} in use");
     assert!(end.last().starts_with(&cause), "{:?}", end.report);
 }
 
@@ -157,7 +157,7 @@ fn a_page_of_ones_own_is_published_and_taken_back_without_a_restart() {
     fs::write(dir.join("mine.js"), "1").expect("a file");
     assert_eq!(project.client(&["web", "publish", "page"]).out, "published: 2 files\n");
     assert_eq!((page().contains("mine.js"), exchange(&address, "GET", "/mine.js").1), (true, "1".to_owned()));
-    assert_eq!(project.client(&["restart", "web"]).code, Some(0), "it outlives a run of the web surface");
+    assert_eq!(project.client(&["restart", "stead.web"]).code, Some(0), "it outlives a run of the web surface");
     let address = self::address(&mut stead);
     assert_eq!(exchange(&address, "GET", "/mine.js").1, "1");
     let over_tcp = exchange(&address, "DELETE", "/api/v1/web-dist");

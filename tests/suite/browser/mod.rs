@@ -234,18 +234,18 @@ fn a_page_that_lost_its_server_says_so_and_comes_back_as_it_was() {
     site.row_says("api", "ready");
     site.browser.press(&["j"]);
     site.says("#detail-title", "api");
-    assert_eq!(site.project.client(&["kill", "web"]).code, Some(0));
+    assert_eq!(site.project.client(&["kill", "stead.web"]).code, Some(0));
     site.browser.wait_until("!document.querySelector('#banner').hidden");
     site.says("#banner", "reached");
     site.browser.wait_until("document.title.includes('lost')");
     assert_eq!(site.project.client(&["stop", "db"]).code, Some(0));
-    assert_eq!(site.project.client(&["start", "web"]).code, Some(0));
+    assert_eq!(site.project.client(&["start", "stead.web"]).code, Some(0));
     site.browser.wait_until("document.querySelector('#banner').hidden");
     site.row_says("db", "stopped");
     site.says("#detail-title", "api");
     site.says("#events", "stop db, asked by control");
-    assert_eq!(site.project.client(&["restart", "web"]).code, Some(0));
-    site.says("#events", "restart web, asked by control");
+    assert_eq!(site.project.client(&["restart", "stead.web"]).code, Some(0));
+    site.says("#events", "restart stead.web, asked by control");
 }
 
 #[test]

@@ -38,7 +38,7 @@ notify = false
 
 [hooks.page]
 on = ["failed", "exhausted", "recovered", "fatal"]
-tasks = ["web"]
+tasks = ["stead.web"]
 url = "http://127.0.0.1:9000/stead"
 timeout = "3s"
 
@@ -393,16 +393,25 @@ fn a_critical_task_has_no_restarts_to_speak_of() {
 
 #[test]
 fn names_are_fit_for_files_and_terminals() {
-    let schema = schema();
-    let fit = regex::Regex::new(schema["properties"]["tasks"]["propertyNames"]["pattern"].as_str().unwrap()).unwrap();
+    let names = &schema()["properties"]["tasks"]["propertyNames"];
+    let fit = regex::Regex::new(names["pattern"].as_str().unwrap()).unwrap();
     for name in ["../x", "a/b", "a\\nb", "a\\u001bb", ".hidden", "-x", "", "é", &"x".repeat(65)] {
         assert!(!fit.is_match(&name.replace("\\n", "\n")), "{name}");
         let report = refused(&format!("[tasks.\"{name}\"]\ncommand = \"x\"\n"));
         assert!(report.contains("expected 1 to 64 letters"), "{name}\n{report}");
         assert!(!report.contains(['\x1b', '\r']), "{name}\n{report}");
     }
-    for name in stead::config::RESERVED_NAMES {
-        assert!(refused(&format!("[tasks.{name}]\ncommand = \"x\"\n")).contains("stead's own tasks are called"));
+    let own = regex::Regex::new(names["not"]["pattern"].as_str().unwrap()).unwrap();
+    for name in ["stead.web", "stead.anything"] {
+        assert!(own.is_match(name));
+        assert!(
+            refused(&format!("[tasks.\"{name}\"]\ncommand = \"x\"\n"))
+                .contains("what begins with `stead.` is stead's own")
+        );
+    }
+    for name in ["web", "control", "gateway", "stead", "steadfast.web"] {
+        assert!(!own.is_match(name));
+        parse(&format!("[tasks.\"{name}\"]\ncommand = \"x\"\n")).unwrap();
     }
     assert!(refused("[tasks.a]\ncommand = \"x\"\n[tasks.a]\ncommand = \"y\"\n").contains("duplicate key"));
     for name in ["a.b-c_1", "_", &"x".repeat(64)] {
@@ -497,13 +506,13 @@ proptest! {
 #[test]
 fn a_hook_is_read_with_its_defaults() {
     let text = "tasks.api.command = './api'\nhooks.page = { on = ['failed', 'fatal'], url = 'http://localhost:9/x' }\n\
-                hooks.mail = { on = ['exhausted'], tasks = ['api', 'web'], command = ['mail'], timeout = '3s' }";
+                hooks.mail = { on = ['exhausted'], tasks = ['api', 'stead.web'], command = ['mail'], timeout = '3s' }";
     let config = Config::parse(text, Path::new("stead.toml")).unwrap();
     let [page, mail] = config.hooks.as_slice() else { panic!("{:?}", config.hooks) };
     assert_eq!((page.name.as_str(), page.on.as_slice()), ("page", &[HookEvent::Failed, HookEvent::Fatal][..]));
     assert_eq!((&page.call, page.timeout.as_secs()), (&HookCall::Url("http://localhost:9/x".to_owned().into()), 10));
     assert!(page.tasks.is_empty() && config.ui.notify);
-    assert_eq!((mail.tasks.as_slice(), mail.timeout.as_secs()), (&["api".to_owned(), "web".to_owned()][..], 3));
+    assert_eq!((mail.tasks.as_slice(), mail.timeout.as_secs()), (&["api".to_owned(), "stead.web".to_owned()][..], 3));
 }
 
 #[test]
@@ -515,6 +524,7 @@ fn a_hook_that_could_not_work_is_refused() {
         ("{ on = [], command = 'x' }", "expected at least one of"),
         ("{ on = ['faild'], command = 'x' }", "did you mean \"failed\"?"),
         ("{ on = ['failed'], tasks = ['apy'], command = 'x' }", "no task is called `apy`; did you mean `api`?"),
+        ("{ on = ['failed'], tasks = ['web'], command = 'x' }", "no task is called `web`; did you mean `stead.web`?"),
         ("{ on = ['failed'], url = 'https://example.org' }", "curl --fail --json @- URL"),
         ("{ on = ['failed'], url = 'localhost' }", "expected a URL like"),
         ("{ on = ['failed'], command = 'x', timeout = '0s' }", "expected more than nothing"),
