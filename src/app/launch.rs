@@ -1,6 +1,8 @@
 //! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
@@ -16,6 +18,7 @@ use super::sampling::sample;
 use super::state_dir::StateDir;
 use crate::config::{Config, Project, SharedConfig};
 use crate::kernel::Containment;
+use crate::private;
 use crate::process::{InheritedLimits, Warden};
 use crate::supervisor::engine::BadConfig;
 
@@ -51,6 +54,7 @@ pub(crate) fn launch(
     let project = project.from_within();
     let read = move || read(&project);
     let config = read().map_err(|bad| anyhow!(bad.summary))?;
+    check_log_dir(&config.logs.dir)?;
     // Before the first thread: a fork takes only one along.
     let warden = Warden::start().context("cannot start the warden, which is to start the tasks")?;
     // After the warden: it gives the tasks the limits that stead was started with.
@@ -81,6 +85,17 @@ pub(crate) fn launch(
     state.keep_outcome(&words);
     write_last_words(words);
     Ok(ExitCode::from(outcome.exit_code()))
+}
+
+/// Refuses a log directory that another user could write to, or that is reached by a link.
+fn check_log_dir(dir: &Path) -> anyhow::Result<()> {
+    match private::open_dir(dir) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot use the log directory {}; nothing was started", dir.display()))
+        }
+        // It is created for the first log.
+        _ => Ok(()),
+    }
 }
 
 fn runtime() -> anyhow::Result<Runtime> {

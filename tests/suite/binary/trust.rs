@@ -42,7 +42,7 @@ fn no_link_in_the_state_directory_is_followed() {
         let is_file = planted.ends_with("lock") || planted.ends_with(".log");
         symlink(if is_file { &file } else { &dir }, &link).expect("a link");
         let name = if planted.ends_with("files") { "b.toml" } else { "stead.toml" };
-        let told = project.client(&["up", "-f", name, "--plain"]);
+        let told = project.client(&["up", "-f", name, "-d"]);
         assert_eq!(told.code, Some(2), "{planted}: {told:?}");
         assert!(told.err.contains("symbolic link"), "{planted}: {told:?}");
         assert_eq!(fs::read_to_string(&file).expect("a file"), "precious");
@@ -62,7 +62,7 @@ fn no_link_among_the_logs_is_followed_and_the_task_runs_on() {
         fs::create_dir_all(link.parent().expect("a parent")).expect("a directory");
         symlink(if planted.contains('.') { &file } else { &dir }, &link).expect("a link");
         if planted == "logs" {
-            let told = project.client(&["up", "--plain"]);
+            let told = project.client(&["up", "-d"]);
             assert_eq!(told.code, Some(2), "{told:?}");
             assert!(told.err.contains("logs") && told.err.contains("symbolic link"), "{told:?}");
         } else {
@@ -81,7 +81,7 @@ fn a_log_directory_that_is_reached_by_a_link_is_refused() {
     let project = Project::new(&format!("[logs]\ndir = 'var/logs'\n{FAILING}"));
     let victim = tempfile::tempdir().expect("a directory");
     symlink(victim.path(), project.path().join("var")).expect("a link");
-    let told = project.client(&["up", "--plain"]);
+    let told = project.client(&["up", "-d"]);
     assert_eq!(told.code, Some(2), "{told:?}");
     assert!(told.err.contains("var is a symbolic link"), "{told:?}");
     assert_eq!(fs::read_dir(victim.path()).expect("a directory").count(), 0);
@@ -92,7 +92,7 @@ fn what_is_created_is_for_this_user_alone() {
     let project = Project::new(&format!("{FAILING}[web]\nlisten = '127.0.0.1:0'\n"));
     fs::create_dir(project.path().join(".stead")).expect("a directory");
     fs::set_permissions(project.path().join(".stead"), Permissions::from_mode(0o777)).expect("a mode");
-    let told = project.client(&["up", "--plain"]);
+    let told = project.client(&["up", "-d"]);
     assert!(told.err.contains("can be written to by every user"), "{told:?}");
     fs::set_permissions(project.path().join(".stead"), Permissions::from_mode(0o755)).expect("a mode");
     let mut command = Command::new("sh");
@@ -132,7 +132,7 @@ fn a_file_of_another_user_that_is_found_above_is_refused() {
             }
         }
         let run = |arguments: &[&str]| Told::by(project.command().env_remove("SUDO_UID").current_dir(&below).args(arguments));
-        for command in [&["up", "--plain"][..], &["check"], &["status"], &["logs"]] {
+        for command in [&["up", "-d"][..], &["check"], &["status"], &["logs"]] {
             let told = run(command);
             assert_eq!(told.code, Some(2), "{planted} {command:?}: {told:?}");
             assert!(told.err.contains("belongs to user 65534") && told.err.contains("name it with -f"), "{told:?}");
@@ -158,7 +158,7 @@ fn a_state_directory_of_another_user_is_refused() {
             fs::write(&path, "").expect("a file");
         }
         give_to_nobody(&path);
-        let told = Told::by(project.command().env_remove("SUDO_UID").args(["up", "--plain"]));
+        let told = Told::by(project.command().env_remove("SUDO_UID").args(["up", "-d"]));
         assert_eq!(told.code, Some(2), "{told:?}");
         assert!(told.err.contains("belongs to user 65534, and this is user 0"), "{told:?}");
     }
