@@ -39,7 +39,7 @@ struct ActiveSegment {
 
 /// Bytes that could not be written, and why.
 #[derive(Debug)]
-pub(crate) struct Loss {
+pub(crate) struct LogLoss {
     pub(crate) bytes: u64,
     pub(crate) error: io::Error,
 }
@@ -83,8 +83,8 @@ impl LogWriter {
     /// # Errors
     ///
     /// Some or all of them are lost.
-    pub(crate) fn write(&mut self, stream: OutputStream, bytes: &[u8]) -> Result<Written, Loss> {
-        let lost = |rest: &[u8], error| Loss { bytes: rest.len() as u64, error };
+    pub(crate) fn write(&mut self, stream: OutputStream, bytes: &[u8]) -> Result<Written, LogLoss> {
+        let lost = |rest: &[u8], error| LogLoss { bytes: rest.len() as u64, error };
         self.make_room(bytes.len() as u64);
         let segment = self.opened().map_err(|error| lost(bytes, error))?;
         let written = Written { file: Arc::clone(&segment.log), offset: segment.len };
@@ -159,7 +159,7 @@ impl ActiveSegment {
     fn open(store: &Store) -> io::Result<Self> {
         // The index first: a log is not seen without it.
         drop(Self::open_index(store));
-        let log = private::open(store.path(), OFlags::RDWR | OFlags::CREATE)?;
+        let log = private::open(&store.path(), OFlags::RDWR | OFlags::CREATE)?;
         let metadata = log.metadata()?;
         let identity = FileIdentity::from(&metadata);
         let mut segment = Self { log: Arc::new(log), identity, len: 0, index: None };
@@ -177,6 +177,6 @@ impl ActiveSegment {
     }
 
     fn open_index(store: &Store) -> io::Result<File> {
-        private::open(store.index_path(), OFlags::RDWR | OFlags::CREATE)
+        private::open(&store.index_path(), OFlags::RDWR | OFlags::CREATE)
     }
 }
