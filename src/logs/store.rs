@@ -170,7 +170,10 @@ impl Store {
         let StoreInner { dir, name, .. } = &*self.0;
         let _turn = COMPRESSING.lock().unwrap_or_else(PoisonError::into_inner);
         let packed = dir.join(format!("{name}.log.gz.tmp"));
-        let mut encoder = GzEncoder::new(private::open(&packed, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?, Compression::fast());
+        let mut encoder = GzEncoder::new(
+            private::open(&packed, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?,
+            Compression::fast(),
+        );
         io::copy(&mut &*segment, &mut encoder)?;
         encoder.finish()?;
         // It may have grown older meanwhile, or too old.

@@ -95,7 +95,7 @@ async fn bytes_that_a_link_would_lead_elsewhere_are_counted_and_the_task_runs_on
     fs::create_dir(&log).unwrap();
     std::os::unix::fs::symlink("elsewhere", log.join("it.log")).unwrap();
     let life = task.start();
-    life.says("stead: 5 bytes lost: it.log is a symbolic link").await;
+    life.says("stead: 5 bytes lost: it.log is a symbolic link: name what it leads to, or remove it").await;
     life.says("lost").await;
     fs::write(dir.join("go"), "").unwrap();
     let ended = life.ended().await;

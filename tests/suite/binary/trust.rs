@@ -102,8 +102,11 @@ fn what_is_created_is_for_this_user_alone() {
     stead.wait_for("failed: 0 retries spent");
     stead.wait_for("control");
     stead.wait_for("web");
-    for name in ["", "logs", "post-mortems", "lock", "control.sock", "token", "stead.log", "logs/api.log", "logs/api.idx"] {
+    for name in
+        ["", "logs", "post-mortems", "lock", "control.sock", "token", "stead.log", "logs/api.log", "logs/api.idx"]
+    {
         let path = project.path().join(".stead").join(name);
+        super::until(|| path.exists());
         let about = fs::metadata(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
         let wanted = if about.is_dir() { 0o700 } else { 0o600 };
         assert_eq!(about.mode() & 0o777, wanted, "{name}");
@@ -131,7 +134,8 @@ fn a_file_of_another_user_that_is_found_above_is_refused() {
                 std::os::unix::fs::lchown(&config, Some(NOBODY), Some(NOBODY)).expect("a change of owner");
             }
         }
-        let run = |arguments: &[&str]| Told::by(project.command().env_remove("SUDO_UID").current_dir(&below).args(arguments));
+        let run =
+            |arguments: &[&str]| Told::by(project.command().env_remove("SUDO_UID").current_dir(&below).args(arguments));
         for command in [&["up", "-d"][..], &["check"], &["status"], &["logs"]] {
             let told = run(command);
             assert_eq!(told.code, Some(2), "{planted} {command:?}: {told:?}");
@@ -240,11 +244,16 @@ fn a_name_that_another_user_has_taken_is_named_and_not_obeyed() {
     let name = format!("stead/{:x}/{:x}/", about.dev(), about.ino());
     assert_eq!(project.client(&["up", "-d", "--wait"]).code, Some(0));
     let sockets = fs::read_to_string("/proc/net/unix").expect("a table");
-    let name = sockets.lines().find_map(|line| Some(&line[line.find(&format!("@{name}"))? + 1..])).expect("a name").to_owned();
+    let name =
+        sockets.lines().find_map(|line| Some(&line[line.find(&format!("@{name}"))? + 1..])).expect("a name").to_owned();
     assert_eq!(project.client(&["down"]).code, Some(0));
     let squat = "import socket,sys,time; s=socket.socket(socket.AF_UNIX); s.bind(chr(0)+sys.argv[1]); s.listen(); print('up',flush=True); time.sleep(1000)";
-    let mut squatter =
-        Command::new("python3").args(["-c", squat, &name]).uid(NOBODY).stdout(Stdio::piped()).spawn().expect("a squatter");
+    let mut squatter = Command::new("python3")
+        .args(["-c", squat, &name])
+        .uid(NOBODY)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a squatter");
     squatter.stdout.take().expect("a pipe").read_exact(&mut [0; 3]).expect("a line");
     let up = project.client(&["up", "-d", "--wait"]);
     assert_eq!(up.code, Some(0), "{up:?}");
