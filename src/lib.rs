@@ -21,6 +21,7 @@
 //! | [`cli`] | arguments and subcommands |
 
 pub mod app;
+mod blocking;
 pub mod cli;
 pub mod config;
 pub mod duration;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use crate::blocking;
 use crate::duration::Pretty;
 use crate::supervisor::ShutdownOutcome;
 use crate::supervisor::engine::Straggler;
@@ -30,7 +31,7 @@ pub(super) fn last_words(outcome: &ShutdownOutcome) -> String {
 /// Writes them to standard error. A terminal that is gone loses them, and one that is stalled does not delay the end.
 pub(super) fn write_last_words(text: String) {
     let (written, done) = channel();
-    std::thread::spawn(move || {
+    blocking::spawn(move || {
         let _ = io::stderr().write_all(text.as_bytes());
         let _ = written.send(());
     });

@@ -1,8 +1,11 @@
 //! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use anyhow::{Context, anyhow};
 use tokio::runtime::Runtime;
@@ -15,9 +18,10 @@ use super::last_words::{last_words, write_last_words};
 use super::post_mortems::Examiner;
 use super::sampling::sample;
 use super::state_dir::StateDir;
+use crate::blocking::reserve_threads;
 use crate::config::{Config, Project, SharedConfig};
 use crate::kernel::Containment;
-use crate::process::{InheritedLimits, Warden};
+use crate::process::{InheritedLimits, Warden, reserve_descriptors};
 use crate::supervisor::engine::BadConfig;
 
 /// Threads of the runtime. Two at least, so that one that is stuck does not hold the rest.
@@ -57,9 +61,12 @@ pub(crate) fn launch(
     let warden = Warden::start(&identity).context("cannot start the warden, which is to start the tasks")?;
     // After the warden: it gives the tasks the limits that stead was started with.
     InheritedLimits::raise();
+    reserve_descriptors();
     let _diagnostics = write_diagnostics(state.diagnostics.clone())?;
     state.keep();
     report_containment(warden.1.containment());
+    // Output, reloads and logs go on when there are no more threads to be had later.
+    reserve_threads().context("cannot start the threads")?;
     let runtime = runtime()?;
     let config = SharedConfig::new(config, read);
     let (sampled, usage) = watch::channel(BTreeMap::new());
@@ -93,8 +100,27 @@ fn identity(project: &Project) -> anyhow::Result<String> {
 
 fn runtime() -> anyhow::Result<Runtime> {
     let threads = std::thread::available_parallelism().map_or(LEAST_THREADS, |cores| cores.get().max(LEAST_THREADS));
+    // Without them the builder panics.
+    can_start_threads(threads).context("cannot start the threads of the runtime")?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(threads).enable_all().build().context("cannot start the runtime")
+}
+
+/// Whether the system lets this process have so many more threads now.
+fn can_start_threads(count: usize) -> io::Result<()> {
+    let all_started = Arc::new(Mutex::new(()));
+    let held = all_started.lock();
+    let start = |_| {
+        let all_started = Arc::clone(&all_started);
+        thread::Builder::new().spawn(move || drop(all_started.lock()))
+    };
+    let started: io::Result<Vec<_>> = (0..count).map(start).collect();
+    drop(held);
+    for thread in started? {
+        // They do nothing that could fail.
+        let _ = thread.join();
+    }
+    Ok(())
 }
 
 /// Reports at once if the containment is weaker than this system could have.

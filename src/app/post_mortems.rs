@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::blocking;
 use crate::kernel::post_mortem::{LAST_LINE_CHARS, LAST_LINES, LastLine};
 use crate::kernel::{KernelHandle, PostMortem, PostMortems};
 use crate::logs::{LogLine, OutputStream, without_escapes};
@@ -150,7 +151,7 @@ impl Work {
         let kept = self.post_mortems.clone();
         let task = post_mortem.task.clone();
         // Only the end of the runtime takes the writing away.
-        if let Ok(Err(error)) = spawn_blocking(move || kept.keep(&post_mortem)).await {
+        if let Ok(Err(error)) = blocking::spawn(move || kept.keep(&post_mortem)).await {
             warn!(task, %error, "a post-mortem can't be written");
         }
     }

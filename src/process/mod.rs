@@ -12,6 +12,7 @@
 //! ```
 
 mod credentials;
+mod descriptors;
 mod inherited;
 mod memory;
 mod one_shot;
@@ -34,11 +35,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::blocking;
 use crate::config::{Check, CommandLine, TaskConfig};
 use crate::logs::{LogTail, Store};
 use crate::screen::TaskScreen;
@@ -46,6 +47,7 @@ use crate::signal::Signal;
 use crate::supervisor::engine::{ExitReason, Input};
 use crate::supervisor::{RunContext, SentSignal};
 use credentials::RunsAs;
+pub(crate) use descriptors::{is_out_of_descriptors, reserve_descriptors, with_reserved_descriptors};
 pub use inherited::reset_inherited;
 pub(crate) use inherited::{InheritedLimits, is_hangup_ignored};
 pub(crate) use one_shot::OneShotCommand;
@@ -125,7 +127,7 @@ impl ProcessTask {
             return Ok(self);
         }
         let config = Arc::clone(&self.config);
-        let read = spawn_blocking(move || config.for_run().map(Cow::into_owned));
+        let read = blocking::spawn(move || config.for_run().map(Cow::into_owned));
         let config = tokio::select! {
             read = read => read.map_err(|error| format!("cannot read its env files: {error}"))??,
             () = context.kill.cancelled() => return Err("killed while it was starting".to_owned()),

@@ -18,11 +18,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
-use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::start_failure::cause;
 use super::sys;
+use crate::blocking;
 use crate::logs::{
     LineSplitter, LogLine, LogTail, LogWriter, Loss, OutputStream, RunKey, Store, Written, without_escapes,
 };
@@ -146,7 +146,7 @@ impl OutputCapture {
             }
             let permit = if self.is_flooded() && !last { Some(Floods::turn().await) } else { None };
             let over = over.clone();
-            let turn = spawn_blocking(move || {
+            let turn = blocking::spawn(move || {
                 let _permit = permit;
                 if last {
                     self.last_turn();
@@ -164,7 +164,7 @@ impl OutputCapture {
             sink.finish();
         } else {
             // As above.
-            let _ = spawn_blocking(move || sink.finish()).await;
+            let _ = blocking::spawn(move || sink.finish()).await;
         }
     }
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
 
+use crate::blocking;
 use crate::logs::{LineQuery, LogChanges, LogHub, LogReader};
 
 /// Watches a directory of logs while it lives.
@@ -43,7 +43,7 @@ impl GrownLogs {
         loop {
             for task in self.grown.next().await {
                 let (reader, tail) = (reader.clone(), logs.tail(&task));
-                let told = spawn_blocking(move || {
+                let told = blocking::spawn(move || {
                     let mut newest = reader.backwards(&[task], &LineQuery::default())?;
                     let Some(line) = newest.next().transpose()? else { return Ok(()) };
                     tail.write(line.run, line.stream, &line.bytes);

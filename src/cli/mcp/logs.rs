@@ -7,12 +7,12 @@ use anyhow::{Context, anyhow};
 use rmcp::schemars::{self, JsonSchema};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::super::FileArgs;
 use super::super::logs::{moment, pattern, run_choice, tasks};
 use super::TOOL_ANSWER_BYTES;
+use crate::blocking;
 use crate::duration::Pretty;
 use crate::logs::{LineQuery, LogLine, LogReader, OutputStream};
 use crate::present::ansi;
@@ -61,7 +61,7 @@ pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value>
     };
     let limit = asked.limit.clamp(1, TOOL_LINES_MOST);
     let _cancel = query.cancelled.clone().drop_guard();
-    let reading = spawn_blocking(move || {
+    let reading = blocking::spawn(move || {
         let config = file.load()?;
         let reader = LogReader::new(&config.logs.dir);
         let tasks = tasks(&config, &reader, &asked.tasks)?;

@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tokio::task::spawn_blocking;
 
 use super::caller::Caller;
 use super::extract::{Parameters, TaskName, object};
@@ -14,6 +13,7 @@ use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::state::Api;
 use super::status;
+use crate::blocking;
 use crate::config::compare;
 use crate::signal::Signal;
 use crate::supervisor::engine::{Answer, Refusal, Request, Snapshot, TaskSnapshot, TaskState, Verb};
@@ -116,7 +116,7 @@ async fn reload(
 /// What a reload would answer. Nothing comes of it.
 async fn would_change(api: &Api) -> Result<Answer, Refusal> {
     let config = api.config.clone();
-    let compared = spawn_blocking(move || Ok(compare(&config.current(), &config.read()?))).await;
+    let compared = blocking::spawn(move || Ok(compare(&config.current(), &config.read()?))).await;
     let compared: Result<Changes, BadConfig> = compared.map_err(|_| Refusal::Unavailable)?;
     compared.map(Answer::Reloaded).map_err(Refusal::BadConfig)
 }

@@ -22,7 +22,8 @@ use tower::Service;
 
 use super::caller::Caller;
 use super::limits::{
-    ACCEPT_PAUSE, CONNECTIONS_MOST, LINGER, REQUEST_HEAD_BYTES, REQUEST_HEAD_TIME, REQUEST_HEADERS, WRITE_STALL,
+    ACCEPT_PAUSE, CONNECTIONS_MOST, LINGER, REQUEST_HEAD_BYTES, REQUEST_HEAD_TIME, REQUEST_HEADERS, RESERVED_TIME,
+    WRITE_STALL,
 };
 use crate::gateway::{ClientRefusal, Connection, Gateway};
 
@@ -43,6 +44,8 @@ pub(in crate::surfaces) struct Accepted<S, P> {
     pub(in crate::surfaces) peer: P,
     /// Where the client is, for people.
     pub(in crate::surfaces) from: String,
+    /// Whether it has a descriptor that is set aside: it gets one answer, soon.
+    pub(in crate::surfaces) is_reserved: bool,
 }
 
 /// With whom a listener registers its clients.
@@ -103,7 +106,7 @@ pub(in crate::surfaces) async fn serve<L: Listen>(
     Ok(())
 }
 
-async fn converse<S, P>(Accepted { stream, peer, .. }: Accepted<S, P>, router: Router, caller: Caller)
+async fn converse<S, P>(Accepted { stream, peer, is_reserved, .. }: Accepted<S, P>, router: Router, caller: Caller)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     P: Clone + Send + Sync + 'static,
@@ -119,12 +122,20 @@ where
     http.timer(TokioTimer::new())
         .header_read_timeout(REQUEST_HEAD_TIME)
         .max_headers(REQUEST_HEADERS)
-        .max_buf_size(REQUEST_HEAD_BYTES);
+        .max_buf_size(REQUEST_HEAD_BYTES)
+        .keep_alive(!is_reserved);
     let mut stream = Box::pin(TimeoutWriter::new(stream));
     stream.as_mut().set_timeout_pinned(Some(WRITE_STALL));
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let time_is_up = async {
+        match is_reserved {
+            true => sleep(RESERVED_TIME).await,
+            false => std::future::pending().await,
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = time_is_up => return tracing::debug!("a connection that needs a descriptor set aside took too long"),
         () = caller.connection().ended() => {
             connection.as_mut().graceful_shutdown();
             let Ok(ended) = timeout(LINGER, connection).await else { return };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossterm::event::Event;
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,7 @@ use super::editor::Editor;
 use super::keys::{self, Keys};
 use super::screen::Screen;
 use super::sources::Sources;
+use crate::blocking;
 use crate::gateway::Connection;
 use crate::kernel::UsageObserver;
 use crate::logs::LogReader;
@@ -230,7 +231,7 @@ impl Dashboard {
         match Editor::start(&file) {
             Ok(editor) => {
                 let group = editor.group();
-                let mut ended = spawn_blocking(move || editor.wait());
+                let mut ended = blocking::spawn(move || editor.wait());
                 let is_told_to_end = tokio::select! {
                     _ = &mut ended => false,
                     () = shutdown.cancelled() => true,

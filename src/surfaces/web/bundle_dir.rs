@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::dist::{ActiveWebDist, WebDist};
+use crate::blocking;
 use crate::surfaces::http::limits::{BUNDLE_BYTES, BUNDLE_ENTRIES, BUNDLE_QUIET};
 
 /// Why a directory is no bundle.
@@ -143,7 +143,7 @@ impl Reader<'_> {
 
 /// Reads a bundle away from the threads that serve.
 pub(super) async fn load(dir: PathBuf) -> anyhow::Result<WebDist> {
-    Ok(spawn_blocking(move || WebDist::load(&dir)).await??)
+    Ok(blocking::spawn(move || WebDist::load(&dir)).await??)
 }
 
 /// Activates what is in `dir` now; if that is no bundle, what was served stays.
