@@ -1,8 +1,5 @@
 //! A minimal HTTP client: one request on a connection of its own, of which the status is the answer.
 
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hyper::header::{AUTHORIZATION, HOST};
@@ -12,8 +9,6 @@ use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
-
-use crate::blocking;
 
 /// The port of an `http` URL that names none.
 const HTTP_PORT: u16 = 80;
@@ -40,23 +35,6 @@ pub(crate) enum HttpError {
     Answer(#[from] hyper::Error),
 }
 
-/// Connects to a host and port; an IPv6 address stands in brackets.
-///
-/// # Errors
-///
-/// The name has no address, or none of its addresses accepts the connection.
-pub(crate) async fn connect(address: &str) -> io::Result<TcpStream> {
-    let addresses: Vec<SocketAddr> = match address.parse() {
-        Ok(address) => vec![address],
-        Err(_) => {
-            let name = address.to_owned();
-            let found = blocking::spawn(move || name.to_socket_addrs()).await;
-            found.map_err(io::Error::other)??.collect()
-        }
-    };
-    TcpStream::connect(addresses.as_slice()).await
-}
-
 /// Sends a request to `url` and returns the status of the answer. User and password of the URL become basic
 /// authentication. There is no timeout: dropping the future closes the connection.
 ///
@@ -68,8 +46,9 @@ pub(crate) async fn send(url: &str, request: Builder, body: String) -> Result<St
     let parsed: Uri = url.parse().map_err(|_| invalid())?;
     let authority = parsed.authority().ok_or_else(invalid)?;
     let port = authority.port_u16().unwrap_or(HTTP_PORT);
+    // Only a URL puts an IPv6 address in brackets.
+    let stream = TcpStream::connect((authority.host().trim_matches(['[', ']']), port)).await;
     let address = format!("{}:{port}", authority.host());
-    let stream = connect(&address).await;
     let stream = stream.map_err(|source| HttpError::Connect { address: address.clone(), source })?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // The answer tells how the connection fares.

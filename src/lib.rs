@@ -21,7 +21,6 @@
 //! | [`cli`] | arguments and subcommands |
 
 pub mod app;
-mod blocking;
 pub mod cli;
 pub mod config;
 pub mod duration;

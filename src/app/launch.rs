@@ -1,14 +1,10 @@
 //! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
-use std::thread;
 
 use anyhow::{Context, anyhow};
-use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::announce::announce;
@@ -16,16 +12,19 @@ use super::compose::compose;
 use super::diagnostics::write_diagnostics;
 use super::last_words::{last_words, write_last_words};
 use super::post_mortems::Examiner;
+use super::run_numbers::{RunCounter, RunNumbers};
+use super::runtime::start_runtime;
 use super::sampling::sample;
 use super::state_dir::StateDir;
-use crate::blocking::reserve_threads;
 use crate::config::{Config, Project, SharedConfig};
 use crate::kernel::Containment;
 use crate::process::{InheritedLimits, Warden, reserve_descriptors};
 use crate::supervisor::engine::BadConfig;
 
-/// Threads of the runtime. Two at least, so that one that is stuck does not hold the rest.
-const LEAST_THREADS: usize = 2;
+/// The name of the threads that drive the engine and the runs of tasks.
+const ENGINE_THREAD: &str = "stead-engine";
+/// The name of the threads that drive the surfaces: whatever clients ask for, they never take the time of the engine.
+const SURFACES_THREAD: &str = "stead-surfaces";
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,26 +64,30 @@ pub(crate) fn launch(
     let _diagnostics = write_diagnostics(state.diagnostics.clone())?;
     state.keep();
     report_containment(warden.1.containment());
-    // Output, reloads and logs go on when there are no more threads to be had later.
-    reserve_threads().context("cannot start the threads")?;
-    let runtime = runtime()?;
+    let (runtime, surfaces) = (start_runtime(ENGINE_THREAD)?, start_runtime(SURFACES_THREAD)?);
     let config = SharedConfig::new(config, read);
     let (sampled, usage) = watch::channel(BTreeMap::new());
-    let (supervisor, kernel) = compose(config, presentation, &state, warden, usage.clone())?;
+    let run_numbers = state.paths.run_numbers.clone();
+    let numbers = RunNumbers::read(&run_numbers);
+    let (supervisor, kernel) =
+        compose(config, presentation, &state, numbers.clone(), warden, usage.clone(), surfaces.handle())?;
     if presentation == Presentation::Detached {
         runtime.spawn(announce(kernel.clone(), state.diagnostics.clone()));
     }
     // On a thread of the runtime, among those it talks to: this one would have to be woken for every event.
     let outcome = runtime.block_on(runtime.spawn(async move {
         let sampler = tokio::spawn(sample(kernel.usage_observers().clone(), kernel.watch(), sampled));
+        let counter = RunCounter::start(numbers, run_numbers, kernel.watch());
         let examiner = Examiner::start(kernel, usage);
         let outcome = supervisor.run().await;
         sampler.abort();
         examiner.finish().await;
+        counter.finish().await;
         outcome
     }));
     // Not dropped: that would wait for a thread that is stuck.
     runtime.shutdown_background();
+    surfaces.shutdown_background();
     let outcome = outcome.context("the supervisor broke off")?;
     let words = last_words(&outcome);
     state.keep_outcome(&words);
@@ -96,31 +99,6 @@ pub(crate) fn launch(
 fn identity(project: &Project) -> anyhow::Result<String> {
     let root = std::fs::metadata(&project.root).with_context(|| format!("cannot read {}", project.root.display()))?;
     Ok(format!("{:x}:{:x}:{}", root.dev(), root.ino(), String::from_utf8_lossy(project.key())))
-}
-
-fn runtime() -> anyhow::Result<Runtime> {
-    let threads = std::thread::available_parallelism().map_or(LEAST_THREADS, |cores| cores.get().max(LEAST_THREADS));
-    // Without them the builder panics.
-    can_start_threads(threads).context("cannot start the threads of the runtime")?;
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(threads).enable_all().build().context("cannot start the runtime")
-}
-
-/// Whether the system lets this process have so many more threads now.
-fn can_start_threads(count: usize) -> io::Result<()> {
-    let all_started = Arc::new(Mutex::new(()));
-    let held = all_started.lock();
-    let start = |_| {
-        let all_started = Arc::clone(&all_started);
-        thread::Builder::new().spawn(move || drop(all_started.lock()))
-    };
-    let started: io::Result<Vec<_>> = (0..count).map(start).collect();
-    drop(held);
-    for thread in started? {
-        // They do nothing that could fail.
-        let _ = thread.join();
-    }
-    Ok(())
 }
 
 /// Reports at once if the containment is weaker than this system could have.

@@ -13,7 +13,7 @@ use crate::present::clock::Clock;
 use crate::supervisor::engine::Uptime;
 use crate::wire::LenientSnapshot;
 
-const HEADINGS: [&str; 5] = ["ID", "NAME", "FROM", "SINCE", "LAST REQUEST"];
+const CLIENT_HEADINGS: [&str; 5] = ["ID", "NAME", "FROM", "SINCE", "LAST REQUEST"];
 
 /// Arguments of `stead clients`.
 #[derive(Debug, Clone, Args)]
@@ -21,7 +21,7 @@ const HEADINGS: [&str; 5] = ["ID", "NAME", "FROM", "SINCE", "LAST REQUEST"];
 pub(super) struct ClientsArgs {
     /// Disconnect the client with this ID
     ///
-    /// It is told who asked. A page or a dashboard in another terminal stays disconnected until a person connects it again.
+    /// The client receives who asked. A page or a dashboard in another terminal stays disconnected until a person connects it again.
     #[arg(long, value_name = "ID")]
     disconnect: Option<u64>,
     /// Print the clients as JSON: [{"id", "name", "from", "since", "last_request", "last_request_at"}…]
@@ -52,12 +52,12 @@ pub(super) fn run(file: &FileArgs, args: &ClientsArgs) -> anyhow::Result<ExitCod
         }
         let LenientSnapshot { now, .. } = client.read("/api/v1/snapshot").await?;
         let clients: Vec<ConnectedClient> = parse(&answer)?;
-        Ok(print(&table(HEADINGS, &clients.iter().map(|client| row(client, now)).collect::<Vec<_>>()))?)
+        Ok(print(&table(CLIENT_HEADINGS, &clients.iter().map(|client| row(client, now)).collect::<Vec<_>>()))?)
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(client: &ConnectedClient, now: Uptime) -> [String; HEADINGS.len()] {
+fn row(client: &ConnectedClient, now: Uptime) -> [String; CLIENT_HEADINGS.len()] {
     let clock = Clock::new(now);
     let last = client.last_request.as_ref().zip(client.last_request_at);
     let last = last.map(|(request, at)| format!("{}, {}", plain(request), clock.age(at)));

@@ -46,7 +46,8 @@ pub(super) fn detach(file: &FileArgs, tasks: &[String], wait: Option<Duration>) 
     BufReader::new(stdout).read_line(&mut said).context("cannot read the output of the supervisor")?;
     if said.trim_end() != UP {
         // Its error is on standard error.
-        return Ok(code_of(child.wait().context("cannot wait for the supervisor")?));
+        let status = child.wait().context("cannot wait for the supervisor")?;
+        return Ok(if status.success() { ExitCode::from(EXIT_REFUSED) } else { code_of(status) });
     }
     print(&format!(
         "stead runs in the background, pid {}\n\

@@ -144,7 +144,7 @@ enum CliCommand {
     /// Choose the page that the web surface serves
     Web(web::WebArgs),
     /// Validate the configuration, start nothing
-    Check,
+    Check(check::CheckArgs),
     /// Write files for systemd, Kubernetes or compose
     ///
     /// What has no counterpart there is a comment in the files and a line on standard error.
@@ -233,7 +233,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(feature = "mcp")]
         Some(CliCommand::Mcp(args)) => mcp::run(&cli.file, &args),
         Some(CliCommand::Web(args)) => web::run(&cli.file, &args),
-        Some(CliCommand::Check) => check::run(&cli.file),
+        Some(CliCommand::Check(args)) => check::run(&cli.file, &args),
         Some(CliCommand::Export(args)) => export::run(&cli.file, &args),
         Some(CliCommand::Schema) => schema::run(),
         Some(CliCommand::Init) => init::run(&cli.file),
@@ -292,8 +292,9 @@ fn shows_colour(output: &impl IsTerminal) -> bool {
 
 /// Prints the request that the supervisor has accepted.
 fn show_accepted(answer: &[u8], json: bool) -> anyhow::Result<ExitCode> {
-    let AcceptedResponse { accepted } = serde_json::from_slice(answer)?;
-    print(&if json { String::from_utf8_lossy(answer).into_owned() } else { format!("{accepted}: accepted") })?;
+    let AcceptedResponse { accepted, unchanged } = serde_json::from_slice(answer)?;
+    let words = unchanged.unwrap_or_else(|| format!("{accepted}: accepted"));
+    print(&if json { String::from_utf8_lossy(answer).into_owned() } else { words })?;
     Ok(ExitCode::SUCCESS)
 }
 

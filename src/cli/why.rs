@@ -54,10 +54,11 @@ pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
     let gap = if why.causes.is_some() { "\n" } else { "" };
     match why.post_mortems.first() {
         Some(last) => {
-            print(&format!(
-                "{gap}{}",
-                failure_text(last, why.post_mortems.len(), Timestamp::now(), &TimeZone::system())
-            ))?;
+            let zone = TimeZone::system();
+            if why.session.is_some_and(|session| session != last.session) {
+                print(&format!("{gap}{}:", post_mortem::earlier_session(last, &zone)))?;
+            }
+            print(&format!("{gap}{}", failure_text(last, why.post_mortems.len(), Timestamp::now(), &zone)))?;
         }
         None if why.causes.is_none() => print(&format!("{} has no recorded failure", why.task))?,
         None => {}
@@ -86,7 +87,7 @@ fn on_disk(file: &FileArgs, task: &str) -> anyhow::Result<WhyResponse> {
         return Err(UnknownTask::among(task, config.tasks.into_iter().map(|task| task.name)).into());
     }
     post_mortems.reverse();
-    Ok(WhyResponse { task: task.to_owned(), now: None, causes: None, post_mortems })
+    Ok(WhyResponse { task: task.to_owned(), now: None, session: None, causes: None, post_mortems })
 }
 
 /// One cause of the chain as a line.
@@ -129,6 +130,7 @@ mod tests {
         let last = PostMortem {
             task: "api".to_owned(),
             run: 4,
+            session: Timestamp::UNIX_EPOCH,
             at,
             reason: "SIGSEGV (core dumped)".to_owned(),
             class: "signal".to_owned(),

@@ -1,4 +1,4 @@
-//! A few descriptors that tasks can't use up: with them the control surface answers whatever happens.
+//! A few descriptors that tasks can't use up: with them the control surface answers in any case.
 //!
 //! The soft limit is kept that much below the hard one, and raised for the moment in which one of them is opened. The
 //! kernel holds everything else to the soft limit.
@@ -15,10 +15,10 @@ const RESERVED_MOST: u64 = 5;
 const SHARE: u64 = 16;
 
 /// The two soft limits, once descriptors are set aside.
-static LIMITS: Mutex<Option<Limits>> = Mutex::new(None);
+static LIMITS: Mutex<Option<DescriptorLimits>> = Mutex::new(None);
 
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+struct DescriptorLimits {
     usual: u64,
     hard: u64,
 }
@@ -26,7 +26,7 @@ struct Limits {
 /// Sets descriptors aside. To be called before anything opens many of them; without a limit there is nothing to do.
 pub(crate) fn reserve_descriptors() {
     let Some(hard) = getrlimit(Resource::Nofile).maximum else { return };
-    let limits = Limits { usual: hard.saturating_sub((hard / SHARE).clamp(1, RESERVED_MOST)), hard };
+    let limits = DescriptorLimits { usual: hard.saturating_sub((hard / SHARE).clamp(1, RESERVED_MOST)), hard };
     if limits.set_soft(limits.usual).is_ok() {
         *LIMITS.lock().unwrap_or_else(PoisonError::into_inner) = Some(limits);
     }
@@ -49,7 +49,7 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::EMFILE as i32)
 }
 
-impl Limits {
+impl DescriptorLimits {
     fn set_soft(self, soft: u64) -> rustix::io::Result<()> {
         setrlimit(Resource::Nofile, Rlimit { current: Some(soft), maximum: Some(self.hard) })
     }

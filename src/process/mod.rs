@@ -35,11 +35,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::blocking;
 use crate::config::{Check, CommandLine, TaskConfig};
 use crate::logs::{LogTail, Store};
 use crate::screen::TaskScreen;
@@ -47,6 +47,7 @@ use crate::signal::Signal;
 use crate::supervisor::engine::{ExitReason, Input};
 use crate::supervisor::{RunContext, SentSignal};
 use credentials::RunsAs;
+pub(crate) use credentials::refused_identity;
 pub(crate) use descriptors::{is_out_of_descriptors, reserve_descriptors, with_reserved_descriptors};
 pub use inherited::reset_inherited;
 pub(crate) use inherited::{InheritedLimits, is_hangup_ignored};
@@ -54,6 +55,8 @@ pub(crate) use one_shot::OneShotCommand;
 use output::OutputCapture;
 use pty::Pty;
 use spawn::Spawned;
+pub(crate) use start_failure::find_program;
+pub(crate) use sys::watch_reader;
 pub(crate) use usage::Sampler;
 pub use warden::serve_if_called;
 use warden::{Child, SignalTarget};
@@ -127,7 +130,7 @@ impl ProcessTask {
             return Ok(self);
         }
         let config = Arc::clone(&self.config);
-        let read = blocking::spawn(move || config.for_run().map(Cow::into_owned));
+        let read = spawn_blocking(move || config.for_run().map(Cow::into_owned));
         let config = tokio::select! {
             read = read => read.map_err(|error| format!("cannot read its env files: {error}"))??,
             () = context.kill.cancelled() => return Err("killed while it was starting".to_owned()),

@@ -18,13 +18,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::start_failure::cause;
 use super::sys;
-use crate::blocking;
 use crate::logs::{
-    LineSplitter, LogLine, LogTail, LogWriter, Loss, OutputStream, RunKey, Store, Written, without_escapes,
+    LineSplitter, LogLine, LogLoss, LogTail, LogWriter, OutputStream, RunKey, Store, Written, without_escapes,
 };
 use crate::screen::TaskScreen;
 
@@ -130,7 +130,7 @@ impl OutputCapture {
     pub(super) fn search(&mut self, pattern: Regex) -> oneshot::Receiver<String> {
         let (found, matched) = oneshot::channel();
         let (run, tail) = (self.sink.run, &self.sink.tail);
-        let splitters = [OutputStream::Stdout, OutputStream::Stderr].map(|stream| tail.splitter(run, stream));
+        let splitters = [OutputStream::Stdout, OutputStream::Stderr].map(|stream| tail.searching(run, stream));
         self.sink.search = Some(LineSearch { pattern, splitters, found });
         matched
     }
@@ -146,7 +146,7 @@ impl OutputCapture {
             }
             let permit = if self.is_flooded() && !last { Some(Floods::turn().await) } else { None };
             let over = over.clone();
-            let turn = blocking::spawn(move || {
+            let turn = spawn_blocking(move || {
                 let _permit = permit;
                 if last {
                     self.last_turn();
@@ -164,7 +164,7 @@ impl OutputCapture {
             sink.finish();
         } else {
             // As above.
-            let _ = blocking::spawn(move || sink.finish()).await;
+            let _ = spawn_blocking(move || sink.finish()).await;
         }
     }
 
@@ -380,7 +380,7 @@ impl Sink {
         }
     }
 
-    fn lost(&mut self, loss: &Loss) {
+    fn lost(&mut self, loss: &LogLoss) {
         self.tail.lose(loss.bytes);
         if self.losing == 0 {
             self.tail.note(self.run, format!("stead: {} bytes lost: {}", loss.bytes, cause(&loss.error)));

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use hyper::Request;
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
@@ -91,7 +92,7 @@ async fn attempt(task: &ProcessTask, ready: &ReadyConfig, run: u64) -> Result<St
 }
 
 async fn tcp(address: &str) -> Result<String, String> {
-    http_client::connect(address).await.map_err(|error| cause(&error))?;
+    TcpStream::connect(address).await.map_err(|error| cause(&error))?;
     Ok(format!("tcp {address}"))
 }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use tokio::task::spawn_blocking;
+
 use super::start_failure::explain;
 use super::warden::{Child, Spawn, SpawnError, StartFault, StartStep};
 use super::{ProcessTask, pty};
-use crate::blocking;
 use crate::config::CommandLine;
 use crate::logs::OutputStream;
 use crate::screen::ScreenSize;
@@ -72,7 +73,7 @@ async fn make(task: &ProcessTask, command: &CommandLine, spawn: Spawn, stdio: [O
 /// Looks for the cause in the file system, which may block.
 async fn explained(task: &ProcessTask, command: &CommandLine, fault: StartFault) -> String {
     let (config, command) = (task.config.clone(), command.clone());
-    let explained = blocking::spawn(move || explain(&config, &command, fault)).await;
+    let explained = spawn_blocking(move || explain(&config, &command, fault)).await;
     explained.unwrap_or_else(|error| format!("cannot start: {error}"))
 }
 

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::ExitReason;
 use super::run::RunContext;
-use crate::blocking::message_of;
 
 /// What an in-process task ends with.
 pub type TaskResult = anyhow::Result<()>;
@@ -46,8 +45,14 @@ pub(crate) fn exit_reason(result: Result<TaskResult, JoinError>) -> ExitReason {
         Ok(Ok(())) => ExitReason::Finished,
         Ok(Err(error)) => ExitReason::Error { message: format!("{error:#}") },
         Err(error) => match error.try_into_panic() {
-            Ok(panic) => ExitReason::Panic { message: message_of(&*panic) },
+            Ok(panic) => ExitReason::Panic { message: panic_message(&*panic) },
             Err(_) => ExitReason::Aborted,
         },
     }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("with a value that is no text").to_owned()
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use tokio::task::{JoinError, JoinSet};
+
 use super::Runner;
 use super::engine::{BadConfig, Input, Replan, TaskId};
-use crate::blocking::{self, Work, WorkError};
 
 /// Makes a new plan, or says why there is none. May block.
 pub(crate) type Loader = Box<dyn FnMut() -> Result<PlannedReload, BadConfig> + Send>;
@@ -19,7 +20,7 @@ pub(crate) struct PlannedReload {
 }
 
 /// The result of one load.
-pub(super) struct LoadResult(Result<Finished, WorkError>);
+pub(super) struct LoadResult(Result<Finished, JoinError>);
 
 /// The loader comes back with what it has made.
 type Finished = (Option<Loader>, Result<PlannedReload, BadConfig>);
@@ -28,7 +29,7 @@ type Finished = (Option<Loader>, Result<PlannedReload, BadConfig>);
 pub(super) struct Reload {
     /// None while it loads, or if there is nothing to load.
     loader: Option<Loader>,
-    loading: Option<Work<Finished>>,
+    loading: JoinSet<Finished>,
     /// Takes effect with the plan that is being passed to the engine.
     pending: Option<PendingReload>,
 }
@@ -40,7 +41,7 @@ struct PendingReload {
 
 impl Reload {
     pub(super) fn new(loader: Option<Loader>) -> Self {
-        Self { loader, loading: None, pending: None }
+        Self { loader, loading: JoinSet::new(), pending: None }
     }
 
     /// Whether there is anything to load.
@@ -51,21 +52,21 @@ impl Reload {
     /// Begins to load.
     pub(super) fn begin(&mut self) {
         let loader = self.loader.take();
-        self.loading = Some(blocking::spawn(move || {
+        self.loading.spawn_blocking(move || {
             let Some(mut loader) = loader else {
                 return (None, Err(BadConfig::new("there is no configuration to read")));
             };
             let loaded = loader();
             (Some(loader), loaded)
-        }));
+        });
     }
 
     /// Waits for the load that is under way; for ever if none is.
     pub(super) async fn next(&mut self) -> LoadResult {
-        let Some(loading) = &mut self.loading else { return std::future::pending().await };
-        let result = loading.await;
-        self.loading = None;
-        LoadResult(result)
+        match self.loading.join_next().await {
+            Some(result) => LoadResult(result),
+            None => std::future::pending().await,
+        }
     }
 
     /// The engine's input for a result.

@@ -25,7 +25,7 @@ use listener::ControlListener;
 pub(crate) use endpoint::{ConnectError, Endpoint, Reservation};
 
 /// The name of its clients, with what they call themselves behind it: `control/curl`.
-const CONTROL: &str = "control";
+const CONTROL_CLIENT: &str = "control";
 
 /// The control surface.
 #[derive(Debug)]
@@ -66,11 +66,11 @@ impl Surface for Control {
         let listener = ControlListener::bind(self.socket.clone())?;
         let api = Api::new(kernel, config);
         let named = map_request(async |request: Request| {
-            trust_name(CONTROL, &request);
+            trust_name(CONTROL_CLIENT, &request);
             request
         });
         let routes = || router(api, publish::routes(web_dist)).layer(named);
-        let clients = Clients { gateway, name: CONTROL, shutdown };
+        let clients = Clients { gateway, name: CONTROL_CLIENT, shutdown };
         Ok(SurfaceHandle { address: None, tasks: vec![tokio::spawn(serve(listener, routes, clients))] })
     }
 }

@@ -6,10 +6,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{delete, post};
 use axum::{Json, Router};
+use tokio::task::spawn_blocking;
 
-use crate::blocking;
 use crate::surfaces::http::{Api, Problem};
-use crate::surfaces::{ActiveWebDist, WebDist};
+use crate::surfaces::web_dist::{ActiveWebDist, WebDist};
 use crate::wire::{PublishRequest, PublishResponse, WEB_DIST_PATH};
 
 pub(super) fn routes(active: ActiveWebDist) -> Router<Api> {
@@ -25,7 +25,7 @@ async fn publish(State(active): State<ActiveWebDist>, body: Bytes) -> Result<Jso
     if dir.is_relative() {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "`dir`: expected an absolute path"));
     }
-    let loaded = blocking::spawn(move || WebDist::load(&dir)).await;
+    let loaded = spawn_blocking(move || WebDist::load(&dir)).await;
     let loaded = loaded.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     let dist = loaded.map_err(|error| {
         let detail = format!("{:#}; what was served stays", anyhow::Error::new(error));

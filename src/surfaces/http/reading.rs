@@ -4,13 +4,13 @@ use std::io;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::LOG_READ_TIME;
 use super::problem::Problem;
 use super::state::Api;
-use crate::blocking;
 use crate::duration::Pretty;
 
 /// Reads for one answer. It is cancelled when the client has gone or the time is up.
@@ -44,7 +44,7 @@ pub(super) async fn in_turn<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let turn = Arc::clone(&api.reads).acquire_owned().await.expect("it is never closed");
-    let done = blocking::spawn(move || {
+    let done = spawn_blocking(move || {
         let _turn = turn;
         work()
     });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossterm::event::Event;
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,6 @@ use super::editor::Editor;
 use super::keys::{self, Keys};
 use super::screen::Screen;
 use super::sources::Sources;
-use crate::blocking;
 use crate::gateway::Connection;
 use crate::kernel::UsageObserver;
 use crate::logs::LogReader;
@@ -64,13 +63,13 @@ pub(super) struct Dashboard {
     has_left: bool,
     /// What a person asked for; with what there is to say of it.
     asked: JoinSet<Option<String>>,
-    pace: Pace,
+    pace: FramePace,
     _usage: UsageObserver,
 }
 
 /// When the next frame is due.
 #[derive(Debug)]
-struct Pace {
+struct FramePace {
     /// Whether something has changed since the last frame.
     is_stale: bool,
     /// The earliest time of the next frame.
@@ -112,7 +111,7 @@ impl Dashboard {
             zone: TimeZone::system(),
             has_left: false,
             asked: JoinSet::new(),
-            pace: Pace { is_stale: true, not_before: Instant::now(), tick: None },
+            pace: FramePace { is_stale: true, not_before: Instant::now(), tick: None },
             _usage: kernel.observe_usage(),
             screen,
             seat,
@@ -231,7 +230,7 @@ impl Dashboard {
         match Editor::start(&file) {
             Ok(editor) => {
                 let group = editor.group();
-                let mut ended = blocking::spawn(move || editor.wait());
+                let mut ended = spawn_blocking(move || editor.wait());
                 let is_told_to_end = tokio::select! {
                     _ = &mut ended => false,
                     () = shutdown.cancelled() => true,
@@ -263,7 +262,7 @@ impl Dashboard {
             let mut words = None;
             for request in requests {
                 words = words.or(match connection.request(request).await {
-                    Ok(Answer::Taken) => None,
+                    Ok(answer @ (Answer::Taken | Answer::Already { .. })) => answer.unchanged(),
                     Ok(Answer::Reloaded(changes)) => Some(format!("reloaded: {changes}")),
                     Err(refusal) => Some(refusal.to_string()),
                 });
@@ -297,7 +296,7 @@ impl Dashboard {
         if let (Some(screen), Some(size)) = (self.sources.screen(), self.model.screen_size()) {
             screen.resize(size);
         }
-        self.pace = Pace { is_stale: false, not_before: now + FRAME, tick: next_change.map(|wait| now + wait) };
+        self.pace = FramePace { is_stale: false, not_before: now + FRAME, tick: next_change.map(|wait| now + wait) };
         self.notify()
     }
 
@@ -333,7 +332,7 @@ impl Dashboard {
     }
 }
 
-impl Pace {
+impl FramePace {
     /// When the next frame is due; never if nothing has changed and nothing will by itself.
     fn due(&self) -> Option<Instant> {
         if self.is_stale { Some(self.not_before) } else { self.tick.map(|tick| tick.max(self.not_before)) }

@@ -1,4 +1,4 @@
-//! No descriptors and no threads left: tasks run on, and stead answers.
+//! No descriptors or no threads are left: tasks run on, and stead answers.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -13,16 +13,16 @@ const NOBODY_ELSE: u32 = 54_321;
 
 #[test]
 fn without_descriptors_status_is_answered() {
-    let tasks = (0..40).map(|number| format!("[tasks.t{number}]\ncommand = ['sleep', '600']\ntty = true\n"));
+    let tasks = (0..80).map(|number| format!("[tasks.t{number}]\ncommand = ['sleep', '600']\ntty = true\n"));
     let project = Project::new(&tasks.collect::<String>());
     // Whatever the last descriptor was needed for.
-    for limit in 44..50 {
+    for limit in 60..=65 {
         let mut stead = project.up_after(&format!("ulimit -n {limit}"));
         stead.wait_for("too many open files (EMFILE)");
         for _ in 0..4 {
             let told = project.client(&["status"]);
             assert_eq!(told.code, Some(0), "{limit}: {}", told.err);
-            assert!(told.out.contains("t39"), "{limit}: {}", told.out);
+            assert!(told.out.contains("t79"), "{limit}: {}", told.out);
         }
         let told = project.client(&["down"]);
         assert_eq!(told.code, Some(0), "{limit}: {}", told.err);
@@ -45,7 +45,7 @@ fn a_client_that_stays_does_not_take_what_is_set_aside_from_others() {
     followers.drain(..).for_each(drop);
 }
 
-/// Runs stead as a user of its own, and lets it have no further thread once `config` has started.
+/// Runs stead as a user of its own, and lets it have no further thread once it has printed `after`.
 fn up_without_further_threads(project: &Project, after: &str) -> Stead {
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(project.path(), open).expect("permissions");

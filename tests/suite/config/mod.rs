@@ -52,8 +52,10 @@ max_size = 0
 keep = 2
 
 [web]
+on_exhausted = "fatal"
 enabled = false
 listen = "[::1]:0"
+read = "anyone"
 dist = "bundle"
 
 [tasks.db]
@@ -137,7 +139,7 @@ fn a_complete_file_is_taken_as_it_says() {
     fs::create_dir(dir.path().join("below")).unwrap();
     let config = Config::load(None, &dir.path().join("below")).unwrap();
     assert_eq!((config.path, config.root.as_path()), (dir.path().join("stead.toml"), dir.path()));
-    assert_eq!(config.supervisor.drain.graceful, Duration::from_secs(20));
+    assert_eq!(config.supervisor.drain.graceful, Some(Duration::from_secs(20)));
     assert_eq!((config.logs.dir, config.logs.max_size, config.logs.keep), (dir.path().join("logs"), 0, 2));
     assert_eq!((config.web.enabled, config.web.listen.port()), (false, 0));
     assert_eq!(config.web.dist, Some(dir.path().join("bundle")));
