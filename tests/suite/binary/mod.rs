@@ -20,6 +20,7 @@ mod mcp;
 mod metrics;
 mod plain;
 mod reload;
+mod scarcity;
 mod shutdown;
 mod state_dir;
 mod terminal;
