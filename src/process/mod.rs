@@ -12,6 +12,7 @@
 //! ```
 
 mod credentials;
+mod descriptors;
 mod inherited;
 mod memory;
 mod one_shot;
@@ -47,6 +48,7 @@ use crate::supervisor::engine::{ExitReason, Input};
 use crate::supervisor::{RunContext, SentSignal};
 use credentials::RunsAs;
 pub(crate) use credentials::refused_identity;
+pub(crate) use descriptors::{is_out_of_descriptors, reserve_descriptors, with_reserved_descriptors};
 pub use inherited::reset_inherited;
 pub(crate) use inherited::{InheritedLimits, is_hangup_ignored};
 pub(crate) use one_shot::OneShotCommand;

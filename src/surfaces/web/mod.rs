@@ -118,7 +118,7 @@ impl Listen for TcpListener {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
         }
-        Ok(Some(Accepted { stream, peer: Reached(local.ip()), from: peer.to_string() }))
+        Ok(Some(Accepted { stream, peer: Reached(local.ip()), from: peer.to_string(), is_reserved: false }))
     }
 }
 

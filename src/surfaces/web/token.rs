@@ -8,7 +8,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use rustix::process::geteuid;
+use rustix::fs::OFlags;
+
+use crate::private;
 
 /// Bytes of randomness; the token has two hexadecimal digits for each.
 const TOKEN_BYTES: usize = 32;
@@ -47,10 +49,9 @@ impl Token {
     /// As of [`of`](Self::of), and when there is no file.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let mut text = String::new();
-        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let file = private::open(path, OFlags::RDONLY).with_context(|| format!("cannot read {}", path.display()))?;
         let about = file.metadata()?;
-        let owner = geteuid().as_raw();
-        if about.mode() & 0o077 != 0 || ![0, owner].contains(&about.uid()) {
+        if about.mode() & 0o077 != 0 {
             bail!("{} is not private: remove it, and a new one is made", path.display());
         }
         file.take(TOKEN_FILE_BYTES)
