@@ -81,7 +81,7 @@ fn sections(file: &mut Table<'_>, path: PathBuf, root: PathBuf) -> (Config, Vec<
     let about = "The processes to supervise. A name is 1 to 64 of letters, digits, `-`, `_` and `.`.";
     let tasks = file.tables("tasks", about, task::names, |table| task::read(table, &supervisor.restart));
     let known: Vec<_> = tasks.iter().map(task::Declared::name).collect();
-    let about = "Who is told when a task fails, is given up, recovers, or ends everything.";
+    let about = "Commands and webhooks that are called when a task fails, is given up, recovers, or ends everything.";
     let hooks = file.tables("hooks", about, hooks::names, |table| hooks::read(table, &known));
     config.hooks = hooks.into_iter().flatten().collect();
     (config, tasks)

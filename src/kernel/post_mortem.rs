@@ -46,7 +46,7 @@ pub struct PostMortem {
     pub max_retries: u32,
     /// What became of the task: `backoff`, `failed`, `done` …
     pub then: String,
-    /// The most memory it was seen to use, in bytes; none if nobody looked.
+    /// The most memory it was seen to use, in bytes; none if it was never sampled.
     pub peak_memory_bytes: Option<u64>,
     /// The last lines it wrote, oldest first.
     pub lines: Vec<LastLine>,

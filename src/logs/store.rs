@@ -25,7 +25,7 @@ use crate::private;
 const INDEX_SHARE: u64 = 8;
 /// An index up to this size is never too large.
 const INDEX_BYTES: u64 = 4 * 1024;
-/// One segment is compressed at a time, over all tasks: it must not take a second core.
+/// One segment is compressed at a time, over all tasks: it must not use a second processor.
 static COMPRESSING: Mutex<()> = Mutex::new(());
 
 /// Where the log of one task is kept. Cheap to clone.

@@ -1,7 +1,7 @@
 //! Writes one run's bytes to the log of its task, and tells the index about them.
 //!
 //! A log that can't be written never stops a task: what is lost is counted, and writing is tried again with the next
-//! bytes. A log that somebody has moved, removed or cut short is noticed before the next bytes. Blocks; called where
+//! bytes. A log that was moved, removed or cut short is noticed before the next bytes. Blocks; called where
 //! that is fine.
 
 use std::fs::{self, File};

@@ -1,4 +1,5 @@
-//! The token: whoever has it may change things over TCP. It lies in a file that only its owner can read.
+//! The token: a client that has it may change things over TCP. It lies in a file that only its owner can read.
+//! It is never in an event, a snapshot or a log, all of which more clients may read.
 
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
@@ -16,7 +17,7 @@ use crate::private;
 const TOKEN_BYTES: usize = 32;
 /// The most that is read of the file.
 const TOKEN_FILE_BYTES: u64 = 1_024;
-/// Digits that a token in a file must have at least, in case somebody writes one by hand.
+/// Digits that a token in a file must have at least, in case it was written by hand.
 const TOKEN_DIGITS_LEAST: usize = 16;
 
 /// A secret. It is shown nowhere by accident.
@@ -96,7 +97,7 @@ impl Token {
         Self("0123456789abcdef".to_owned())
     }
 
-    /// The secret itself, to hand over to somebody who may have it.
+    /// The secret itself, to hand over to a client that may have it.
     pub(crate) fn secret(&self) -> &str {
         &self.0
     }
