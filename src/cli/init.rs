@@ -51,7 +51,7 @@ struct Draft {
 ///
 /// It exists already or can't be written, or its source can't be read.
 pub(super) fn run(file: &FileArgs) -> anyhow::Result<ExitCode> {
-    let path = file.path();
+    let path = &file.path();
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (source, drafts) = drafts(dir)?;
     let text = render(source, drafts);

@@ -34,13 +34,13 @@ mod why;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, UnknownTask, nearest};
+use crate::config::{Config, ConfigError, FILE_NAME, UnknownTask, nearest};
 use crate::supervisor::engine::Verb;
 use crate::wire::AcceptedResponse;
 use client::ClientError;
@@ -63,6 +63,7 @@ Examples:
   stead reload              apply the changes in stead.toml
   stead logs -f api         follow the output of api
   stead logs --grep 'err|warn' --since 10m
+  stead why                 explain everything that is not well
   stead why api             explain the state of api and its last failure
   stead attach              open the dashboard from another terminal
   stead attach shell        use the terminal of the task shell; ctrl-] leaves it
@@ -134,9 +135,9 @@ enum CliCommand {
     ///
     /// This also works without a supervisor.
     Logs(logs::LogsArgs),
-    /// Explain the state of a task and its last failure
+    /// Explain what is not well, or one task and its last failure
     ///
-    /// Without a supervisor only the last failure is known.
+    /// Without a supervisor only the last failures are known.
     Why(why::WhyArgs),
     /// Serve agents over stdin and stdout (Model Context Protocol)
     #[cfg(feature = "mcp")]
@@ -164,7 +165,7 @@ enum CliCommand {
 /// The argument that selects the configuration file, common to all subcommands.
 #[derive(Debug, Clone, Default, Args)]
 struct FileArgs {
-    /// Configuration file [default: stead.toml here, or in the nearest parent directory]
+    /// Configuration file, or the directory of a stead.toml [default: here, or the nearest parent directory]
     #[arg(short, long, value_name = "FILE", global = true)]
     file: Option<PathBuf>,
 }
@@ -184,8 +185,13 @@ impl FileArgs {
         Ok(Config::load(self.file.as_deref(), &from)?)
     }
 
-    fn path(&self) -> &Path {
-        self.file.as_deref().unwrap_or(Path::new(crate::config::FILE_NAME))
+    /// The file that is named, or the `stead.toml` in the directory that is named, or here.
+    fn path(&self) -> PathBuf {
+        match &self.file {
+            Some(dir) if dir.is_dir() => dir.join(FILE_NAME),
+            Some(file) => file.clone(),
+            None => FILE_NAME.into(),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::super::FileArgs;
-use super::super::logs::{moment, pattern, run_choice, tasks};
+use super::super::logs::{KnownLogs, moment, pattern, run_choice};
 use super::TOOL_ANSWER_BYTES;
 use crate::duration::Pretty;
 use crate::logs::{LinePattern, LineQuery, LogLine, LogReader, OutputStream};
@@ -62,9 +62,9 @@ pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value>
     let limit = asked.limit.clamp(1, TOOL_LINES_MOST);
     let _cancel = query.cancelled.clone().drop_guard();
     let reading = spawn_blocking(move || {
-        let config = file.load()?;
-        let reader = LogReader::new(&config.logs.dir);
-        let tasks = tasks(&config, &reader, &asked.tasks)?;
+        let known = KnownLogs::of(&file)?;
+        let reader = LogReader::new(&known.dir);
+        let tasks = known.choose(&reader, &asked.tasks)?;
         last_lines(&reader, &tasks, &query, limit).context("a log can't be read")
     });
     let read = timeout(TOOL_READ_TIME, reading).await;
