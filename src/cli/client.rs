@@ -76,7 +76,9 @@ impl ClientError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::NoServer(_) => EXIT_NO_SERVER,
-            Self::Refused { refusal: Some(refusal), .. } if matches!(**refusal, Refusal::UnknownTask { .. }) => EXIT_USAGE,
+            Self::Refused { refusal: Some(refusal), .. } if matches!(**refusal, Refusal::UnknownTask { .. }) => {
+                EXIT_USAGE
+            }
             Self::Unreachable { .. }
             | Self::Refused { .. }
             | Self::Silent(_)

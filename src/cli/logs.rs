@@ -124,8 +124,8 @@ impl KnownLogs {
             }
             Err(unusable) => unusable,
         };
-        let running: anyhow::Result<Value> = Client::of(file)
-            .and_then(|client| block_on(async { Ok(client.read("/api/v1/config").await?) }));
+        let running: anyhow::Result<Value> =
+            Client::of(file).and_then(|client| block_on(async { Ok(client.read("/api/v1/config").await?) }));
         running.ok().and_then(|config| Self::of_running(&config)).ok_or(unusable)
     }
 

@@ -56,7 +56,7 @@ pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
     match why.post_mortems.first() {
         Some(last) => {
             let zone = TimeZone::system();
-            if why.session.is_some_and(|session| session != last.session) {
+            if why.session != Some(last.session) {
                 print(&format!("{gap}{}:", post_mortem::earlier_session(last, &zone)))?;
             }
             print(&format!("{gap}{}", failure_text(last, why.post_mortems.len(), Timestamp::now(), &zone)))?;

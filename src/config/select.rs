@@ -35,8 +35,11 @@ impl UnknownTask {
 /// What would be right: a name that is near, and all there are. stead's own parts only for one who names a part.
 fn remedy(name: &str, near: &Option<String>, known: &[String]) -> String {
     let asks_for_part = name.starts_with(BUILTIN_NAMESPACE);
-    let listed: Vec<_> =
-        known.iter().map(String::as_str).filter(|known| known.starts_with(BUILTIN_NAMESPACE) == asks_for_part).collect();
+    let listed: Vec<_> = known
+        .iter()
+        .map(String::as_str)
+        .filter(|known| known.starts_with(BUILTIN_NAMESPACE) == asks_for_part)
+        .collect();
     let (shown, more) = listed.split_at(listed.len().min(NAMES_LISTED));
     let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
     let all = match shown {

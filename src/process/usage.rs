@@ -32,7 +32,7 @@ struct ListeningPorts {
 
 /// One tree, summed up.
 #[derive(Debug, Default)]
-struct Tree {
+struct MeasuredTree {
     pids: Vec<u32>,
     memory_bytes: u64,
     /// Clock ticks it was busy since the last sample.
@@ -72,8 +72,8 @@ impl Sampler {
         used
     }
 
-    fn walk(&self, main: u32, seen: &mut HashMap<u32, Stat>) -> Tree {
-        let mut tree = Tree::default();
+    fn walk(&self, main: u32, seen: &mut HashMap<u32, Stat>) -> MeasuredTree {
+        let mut tree = MeasuredTree::default();
         let mut left = vec![main];
         while let Some(pid) = left.pop() {
             let Some(stat) = Stat::read(pid) else { continue };

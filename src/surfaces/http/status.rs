@@ -76,10 +76,7 @@ async fn version(State(api): State<Api>) -> Response {
     uncached(api.version())
 }
 
-async fn snapshot(
-    State(api): State<Api>,
-    Parameters(SnapshotQuery { usage }): Parameters<SnapshotQuery>,
-) -> Response {
+async fn snapshot(State(api): State<Api>, Parameters(SnapshotQuery { usage }): Parameters<SnapshotQuery>) -> Response {
     if usage {
         api.kernel.observe_usage().sampled().await;
         // Through the event loop, so that the snapshot shows the sample.

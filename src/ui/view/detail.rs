@@ -61,8 +61,7 @@ fn lines(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Li
 fn what(task: &TaskSnapshot) -> String {
     let pid = task.pid().map(|pid| format!("pid {pid}"));
     let usage = task.usage.as_ref();
-    let processes =
-        usage.filter(|usage| usage.processes > 1).map(|usage| format!("{} processes", usage.processes));
+    let processes = usage.filter(|usage| usage.processes > 1).map(|usage| format!("{} processes", usage.processes));
     let ports = usage.and_then(|usage| present::ports(&usage.ports));
     let parts: Vec<String> = pid.into_iter().chain(processes).chain(ports).chain([plain(&task.about)]).collect();
     parts.join(" · ")
