@@ -12,7 +12,7 @@ pub(crate) fn at(millis: u64) -> Uptime {
 
 /// A supervisor that is up, with these tasks.
 pub(crate) fn snapshot(generation: u64, tasks: Vec<TaskSnapshot>) -> Snapshot {
-    Snapshot { generation, at: at(0), stage: Stage::Up, tasks }
+    Snapshot { generation, at: at(0), stage: Stage::Up, tasks, groups: Vec::new() }
 }
 
 /// A process in this state, with the default policy and nothing behind it.
@@ -23,6 +23,10 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         about: format!("./{name}"),
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
+        replica_of: None,
+        autostart: true,
+        after: Vec::new(),
+        probed: false,
         tty: false,
         phase,
         run: 1,
@@ -38,6 +42,9 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         exits: Default::default(),
         has_started: true,
         probe: None,
+        live_probe: None,
+        next_due: None,
+        watch: None,
         usage: None,
         address: None,
     }

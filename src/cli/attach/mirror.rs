@@ -177,7 +177,9 @@ async fn ask(client: &Client, request: &Request) -> Result<Answer, Refusal> {
         }
     })?;
     match request {
-        Request::Reload => serde_json::from_slice(&answer).map(Answer::Reloaded).map_err(|_| Refusal::Unavailable),
+        Request::Reload | Request::Scale { .. } => {
+            serde_json::from_slice(&answer).map(Answer::Reloaded).map_err(|_| Refusal::Unavailable)
+        }
         _ => Ok(Answer::Taken),
     }
 }
@@ -193,6 +195,9 @@ fn route(request: &Request) -> Option<(String, Option<Value>)> {
             (format!("/api/v1/tasks/{}/{}", segment(task), verb.word()), body)
         }
         Request::RestartAll => ("/api/v1/tasks/restart".to_owned(), None),
+        Request::Scale { task, replicas } => {
+            (format!("/api/v1/tasks/{}/scale", segment(task)), Some(json!({ "replicas": replicas })))
+        }
         Request::Reload => ("/api/v1/reload".to_owned(), None),
         Request::ShutDown => ("/api/v1/shutdown".to_owned(), None),
     })

@@ -11,10 +11,10 @@ use super::super::rows::{TableRow, position, rows};
 use super::context::DrawContext;
 use super::{frame, next};
 use crate::present::ansi::plain;
+use crate::present::state::look;
 use crate::present::task as present;
 use crate::present::text::{fit, memory};
-use crate::supervisor::engine::Policy;
-use crate::supervisor::engine::{ExitReason, PhaseSnapshot, TaskKind, TaskSnapshot};
+use crate::supervisor::engine::{ExitReason, TaskKind, TaskSnapshot};
 
 /// Columns before the name: the marks of selection and marking.
 const MARKERS: u16 = 3;
@@ -101,7 +101,7 @@ fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(TableColumn, u16)> {
         let columns = tasks.iter().map(|task| text(task).width()).max().unwrap_or(0);
         u16::try_from(columns).unwrap_or(u16::MAX)
     };
-    let is_critical = |task: &TaskSnapshot| task.policy == Policy::Critical;
+    let is_critical = |task: &TaskSnapshot| task.policy.is_critical();
     let retries = widest(|task| present::retries(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let pips = widest(|task| present::pips(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let mut columns = vec![
@@ -183,7 +183,7 @@ fn task_row(
     let cells = columns.iter().map(|&(column, width)| (column, width, cell(context, task, is_selected, column, width)));
     set_cells(cells, row, buffer);
     // Stead's own parts need no eyes while they are well.
-    let is_well = matches!(task.phase, PhaseSnapshot::Ready { .. });
+    let is_well = task.counts_as_ready();
     if task.kind == TaskKind::Builtin && is_well && !is_selected {
         buffer.set_style(row, theme.dim());
     }
@@ -229,9 +229,9 @@ fn cell(
 }
 
 fn state(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
-    let (glyph, style) = context.theme.state(task.state());
+    let (glyph, style) = context.theme.state(look(task));
     let mut line = Line::styled(format!("{glyph} {:<8}", task.phase.word()), style);
-    if task.policy == Policy::Critical && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
+    if task.policy.is_critical() && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
         line.push_span(Span::styled(" crit", context.theme.dim()));
     }
     line

@@ -1,0 +1,84 @@
+//! What starts a task beside people and its policy: the time of a schedule, and files that have changed.
+//!
+//! The engine is told both. It computes no time of day, and looks at no file.
+
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use super::effect::Effect;
+use super::event::EventKind;
+use super::input::TaskId;
+use super::policy::{Overlap, WatchAction};
+use super::task::{Phase, StopCause, Watch};
+
+impl Engine {
+    /// A schedule says when its task is due next.
+    pub(super) fn on_scheduled(&mut self, task: &str, next: Option<Instant>) {
+        if let Some(id) = self.named(task) {
+            self.task_mut(id).next_due = next;
+        }
+    }
+
+    /// A task is due. `late` is how late that is, if the time had passed unnoticed.
+    pub(super) fn on_due(&mut self, task: &str, late: Option<Duration>) {
+        let Some(id) = self.named(task).filter(|_| !self.is_draining()) else { return };
+        let task = self.task(id);
+        let Some(overlap) = task.plan.schedule else { return };
+        let is_kept_down = task.is_kept_down();
+        match task.phase {
+            // A person wants it to be down.
+            Phase::Stopped { .. } => {}
+            Phase::Live(_) if is_kept_down => {}
+            Phase::Live(_) | Phase::Waiting { .. } => self.on_overlap(id, overlap),
+            Phase::Backoff { .. } | Phase::Scheduled | Phase::Done | Phase::Failed { .. } => {
+                self.emit(id, EventKind::Due { late });
+                let task = self.task_mut(id);
+                task.budget.refund();
+                task.phase = Phase::WAITING;
+            }
+        }
+    }
+
+    /// It is due while it runs, or is about to.
+    fn on_overlap(&mut self, id: TaskId, overlap: Overlap) {
+        let task = self.task_mut(id);
+        let Some(run) = task.live_mut() else {
+            return self.emit(id, EventKind::Overlapped { overlap: Overlap::Skip });
+        };
+        match overlap {
+            Overlap::Skip => {}
+            Overlap::Queue => run.is_due_again = true,
+            Overlap::Replace => run.request_stop(StopCause::Restart),
+        }
+        self.emit(id, EventKind::Overlapped { overlap });
+    }
+
+    /// A file that a task watches has changed.
+    pub(super) fn on_changed(&mut self, task: &str, file: String, now: Instant) {
+        let Some(id) = self.named(task).filter(|_| !self.is_draining()) else { return };
+        let task = self.task_mut(id);
+        let (Some(action), false) = (task.plan.watch, task.watch.is_suspended) else { return };
+        let is_kept_down = task.is_kept_down();
+        let acts = match task.phase {
+            Phase::Live(_) => !is_kept_down,
+            Phase::Backoff { .. } | Phase::Done | Phase::Failed { .. } => action == WatchAction::Restart,
+            // It starts with the files as they are by then, or not at all.
+            Phase::Waiting { .. } | Phase::Scheduled | Phase::Stopped { .. } => false,
+        };
+        if !acts {
+            return;
+        }
+        if self.task_mut(id).watch.count(now) {
+            return self.emit(id, EventKind::WatchSuspended { file, rounds: Watch::ROUNDS as u32 });
+        }
+        self.emit(id, EventKind::FileChanged { file: file.clone() });
+        let run = self.task(id).live_run(id);
+        match action {
+            WatchAction::Restart => self.restart(id),
+            WatchAction::Signal(signal) => {
+                self.effects.extend(run.map(|run| Effect::Signal { run, signal, tree: true }))
+            }
+            WatchAction::Run => self.effects.extend(run.map(|run| Effect::RunOnChange { run, file })),
+        }
+    }
+}
