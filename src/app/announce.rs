@@ -26,7 +26,7 @@ pub(super) async fn announce(kernel: KernelHandle, diagnostics: DiagnosticsFile)
     let control = decided.task(builtin::CONTROL).map(|task| &task.phase);
     if let Some(PhaseSnapshot::Failed { reason, .. }) = control {
         // `stead up -d` may have ended already.
-        let _ = writeln!(io::stderr(), "stead: nobody could ask this supervisor for anything: {reason}");
+        let _ = writeln!(io::stderr(), "stead: this supervisor could not be reached by any command: {reason}");
         // If it ends anyway, that is as well.
         let _ = kernel.request(Request::ShutDown, Origin("stead up -d".to_owned())).await;
         return;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::surface_host::run_surface;
@@ -54,6 +55,8 @@ pub(super) struct Surfaces<'a> {
     pub(super) gateway: Gateway,
     /// The bundle that is served: one for all, as one surface publishes what another serves.
     pub(super) web_dist: ActiveWebDist,
+    /// What drives them.
+    pub(super) runtime: &'a Handle,
 }
 
 impl Surfaces<'_> {
@@ -69,7 +72,7 @@ impl Surfaces<'_> {
         let surface = Arc::new(surface);
         let (kernel, config, gateway) = (self.kernel.clone(), self.config.clone(), self.gateway.clone());
         let config_path = config.current().path.clone();
-        let web_dist = self.web_dist.clone();
+        let (web_dist, runtime) = (self.web_dist.clone(), self.runtime.clone());
         self.supervisor.track_runs(plan, after.into_iter().collect(), move |run| {
             let context = SurfaceContext {
                 kernel: kernel.clone(),
@@ -79,7 +82,7 @@ impl Surfaces<'_> {
                 web_dist: web_dist.clone(),
                 shutdown: CancellationToken::new(),
             };
-            run_surface(Arc::clone(&surface), context, run)
+            run_surface(Arc::clone(&surface), context, runtime.clone(), run)
         });
     }
 }

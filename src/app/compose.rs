@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::anyhow;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +19,7 @@ use crate::supervisor::TaskSupervisor;
 use crate::supervisor::engine::Usage;
 use crate::surfaces::{Control, Hooks, Plain, Terminal, Web};
 
-/// Composes it, and the handle of whoever looks at it. Nothing has started when this returns.
+/// Composes it, and the handle that surfaces use. Nothing has started when this returns.
 ///
 /// # Errors
 ///
@@ -30,6 +31,7 @@ pub(super) fn compose(
     numbers: RunNumbers,
     (warden, warden_task): (Warden, WardenTask),
     usage: watch::Receiver<BTreeMap<String, Usage>>,
+    runtime: &Handle,
 ) -> anyhow::Result<(TaskSupervisor, KernelHandle)> {
     let config = shared.current();
     let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.supervisor.restart)
@@ -46,8 +48,14 @@ pub(super) fn compose(
     track_warden(&mut supervisor, warden_task);
     let gateway = track_gateway(&mut supervisor, kernel.clone());
     let (config_in_force, web_dist) = (shared, Default::default());
-    let mut surfaces =
-        Surfaces { supervisor: &mut supervisor, kernel: kernel.clone(), config: config_in_force, gateway, web_dist };
+    let mut surfaces = Surfaces {
+        supervisor: &mut supervisor,
+        kernel: kernel.clone(),
+        config: config_in_force,
+        gateway,
+        web_dist,
+        runtime,
+    };
     surfaces.track(Control::new(state.control.clone()));
     if config.web.enabled {
         surfaces.track(Web::new(config.web.clone(), state.token_source()));

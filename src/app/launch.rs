@@ -21,8 +21,12 @@ use crate::kernel::Containment;
 use crate::process::{InheritedLimits, Warden};
 use crate::supervisor::engine::BadConfig;
 
-/// Threads of the runtime. Two at least, so that one that is stuck does not hold the rest.
+/// Threads of a runtime. Two at least, so that one that is stuck does not hold the rest.
 const LEAST_THREADS: usize = 2;
+/// The name of the threads that drive the engine and the runs of tasks.
+const ENGINE_THREAD: &str = "stead-engine";
+/// The name of the threads that drive the surfaces: whatever clients ask for, they never take the time of the engine.
+const SURFACES_THREAD: &str = "stead-surfaces";
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,12 +65,13 @@ pub(crate) fn launch(
     let _diagnostics = write_diagnostics(state.diagnostics.clone())?;
     state.keep();
     report_containment(warden.1.containment());
-    let runtime = runtime()?;
+    let (runtime, surfaces) = (runtime(ENGINE_THREAD)?, runtime(SURFACES_THREAD)?);
     let config = SharedConfig::new(config, read);
     let (sampled, usage) = watch::channel(BTreeMap::new());
     let run_numbers = state.paths.run_numbers.clone();
     let numbers = RunNumbers::read(&run_numbers);
-    let (supervisor, kernel) = compose(config, presentation, &state, numbers.clone(), warden, usage.clone())?;
+    let (supervisor, kernel) =
+        compose(config, presentation, &state, numbers.clone(), warden, usage.clone(), surfaces.handle())?;
     if presentation == Presentation::Detached {
         runtime.spawn(announce(kernel.clone(), state.diagnostics.clone()));
     }
@@ -83,6 +88,7 @@ pub(crate) fn launch(
     }));
     // Not dropped: that would wait for a thread that is stuck.
     runtime.shutdown_background();
+    surfaces.shutdown_background();
     let outcome = outcome.context("the supervisor broke off")?;
     let words = last_words(&outcome);
     state.keep_outcome(&words);
@@ -96,10 +102,10 @@ fn identity(project: &Project) -> anyhow::Result<String> {
     Ok(format!("{:x}:{:x}:{}", root.dev(), root.ino(), String::from_utf8_lossy(project.key())))
 }
 
-fn runtime() -> anyhow::Result<Runtime> {
+fn runtime(name: &str) -> anyhow::Result<Runtime> {
     let threads = std::thread::available_parallelism().map_or(LEAST_THREADS, |cores| cores.get().max(LEAST_THREADS));
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(threads).enable_all().build().context("cannot start the runtime")
+    builder.worker_threads(threads).thread_name(name).enable_all().build().context("cannot start the runtime")
 }
 
 /// Reports at once if the containment is weaker than this system could have.

@@ -5,6 +5,7 @@ mod announce;
 mod builtin;
 mod compose;
 mod diagnostics;
+mod inspect;
 mod last_words;
 mod launch;
 mod post_mortems;
@@ -15,5 +16,6 @@ mod surface_host;
 mod task_factory;
 
 pub(crate) use announce::UP;
+pub(crate) use inspect::inspect;
 pub(crate) use launch::{Presentation, launch};
 pub(crate) use state_dir::StatePaths;

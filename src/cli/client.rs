@@ -12,7 +12,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest};
@@ -24,9 +24,11 @@ use super::{EXIT_NO_SERVER, EXIT_REFUSED, FileArgs};
 use crate::app::StatePaths;
 use crate::config::Project;
 use crate::duration::Pretty;
-use crate::supervisor::engine::{Origin, Refusal, Verb};
+use crate::supervisor::engine::{Origin, Refusal, TaskSnapshot, Verb};
 use crate::surfaces::{ConnectError, Endpoint};
-use crate::wire::{DisconnectedEvent, LenientSnapshot, ProblemBody};
+use crate::wire::{
+    DisconnectedEvent, DroppedEvents, Lenient, LiveSnapshot, ProblemBody, ReceivedSnapshot, TasksRequest,
+};
 
 /// The client's name unless a command has one of its own: events call it `control/cli`.
 const CLI_AGENT: &str = concat!("cli/", env!("CARGO_PKG_VERSION"));
@@ -133,9 +135,9 @@ impl Client {
         self.exchange(Method::POST, path, body).await
     }
 
-    /// Asks for `verb` with the tasks that `body` names, or with all; the answer as it came.
-    pub(super) async fn ask_of_several(&self, verb: Verb, body: Option<&Value>) -> Result<Bytes, ClientError> {
-        self.post(&format!("/api/v1/tasks/{}", verb.word()), body).await
+    /// Asks for `verb` with these tasks; the answer as it came.
+    pub(super) async fn ask_of_several(&self, verb: Verb, tasks: &TasksRequest) -> Result<Bytes, ClientError> {
+        self.post(&format!("/api/v1/tasks/{}", verb.word()), Some(&json!(tasks))).await
     }
 
     /// Takes something back; the answer as it came.
@@ -165,9 +167,14 @@ impl Client {
 
     /// Follows the event stream; a snapshot comes first. `query` begins with `?` or is empty.
     pub(super) async fn events(&self, query: &str) -> Result<EventStream, ClientError> {
+        self.stream(query).await
+    }
+
+    /// The same, where each task is read as `T`.
+    pub(super) async fn stream<T: DeserializeOwned>(&self, query: &str) -> Result<EventStream<T>, ClientError> {
         let response = self.send(Method::GET, &format!("/api/v1/events{query}"), None).await?;
         let chunks = accepted(response).await?.into_body().into_data_stream();
-        Ok(EventStream { chunks, unread: Vec::new() })
+        Ok(EventStream::new(chunks))
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Option<TypedBody>) -> Result<Bytes, ClientError> {
@@ -251,43 +258,91 @@ async fn read(response: Response<Body>) -> Result<Bytes, ClientError> {
     to_bytes(response.into_body(), REPLY_BYTES).await.map_err(ClientError::broken)
 }
 
-/// A live event stream.
-pub(super) struct EventStream {
+/// A live event stream, and the snapshot that it keeps true. `T` is a task as it is read.
+pub(super) struct EventStream<T = Lenient<TaskSnapshot>> {
     chunks: BodyDataStream,
     unread: Vec<u8>,
+    live: Option<LiveSnapshot<T>>,
 }
 
-/// One message of it.
+/// What a stream says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct ServerEvent {
-    /// What it is: `snapshot`, `event`, `dropped`.
-    pub(super) event: String,
+pub(super) enum StreamMessage {
+    /// The snapshot has changed.
+    Snapshot,
+    /// Something has happened: an event, as JSON.
+    Event(String),
+    /// So many events can't be had any more.
+    Dropped(u64),
+}
+
+/// A message as it is sent.
+#[derive(Debug, PartialEq, Eq)]
+struct ServerEvent {
+    event: String,
     /// JSON.
-    pub(super) data: String,
+    data: String,
 }
 
-impl ServerEvent {
-    /// The snapshot, if it is one.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError::Unreadable`].
-    pub(super) fn snapshot(&self) -> Result<Option<LenientSnapshot>, ClientError> {
-        (self.event == "snapshot").then(|| parse(self.data.as_bytes())).transpose()
+impl<T: DeserializeOwned> EventStream<T> {
+    fn new(chunks: BodyDataStream) -> Self {
+        Self { chunks, unread: Vec::new(), live: None }
     }
-}
 
-impl EventStream {
-    /// The next message; none when the supervisor has ended the stream.
-    pub(super) async fn next(&mut self) -> Result<Option<ServerEvent>, ClientError> {
-        loop {
-            match take_message(&mut self.unread) {
-                Some(message) if message.event == "disconnected" => {
-                    let DisconnectedEvent { by } = parse(message.data.as_bytes())?;
+    /// What it says next; none when the supervisor has ended it. Nothing is lost when this is dropped.
+    pub(super) async fn next(&mut self) -> Result<Option<StreamMessage>, ClientError> {
+        while let Some(ServerEvent { event, data }) = self.next_event().await? {
+            match event.as_str() {
+                "snapshot" => {
+                    self.live = Some(LiveSnapshot::begin(&data).map_err(ClientError::Unreadable)?);
+                    return Ok(Some(StreamMessage::Snapshot));
+                }
+                "delta" => {
+                    let Some(live) = &mut self.live else { continue };
+                    live.apply(&data).map_err(ClientError::Unreadable)?;
+                    return Ok(Some(StreamMessage::Snapshot));
+                }
+                "event" => return Ok(Some(StreamMessage::Event(data))),
+                "dropped" => {
+                    let DroppedEvents { count } = parse(data.as_bytes())?;
+                    return Ok(Some(StreamMessage::Dropped(count)));
+                }
+                "disconnected" => {
+                    let DisconnectedEvent { by } = parse(data.as_bytes())?;
                     return Err(ClientError::Disconnected(by));
                 }
-                Some(message) => return Ok(Some(message)),
-                None => {}
+                // Of a newer supervisor.
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Follows the stream to the next change of the snapshot; none when the supervisor has ended it.
+    pub(super) async fn next_snapshot(&mut self) -> Result<Option<&ReceivedSnapshot<T>>, ClientError> {
+        loop {
+            match self.next().await? {
+                Some(StreamMessage::Snapshot) => return Ok(self.snapshot()),
+                Some(StreamMessage::Event(_) | StreamMessage::Dropped(_)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The snapshot as it is now; none before the first message.
+    pub(super) fn snapshot(&self) -> Option<&ReceivedSnapshot<T>> {
+        self.live.as_ref().map(|live| &live.snapshot)
+    }
+
+    /// The same as JSON.
+    pub(super) fn snapshot_json(&self) -> Option<Value> {
+        self.live.as_ref().map(LiveSnapshot::json)
+    }
+
+    async fn next_event(&mut self) -> Result<Option<ServerEvent>, ClientError> {
+        loop {
+            if let Some(event) = take_message(&mut self.unread) {
+                return Ok(Some(event));
             }
             if self.unread.len() > REPLY_BYTES {
                 return Err(ClientError::broken("a message is too long"));

@@ -21,7 +21,7 @@ const CLIENT_HEADINGS: [&str; 5] = ["ID", "NAME", "FROM", "SINCE", "LAST REQUEST
 pub(super) struct ClientsArgs {
     /// Disconnect the client with this ID
     ///
-    /// It is told who asked. A page or a dashboard in another terminal stays disconnected until a person connects it again.
+    /// The client receives who asked. A page or a dashboard in another terminal stays disconnected until a person connects it again.
     #[arg(long, value_name = "ID")]
     disconnect: Option<u64>,
     /// Print the clients as JSON: [{"id", "name", "from", "since", "last_request", "last_request_at"}…]

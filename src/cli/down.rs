@@ -83,13 +83,12 @@ async fn name_the_slow(client: &Client) {
     // These lines are a courtesy: without a stream there are none.
     let Ok(mut events) = client.events("").await else { return };
     let mut named = Vec::new();
-    while let Ok(Some(message)) = events.next().await {
-        let Ok(Some(snapshot)) = message.snapshot() else { continue };
+    while let Ok(Some(snapshot)) = events.next_snapshot().await {
         let is_slow = |task: &&Lenient<TaskSnapshot>| !task.is_builtin() && task.state() == TaskState::Stopping.word();
         let slow: Vec<_> = snapshot.tasks.iter().filter(is_slow).collect();
         let names: Vec<_> = slow.iter().map(|task| task.name().to_owned()).collect();
         if names != named && !names.is_empty() {
-            let sentences: Vec<_> = slow.into_iter().map(|task| describe(task, &snapshot)).collect();
+            let sentences: Vec<_> = slow.into_iter().map(|task| describe(task, snapshot)).collect();
             complain(&sentences.join("; "));
         }
         named = names;

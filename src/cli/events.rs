@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::tz::TimeZone;
-use serde_json::Value;
+use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
-use super::client::{Client, block_on};
+use super::client::{Client, StreamMessage, block_on};
 use super::{FileArgs, print};
 use crate::present::ansi;
-use crate::wire::{DroppedEvents, EventLine, Lenient};
+use crate::wire::{EventLine, Lenient};
 
 /// The name shown where an event is not about a task.
 const STEAD: &str = "stead";
@@ -54,17 +54,14 @@ pub(super) fn run(args: &EventsArgs) -> anyhow::Result<ExitCode> {
         let mut width = WIDTH_LEAST;
         let mut events = client.events(&query).await?;
         while let Some(message) = events.next().await? {
-            match message.event.as_str() {
-                "event" => show(&message.data, args.json, width, &zone)?,
-                "snapshot" => {
-                    let snapshot = message.snapshot()?;
-                    width = widest(snapshot.iter().flat_map(|snapshot| &snapshot.tasks).map(Lenient::name));
+            match message {
+                StreamMessage::Event(event) => show(&event, args.json, width, &zone)?,
+                StreamMessage::Snapshot => {
+                    let tasks = events.snapshot().into_iter().flat_map(|snapshot| &snapshot.tasks);
+                    width = widest(tasks.map(Lenient::name));
                 }
-                "dropped" if !args.json => {
-                    let DroppedEvents { count } = serde_json::from_str(&message.data)?;
-                    print(&format!("{count} events left out"))?;
-                }
-                _ => {}
+                StreamMessage::Dropped(count) if args.json => print(&json!({ "dropped": count }).to_string())?,
+                StreamMessage::Dropped(count) => print(&format!("{count} events are not kept any more"))?,
             }
         }
         Ok(())

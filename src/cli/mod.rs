@@ -144,7 +144,7 @@ enum CliCommand {
     /// Choose the page that the web surface serves
     Web(web::WebArgs),
     /// Validate the configuration, start nothing
-    Check,
+    Check(check::CheckArgs),
     /// Write files for systemd, Kubernetes or compose
     ///
     /// What has no counterpart there is a comment in the files and a line on standard error.
@@ -233,7 +233,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(feature = "mcp")]
         Some(CliCommand::Mcp(args)) => mcp::run(&cli.file, &args),
         Some(CliCommand::Web(args)) => web::run(&cli.file, &args),
-        Some(CliCommand::Check) => check::run(&cli.file),
+        Some(CliCommand::Check(args)) => check::run(&cli.file, &args),
         Some(CliCommand::Export(args)) => export::run(&cli.file, &args),
         Some(CliCommand::Schema) => schema::run(),
         Some(CliCommand::Init) => init::run(&cli.file),

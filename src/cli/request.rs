@@ -4,12 +4,11 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 use clap_complete::ArgValueCandidates;
-use serde_json::json;
 
 use super::client::{Client, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 use crate::supervisor::engine::Verb;
-use crate::wire::TasksResponse;
+use crate::wire::{TasksRequest, TasksResponse};
 
 /// Arguments of `stead start`, `stop`, `restart` and `kill`.
 #[derive(Debug, Clone, Args)]
@@ -37,8 +36,8 @@ pub(super) struct RequestArgs {
 /// No supervisor runs, or it refused the whole request.
 pub(super) fn run(file: &FileArgs, verb: Verb, args: &RequestArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
-    let body = (!args.all).then(|| json!({ "tasks": args.tasks }));
-    let answer = block_on(async { Ok(client.ask_of_several(verb, body.as_ref()).await?) })?;
+    let chosen = if args.all { TasksRequest::all() } else { TasksRequest::of(args.tasks.clone()) };
+    let answer = block_on(async { Ok(client.ask_of_several(verb, &chosen).await?) })?;
     let TasksResponse { accepted, unchanged, refused } = serde_json::from_slice(&answer)?;
     if args.json {
         print(&String::from_utf8_lossy(&answer))?;

@@ -9,11 +9,12 @@ use clap::Args;
 use tokio::time::{Instant, timeout};
 use unicode_width::UnicodeWidthStr;
 
-use super::client::{Client, block_on, parse};
+use super::client::{Client, StreamMessage, block_on, parse};
 use super::table::table;
 use super::{FileArgs, print, shows_colour};
 use crate::present::ansi;
 use crate::present::clock::Clock;
+use crate::present::parts::parts;
 use crate::present::state::{Tone, look};
 use crate::present::task::{last_exit, retries, uptime};
 use crate::supervisor::engine::{TaskSnapshot, Uptime};
@@ -65,32 +66,24 @@ pub(super) fn run(file: &FileArgs, args: &StatusArgs) -> anyhow::Result<ExitCode
 async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
     let is_screen = io::stdout().is_terminal() && !json;
     let mut events = client.events("").await?;
-    let mut shown: Option<(LenientSnapshot, Instant)> = None;
+    let mut received_at = Instant::now();
     loop {
-        let message = if is_screen {
-            // `next` is cancel safe: a message that arrived in part is kept.
-            timeout(TICK, events.next()).await.ok().transpose()?
-        } else {
-            Some(events.next().await?)
-        };
-        match message {
-            Some(None) => return Ok(()),
-            Some(Some(message)) if message.event != "snapshot" => continue,
-            Some(Some(message)) if json => {
-                print(&message.data)?;
-                continue;
-            }
-            Some(Some(message)) => {
-                shown = Some((parse(message.data.as_bytes())?, Instant::now()));
-            }
-            None => {
-                if let Some((snapshot, at)) = &mut shown {
-                    snapshot.now.0 += std::mem::replace(at, Instant::now()).elapsed();
-                }
+        // On a screen countdowns go on while nothing else happens. `next` is cancel safe: a message that arrived in part is
+        // kept.
+        let silence = if is_screen { TICK } else { Duration::MAX };
+        if let Ok(message) = timeout(silence, events.next()).await {
+            match message? {
+                None => return Ok(()),
+                Some(StreamMessage::Event(_) | StreamMessage::Dropped(_)) => continue,
+                Some(StreamMessage::Snapshot) => received_at = Instant::now(),
             }
         }
-        if let Some((snapshot, _)) = &shown {
-            let page = page(snapshot, client);
+        if let Some(snapshot) = events.snapshot_json().filter(|_| json) {
+            print(&snapshot.to_string())?;
+        } else if let Some(snapshot) = events.snapshot() {
+            let mut snapshot = snapshot.clone();
+            snapshot.now.0 += received_at.elapsed();
+            let page = page(&snapshot, client);
             print(&if is_screen { over_the_screen(&page) } else { page + "\n" })?;
         }
     }
@@ -109,8 +102,11 @@ fn page(snapshot: &LenientSnapshot, client: &Client) -> String {
         let _ = write!(page, "\n\ncontainment: {containment}");
     }
     for builtin in snapshot.tasks.iter().filter_map(Lenient::known).filter(|task| task.is_builtin()) {
-        if let (Some(address), Ok(token)) = (&builtin.address, Token::read(&client.paths.token)) {
-            let _ = write!(page, "\n\npage: {address}/#token={}", token.secret());
+        let Some(address) = &builtin.address else { continue };
+        // A secret is for the screen: what goes into a pipe is often kept.
+        match Token::read(&client.paths.token).ok().filter(|_| io::stdout().is_terminal()) {
+            Some(token) => drop(write!(page, "\n\npage: {address}/#token={}", token.secret())),
+            None => drop(write!(page, "\n\npage: {address}/ (its token is in {})", client.paths.token.display())),
         }
     }
     page
@@ -127,9 +123,14 @@ fn heading(snapshot: &LenientSnapshot) -> String {
     heading
 }
 
-/// The processes, then stead's builtin tasks.
+/// The processes, then those of stead's builtin tasks that need attention, and a line about the others.
 fn tasks_table(snapshot: &LenientSnapshot, colour: bool) -> String {
     let (own, theirs): (Vec<_>, Vec<_>) = snapshot.tasks.iter().partition(|task| task.is_builtin());
+    let parts = parts(own.iter().filter_map(|task| task.known()), snapshot.drain().is_some());
+    let is_alone = |task: &&&Lenient<TaskSnapshot>| {
+        task.known().is_none() || parts.alone.iter().any(|alone| alone.name == task.name())
+    };
+    let own: Vec<_> = own.iter().filter(is_alone).copied().collect();
     let tasks = || theirs.iter().chain(&own);
     let rows: Vec<_> = tasks().map(|task| cells(task, snapshot)).collect();
     let mut lines: Vec<_> = table(HEADINGS, &rows).lines().map(str::to_owned).collect();
@@ -139,6 +140,9 @@ fn tasks_table(snapshot: &LenientSnapshot, colour: bool) -> String {
     }
     if !theirs.is_empty() && !own.is_empty() {
         lines.insert(1 + theirs.len(), String::new());
+    }
+    if let Some(folded) = parts.folded {
+        lines.extend([String::new(), folded]);
     }
     lines.join("\n")
 }
@@ -205,7 +209,7 @@ mod tests {
         });
         serde_json::from_value(serde_json::json!({
             "project": "shop", "version": "0.1.0", "pid": 7, "started_at": "2026-01-01T00:00:00Z", "now": 9000,
-            "stage": { "stage": "up" }, "tasks": [control, api, process("db", ready(1_000))],
+            "generation": 1, "at": 0, "stage": { "stage": "up" }, "tasks": [control, api, process("db", ready(1_000))],
         }))
         .unwrap()
     }
@@ -215,16 +219,32 @@ mod tests {
         let mut snapshot = snapshot(ExitReason::Code { code: 1 });
         assert_eq!(heading(&snapshot), "shop · up 9s · pid 7 · stead 0.1.0");
         let expected = "\
-NAME     STATE      RETRIES  NEXT           UPTIME  LAST EXIT
-api      ◐ backoff  2/5      retry in 1.0s  –       code 1 · 1s ago
-db       ● ready    ·                       8s      –
+NAME  STATE      RETRIES  NEXT           UPTIME  LAST EXIT
+api   ◐ backoff  2/5      retry in 1.0s  –       code 1 · 1s ago
+db    ● ready    ·                       8s      –
 
-control  ● ready    ·                       9s      –";
+stead: 1 part ready";
         assert_eq!(tasks_table(&snapshot, false), expected);
         assert!(tasks_table(&snapshot, true).contains("\x1b[33m◐ backoff\x1b[0m"));
         let newer = serde_json::json!({ "name": "new", "kind": "process", "state": "dreaming" });
         snapshot.tasks.push(serde_json::from_value(newer).unwrap());
-        assert!(tasks_table(&snapshot, false).contains("new      ? dreaming  –"));
+        assert!(tasks_table(&snapshot, false).contains("new   ? dreaming  –"));
+    }
+
+    #[test]
+    fn a_part_of_stead_that_is_not_well_stands_alone() {
+        let mut snapshot = snapshot(ExitReason::Code { code: 1 });
+        let mut web = process(
+            "stead.web",
+            PhaseSnapshot::Failed { reason: "taken".to_owned(), dependency: None, retry_at: None },
+        );
+        web.kind = TaskKind::Builtin;
+        snapshot.tasks.push(Lenient::Known(web));
+        let table = tasks_table(&snapshot, false);
+        assert!(
+            table.contains("\n\nstead.web  ✖ failed") && table.ends_with("\n\nstead: 1 other part ready"),
+            "{table}"
+        );
     }
 
     #[test]

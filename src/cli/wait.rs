@@ -118,9 +118,8 @@ async fn reach(
 ) -> anyhow::Result<Vec<String>> {
     let mut events = client.events("").await?;
     let mut there = Vec::new();
-    while let Some(message) = events.next().await? {
-        let Some(snapshot) = message.snapshot()? else { continue };
-        let tasks = chosen(&snapshot, args)?;
+    while let Some(snapshot) = events.next_snapshot().await? {
+        let tasks = chosen(snapshot, args)?;
         for task in tasks.iter().filter(|task| args.until.is_reached_by(task)) {
             if !there.iter().any(|name| name == task.name()) {
                 on_reached(task)?;
@@ -134,12 +133,12 @@ async fn reach(
             |task: &&&Lenient<TaskSnapshot>| matches!(args.until.reach_of(task), Some(Reach::Halted | Reach::Failed));
         let never: Vec<_> = tasks.iter().filter(is_vain).collect();
         if !never.is_empty() {
-            return Ok(never.into_iter().map(|task| describe(task, &snapshot)).collect());
+            return Ok(never.into_iter().map(|task| describe(task, snapshot)).collect());
         }
         if let Some((cause, _)) = snapshot.drain() {
             return Ok(vec![format!("stead is shutting down: {cause}")]);
         }
-        *last = Some(snapshot);
+        *last = Some(snapshot.clone());
     }
     Ok(vec!["the supervisor has ended".to_owned()])
 }

@@ -13,7 +13,7 @@ use super::task::{check_name, name_pattern};
 use super::{HookCall, HookConfig};
 use crate::supervisor::engine::HookEvent;
 
-/// What a hook can be told of.
+/// The events that a hook can be called for.
 const ON: OneOf<HookEvent> = OneOf(&[
     ("failed", HookEvent::Failed),
     ("exhausted", HookEvent::Exhausted),

@@ -133,5 +133,6 @@ fn judge(text: String, shown: &Path, path: PathBuf, scope: Scope) -> Result<Conf
     for task in &mut config.tasks {
         task.source = source.of_task(&task.name);
     }
+    config.source = Some(source);
     report.conclude(config)
 }

@@ -4,6 +4,7 @@
 //! mistake at once ([`ConfigError`]). A `Config` can't hold an invalid plan: names are checked, dependencies
 //! exist and have no cycle, paths are absolute, defaults are filled in. Nothing is started here.
 
+mod advice;
 pub(crate) mod builtin;
 mod command;
 mod compare;
@@ -35,6 +36,7 @@ mod task;
 mod types;
 mod value;
 
+pub use advice::Advice;
 pub use command::CommandLine;
 pub use compare::compare;
 pub use document::schema;

@@ -52,7 +52,7 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     environment::read_files(table);
     environment::read_variables(table);
     let command = table.require("command", &Runnable, "What is run: a line for `sh -c`, or an array to run as it is.");
-    // Without a command the report has a mistake, and nobody sees this one.
+    // Without a command the report has a mistake, and this value is not used.
     let command = command.unwrap_or_else(|| CommandLine::argv([""]));
     let dir = table.sources().dir(&table.key_span("command")).to_owned();
     let mut task = TaskConfig::new(table.key().to_owned(), command, dir);

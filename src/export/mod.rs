@@ -39,7 +39,7 @@ pub(crate) enum ExportTarget {
     Compose,
 }
 
-/// What an export is told beside the config.
+/// The options of an export beside the config.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExportOptions {
     /// Units for a user's service manager instead of the system's.
@@ -57,7 +57,7 @@ impl ExportOptions {
         own.or(self.image.as_deref())
     }
 
-    /// The image of a task, or a name that nobody can pull, and the omission that says so.
+    /// The image of a task, or a name that can't be pulled, and the omission that says so.
     fn image_or_placeholder(&self, config: &Config, task: &str, omissions: &mut Vec<Omission>) -> String {
         self.image_of(task).map(str::to_owned).unwrap_or_else(|| {
             let placeholder = format!("example.invalid/{}/{}", dns_label(&config.project()), dns_label(task));

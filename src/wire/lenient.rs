@@ -48,15 +48,20 @@ impl<T: Serialize> Serialize for Lenient<T> {
     }
 }
 
-/// A [`SnapshotResponse`](super::SnapshotResponse) of a supervisor that may be newer.
+/// A [`SnapshotResponse`](super::SnapshotResponse) as it is received. `T` is a task as it is read.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct LenientSnapshot {
+pub(crate) struct ReceivedSnapshot<T> {
     #[serde(flatten)]
     pub(crate) supervisor: VersionResponse,
     pub(crate) now: Uptime,
+    pub(crate) generation: u64,
+    pub(crate) at: Uptime,
     pub(crate) stage: Lenient<Stage>,
-    pub(crate) tasks: Vec<Lenient<TaskSnapshot>>,
+    pub(crate) tasks: Vec<T>,
 }
+
+/// One of a supervisor that may be newer.
+pub(crate) type LenientSnapshot = ReceivedSnapshot<Lenient<TaskSnapshot>>;
 
 impl LenientSnapshot {
     /// The task of that name.

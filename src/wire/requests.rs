@@ -21,12 +21,28 @@ pub(crate) struct AcceptedResponse {
     pub(crate) unchanged: Option<String>,
 }
 
-/// Which tasks are meant. Without a body: all.
+/// Which tasks are meant: those that are named, or all processes. Without either: none.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TasksRequest {
     /// Their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tasks: Vec<String>,
+    /// True: every process where it makes a difference.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) all: bool,
+}
+
+impl TasksRequest {
+    /// These tasks.
+    pub(crate) fn of(tasks: Vec<String>) -> Self {
+        Self { tasks, all: false }
+    }
+
+    /// Every process.
+    pub(crate) fn all() -> Self {
+        Self { tasks: Vec::new(), all: true }
+    }
 }
 
 /// What became of each of several requests.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::client::Client;
 use super::super::{EXIT_REFUSED, complain};
-use super::log_changes::GrownLogs;
+use super::log_changes::FollowedLogs;
 use super::mirror::{Mirror, MirrorEnd};
 use crate::gateway::Gateway;
 use crate::logs::LogReader;
@@ -41,7 +41,7 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
     let mirror = Mirror::connect(Arc::clone(&client)).await?;
     let ConfigSection { logs: LogsSection { dir: logs_dir } } = client.read("/api/v1/config").await?;
     let (kernel, project) = (mirror.kernel.clone(), mirror.project.clone());
-    let changes = GrownLogs::watch(&logs_dir)?;
+    let changes = FollowedLogs::watch(&logs_dir)?;
     let log_changes = tokio::spawn(changes.pass_on(LogReader::new(&logs_dir), kernel.logs().clone()));
     let shutdown = CancellationToken::new();
     let gateway = Gateway::new(kernel.clone());

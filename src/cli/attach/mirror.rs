@@ -11,12 +11,12 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::super::client::{Client, ClientError, EventStream, ServerEvent, parse, segment};
+use super::super::client::{Client, ClientError, EventStream, StreamMessage, parse, segment};
 use super::screens;
 use crate::kernel::{KernelHandle, PostMortems};
-use crate::supervisor::engine::{Answer, Origin, Refusal, Request, Verb};
+use crate::supervisor::engine::{Answer, Origin, Refusal, Request, Snapshot, TaskSnapshot, Verb};
 use crate::supervisor::{Backend, EventRecord, QueuedRequest, handle};
-use crate::wire::{SignalRequest, SnapshotResponse, VersionResponse};
+use crate::wire::{ReceivedSnapshot, SignalRequest, SnapshotResponse, TasksRequest, VersionResponse};
 
 /// The wait before the control socket is tried again when it has gone away: its surface may be restarting.
 const STREAM_RETRY: Duration = Duration::from_millis(500);
@@ -46,7 +46,7 @@ pub(super) enum MirrorEnd {
 
 /// What the mirror waits for.
 enum MirrorWakeup {
-    Received(Result<Option<ServerEvent>, ClientError>),
+    Received(Result<Option<StreamMessage>, ClientError>),
     Requested(QueuedRequest),
     Answered,
 }
@@ -94,7 +94,7 @@ impl Mirror {
         self.show_screens();
         loop {
             let query = format!("?after={}", self.last_event);
-            match self.client.events(&query).await {
+            match self.client.stream(&query).await {
                 Ok(mut events) => {
                     if let Some(by) = self.follow(&mut events).await? {
                         return Ok(MirrorEnd::Disconnected(by));
@@ -110,7 +110,7 @@ impl Mirror {
     }
 
     /// Until the stream ends. Returns who has disconnected this client, if someone did.
-    async fn follow(&mut self, events: &mut EventStream) -> anyhow::Result<Option<Origin>> {
+    async fn follow(&mut self, events: &mut EventStream<TaskSnapshot>) -> anyhow::Result<Option<Origin>> {
         loop {
             let happened = tokio::select! {
                 said = events.next() => MirrorWakeup::Received(said),
@@ -118,7 +118,7 @@ impl Mirror {
                 Some(_) = self.asked.join_next() => MirrorWakeup::Answered,
             };
             match happened {
-                MirrorWakeup::Received(Ok(Some(message))) => self.take(&message)?,
+                MirrorWakeup::Received(Ok(Some(message))) => self.take(message, events)?,
                 MirrorWakeup::Received(Err(ClientError::Disconnected(by))) => return Ok(Some(by)),
                 MirrorWakeup::Received(Ok(None) | Err(_)) => return Ok(None),
                 MirrorWakeup::Requested(request) => self.pass_on(request),
@@ -127,21 +127,25 @@ impl Mirror {
         }
     }
 
-    fn take(&mut self, message: &ServerEvent) -> anyhow::Result<()> {
-        match message.event.as_str() {
-            "snapshot" => {
-                let response: SnapshotResponse = parse(message.data.as_bytes())?;
-                ensure!(response.supervisor.started_at == self.started_at, "another supervisor has taken over");
-                self.backend.snapshot.send_replace(response.snapshot);
+    fn take(&mut self, message: StreamMessage, events: &EventStream<TaskSnapshot>) -> anyhow::Result<()> {
+        match message {
+            StreamMessage::Snapshot => {
+                let Some(ReceivedSnapshot { supervisor, generation, at, stage, tasks, .. }) = events.snapshot() else {
+                    return Ok(());
+                };
+                ensure!(supervisor.started_at == self.started_at, "another supervisor has taken over");
+                let stage = stage.known().context("the supervisor is in a stage that is not known here")?.clone();
+                let snapshot = Snapshot { generation: *generation, at: *at, stage, tasks: tasks.clone() };
+                self.backend.snapshot.send_replace(Arc::new(snapshot));
                 self.show_screens();
             }
-            "event" => {
-                let record: EventRecord = parse(message.data.as_bytes())?;
+            StreamMessage::Event(event) => {
+                let record: EventRecord = parse(event.as_bytes())?;
                 self.last_event = record.number;
                 self.backend.event_log.copy(record);
             }
             // What was dropped is seen by its number.
-            _ => {}
+            StreamMessage::Dropped(_) => {}
         }
         Ok(())
     }
@@ -194,7 +198,7 @@ fn route(request: &Request) -> Option<(String, Option<Value>)> {
             };
             (format!("/api/v1/tasks/{}/{}", segment(task), verb.word()), body)
         }
-        Request::RestartAll => ("/api/v1/tasks/restart".to_owned(), None),
+        Request::RestartAll => ("/api/v1/tasks/restart".to_owned(), Some(json!(TasksRequest::all()))),
         Request::Scale { task, replicas } => {
             (format!("/api/v1/tasks/{}/scale", segment(task)), Some(json!({ "replicas": replicas })))
         }

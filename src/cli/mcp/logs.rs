@@ -14,12 +14,12 @@ use super::super::FileArgs;
 use super::super::logs::{moment, pattern, run_choice, tasks};
 use super::TOOL_ANSWER_BYTES;
 use crate::duration::Pretty;
-use crate::logs::{LineQuery, LogLine, LogReader, OutputStream};
-use crate::present::ansi;
+use crate::logs::{LinePattern, LineQuery, LogLine, LogReader, OutputStream};
+use crate::present::line::excerpt;
 
 /// The most lines of one answer.
 const TOOL_LINES_MOST: usize = 1_000;
-/// Characters of one line; a longer one is cut, and says so.
+/// Characters of one line; of a longer one, the part with the match is shown, and marks say what is left out.
 const TOOL_LINE_CHARS: usize = 2_000;
 /// Bytes of an answer that are not lines.
 const TOOL_FRAME_BYTES: usize = 1_024;
@@ -77,7 +77,7 @@ fn last_lines(reader: &LogReader, tasks: &[String], query: &LineQuery, limit: us
     let mut room = TOOL_ANSWER_BYTES - TOOL_FRAME_BYTES;
     let mut more = false;
     for line in reader.backwards(tasks, query)? {
-        let line = shown(&line?);
+        let line = shown(&line?, query.pattern.as_ref());
         let bytes = line.to_string().len() + 1;
         more = lines.len() == limit || bytes > room;
         if more {
@@ -90,10 +90,11 @@ fn last_lines(reader: &LogReader, tasks: &[String], query: &LineQuery, limit: us
     Ok(json!({ "lines": lines, "more_before": more }))
 }
 
-fn shown(line: &LogLine) -> Value {
-    let text = ansi::plain_text(&line.bytes);
-    let kept: String = text.chars().take(TOOL_LINE_CHARS).collect();
-    let cut = line.cut || kept.len() < text.len();
+/// A line without escape sequences; of a long one, the part with the match, and marks for what is left out.
+fn shown(line: &LogLine, pattern: Option<&LinePattern>) -> Value {
+    let found = pattern.and_then(|pattern| pattern.find(&line.bytes));
+    let kept = excerpt(line.text(), found, TOOL_LINE_CHARS);
+    let cut = line.cut || kept.len() != excerpt(line.text(), None, usize::MAX).len();
     json!({
         "task": &*line.task, "run": line.run.number, "at": line.at, "stream": line.stream, "text": kept, "cut": cut,
     })

@@ -19,7 +19,7 @@ use super::super::wait::{Until, WaitArgs, wait};
 use super::super::why;
 use super::logs::{self, LogsOf};
 use crate::supervisor::engine::Verb;
-use crate::wire::LenientSnapshot;
+use crate::wire::{LenientSnapshot, TasksRequest};
 
 /// The client's name: events call it `control/mcp`.
 const MCP_AGENT: &str = concat!("mcp/", env!("CARGO_PKG_VERSION"));
@@ -208,6 +208,6 @@ async fn wait_for(file: FileArgs, wanted: WaitFor) -> anyhow::Result<Value> {
 
 async fn ask(file: FileArgs, verb: Verb, Tasks { tasks }: Tasks) -> anyhow::Result<Value> {
     ensure!(!tasks.is_empty(), "name at least one task");
-    let answer = client(&file)?.ask_of_several(verb, Some(&json!({ "tasks": tasks }))).await?;
+    let answer = client(&file)?.ask_of_several(verb, &TasksRequest::of(tasks)).await?;
     serde_json::from_slice(&answer).context("the answer can't be read")
 }

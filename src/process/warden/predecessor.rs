@@ -35,7 +35,7 @@ fn await_end_within(project: &str, patience: Duration) {
     }
     for warden in &wardens {
         eprintln!("stead: the warden of a dead supervisor (pid {}) does not end, and is killed", warden.pid);
-        // Its descendants first: without it they are nobody's children.
+        // Its descendants first: without it they have no parent here.
         let below = || proc::family(proc::children(warden.pid, warden.stat.threads));
         kill_all(below);
         let _ = warden.signal(Signal::SIGKILL);

@@ -311,7 +311,7 @@ pub enum AfterExit {
 }
 
 impl AfterExit {
-    /// Whether the end of the run is one that somebody wants explained, however it ended.
+    /// Whether the end of the run is one that needs an explanation, however it ended.
     #[must_use]
     pub fn is_bad(self) -> bool {
         match self {
@@ -321,11 +321,11 @@ impl AfterExit {
     }
 }
 
-/// What a hook can be told of.
+/// The events that a hook can be called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HookEvent {
-    /// A run ended, nobody had asked for it, and it was no success.
+    /// A run ended without a request, and it was no success.
     Failed,
     /// The retry budget is spent.
     Exhausted,

@@ -76,7 +76,7 @@ pub struct Intensity {
 }
 
 impl Intensity {
-    /// The most restarts a window can be told to allow: their instants are remembered one by one.
+    /// The most restarts that a window can allow: their instants are remembered one by one.
     pub const MOST: u32 = 1_000;
 }
 

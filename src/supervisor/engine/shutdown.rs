@@ -11,7 +11,7 @@ use crate::duration::Pretty;
 /// Why everything ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShutdownCause {
-    /// Somebody asked for it.
+    /// A person or a client asked for it.
     Graceful {
         /// Who.
         origin: Origin,
@@ -56,7 +56,7 @@ impl fmt::Display for ShutdownCause {
 pub struct ShutdownOutcome {
     /// Why.
     pub cause: ShutdownCause,
-    /// Whether somebody cut the drain short.
+    /// Whether a second signal or a request cut the drain short.
     pub forced: bool,
     /// How long the drain took.
     pub took: Duration,

@@ -155,7 +155,7 @@ pub(super) enum Failure {
 }
 
 impl Phase {
-    /// It starts as soon as it may, and nobody has been told so yet.
+    /// It starts as soon as it may, and no event says so yet.
     pub(super) const WAITING: Self = Self::Waiting { announced: false };
 
     /// The state of a task that has just come to the board.

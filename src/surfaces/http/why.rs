@@ -17,7 +17,8 @@ use crate::present::why::why;
 use crate::wire::WhyResponse;
 
 pub(super) fn routes() -> Routes {
-    let operation = Operation::get("/api/v1/tasks/{name}/why", "Why a task is as it is, and how it failed before.");
+    let operation =
+        Operation::get("explain_task", "/api/v1/tasks/{name}/why", "Why a task is as it is, and how it failed before.");
     Routes::default().route(operation.answers::<WhyResponse>(StatusCode::OK), self::get)
 }
 

@@ -1,12 +1,11 @@
 //! The web surface: the page and the HTTP API on a TCP port.
 //!
-//! It decides who may talk to it at all; what is asked is the API's matter. Everybody who reaches the port can look;
-//! whoever wants to change anything needs the token.
+//! It decides who may connect and what needs the token; the API does the rest.
 //!
 //! | module | its job |
 //! |---|---|
-//! | `guard` | who may talk to it at all, and who may change anything |
-//! | `token` | the secret that says so |
+//! | `guard` | which requests are admitted |
+//! | `token` | the secret that admits them |
 //! | `page` | the routes of the page's files |
 
 mod guard;
@@ -88,7 +87,7 @@ impl Surface for Web {
             web_dist.activate(dist);
         }
         let api = Api::new(kernel, config);
-        let guard = Guard::new(address.ip(), token);
+        let guard = Guard::new(address.ip(), self.config.read, token);
         let pages = web_dist.clone();
         let routes = || router(api, page::routes(pages)).layer(from_fn_with_state(guard, guard::guard));
         let clients = Clients { gateway, name: WEB_CLIENT, shutdown: shutdown.clone() };

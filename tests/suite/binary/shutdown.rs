@@ -2,7 +2,7 @@
 
 use nix::sys::signal::{Signal, kill};
 
-use super::{Project, has, is_alive};
+use super::{Project, has, is_alive, until};
 
 /// Says `up`, and something last when it is told to stop.
 const POLITE: &str = r#"
@@ -139,7 +139,11 @@ fn runs_go_on_counting_where_the_last_supervisor_of_the_project_ended() {
     }
     let mut stead = project.up();
     stead.wait_for("failed: 0 retries spent: code 3");
-    let why: serde_json::Value = serde_json::from_str(&project.client(&["why", "b", "--json"]).out).expect("JSON");
+    let why =
+        || -> serde_json::Value { serde_json::from_str(&project.client(&["why", "b", "--json"]).out).expect("JSON") };
+    // The post-mortem is written beside the events.
+    until(|| why()["post_mortems"][0]["run"] == 4);
+    let why = why();
     let runs: Vec<_> = why["post_mortems"].as_array().expect("a list").iter().map(|failed| &failed["run"]).collect();
     assert_eq!(runs, [4, 3, 2, 1]);
     let is_own = |at: usize| why["post_mortems"][at]["session"] == why["session"];

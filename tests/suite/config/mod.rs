@@ -55,6 +55,7 @@ keep = 2
 on_exhausted = "fatal"
 enabled = false
 listen = "[::1]:0"
+read = "anyone"
 dist = "bundle"
 
 [tasks.db]

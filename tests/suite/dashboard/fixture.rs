@@ -93,7 +93,7 @@ impl Dashboard {
         self.snapshot.stage = Stage::Draining { cause, fatal: false, deadline: in_millis(6_200) };
         for task in &mut self.snapshot.tasks {
             task.phase = match task.name.as_str() {
-                "db" | "gateway" => task.phase.clone(),
+                "db" | "stead.gateway" => task.phase.clone(),
                 "api" => stopping(2_100, 4_600, false),
                 "assets" => stopping(3_800, 0, true),
                 _ => PhaseSnapshot::Stopped,
@@ -365,14 +365,19 @@ fn snapshot() -> Snapshot {
         },
         TaskSnapshot { run: 0, ..task("mailer", "node mailer.js", PhaseSnapshot::Waiting { blockers: vec![blocker] }) },
         TaskSnapshot { last_exit: exited(1, ExitReason::Code { code: 0 }, 600, 61), ..stopped("docs") },
-        surface("gateway", "routes requests", Policy::Critical, PhaseSnapshot::Ready { since: ago(8_040), pid: None }),
+        surface(
+            "stead.gateway",
+            "routes requests",
+            Policy::Critical,
+            PhaseSnapshot::Ready { since: ago(8_040), pid: None },
+        ),
         TaskSnapshot {
             retries: 3,
             restarts: 3,
             restarts_last_hour: 3,
             last_exit: exited(3, port, 1, 0),
             address: Some("http://127.0.0.1:7070".to_owned()),
-            ..surface("web", "browser page and API", Policy::Always, backoff())
+            ..surface("stead.web", "browser page and API", Policy::Always, backoff())
         },
     ];
     Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks, groups: Vec::new() }
@@ -457,7 +462,7 @@ fn events() -> Vec<Arc<EventRecord>> {
         (9, "mailer", waiting),
         (
             1,
-            "web",
+            "stead.web",
             EventKind::Exited {
                 run: 3,
                 reason: port(),
@@ -467,7 +472,7 @@ fn events() -> Vec<Arc<EventRecord>> {
                 peak_memory: None,
             },
         ),
-        (1, "web", retry(3, 2_000)),
+        (1, "stead.web", retry(3, 2_000)),
     ]
     .into_iter()
     .zip(1..)

@@ -284,8 +284,8 @@ proptest! {
             prop_assert!(leaves, "{} is {}", task.name, task.phase.word());
         }
         sim.wait(Duration::from_secs(10));
-        for name in NAMES {
-            sim.run(&format!("signal {name} KILL"));
+        for task in snapshot.tasks {
+            sim.run(&format!("signal {} KILL", task.name));
         }
         prop_assert!(sim.snapshot().stage != Stage::Up || sim.snapshot().tasks.len() == planned.len());
     }

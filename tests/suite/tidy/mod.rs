@@ -1,6 +1,7 @@
-//! The rules of the layout, checked: who may use whom, and how long a file may be.
+//! The rules of the layout, checked: who may use whom, that a type's name says which one is meant, and how long a file may be.
 
 mod imports;
+mod names;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -162,6 +163,14 @@ fn pure_modules_use_nothing_that_is_not() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn a_type_has_a_name_of_its_own() {
+    let definitions = names::type_definitions(root(), &sources("src"));
+    assert!(definitions.contains_key("TaskSupervisor"), "no types were found: this rule checks nothing");
+    let shared: Vec<_> = definitions.iter().filter(|(_, places)| places.len() > 1).collect();
+    assert!(shared.is_empty(), "{shared:#?}");
 }
 
 #[test]

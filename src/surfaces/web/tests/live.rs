@@ -5,7 +5,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::*;
 use crate::kernel::sample::at;
-use crate::supervisor::engine::{Event, EventKind};
+use crate::supervisor::engine::{Event, EventKind, ExitReason, LastExit, PhaseSnapshot};
 use crate::surfaces::http::limits::STREAMS_MOST;
 
 /// The client's end of a live stream.
@@ -13,13 +13,13 @@ pub(super) struct LiveStream(BufReader<TcpStream>);
 
 /// One message of it.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Message {
+pub(super) struct SseMessage {
     pub(super) event: String,
     pub(super) id: String,
     data: String,
 }
 
-impl Message {
+impl SseMessage {
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.data).unwrap()
     }
@@ -49,7 +49,7 @@ impl LiveStream {
     async fn unread(site: &Site, path: &str, header: &str) -> Self {
         let mut stream = site.connect().await;
         // HTTP/1.0: the body is the stream itself, without chunks.
-        let head = format!("GET {path} HTTP/1.0\r\nhost: localhost\r\n{header}\r\n");
+        let head = format!("GET {path} HTTP/1.0\r\nhost: localhost\r\n{}\r\n{header}\r\n", site.authorization());
         stream.write_all(head.as_bytes()).await.unwrap();
         Self(BufReader::new(stream))
     }
@@ -60,8 +60,8 @@ impl LiveStream {
         line.trim_end().to_owned()
     }
 
-    pub(super) async fn next(&mut self) -> Message {
-        let mut message = Message::default();
+    pub(super) async fn next(&mut self) -> SseMessage {
+        let mut message = SseMessage::default();
         loop {
             let line = self.line().await;
             match line.split_once(": ") {
@@ -69,14 +69,14 @@ impl LiveStream {
                 Some(("id", id)) => message.id = id.into(),
                 Some(("data", data)) => message.data = data.into(),
                 Some(_) => {}
-                None if message == Message::default() => {}
+                None if message == SseMessage::default() => {}
                 None => return message,
             }
         }
     }
 
     /// The next message of this kind; others are passed over.
-    pub(super) async fn next_of(&mut self, event: &str) -> Message {
+    pub(super) async fn next_of(&mut self, event: &str) -> SseMessage {
         loop {
             let message = self.next().await;
             if message.event == event {
@@ -151,7 +151,13 @@ async fn the_event_log_comes_at_once() {
     };
     assert_eq!(numbers(site.get("/api/v1/event-log").await), [1, 2, 3]);
     assert_eq!(numbers(site.get("/api/v1/event-log?after=2").await), [3]);
-    assert_eq!(numbers(site.get("/api/v1/event-log?after=9").await), [0; 0]);
+    for beyond in [9, u64::MAX] {
+        assert_eq!(numbers(site.get(&format!("/api/v1/event-log?after={beyond}")).await), [0; 0]);
+        let mut stream = LiveStream::open_with(&site, &format!("?after={beyond}"), "").await;
+        stream.next_of("snapshot").await;
+        site.record(EventKind::Done);
+        assert_eq!(stream.next().await.event, "event");
+    }
 }
 
 #[tokio::test]
@@ -163,18 +169,19 @@ async fn the_latest_snapshot_wins() {
         site.show(snapshot(generation, Vec::new()));
     }
     // One thread runs this test and the server: not one of them was seen in between.
-    assert_eq!(stream.next_of("snapshot").await.json()["generation"], 1_000);
+    let delta = stream.next_of("delta").await.json();
+    assert_eq!((&delta["base"], &delta["generation"]), (&1.into(), &1_000.into()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn snapshots_keep_their_distance() {
+async fn changes_keep_their_distance() {
     let site = Site::new().await;
     let mut stream = LiveStream::open(&site).await;
     stream.next_of("snapshot").await;
     let begin = tokio::time::Instant::now();
     for generation in 2..=11 {
         site.show(snapshot(generation, Vec::new()));
-        stream.next_of("snapshot").await;
+        stream.next_of("delta").await;
     }
     assert!(begin.elapsed() >= Duration::from_millis(450), "{:?}", begin.elapsed());
 }
@@ -235,4 +242,45 @@ async fn markup_in_a_line_stays_text() {
     site.record(EventKind::Failed { reason: "<script>alert(1)</script>\r\ndata: forged\n\n".into() });
     let event = stream.next_of("event").await;
     assert_eq!(event.json()["reason"], "<script>alert(1)</script>\r\ndata: forged\n\n");
+}
+
+/// A thousand tasks, twenty of which are in this run and state.
+fn crowd(generation: u64) -> Snapshot {
+    let flapping = |run: u64| {
+        let phase = match run % 3 {
+            0 => PhaseSnapshot::Backoff { attempt: 3, since: at(run), retry_at: at(run + 100) },
+            1 => PhaseSnapshot::Starting { since: at(run), deadline: at(run + 30_000) },
+            _ => ready(run),
+        };
+        let reason = ExitReason::Code { code: 1 };
+        let ran_for = Duration::from_millis(7);
+        let last = LastExit { run, reason, expected: false, at: at(run), ran_for, peak_memory: Some(run << 10) };
+        let mut task = process("", phase);
+        (task.run, task.restarts, task.retries, task.last_exit) = (run, run, 3, Some(last));
+        task
+    };
+    let tasks = (0..1_000).map(|number| {
+        let mut task = if number % 50 == 0 { flapping(generation) } else { process("", ready(0)) };
+        task.name = format!("service-number-{number}");
+        task
+    });
+    snapshot(generation, tasks.collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_tasks_that_flap_are_no_flood() {
+    let site = Site::new().await;
+    site.show(crowd(1));
+    let mut stream = LiveStream::open(&site).await;
+    let whole = stream.next_of("snapshot").await.data.len();
+    let (begin, mut bytes, mut generation) = (tokio::time::Instant::now(), 0, 1);
+    while begin.elapsed() < Duration::from_secs(5) {
+        generation += 1;
+        site.show(crowd(generation));
+        let delta = stream.next_of("delta").await;
+        assert_eq!(delta.json()["tasks"].as_object().unwrap().len(), 20);
+        bytes += delta.data.len();
+    }
+    let per_second = bytes as f64 / begin.elapsed().as_secs_f64();
+    assert!(whole > 300_000 && per_second < 200_000.0, "{whole} bytes at first, then {per_second} a second");
 }

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::{Config, LogsConfig};
+use crate::config::{Config, LogsConfig, ReadAccess};
 use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 use crate::kernel::sample::{process, ready, snapshot};
@@ -62,7 +62,8 @@ struct Supervisor {
 }
 
 fn config(listen: &str, dist: Option<PathBuf>) -> WebConfig {
-    WebConfig { enabled: true, listen: listen.parse().unwrap(), dist, on_exhausted: OnExhausted::Hold }
+    let listen = listen.parse().unwrap();
+    WebConfig { enabled: true, listen, read: ReadAccess::Token, dist, on_exhausted: OnExhausted::Hold }
 }
 
 fn logs_in(dir: &Path) -> LogsConfig {
@@ -144,7 +145,9 @@ impl Site {
     }
 
     async fn get(&self, path: &str) -> HttpAnswer {
-        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+        let authorization = self.authorization();
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{authorization}\r\n\r\n"))
+            .await
     }
 
     async fn post(&self, path: &str) -> HttpAnswer {
@@ -162,7 +165,7 @@ impl Site {
         .await
     }
 
-    /// The header that gives leave to change something.
+    /// The header that shows the token.
     fn authorization(&self) -> String {
         format!("authorization: Bearer {}", self.token.secret())
     }

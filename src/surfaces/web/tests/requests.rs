@@ -5,6 +5,8 @@ use super::*;
 use crate::kernel::sample::at;
 use crate::supervisor::engine::{PhaseSnapshot, Stage, Verb};
 
+const ALL: &str = r#"{"all": true}"#;
+
 #[tokio::test]
 async fn a_reload_says_what_changed_or_where_the_mistake_is() {
     let site = Site::new().await;
@@ -61,9 +63,15 @@ async fn several_tasks_are_asked_at_once_and_each_is_answered() {
         answer.json(),
         serde_json::json!({ "accepted": ["restart db", "restart api"], "unchanged": [], "refused": [] })
     );
-    assert_eq!(site.post("/api/v1/tasks/restart").await.json()["accepted"], serde_json::json!(["restart all"]));
-    assert_eq!(site.post("/api/v1/tasks/stop").await.json()["accepted"], serde_json::json!(["stop api", "stop db"]));
-    assert_eq!(site.post("/api/v1/tasks/start").await.json()["accepted"], serde_json::json!([]));
+    assert_eq!(
+        site.post_json("/api/v1/tasks/restart", ALL).await.json()["accepted"],
+        serde_json::json!(["restart all"])
+    );
+    assert_eq!(
+        site.post_json("/api/v1/tasks/stop", ALL).await.json()["accepted"],
+        serde_json::json!(["stop api", "stop db"])
+    );
+    assert_eq!(site.post_json("/api/v1/tasks/start", ALL).await.json()["accepted"], serde_json::json!([]));
     assert_eq!(site.asked().len(), 5);
 }
 
@@ -73,10 +81,24 @@ async fn one_unknown_name_among_several_leaves_all_as_they_are() {
     let answer = site.post_json("/api/v1/tasks/restart", r#"{"tasks": ["api", "apu"]}"#).await;
     assert_eq!((answer.problem(), &answer.json()["near"]), (404, &"api".into()));
     assert_eq!(answer.json()["detail"], "no task is called `apu`; did you mean `api`?");
-    for body in ["{", "[]", r#"[["api"]]"#, r#"{"task": "api"}"#, r#"{"tasks": [1]}"#] {
+    assert_eq!(site.post_json("/api/v1/tasks/stop", r#"{"all": true, "tasks": ["apu"]}"#).await.problem(), 404);
+    for body in ["{}", r#"{"all": false}"#, r#"{"tasks": []}"#] {
+        let nothing = serde_json::json!({ "accepted": [], "unchanged": [], "refused": [] });
+        assert_eq!(site.post_json("/api/v1/tasks/stop", body).await.json(), nothing, "{body}");
+    }
+    for body in ["", "{", "[]", r#"[["api"]]"#, r#"{"task": "api"}"#, r#"{"tasks": [1]}"#, r#"{"all": 1}"#] {
         assert_eq!(site.post_json("/api/v1/tasks/restart", body).await.problem(), 400, "{body}");
     }
     assert_eq!(site.asked(), []);
+}
+
+#[tokio::test]
+async fn a_name_that_is_repeated_is_asked_for_once() {
+    let site = Site::new().await;
+    let names = vec!["api"; 6_000];
+    let answer = site.post_json("/api/v1/tasks/restart", &serde_json::json!({ "tasks": names }).to_string()).await;
+    assert_eq!(answer.json()["accepted"], serde_json::json!(["restart api"]));
+    assert_eq!(site.asked().len(), 1);
 }
 
 #[tokio::test]
