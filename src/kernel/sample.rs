@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::supervisor::engine::{OnExhausted, Policy};
-use crate::supervisor::engine::{PhaseSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+use crate::supervisor::engine::{
+    GroupSnapshot, OnExhausted, PhaseSnapshot, Policy, Snapshot, Stage, Strategy, TaskKind, TaskSnapshot, Uptime,
+};
 
 /// A point on the supervisor's clock.
 pub(crate) fn at(millis: u64) -> Uptime {
@@ -47,6 +48,18 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         watch: None,
         usage: None,
         address: None,
+    }
+}
+
+/// A group of these tasks without a budget.
+pub(crate) fn group(name: &str, tasks: &[&str]) -> GroupSnapshot {
+    GroupSnapshot {
+        name: name.into(),
+        tasks: tasks.iter().map(|&task| task.to_owned()).collect(),
+        strategy: Strategy::OneForOne,
+        on_exhausted: OnExhausted::Hold,
+        restarts: 0,
+        max_restarts: None,
     }
 }
 

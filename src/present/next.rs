@@ -54,7 +54,7 @@ pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Upc
         },
         PhaseSnapshot::Scheduled => match task.next_due {
             Some(at) => plain(format!("runs in {}", clock.left(at))),
-            None => Next::default(),
+            None => Upcoming::default(),
         },
         PhaseSnapshot::Stopped if !is_draining => toned("until started".to_owned(), Tone::Quiet),
         PhaseSnapshot::Failed { retry_at: Some(at), .. } => plain(format!("tried again in {}", clock.left(*at))),

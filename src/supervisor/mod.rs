@@ -84,6 +84,7 @@ pub(crate) struct PlannedGroup {
 
 /// When the supervisor ends without being asked to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(dead_code, reason = "nothing sets it yet")]
 pub(crate) enum PlannedUntil {
     #[default]
     Asked,
@@ -155,6 +156,7 @@ impl TaskSupervisor {
 
     /// Sets the groups of tasks.
     #[must_use]
+    #[expect(dead_code, reason = "nothing sets them yet")]
     pub(crate) fn with_groups(mut self, groups: Vec<PlannedGroup>) -> Self {
         self.groups = groups;
         self
@@ -162,6 +164,7 @@ impl TaskSupervisor {
 
     /// Sets when it ends without being asked to.
     #[must_use]
+    #[expect(dead_code, reason = "nothing sets it yet")]
     pub(crate) fn with_until(mut self, until: PlannedUntil) -> Self {
         self.until = until;
         self

@@ -58,8 +58,8 @@ pub use replan::{BadConfig, Changes, Replan};
 pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
 pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 pub use snapshot::{
-    AfterStop, Blocker, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot,
-    UNSTABLE_RESTARTS, Uptime, Usage,
+    AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot,
+    UNSTABLE_RESTARTS, Uptime, Usage, WatchState,
 };
 pub use state::{Progress, Reach, TaskState};
 
