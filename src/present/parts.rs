@@ -31,6 +31,8 @@ fn needs_attention(task: &TaskSnapshot, is_draining: bool) -> bool {
         TaskState::Failed | TaskState::Backoff => true,
         TaskState::Stopped => !is_draining,
         TaskState::Ready | TaskState::Running => task.is_unstable(),
-        TaskState::Waiting | TaskState::Starting | TaskState::Stopping | TaskState::Scheduled | TaskState::Done => false,
+        TaskState::Waiting | TaskState::Starting | TaskState::Stopping | TaskState::Scheduled | TaskState::Done => {
+            false
+        }
     }
 }

@@ -53,7 +53,7 @@ pub(crate) use run::INPUTS_QUEUED;
 pub(crate) use run::{RunContext, RunOrder};
 
 use self::engine::{
-    Dependency, Edge, GroupPlan, Intensity, OnExhausted, Plan, Policy, Strategy, TaskId, TaskKind, TaskPlan, Until,
+    Dependency, Edge, EndsWhen, GroupPlan, Intensity, OnExhausted, Plan, Policy, Strategy, TaskId, TaskKind, TaskPlan,
     Usage,
 };
 use driver::Driver;
@@ -255,11 +255,11 @@ impl TaskSupervisor {
         } = self;
         let (tasks, groups, runners) = resolve_ids(tracked, groups);
         let until = match until {
-            PlannedUntil::Asked => Until::Asked,
-            PlannedUntil::AllDone => Until::AllDone,
+            PlannedUntil::Asked => EndsWhen::Asked,
+            PlannedUntil::AllDone => EndsWhen::AllDone,
             PlannedUntil::Task(name) => match tasks.iter().position(|task| task.name == name) {
-                Some(at) => Until::Task(TaskId(at)),
-                None => Until::Asked,
+                Some(at) => EndsWhen::Task(TaskId(at)),
+                None => EndsWhen::Asked,
             },
         };
         let plan = Plan { tasks, groups, drain, until, seed: u64::from(std::process::id()) };

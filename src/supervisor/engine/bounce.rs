@@ -6,20 +6,22 @@
 
 use super::Engine;
 use super::input::TaskId;
-use super::policy::OnRestart;
-use super::policy::Policy;
+use super::plan::Edge;
+use super::policy::{OnRestart, Policy};
 use super::state::Reach;
 use super::task::{Phase, StopCause};
 
 impl Engine {
-    /// Every task that follows `id` over these kinds of edges, over any number of them.
+    /// Every task that goes along with `id` over these kinds of edges, and what goes along with those in turn.
     pub(super) fn followers(&self, id: TaskId, kinds: &[OnRestart]) -> Vec<TaskId> {
         let mut found = Vec::new();
         let mut todo = vec![id];
         while let Some(dependency) = todo.pop() {
-            for other in self.ids() {
-                let follows = |edge: &super::plan::Edge| edge.task == dependency && kinds.contains(&edge.on_restart);
-                if !found.contains(&other) && other != id && self.task(other).plan.after.iter().any(follows) {
+            for other in self.ids().filter(|&other| other != id) {
+                let task = self.task(other);
+                let follows = |edge: &Edge| edge.task == dependency && kinds.contains(&edge.on_restart);
+                let goes_along = |edge: &Edge| follows(edge) && task.goes_along(edge.on_restart);
+                if !found.contains(&other) && task.plan.after.iter().any(goes_along) {
                     found.push(other);
                     todo.push(other);
                 }
@@ -51,7 +53,7 @@ impl Engine {
     pub(super) fn stop_orphans(&mut self) {
         for id in self.live().collect::<Vec<_>>() {
             let task = self.task(id);
-            let is_missing = |edge: &&super::plan::Edge| {
+            let is_missing = |edge: &&Edge| {
                 let is_down = self.task(edge.task).live().is_none();
                 edge.on_restart == OnRestart::Stop && is_down && self.reach(edge) != Reach::Met
             };

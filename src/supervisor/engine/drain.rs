@@ -10,7 +10,7 @@ use super::effect::Effect;
 use super::event::EventKind;
 use super::exit::ExitReason;
 use super::input::{Straggler, TaskId};
-use super::policy::Until;
+use super::policy::EndsWhen;
 use super::request::Origin;
 use super::shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 use super::snapshot::TaskKind;
@@ -119,8 +119,8 @@ impl Engine {
             return;
         }
         match self.until {
-            Until::Asked => {}
-            Until::Task(id) => {
+            EndsWhen::Asked => {}
+            EndsWhen::Task(id) => {
                 let task = self.task(id);
                 if !task.state().is_at_rest() {
                     return;
@@ -135,7 +135,7 @@ impl Engine {
                 };
                 self.begin_drain(ShutdownCause::Ended { name, reason, success }, now);
             }
-            Until::AllDone => {
+            EndsWhen::AllDone => {
                 let is_task = |id: &TaskId| self.task(*id).plan.kind != TaskKind::Builtin;
                 let tasks: Vec<_> = self.ids().filter(is_task).collect();
                 if tasks.iter().all(|&id| self.task(id).is_over()) {

@@ -30,6 +30,10 @@ pub(super) enum Next {
         limit: Option<String>,
         retry_at: Option<Instant>,
     },
+    /// With all of its group.
+    GroupFailed {
+        reason: String,
+    },
     Fatal {
         reason: String,
         limit: Option<String>,
@@ -44,7 +48,7 @@ impl Next {
             Self::Restart => AfterExit::Restart,
             Self::Done => AfterExit::Done,
             Self::Backoff { .. } => AfterExit::Backoff,
-            Self::Failed { .. } => AfterExit::Failed,
+            Self::Failed { .. } | Self::GroupFailed { .. } => AfterExit::Failed,
             Self::Fatal { .. } => AfterExit::Fatal,
         }
     }
@@ -68,7 +72,7 @@ impl Engine {
             // It was to be restarted, but ended before it was asked to.
             Some(StopCause::Restart) if !asked && is_critical => self.apply_policy(id.task, &reason, ran_for, now),
             Some(StopCause::Restart) => Next::Restart,
-            Some(StopCause::Failed(reason)) => Next::Failed { reason, limit: None, retry_at: None },
+            Some(StopCause::Failed(reason)) => Next::GroupFailed { reason },
             Some(StopCause::GaveUp(_)) | None if run.is_due_again && !is_critical => Next::Restart,
             Some(StopCause::GaveUp(_)) | None => self.apply_policy(id.task, &reason, ran_for, now),
         };
@@ -154,6 +158,7 @@ impl Engine {
                 self.exhausted(id, limit);
                 self.fail(id, Failure::Own(reason), retry_at);
             }
+            Next::GroupFailed { reason } => self.fail(id, Failure::Group(reason), None),
             Next::Fatal { reason, limit } => {
                 self.exhausted(id, limit);
                 let name = self.task(id).plan.name.clone();

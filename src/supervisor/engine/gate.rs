@@ -49,7 +49,7 @@ impl Engine {
         };
         match progress.toward(edge.condition) {
             Reach::Halted | Reach::Failed if !edge.required => Reach::Met,
-            reach => reach,
+            reach @ (Reach::Met | Reach::Pending | Reach::Halted | Reach::Failed) => reach,
         }
     }
 
@@ -86,7 +86,7 @@ impl Engine {
     /// Why a task failed for good, for people.
     pub(super) fn failure_text(&self, failure: &Failure) -> String {
         match failure {
-            Failure::Own(text) => text.clone(),
+            Failure::Own(text) | Failure::Group(text) => text.clone(),
             Failure::Dependency(dependency) => format!("{} failed", self.task(*dependency).plan.name),
         }
     }

@@ -99,7 +99,7 @@ impl Engine {
         for mate in tasks.into_iter().filter(|&mate| mate != id && self.board.contains(&mate)).collect::<Vec<_>>() {
             self.fail_with_group(mate, &why);
         }
-        Some(Next::Failed { reason: why, limit: None, retry_at: None })
+        Some(Next::GroupFailed { reason: why })
     }
 
     fn fail_with_group(&mut self, id: TaskId, why: &str) {
@@ -107,8 +107,10 @@ impl Engine {
         let keeps_cause = matches!(task.phase.stop_cause(), Some(StopCause::Asked | StopCause::Leave));
         match &mut task.phase {
             Phase::Live(run) if !keeps_cause => run.request_stop(StopCause::Failed(why.to_owned())),
-            Phase::Waiting { .. } | Phase::Backoff { .. } => self.fail(id, Failure::Own(why.to_owned()), None),
-            Phase::Live(_) | Phase::Scheduled | Phase::Stopped { .. } | Phase::Done | Phase::Failed { .. } => {}
+            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Scheduled => {
+                self.fail(id, Failure::Group(why.to_owned()), None);
+            }
+            Phase::Live(_) | Phase::Stopped { .. } | Phase::Done | Phase::Failed { .. } => {}
         }
     }
 

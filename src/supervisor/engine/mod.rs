@@ -51,15 +51,15 @@ pub use exit::ExitReason;
 pub use input::{Input, Probe, RunId, Straggler, TaskId};
 pub use plan::{Edge, GroupPlan, Plan, ReadyPlan, TaskPlan};
 pub use policy::{
-    Condition, Dependency, DrainConfig, Intensity, OnExhausted, OnRestart, Overlap, Policy, RestartConfig, Strategy,
-    Until, WatchAction,
+    Condition, Dependency, DrainConfig, EndsWhen, Intensity, OnExhausted, OnRestart, Overlap, Policy, RestartConfig,
+    Strategy, WatchAction,
 };
 pub use replan::{BadConfig, Changes, Replan};
 pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
 pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 pub use snapshot::{
-    AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot,
-    UNSTABLE_RESTARTS, Uptime, Usage, WatchState,
+    AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
+    TaskSnapshot, UNSTABLE_RESTARTS, Uptime, Usage, WatchState,
 };
 pub use state::{Progress, Reach, TaskState};
 
@@ -80,7 +80,7 @@ pub struct Engine {
     reloads: VecDeque<(RequestId, Origin, LoadRequest)>,
     groups: Vec<Group>,
     plan_drain: DrainConfig,
-    until: Until,
+    until: EndsWhen,
     drain: Option<Drain>,
     jitter: Jitter,
     /// Effects of the input at hand, in order.

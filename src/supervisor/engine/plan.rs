@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::input::TaskId;
 use super::policy::{
-    Condition, DrainConfig, Intensity, OnExhausted, OnRestart, Overlap, Policy, RestartConfig, Strategy, Until,
+    Condition, DrainConfig, EndsWhen, Intensity, OnExhausted, OnRestart, Overlap, Policy, RestartConfig, Strategy,
     WatchAction,
 };
 use super::snapshot::TaskKind;
@@ -19,7 +19,7 @@ pub struct Plan {
     /// Bounds of the ordered stop of everything.
     pub drain: DrainConfig,
     /// When the supervisor ends without being asked to.
-    pub until: Until,
+    pub until: EndsWhen,
     /// Seeds the jitter of the backoff.
     pub seed: u64,
 }

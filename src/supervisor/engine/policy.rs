@@ -187,7 +187,7 @@ pub enum WatchAction {
 
 /// When the supervisor ends without being asked to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Until {
+pub enum EndsWhen {
     /// Never.
     #[default]
     Asked,

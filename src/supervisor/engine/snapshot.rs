@@ -62,11 +62,17 @@ impl Snapshot {
     #[must_use]
     pub fn restarted_with(&self, name: &str) -> Vec<&str> {
         let Some(first) = self.task(name) else { return Vec::new() };
+        // Nothing is stopped by the start of what does not run.
+        let goes_along = |task: &TaskSnapshot, edge: &EdgeSnapshot| match edge.on_restart {
+            OnRestart::Ignore => false,
+            OnRestart::Restart => task.comes_back() || task.state() == TaskState::Done,
+            OnRestart::Stop => first.is_live() && task.comes_back(),
+        };
         let mut found = vec![first.name.as_str()];
         let mut at = 0;
         while let Some(&dependency) = found.get(at) {
-            for task in self.tasks.iter().filter(|task| task.is_live() || task.state() == TaskState::Done) {
-                let follows = |edge: &EdgeSnapshot| edge.task == dependency && edge.on_restart != OnRestart::Ignore;
+            for task in &self.tasks {
+                let follows = |edge: &EdgeSnapshot| edge.task == dependency && goes_along(task, edge);
                 if !found.contains(&task.name.as_str()) && task.after.iter().any(follows) {
                     found.push(&task.name);
                 }
@@ -173,6 +179,16 @@ impl TaskSnapshot {
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.state().is_live()
+    }
+
+    /// Whether a run is live, and another may follow it.
+    fn comes_back(&self) -> bool {
+        match self.phase {
+            PhaseSnapshot::Stopping { then, .. } => matches!(then, AfterStop::Restart | AfterStop::Retry),
+            PhaseSnapshot::Starting { .. } | PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } => true,
+            PhaseSnapshot::Waiting { .. } | PhaseSnapshot::Backoff { .. } | PhaseSnapshot::Scheduled => false,
+            PhaseSnapshot::Stopped | PhaseSnapshot::Done | PhaseSnapshot::Failed { .. } => false,
+        }
     }
 
     /// How far it is from a condition that a dependent, or a client, waits for.

@@ -34,7 +34,7 @@ impl Engine {
             Phase::Live(_) | Phase::Backoff { .. } | Phase::Scheduled | Phase::Stopped { .. } | Phase::Done => {
                 return false;
             }
-            Phase::Failed { failure: Failure::Own(_), .. } => return false,
+            Phase::Failed { failure: Failure::Own(_) | Failure::Group(_), .. } => return false,
         };
         match (self.gate(id), waiting) {
             (Gate::Open, Some(_)) => self.spawn(id, now),

@@ -1,7 +1,7 @@
 //! One task: its plan and its state. What belongs to one run lives in that run and ends with it.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::backoff::Budget;
@@ -9,9 +9,11 @@ use super::exit::ExitReason;
 use super::input::{RunId, Straggler, TaskId};
 use super::later;
 use super::plan::TaskPlan;
+use super::policy::{OnRestart, WatchAction};
 use super::snapshot::{LastExit, ProbeSnapshot};
 use super::state::{Progress, TaskState};
 use super::stop::KILL_WAIT;
+use super::trigger::WatchRounds;
 
 /// A task.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ pub(super) struct Task {
     pub(super) has_succeeded: bool,
     /// When it is due next, if it has a schedule.
     pub(super) next_due: Option<Instant>,
-    pub(super) watch: Watch,
+    pub(super) watch: WatchRounds,
     pub(super) exits: BTreeMap<Cow<'static, str>, u64>,
 }
 
@@ -121,15 +123,6 @@ enum Kill {
     InVain,
 }
 
-/// What is known of the files that a task watches.
-#[derive(Debug, Default)]
-pub(super) struct Watch {
-    /// When the latest changes came, oldest first; at most [`Watch::ROUNDS`].
-    rounds: VecDeque<Instant>,
-    /// It changes what it watches: changes mean nothing until a person starts it again.
-    pub(super) is_suspended: bool,
-}
-
 /// Why a run is being ended, and so what follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum StopCause {
@@ -150,6 +143,8 @@ pub(super) enum StopCause {
 pub(super) enum Failure {
     /// By its own exits: the last reason, and the limit that was spent, if one was.
     Own(String),
+    /// Its group has failed, for this reason: only a person starts it again.
+    Group(String),
     /// This dependency can't be met any more.
     Dependency(TaskId),
 }
@@ -217,7 +212,7 @@ impl Task {
             failing: false,
             has_succeeded: false,
             next_due: None,
-            watch: Watch::default(),
+            watch: WatchRounds::default(),
             exits: BTreeMap::new(),
         }
     }
@@ -268,6 +263,18 @@ impl Task {
         }
     }
 
+    /// Whether it goes along when what it depends on over such an edge goes down or starts anew: it runs, or has done so
+    /// and is done over again.
+    pub(super) fn goes_along(&self, on_restart: OnRestart) -> bool {
+        match self.phase {
+            Phase::Live(_) => on_restart != OnRestart::Ignore && !self.is_kept_down(),
+            Phase::Done => on_restart == OnRestart::Restart,
+            // It starts later in any case, or not at all.
+            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Scheduled => false,
+            Phase::Stopped { .. } | Phase::Failed { .. } => false,
+        }
+    }
+
     /// Whether its run is being stopped, and no other is to follow.
     pub(super) fn is_kept_down(&self) -> bool {
         match self.phase.stop_cause() {
@@ -279,11 +286,18 @@ impl Task {
     /// Whether nothing is live, and nothing but a request would start it.
     pub(super) fn is_over(&self) -> bool {
         match self.phase {
-            Phase::Done => self.plan.watch.is_none(),
-            Phase::Failed { retry_at, .. } => retry_at.is_none(),
+            Phase::Done => !self.is_triggered(),
+            Phase::Failed { failure: Failure::Group(_), .. } => true,
+            Phase::Failed { retry_at, .. } => retry_at.is_none() && !self.is_triggered(),
             Phase::Stopped { asked } => !asked,
             Phase::Waiting { .. } | Phase::Live(_) | Phase::Backoff { .. } | Phase::Scheduled => false,
         }
+    }
+
+    /// Whether a time or a changed file can start it.
+    fn is_triggered(&self) -> bool {
+        let watches = self.plan.watch == Some(WatchAction::Restart) && !self.watch.is_suspended;
+        watches || self.plan.schedule.is_some()
     }
 
     /// Begins the next run, and returns its number.
@@ -468,23 +482,6 @@ impl Run {
             RunStage::Stopping(stop) => stop.kill_at.saturating_duration_since(now),
             RunStage::Starting { .. } | RunStage::Running | RunStage::Ready => timeout,
         }
-    }
-}
-
-impl Watch {
-    /// So many changes within [`WINDOW`](Self::WINDOW) are fine.
-    pub(super) const ROUNDS: usize = 5;
-    /// How long a change counts.
-    pub(super) const WINDOW: Duration = Duration::from_secs(10);
-
-    /// Counts a change. Whether that is one too many: the watch is suspended then.
-    pub(super) fn count(&mut self, now: Instant) -> bool {
-        self.rounds.retain(|at| now.saturating_duration_since(*at) < Self::WINDOW);
-        self.is_suspended = self.rounds.len() >= Self::ROUNDS;
-        if !self.is_suspended {
-            self.rounds.push_back(now);
-        }
-        self.is_suspended
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The engine is told both. It computes no time of day, and looks at no file.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Engine;
@@ -9,7 +10,33 @@ use super::effect::Effect;
 use super::event::EventKind;
 use super::input::TaskId;
 use super::policy::{Overlap, WatchAction};
-use super::task::{Phase, StopCause, Watch};
+use super::task::{Failure, Phase, StopCause};
+
+/// What is known of the files that a task watches.
+#[derive(Debug, Default)]
+pub(super) struct WatchRounds {
+    /// When the latest changes came, oldest first; at most [`WatchRounds::ROUNDS`].
+    rounds: VecDeque<Instant>,
+    /// It changes what it watches: changes mean nothing until a person starts it again.
+    pub(super) is_suspended: bool,
+}
+
+impl WatchRounds {
+    /// So many changes within [`WINDOW`](Self::WINDOW) are fine.
+    pub(super) const ROUNDS: usize = 5;
+    /// How long a change counts.
+    pub(super) const WINDOW: Duration = Duration::from_secs(10);
+
+    /// Counts a change. Whether that is one too many: the watch is suspended then.
+    pub(super) fn count(&mut self, now: Instant) -> bool {
+        self.rounds.retain(|at| now.saturating_duration_since(*at) < Self::WINDOW);
+        self.is_suspended = self.rounds.len() >= Self::ROUNDS;
+        if !self.is_suspended {
+            self.rounds.push_back(now);
+        }
+        self.is_suspended
+    }
+}
 
 impl Engine {
     /// A schedule says when its task is due next.
@@ -28,6 +55,7 @@ impl Engine {
         match task.phase {
             // A person wants it to be down.
             Phase::Stopped { .. } => {}
+            Phase::Failed { failure: Failure::Group(_), .. } => {}
             Phase::Live(_) if is_kept_down => {}
             Phase::Live(_) | Phase::Waiting { .. } => self.on_overlap(id, overlap),
             Phase::Backoff { .. } | Phase::Scheduled | Phase::Done | Phase::Failed { .. } => {
@@ -61,6 +89,7 @@ impl Engine {
         let is_kept_down = task.is_kept_down();
         let acts = match task.phase {
             Phase::Live(_) => !is_kept_down,
+            Phase::Failed { failure: Failure::Group(_), .. } => false,
             Phase::Backoff { .. } | Phase::Done | Phase::Failed { .. } => action == WatchAction::Restart,
             // It starts with the files as they are by then, or not at all.
             Phase::Waiting { .. } | Phase::Scheduled | Phase::Stopped { .. } => false,
@@ -69,7 +98,7 @@ impl Engine {
             return;
         }
         if self.task_mut(id).watch.count(now) {
-            return self.emit(id, EventKind::WatchSuspended { file, rounds: Watch::ROUNDS as u32 });
+            return self.emit(id, EventKind::WatchSuspended { file, rounds: WatchRounds::ROUNDS as u32 });
         }
         self.emit(id, EventKind::FileChanged { file: file.clone() });
         let run = self.task(id).live_run(id);

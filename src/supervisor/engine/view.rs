@@ -103,7 +103,7 @@ impl Engine {
                 reason: self.failure_text(failure),
                 retry_at: retry_at.map(|at| self.uptime(at)),
                 dependency: match failure {
-                    Failure::Own(_) => None,
+                    Failure::Own(_) | Failure::Group(_) => None,
                     Failure::Dependency(dependency) => Some(self.task(*dependency).plan.name.clone()),
                 },
             },

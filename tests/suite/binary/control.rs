@@ -110,7 +110,7 @@ fn what_is_refused_says_why_and_exits_with_1() {
     );
     refused(&["wait", "api", "--for", "success", "--timeout", "3s"], "not done with success within 3s: api is running");
     let nothing = project.client(&["start", "api"]);
-    assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), "api is ready already\n"), "{nothing:?}");
+    assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), "api is running already\n"), "{nothing:?}");
     let both = project.client(&["stop", "once", "api"]);
     assert_eq!((both.code, both.out.as_str()), (Some(0), "stop api: accepted\nonce is done already\n"), "{both:?}");
     refused(&["wait", "api"], "api is stopped");

@@ -17,9 +17,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use stead::duration::parse_duration;
 use stead::signal::Signal;
 use stead::supervisor::engine::{
-    BadConfig, Changes, Condition, Edge, Effect, Engine, Event, EventKind, ExitReason, GroupPlan, Input, Intensity,
-    LoadRequest, OnExhausted, OnRestart, Origin, Overlap, Plan, Policy, Probe, Replan, Request, RequestId, RunId,
-    Snapshot, Straggler, Strategy, TaskId, TaskKind, TaskPlan, Until, Verb, WatchAction,
+    BadConfig, Changes, Condition, Edge, Effect, EndsWhen, Engine, Event, EventKind, ExitReason, GroupPlan, Input,
+    Intensity, LoadRequest, OnExhausted, OnRestart, Origin, Overlap, Plan, Policy, Probe, Replan, Request, RequestId,
+    RunId, Snapshot, Straggler, Strategy, TaskId, TaskKind, TaskPlan, Verb, WatchAction,
 };
 
 /// Runs a script against one on-failure task named `web` and compares everything the core said.
@@ -47,8 +47,8 @@ pub(crate) fn plan(text: &str) -> Plan {
     for part in parts.iter().filter(is_setting) {
         match part.as_slice() {
             ["DRAIN", bound] => plan.drain.graceful = Some(parse_duration(bound).expect("a duration")),
-            ["UNTIL", "done"] => plan.until = Until::AllDone,
-            ["UNTIL", task] => plan.until = Until::Task(find(task)),
+            ["UNTIL", "done"] => plan.until = EndsWhen::AllDone,
+            ["UNTIL", task] => plan.until = EndsWhen::Task(find(task)),
             ["GROUP", name, strategy, words @ ..] => plan.groups.push(group_plan(name, strategy, words, &find)),
             other => panic!("no setting: {other:?}"),
         }
