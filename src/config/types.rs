@@ -295,7 +295,7 @@ pub enum Check {
 pub struct StopConfig {
     /// The signal sent to the whole tree; `SIGTERM` by default.
     pub signal: Signal,
-    /// A command run instead of the signal.
+    /// A command that is run first; the signal follows if it has no effect.
     pub command: Option<CommandLine>,
     /// How long it may take before the whole tree is killed; 10 s by default.
     #[serde(rename = "timeout_ms", with = "millis")]

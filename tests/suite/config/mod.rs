@@ -338,8 +338,6 @@ fn values_that_mean_nothing_are_refused() {
         ("stop.signal = \"soon\"", "`soon` is not a signal; write it like"),
         ("after = [\"db\", \"cache\"]", "expected a condition for each; write { db = \"ready\", cache = \"ready\" }"),
         ("after = \"db\"", "expected a condition for each; write { db = \"ready\" }"),
-        ("stop = { signal = \"INT\", command = \"x\" }", "the command is run instead of the signal"),
-        ("stop = { only_parent = true, command = \"x\" }", "the command is run instead of the signal"),
         ("limits.open_files = 2", "expected a whole number from 3 to 4294967295"),
         ("limits.memory = \"much\"", "expected a size with its unit"),
         ("max_memory = \"512\"", "`512` has no unit; expected a size with its unit, like \"64 MiB\""),
