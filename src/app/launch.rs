@@ -1,7 +1,9 @@
 //! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
@@ -18,6 +20,7 @@ use super::sampling::sample;
 use super::state_dir::StateDir;
 use crate::config::{Config, Project, SharedConfig};
 use crate::kernel::Containment;
+use crate::private;
 use crate::process::{InheritedLimits, Warden, reserve_descriptors};
 use crate::supervisor::engine::BadConfig;
 
@@ -56,6 +59,7 @@ pub(crate) fn launch(
     let identity = identity(&project)?;
     let read = move || read(&project);
     let config = read().map_err(|bad| anyhow!(bad.summary))?;
+    check_log_dir(&config.logs.dir)?;
     // Before the first thread: a fork takes only one along.
     let warden = Warden::start(&identity).context("cannot start the warden, which is to start the tasks")?;
     // After the warden: it gives the tasks the limits that stead was started with.
@@ -93,6 +97,17 @@ pub(crate) fn launch(
     state.keep_outcome(&words);
     write_last_words(words);
     Ok(ExitCode::from(outcome.exit_code()))
+}
+
+/// Refuses a log directory that another user could write to, or that is reached by a link.
+fn check_log_dir(dir: &Path) -> anyhow::Result<()> {
+    match private::open_dir(dir) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot use the log directory {}; nothing was started", dir.display()))
+        }
+        // It is created for the first log.
+        _ => Ok(()),
+    }
 }
 
 /// What tells a project from any other on this machine, also after it was moved.

@@ -78,7 +78,7 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
         table.refuse("max_memory", "expected more than nothing; leave it out for no limit");
     }
     table.or("nice", &NICE, "Added to the niceness it inherits: the higher, the less it gets.", &mut task.nice);
-    task.user = table.get("user", &AccountName, "Whom it runs as, by name or number. Only root can choose.");
+    task.user = table.get("user", &AccountName, "The user it runs as, by name or number. Only root can choose.");
     let about = "The group it runs as, by name or number. Default: the user's own.";
     task.group = table.get("group", &AccountName, about);
     task.umask = table.get("umask", &UMASK, "The file mode bits it withholds, in octal.");

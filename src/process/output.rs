@@ -1,7 +1,8 @@
 //! Captures what a run writes: from its pipes or its terminal to its log file and the tail in memory.
 //!
 //! The runtime only waits until there is something to read. Reading and writing happen on blocking threads, in turns of
-//! bounded length. A flood is taken off the runtime's poll, which every write would wake. A slow disk holds up only the
+//! bounded length, in pieces that fit the processor's cache: splice(2) is slower, as it holds the pipe's lock while it
+//! writes the file. A flood is taken off the runtime's poll, which every write would wake. A slow disk holds up only the
 //! tasks that write to it, an idle task holds no buffer, and memory is bounded by one buffer per busy task.
 
 use std::io;

@@ -25,6 +25,7 @@ mod shutdown;
 mod state_dir;
 mod terminal;
 mod tmux;
+mod trust;
 mod web;
 
 use std::collections::BTreeSet;

@@ -141,7 +141,7 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!((config.path, config.root.as_path()), (dir.path().join("stead.toml"), dir.path()));
     assert_eq!(config.supervisor.drain.graceful, Some(Duration::from_secs(20)));
     assert_eq!((config.logs.dir, config.logs.max_size, config.logs.keep), (dir.path().join("logs"), 0, 2));
-    assert_eq!((config.web.enabled, config.web.listen.port()), (false, 0));
+    assert_eq!((config.web.enabled, config.web.listen.unwrap().port()), (false, 0));
     assert_eq!(config.web.dist, Some(dir.path().join("bundle")));
 
     let names: Vec<_> = config.tasks.iter().map(|task| task.name.as_str()).collect();
