@@ -29,6 +29,7 @@ pub mod gateway;
 mod http_client;
 pub mod kernel;
 pub mod logs;
+mod port_holder;
 pub mod present;
 mod private;
 pub mod process;

@@ -78,7 +78,7 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
         table.refuse("max_memory", "expected more than nothing; leave it out for no limit");
     }
     table.or("nice", &NICE, "Added to the niceness it inherits: the higher, the less it gets.", &mut task.nice);
-    task.user = table.get("user", &AccountName, "Whom it runs as, by name or number. Only root can choose.");
+    task.user = table.get("user", &AccountName, "The user it runs as, by name or number. Only root can choose.");
     let about = "The group it runs as, by name or number. Default: the user's own.";
     task.group = table.get("group", &AccountName, about);
     task.umask = table.get("umask", &UMASK, "The file mode bits it withholds, in octal.");
@@ -182,16 +182,17 @@ fn ready(table: &mut Table<'_>) -> Option<ReadyConfig> {
 
 fn stop_keys(table: &mut Table<'_>, stop: &mut StopConfig) {
     table.or("signal", &SIGNAL, "The signal sent to all its processes.", &mut stop.signal);
-    stop.command = table.get("command", &Runnable, "A command run instead of the signal.");
-    table.or("timeout", &DURATION, "How long it may take before all its processes are killed.", &mut stop.timeout);
+    let about = "A command that is run first. The signal follows if it fails, or if the task is still there after half of \
+                 the timeout. STEAD_PID is the main process.";
+    stop.command = table.get("command", &Runnable, about);
+    table.or(
+        "timeout",
+        &DURATION,
+        "How long the command and the signal may take before all its processes are killed.",
+        &mut stop.timeout,
+    );
     let about = "Whether only its main process gets the signal. All of its processes are killed in the end.";
     table.or("only_parent", &Flag, about, &mut stop.only_parent);
-    for key in ["signal", "only_parent"] {
-        if table.has(key) && table.has("command") {
-            let title = format!("`{key}` has no effect beside `command` {}", table.place());
-            table.report(table.key_span(key), title, "the command is run instead of the signal: remove one of them");
-        }
-    }
 }
 
 fn limits_keys(table: &mut Table<'_>, limits: &mut Limits) {

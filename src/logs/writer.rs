@@ -1,7 +1,7 @@
 //! Writes one run's bytes to the log of its task, and tells the index about them.
 //!
 //! A log that can't be written never stops a task: what is lost is counted, and writing is tried again with the next
-//! bytes. A log that somebody has moved, removed or cut short is noticed before the next bytes. Blocks; called where
+//! bytes. A log that was moved, removed or cut short is noticed before the next bytes. Blocks; called where
 //! that is fine.
 
 use std::fs::{self, File};
@@ -9,10 +9,12 @@ use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 
 use super::index::{IndexRecord, IndexWriter};
 use super::origin::{OutputStream, RunKey};
 use super::store::{FileIdentity, Store};
+use crate::private;
 
 /// What one run writes through.
 #[derive(Debug)]
@@ -29,8 +31,8 @@ pub(crate) struct LogWriter {
 #[derive(Debug)]
 struct ActiveSegment {
     log: Arc<File>,
-    /// What it was when it was opened. Only a regular file has an end, an index and an age.
-    identity: Option<FileIdentity>,
+    /// What it was when it was opened.
+    identity: FileIdentity,
     len: u64,
     index: Option<IndexWriter>,
 }
@@ -60,7 +62,7 @@ impl LogWriter {
     /// Looks whether the file is still the one that was opened, and as long as it was. Before every batch of writes.
     pub(crate) fn look(&mut self) {
         let Some(segment) = &mut self.segment else { return };
-        let Some(identity) = segment.identity else { return };
+        let identity = segment.identity;
         match fs::metadata(self.store.path()) {
             Ok(found) if FileIdentity::from(&found) == identity && found.len() == segment.len => {}
             Ok(found) if FileIdentity::from(&found) == identity => {
@@ -117,7 +119,7 @@ impl LogWriter {
     fn make_room(&mut self, bytes: u64) {
         // A failure is reported by the write that comes next.
         let _ = self.opened();
-        let Some(segment) = self.segment.as_ref().filter(|segment| segment.identity.is_some()) else { return };
+        let Some(segment) = self.segment.as_ref() else { return };
         if segment.len > 0 && self.room(segment).is_some_and(|room| room < bytes) {
             // A segment that is too long is better than a loss.
             if let Err(error) = self.store.rotate() {
@@ -155,19 +157,13 @@ impl LogWriter {
 
 impl ActiveSegment {
     fn open(store: &Store) -> io::Result<Self> {
-        let path = store.path();
-        if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir)?;
-        }
         // The index first: a log is not seen without it.
         drop(Self::open_index(store));
-        let log = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let log = private::open(&store.path(), OFlags::RDWR | OFlags::CREATE)?;
         let metadata = log.metadata()?;
-        let mut segment = Self { log: Arc::new(log), identity: None, len: 0, index: None };
-        if metadata.is_file() {
-            segment.identity = Some(FileIdentity::from(&metadata));
-            segment.resume(metadata.len(), store)?;
-        }
+        let identity = FileIdentity::from(&metadata);
+        let mut segment = Self { log: Arc::new(log), identity, len: 0, index: None };
+        segment.resume(metadata.len(), store)?;
         Ok(segment)
     }
 
@@ -181,6 +177,6 @@ impl ActiveSegment {
     }
 
     fn open_index(store: &Store) -> io::Result<File> {
-        File::options().read(true).write(true).create(true).truncate(false).open(store.index_path())
+        private::open(&store.index_path(), OFlags::RDWR | OFlags::CREATE)
     }
 }

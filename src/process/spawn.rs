@@ -20,9 +20,9 @@ const PIPE_BYTES: usize = 256 * 1024;
 const TERMINAL_KIND: &str = "xterm-256color";
 
 /// The reading ends of what a process writes to.
-type Outputs = Vec<(OutputStream, OwnedFd)>;
+pub(super) type Outputs = Vec<(OutputStream, OwnedFd)>;
 
-/// A main process that runs, with the reading ends of its output.
+/// A process that runs, with the reading ends of its output.
 #[derive(Debug)]
 pub(super) struct Spawned {
     pub(super) child: Child,
@@ -58,6 +58,25 @@ pub(super) async fn spawn_silent(task: &ProcessTask, command: &CommandLine, run:
     let stdio = dev_null().and_then(|stdin| Ok([stdin, dev_null()?, dev_null()?]));
     match stdio {
         Ok(stdio) => make(task, command, prepared(task, command, run), stdio).await,
+        Err(error) => Err(explained(task, command, StartFault::of(StartStep::Prepare, &error)).await),
+    }
+}
+
+/// Starts a command on behalf of a run, with these variables beside those of the task.
+///
+/// # Errors
+///
+/// As [`spawn`].
+pub(super) async fn spawn_beside(
+    task: &ProcessTask,
+    command: &CommandLine,
+    run: u64,
+    env: &[(&str, String)],
+) -> Result<Spawned, String> {
+    let mut spawn = prepared(task, command, run);
+    spawn.env.extend(env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    match with_pipes(task) {
+        Ok((outputs, stdio)) => Ok(Spawned { child: make(task, command, spawn, stdio).await?, outputs }),
         Err(error) => Err(explained(task, command, StartFault::of(StartStep::Prepare, &error)).await),
     }
 }

@@ -20,10 +20,12 @@ mod mcp;
 mod metrics;
 mod plain;
 mod reload;
+mod scarcity;
 mod shutdown;
 mod state_dir;
 mod terminal;
 mod tmux;
+mod trust;
 mod web;
 
 use std::collections::BTreeSet;
