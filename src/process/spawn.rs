@@ -32,7 +32,7 @@ pub(super) struct Spawned {
 }
 
 /// What a process is given, and the other ends of it.
-struct Opened {
+struct OpenedStdio {
     stdio: [OwnedFd; 3],
     outputs: Outputs,
     stdin: Option<OwnedFd>,
@@ -50,7 +50,7 @@ pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, Strin
         Some(screen) => with_terminal(&mut spawn, screen.size()),
         None => with_pipes(task, task.config.stdin),
     };
-    let Opened { stdio, outputs, stdin } = match opened {
+    let OpenedStdio { stdio, outputs, stdin } = match opened {
         Ok(opened) => opened,
         Err(error) => return Err(explained(task, command, StartFault::of(StartStep::Prepare, &error)).await),
     };
@@ -85,7 +85,7 @@ pub(super) async fn spawn_beside(
     let mut spawn = prepared(task, command, run);
     spawn.env.extend(env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     match with_pipes(task, TaskStdin::Null) {
-        Ok(Opened { stdio, outputs, stdin }) => {
+        Ok(OpenedStdio { stdio, outputs, stdin }) => {
             Ok(Spawned { child: make(task, command, spawn, stdio).await?, outputs, stdin })
         }
         Err(error) => Err(explained(task, command, StartFault::of(StartStep::Prepare, &error)).await),
@@ -107,7 +107,7 @@ async fn explained(task: &ProcessTask, command: &CommandLine, fault: StartFault)
     explained.unwrap_or_else(|error| format!("cannot start: {error}"))
 }
 
-fn with_pipes(task: &ProcessTask, stdin: TaskStdin) -> io::Result<Opened> {
+fn with_pipes(task: &ProcessTask, stdin: TaskStdin) -> io::Result<OpenedStdio> {
     let (stdout, stdout_writer) = pipe()?;
     let (stderr, stderr_writer) = pipe()?;
     let outputs = vec![(OutputStream::Stdout, stdout), (OutputStream::Stderr, stderr)];
@@ -118,16 +118,16 @@ fn with_pipes(task: &ProcessTask, stdin: TaskStdin) -> io::Result<Opened> {
             (reader.into(), Some(writer.into()))
         }
     };
-    Ok(Opened { stdio: [theirs, stdout_writer, stderr_writer], outputs, stdin })
+    Ok(OpenedStdio { stdio: [theirs, stdout_writer, stderr_writer], outputs, stdin })
 }
 
-fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<Opened> {
+fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<OpenedStdio> {
     let (ours, theirs) = terminal::open()?;
     pty::set_size(&theirs, size)?;
     spawn.terminal = true;
     spawn.env.entry("TERM".to_owned()).or_insert_with(|| TERMINAL_KIND.to_owned());
     let stdio = [theirs.try_clone()?, theirs.try_clone()?, theirs];
-    Ok(Opened { stdio, outputs: vec![(OutputStream::Stdout, ours)], stdin: None })
+    Ok(OpenedStdio { stdio, outputs: vec![(OutputStream::Stdout, ours)], stdin: None })
 }
 
 /// Returns the command in the task's directory and environment, within its limits, with the name of the task and the
