@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::omission::comments;
 use super::yaml::{Yaml, YamlMap, document};
 use super::{Export, ExportOptions, ExportedFile, Omission, argv, dns_label, host_and_port};
-use crate::config::{Check, Config, ReadyConfig, TaskConfig};
+use crate::config::{Check, Config, ReadyConfig, TaskConfig, TaskStdin};
 use crate::signal::Signal;
 use crate::supervisor::engine::{Condition, Policy, RestartConfig};
 
@@ -112,13 +112,13 @@ fn restart(task: &TaskConfig, service: &mut YamlMap, omissions: &mut Vec<Omissio
         Policy::Always => service.put("restart", "always"),
         Policy::OnFailure => service.put("restart", format!("on-failure:{}", task.restart.max_retries)),
         Policy::Never => service.put("restart", "no"),
-        Policy::Critical => {
+        Policy::Critical | Policy::CriticalOnFailure => {
             service.put("restart", "no");
             let remedy = "run `docker compose up --abort-on-container-exit`: compose has no such key";
             omissions.push(Omission::new(&task.name, "critical", remedy));
         }
     }
-    let backs_off = !matches!(task.policy, Policy::Never | Policy::Critical);
+    let backs_off = !matches!(task.policy, Policy::Never | Policy::Critical | Policy::CriticalOnFailure);
     if backs_off && task.restart != RestartConfig::default() {
         omissions.push(Omission::new(
             &task.name,
@@ -161,6 +161,9 @@ fn resources(task: &TaskConfig, service: &mut YamlMap, omissions: &mut Vec<Omiss
         None => user.to_string(),
     });
     service.put_some("user", account);
+    if task.stdin == TaskStdin::Open {
+        service.put("stdin_open", true);
+    }
     if task.tty {
         service.put("tty", true);
         service.put("stdin_open", true);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::omission::comments;
 use super::{Export, ExportOptions, ExportedFile, Omission, argv, host_and_port};
-use crate::config::{Check, CommandLine, Config, ReadyConfig, TaskConfig};
+use crate::config::{Check, CommandLine, Config, ReadyConfig, TaskConfig, TaskStdin};
 use crate::duration::Pretty;
 use crate::supervisor::engine::{Condition, Policy};
 
@@ -54,7 +54,7 @@ impl Units<'_> {
         for task in &self.config.tasks {
             unit.set("Wants", &self.name(&task.name));
         }
-        for task in self.config.tasks.iter().filter(|task| task.policy == Policy::Critical) {
+        for task in self.config.tasks.iter().filter(|task| task.policy.is_critical()) {
             unit.comment(&format!("# {} is critical: its end stops everything.", task.name));
             unit.set("BindsTo", &self.name(&task.name));
         }
@@ -108,6 +108,10 @@ impl Units<'_> {
         if let Some(ready) = &task.ready {
             wait_until_ready(task, ready, unit, omissions);
         }
+        if task.stdin == TaskStdin::Open {
+            let remedy = "a service reads the end of file; `StandardInput=socket` with a unit of its own comes nearest";
+            omissions.push(Omission::new(&task.name, "stdin", remedy));
+        }
         if task.tty {
             omissions.push(Omission::new(
                 &task.name,
@@ -148,7 +152,7 @@ fn restarts(task: &TaskConfig, unit: &mut Unit, omissions: &mut Vec<Omission>) {
     let restart = match task.policy {
         Policy::Always => "always",
         Policy::OnFailure => "on-failure",
-        Policy::Never | Policy::Critical => "no",
+        Policy::Never | Policy::Critical | Policy::CriticalOnFailure => "no",
     };
     unit.set("Restart", restart);
     if restart != "no" {

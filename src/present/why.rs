@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::clock::Clock;
+use super::parts::needs_attention;
 use crate::logs::{LogLine, without_escapes};
 use crate::supervisor::engine::{
     AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Snapshot, Stage, Straggler, TaskSnapshot,
@@ -44,7 +45,7 @@ pub(crate) fn unwell(snapshot: &Snapshot, last_line: &NewestLine<'_>, clock: &Cl
     let held: Vec<_> = snapshot.tasks.iter().filter(|task| !hangs_on(task).is_empty()).collect();
     let is_cause = |task: &&TaskSnapshot| {
         let holds_another = || held.iter().any(|held| hangs_on(held).contains(&task.name.as_str()));
-        hangs_on(task).is_empty() && (is_unwell(task) || holds_another())
+        hangs_on(task).is_empty() && (is_unwell(task, snapshot) || holds_another())
     };
     let mut told = BTreeSet::new();
     for cause in snapshot.tasks.iter().filter(is_cause) {
@@ -59,16 +60,21 @@ pub(crate) fn unwell(snapshot: &Snapshot, last_line: &NewestLine<'_>, clock: &Cl
 }
 
 /// Whether a task is not as it should be by itself.
-fn is_unwell(task: &TaskSnapshot) -> bool {
+fn is_unwell(task: &TaskSnapshot, snapshot: &Snapshot) -> bool {
+    if task.is_builtin() {
+        return needs_attention(task, matches!(snapshot.stage, Stage::Draining { .. }));
+    }
+    let probe_fails = || [&task.probe, &task.live_probe].into_iter().flatten().any(|probe| !probe.passed);
     match &task.phase {
         PhaseSnapshot::Waiting { blockers } => !blockers.is_empty(),
         PhaseSnapshot::Starting { .. }
-        | PhaseSnapshot::Running { .. }
         | PhaseSnapshot::Stopping { .. }
         | PhaseSnapshot::Backoff { .. }
         | PhaseSnapshot::Failed { .. } => true,
-        PhaseSnapshot::Ready { .. } => task.is_unstable() || task.probe.as_ref().is_some_and(|probe| !probe.passed),
-        PhaseSnapshot::Stopped | PhaseSnapshot::Done => false,
+        PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } => {
+            !task.counts_as_ready() || task.is_unstable() || probe_fails()
+        }
+        PhaseSnapshot::Scheduled | PhaseSnapshot::Stopped | PhaseSnapshot::Done => false,
     }
 }
 
@@ -82,6 +88,7 @@ fn hangs_on(task: &TaskSnapshot) -> Vec<&str> {
         | PhaseSnapshot::Ready { .. }
         | PhaseSnapshot::Stopping { .. }
         | PhaseSnapshot::Backoff { .. }
+        | PhaseSnapshot::Scheduled
         | PhaseSnapshot::Stopped
         | PhaseSnapshot::Done => Vec::new(),
     }
@@ -129,7 +136,7 @@ impl Chain<'_> {
             sentences.push(self.last_exit(last));
         }
         let quoted = match task.phase {
-            PhaseSnapshot::Running { .. } => Some(task.run),
+            PhaseSnapshot::Running { .. } if !task.counts_as_ready() => Some(task.run),
             _ => went_wrong.map(|last| last.run),
         };
         sentences.extend(quoted.and_then(|run| self.last_line(task, run)));
@@ -155,6 +162,9 @@ impl Chain<'_> {
                 let (since, left) = (self.clock.age(*since), self.clock.left(*deadline));
                 format!("is starting since {since}; the start has failed if it takes {left} more")
             }
+            PhaseSnapshot::Running { since, .. } if task.counts_as_ready() => {
+                format!("is running: run {}, for {}; nothing holds it back", task.run, self.clock.span(*since))
+            }
             PhaseSnapshot::Running { since, .. } => {
                 let probe = match &task.probe {
                     Some(probe) if !probe.passed => {
@@ -177,6 +187,7 @@ impl Chain<'_> {
                     AfterStop::Stay => "",
                     AfterStop::Restart => ", then a new run starts",
                     AfterStop::Retry => ", then its policy decides",
+                    AfterStop::Fail => ", then it is held as failed: its group has failed",
                     AfterStop::Leave => ", then it leaves: it is not in the configuration any more",
                 };
                 let left = if left.is_empty() { String::new() } else { format!("; left is {}", Straggler::list(left)) };
@@ -185,6 +196,13 @@ impl Chain<'_> {
             PhaseSnapshot::Backoff { attempt, retry_at, .. } => {
                 let left = self.clock.left(*retry_at);
                 format!("is in backoff: retry {attempt} of {} in {left}", task.max_retries)
+            }
+            PhaseSnapshot::Scheduled => match task.next_due {
+                Some(at) => format!("is scheduled: it runs in {}", self.clock.left(at)),
+                None => "is scheduled, and is never due".to_owned(),
+            },
+            PhaseSnapshot::Stopped if !task.autostart && !task.has_started => {
+                "does not start without being asked to".to_owned()
             }
             PhaseSnapshot::Stopped => "was stopped, and stays so until it is started".to_owned(),
             PhaseSnapshot::Done => "is done: its policy does not start it again".to_owned(),
@@ -206,7 +224,9 @@ impl Chain<'_> {
             ExitReason::StartFailed { .. } => format!("could not start: {}", last.reason),
             ExitReason::StartTimeout { .. } => format!("could not start: {}", last.reason),
             ExitReason::OverMemory { .. } => format!("was ended: it {}", last.reason),
-            ExitReason::NotReady { .. } => format!("was given up, {}", last.reason),
+            ExitReason::NotReady { .. } | ExitReason::ReadyTimeout { .. } | ExitReason::NotLive { .. } => {
+                format!("was given up, {}", last.reason)
+            }
         };
         format!("its last run {how}, {}", self.clock.age(last.at))
     }
