@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{EXIT_USAGE, FileArgs, eprint_line, print, shows_colour};
 use crate::app::inspect;
+use crate::present::ansi::plain;
 
 /// The arguments of `stead check`.
 #[derive(Debug, Clone, Args)]
@@ -27,8 +28,9 @@ pub(super) fn run(file: &FileArgs, args: &CheckArgs) -> anyhow::Result<ExitCode>
     let advice = inspect(&config);
     let count = config.tasks.len();
     let tasks = format!("{count} task{}", if count == 1 { "" } else { "s" });
+    let path = plain(&config.path.to_string_lossy());
     if advice.is_empty() {
-        print(&format!("{}: ok, {tasks}", config.path.display()))?;
+        print(&format!("{path}: ok, {tasks}"))?;
         return Ok(ExitCode::SUCCESS);
     }
     eprint_line(&advice.details(shows_colour(&io::stderr())));
@@ -37,6 +39,6 @@ pub(super) fn run(file: &FileArgs, args: &CheckArgs) -> anyhow::Result<ExitCode>
         eprint_line(&format!("stead: {advice}, and --strict allows none"));
         return Ok(ExitCode::from(EXIT_USAGE));
     }
-    print(&format!("{}: ok, {tasks}, {advice}", config.path.display()))?;
+    print(&format!("{path}: ok, {tasks}, {advice}"))?;
     Ok(ExitCode::SUCCESS)
 }
