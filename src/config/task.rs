@@ -11,7 +11,7 @@ use super::parsed::{AsWritten, DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP, UMA
 use super::report::Span;
 use super::table::Table;
 use super::value::SpannedValue;
-use super::{Check, CommandLine, Limits, ReadyConfig, StopConfig, TaskConfig, environment, foreign};
+use super::{Check, CommandLine, Limits, ReadyConfig, StopConfig, TaskConfig, TaskStdin, environment, foreign};
 use crate::supervisor::engine::{Condition, Dependency, OnExhausted, Policy, RestartConfig};
 
 /// The longest name: it is part of file names.
@@ -22,6 +22,8 @@ const RESTART: OneOf<Policy> =
 
 pub(super) const ON_EXHAUSTED: OneOf<OnExhausted> =
     OneOf(&[("hold", OnExhausted::Hold), ("fatal", OnExhausted::Fatal)]);
+
+const STDIN: OneOf<TaskStdin> = OneOf(&[("null", TaskStdin::Null), ("open", TaskStdin::Open)]);
 
 /// As setpriority(2) has it.
 const NICE: Signed = Signed(-20, 19);
@@ -83,6 +85,13 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     task.group = table.get("group", &AccountName, about);
     task.umask = table.get("umask", &UMASK, "The file mode bits it withholds, in octal.");
     table.or("tty", &Flag, "Whether it gets a terminal instead of pipes.", &mut task.tty);
+    let about = "What it reads from standard input: the end of file, or nothing until stead ends, for programs that end with \
+                 their input.";
+    table.or("stdin", &STDIN, about, &mut task.stdin);
+    if task.tty && table.has("stdin") {
+        let title = format!("`stdin` has no effect beside `tty = true` {}", table.place());
+        table.report(table.key_span("stdin"), title, "a terminal is its standard input: remove one of them");
+    }
     let about = "Exit codes that count as success.";
     table.or("success_exit_codes", &ListOf(EXIT_CODE), about, &mut task.success_exit_codes);
     task.env = table.scope.own().clone();

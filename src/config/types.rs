@@ -224,6 +224,8 @@ pub struct TaskConfig {
     pub umask: Option<u32>,
     /// Whether it gets a terminal instead of pipes.
     pub tty: bool,
+    /// What it reads from its standard input, unless that is a terminal.
+    pub stdin: TaskStdin,
     /// Exit codes that count as success; `[0]` by default.
     pub success_exit_codes: Vec<i32>,
     /// What is read again at each start.
@@ -253,10 +255,21 @@ impl TaskConfig {
             group: None,
             umask: None,
             tty: false,
+            stdin: TaskStdin::Null,
             success_exit_codes: vec![0],
             source: TaskSource::default(),
         }
     }
+}
+
+/// `stdin`: what a task without a terminal reads from its standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStdin {
+    /// The end of file, at once.
+    Null,
+    /// Nothing, and no end as long as stead lives: some programs take the end for that of the program that started them.
+    Open,
 }
 
 /// `ready`: how a task is known to be ready.

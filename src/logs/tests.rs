@@ -481,3 +481,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_log_that_is_cut_short_between_two_writes_goes_on_where_it_ends() {
+    let logs = TestLogs::new(0, 0);
+    let mut writer = LogWriter::new(logs.store.clone(), 1);
+    let path = logs.store.path();
+    for rest in [0, 4, 7] {
+        writer.write(OutputStream::Stdout, b"one\ntwo\nthr").unwrap();
+        // As `copytruncate` does; no one has looked since.
+        File::options().write(true).open(&path).unwrap().set_len(rest).unwrap();
+        let written = writer.write(OutputStream::Stdout, b"ee\nfour\n").unwrap();
+        assert_eq!(written.offset, rest);
+        let log = fs::read(&path).unwrap();
+        assert_eq!(log, [&b"one\ntwo\nthr"[..rest as usize], b"ee\nfour\n"].concat());
+        let lines = logs.all();
+        assert_eq!(lines.last().map(String::as_str), Some("four"), "{lines:?}");
+        assert_eq!(lines.first().map(String::as_str), Some(if rest == 0 { "ee" } else { "one" }), "{lines:?}");
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        writer.look();
+    }
+}

@@ -5,7 +5,7 @@
 //! that is fine.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Seek, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -86,25 +86,42 @@ impl LogWriter {
     pub(crate) fn write(&mut self, stream: OutputStream, bytes: &[u8]) -> Result<Written, LogLoss> {
         let lost = |rest: &[u8], error| LogLoss { bytes: rest.len() as u64, error };
         self.make_room(bytes.len() as u64);
-        let segment = self.opened().map_err(|error| lost(bytes, error))?;
-        let written = Written { file: Arc::clone(&segment.log), offset: segment.len };
-        let mut rest = bytes;
+        let (mut rest, mut first) = (bytes, None);
         let result = loop {
-            if rest.is_empty() {
-                break Ok(written);
-            }
-            match (&*segment.log).write(rest) {
-                Ok(0) => break Err(lost(rest, ErrorKind::WriteZero.into())),
-                Ok(written) => rest = &rest[written..],
+            // All at once, as a rule.
+            match self.append(stream, rest) {
+                Ok((written, len)) if len == rest.len() => break Ok(first.unwrap_or(written)),
+                Ok((written, len)) => {
+                    first.get_or_insert(written);
+                    rest = &rest[len..];
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => break Err(lost(rest, error)),
             }
         };
-        self.tell(stream, &bytes[..bytes.len() - rest.len()]);
         if result.is_err() {
             self.break_line(stream);
         }
         result
+    }
+
+    /// Writes once, at the end of the file, and tells the index. Returns how many bytes were written, and where.
+    fn append(&mut self, stream: OutputStream, bytes: &[u8]) -> io::Result<(Written, usize)> {
+        let store = self.store.clone();
+        let segment = self.opened()?;
+        let len = (&*segment.log).write(bytes)?;
+        if len == 0 && !bytes.is_empty() {
+            return Err(ErrorKind::WriteZero.into());
+        }
+        let at = (&*segment.log).stream_position()?.saturating_sub(len as u64);
+        let written = Written { file: Arc::clone(&segment.log), offset: at };
+        if at != segment.len {
+            // The file was cut short since the last look: the index describes bytes that are not there.
+            segment.resume(at, &store)?;
+            self.within_line = [false; 2];
+        }
+        self.tell(stream, &bytes[..len]);
+        Ok((written, len))
     }
 
     /// What comes next does not go on where this stream ends: something was lost between.
@@ -159,7 +176,8 @@ impl ActiveSegment {
     fn open(store: &Store) -> io::Result<Self> {
         // The index first: a log is not seen without it.
         drop(Self::open_index(store));
-        let log = private::open(&store.path(), OFlags::RDWR | OFlags::CREATE)?;
+        // Appended to: at a position of its own a write would leave a hole where the file was cut short meanwhile.
+        let log = private::open(&store.path(), OFlags::RDWR | OFlags::CREATE | OFlags::APPEND)?;
         let metadata = log.metadata()?;
         let identity = FileIdentity::from(&metadata);
         let mut segment = Self { log: Arc::new(log), identity, len: 0, index: None };
@@ -169,7 +187,6 @@ impl ActiveSegment {
 
     /// Goes on at the end of the file, with an index that says nothing beyond it.
     fn resume(&mut self, len: u64, store: &Store) -> io::Result<()> {
-        (&*self.log).seek(SeekFrom::Start(len))?;
         self.len = len;
         // A log without an index is better than none.
         self.index = Self::open_index(store).and_then(|file| IndexWriter::resume(file, len)).ok();

@@ -30,6 +30,7 @@ mod usage;
 mod warden;
 
 use std::borrow::Cow;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -84,6 +85,8 @@ pub(crate) struct ProcessTask {
 struct Started {
     child: Child,
     output: OutputCapture,
+    /// The writing end of its standard input, if that stays open until it has ended.
+    stdin: Option<OwnedFd>,
     pty: Option<Pty>,
     /// Resolves with the line that makes it ready, if `ready.log` is set.
     ready_line: Option<oneshot::Receiver<String>>,
@@ -158,7 +161,7 @@ impl ProcessTask {
         }
     }
 
-    fn start_reading(&self, Spawned { child, outputs }: Spawned, run: u64) -> Result<Started, String> {
+    fn start_reading(&self, Spawned { child, outputs, stdin }: Spawned, run: u64) -> Result<Started, String> {
         let pty = match (&self.screen, outputs.first()) {
             (Some(screen), Some((_, ours))) => Some(Pty::new(ours, screen.clone())),
             _ => None,
@@ -174,13 +177,13 @@ impl ProcessTask {
             Some(Check::Log(pattern)) => Some(output.search(pattern.clone())),
             Some(Check::Tcp(_) | Check::Http(_) | Check::Exec(_)) | None => None,
         };
-        Ok(Started { child, output, pty, ready_line })
+        Ok(Started { child, output, stdin, pty, ready_line })
     }
 
     /// Parts that few runs need are boxed where they are needed: they would double the size of every run's future.
     async fn supervise(
         &self,
-        Started { child, mut output, pty, ready_line }: Started,
+        Started { child, mut output, stdin: _stdin, pty, ready_line }: Started,
         context: &RunContext,
     ) -> ExitReason {
         // `written`: nothing more is written for this run.

@@ -309,3 +309,13 @@ async fn a_run_that_is_dropped_takes_its_group_along() {
     assert!(life.run.await.unwrap_err().is_cancelled());
     gone(&pid).await;
 }
+
+#[tokio::test]
+async fn standard_input_is_at_its_end_or_stays_open() {
+    // `timeout` ends with 124 what does not end by itself.
+    let line = "timeout 0.3 cat; echo code $?";
+    assert_eq!(run(line).await.lines, ["code 0"]);
+    let mut open = task(line);
+    open.config.stdin = crate::config::TaskStdin::Open;
+    assert_eq!(open.start().ended().await.lines, ["code 124"]);
+}

@@ -98,6 +98,7 @@ success_exit_codes = [0, 143]
 command = "worker"
 ready.exec = ["worker", "ping"]
 stop.command = "worker stop"
+stdin = "open"
 after.migrate = "exited"
 
 [tasks.mailer]
@@ -325,6 +326,8 @@ fn values_that_mean_nothing_are_refused() {
         ("intensity.restarts = 1", "expected `within`."),
         ("restart = \"on_failure\"", "did you mean \"on-failure\"?"),
         ("on_exhausted = \"give-up\"", "expected one of \"hold\", \"fatal\""),
+        ("stdin = \"open\"\ntty = true", "a terminal is its standard input"),
+        ("stdin = \"pipe\"", "expected one of \"null\", \"open\""),
         ("tty = \"yes\"", "expected `true` or `false`, found a string"),
         ("dir = \"\"", "expected a path, found nothing"),
         ("dir = \"a\\u0000b\"", "a NUL can't be passed on"),
