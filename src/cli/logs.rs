@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use anyhow::Context;
+use bytesize::ByteSize;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
@@ -24,6 +25,7 @@ use crate::logs::{
 };
 use crate::present::ansi::plain;
 use crate::present::line::{SHOWN_CHARS, excerpt};
+use crate::wire::LostOutput;
 
 /// Lines that are shown before those that follow.
 const LINES_BEFORE: usize = 10;
@@ -83,7 +85,7 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     let reader = LogReader::new(&config.logs.dir);
     let tasks = tasks(&config, &reader, &args.tasks)?;
     // Before anything is read, so that nothing is missed in between.
-    let watch = if args.follow { Some(LogWatch::start(&config, file)?) } else { None };
+    let watch = if args.follow { Some(LogWatch::start(&config, file.clone())?) } else { None };
     let query = LineQuery {
         run: args.run,
         stream: args.stderr.then_some(OutputStream::Stderr),
@@ -95,12 +97,18 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
         ..LineQuery::default()
     };
     let mut printer = LogPrinter::new(args, &tasks);
+    let lost = lost_output(file, &tasks);
     match print_all(&reader, &tasks, &query, args, &mut printer, watch) {
         // A reader that has gone away has seen what it wanted.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error),
-        Ok(()) if printer.printed > 0 => Ok(ExitCode::SUCCESS),
-        Ok(()) => Ok(nothing(&reader, &tasks, args)),
+        Ok(()) => {
+            for (task, bytes) in &lost {
+                let bytes = ByteSize(*bytes).display().iec();
+                complain(&format!("{bytes} of what {task} wrote are lost: they could not be written to its log"));
+            }
+            if printer.printed > 0 { Ok(ExitCode::SUCCESS) } else { Ok(nothing(&reader, &tasks, args, &lost)) }
+        }
     }
 }
 
@@ -157,14 +165,24 @@ fn print_all(
     }
 }
 
+/// What these tasks have lost under the supervisor that runs, if one does.
+fn lost_output(file: FileArgs, tasks: &[String]) -> LostOutput {
+    // Without an answer nothing is known of losses.
+    let mut lost: LostOutput =
+        block_on(async { Ok(Client::of(&file)?.read("/api/v1/logs/lost").await?) }).unwrap_or_default();
+    lost.retain(|task, _| tasks.contains(task));
+    lost
+}
+
 /// Says that there is nothing to show, and why.
-fn nothing(reader: &LogReader, tasks: &[String], args: &LogsArgs) -> ExitCode {
-    let has_written = |task: &String| reader.runs(task).is_ok_and(|runs| !runs.is_empty());
+fn nothing(reader: &LogReader, tasks: &[String], args: &LogsArgs, lost: &LostOutput) -> ExitCode {
+    let is_kept = |task: &String| reader.runs(task).is_ok_and(|runs| !runs.is_empty());
+    let has_written = |task: &String| lost.contains_key(task) || is_kept(task);
     if !tasks.iter().any(has_written) {
         let who = if args.tasks.is_empty() { "no task".to_owned() } else { args.tasks.join(", ") };
         let what = if args.tasks.is_empty() { "anything" } else { "nothing" };
         complain(&format!("{who} has written {what} yet"));
-    } else if args.grep.is_none() {
+    } else if args.grep.is_none() && tasks.iter().any(is_kept) {
         complain("nothing that was written is asked for");
     }
     ExitCode::from(EXIT_NOTHING)

@@ -74,7 +74,7 @@ async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
         if let Ok(message) = timeout(silence, events.next()).await {
             match message? {
                 None => return Ok(()),
-                Some(StreamMessage::Event(_) | StreamMessage::Dropped(_)) => continue,
+                Some(StreamMessage::Event(_) | StreamMessage::Dropped(_) | StreamMessage::Lost(_)) => continue,
                 Some(StreamMessage::Snapshot) => received_at = Instant::now(),
             }
         }
