@@ -7,6 +7,7 @@ mod control;
 mod crowds;
 mod detach;
 mod env_files;
+mod events;
 mod export;
 mod hooks;
 mod identity;
