@@ -27,6 +27,7 @@ pub mod duration;
 mod export;
 pub mod gateway;
 mod http_client;
+mod import;
 pub mod kernel;
 pub mod logs;
 pub mod present;

@@ -1,0 +1,14 @@
+//! Other tools' files: reads them as their own tools would, and says what differs.
+//!
+//! A reader turns a file into a draft: a document in the language of stead.toml, which `config` judges like any other, and
+//! three lists: what was taken, what was filled in (what the tool assumes and stead does not), and what is not honoured.
+//! Nothing is started here, and no other program is run.
+
+mod defaults;
+mod draft;
+mod env_file;
+mod procfile;
+mod source;
+mod surroundings;
+mod write;
+mod yaml;
