@@ -6,7 +6,8 @@ use serde_json::Value as Json;
 use toml::Value;
 
 use super::draft::{Branch, Draft, Item};
-use crate::config::{parse_duration, schema};
+use crate::config::schema;
+use crate::duration::parse_duration;
 
 /// Removes every value that is the default of its key.
 pub(super) fn leave_out(draft: &mut Draft) {

@@ -7,6 +7,8 @@
 mod defaults;
 mod draft;
 mod env_file;
+mod go_template;
+mod process_compose;
 mod procfile;
 mod source;
 mod surroundings;
