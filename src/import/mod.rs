@@ -7,10 +7,13 @@
 mod defaults;
 mod draft;
 mod env_file;
+mod fields;
 mod go_template;
 mod process_compose;
 mod procfile;
 mod source;
 mod surroundings;
+#[cfg(test)]
+mod testing;
 mod write;
 mod yaml;

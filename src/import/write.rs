@@ -13,7 +13,7 @@ use super::draft::{Branch, Draft, Item, Origin};
 use super::source::Place;
 
 /// What still fits into one line.
-const WIDTH: usize = 100;
+const WIDTH: usize = 110;
 
 /// The order of the keys of a task; others follow in the order of the document.
 const ORDER: &[&str] = &[
@@ -101,7 +101,8 @@ pub(super) fn write(draft: &Draft, header: &str, comments: &[Comment]) -> Writte
 /// Comments by the place of the entry above which they are written; those behind the last one have none.
 type Attached = BTreeMap<Option<Place>, Vec<String>>;
 
-/// Gives each comment to the next entry that comes from its file: the one of its own line, else the one below.
+/// Gives each comment to an entry that comes from its file: one alone to the next below, one behind something to the last
+/// that stands no further down.
 fn attach(draft: &Draft, comments: &[Comment]) -> Attached {
     let mut places: Vec<&Place> = Vec::new();
     collect_places(&draft.root, &mut places);
@@ -110,7 +111,15 @@ fn attach(draft: &Draft, comments: &[Comment]) -> Attached {
     let mut attached = Attached::new();
     for comment in comments {
         let at = line(&comment.place);
-        let owner = places.iter().find(|place| place.file == comment.place.file && line(place) >= at);
+        let mut own = places.iter().filter(|place| place.file == comment.place.file);
+        let owner = match comment.is_alone {
+            true => own.find(|place| line(place) >= at),
+            false => {
+                let before = own.clone().rfind(|place| line(place) <= at);
+                let same = own.clone().find(|place| line(place) == at);
+                same.or(before).or_else(|| own.next())
+            }
+        };
         attached.entry(owner.map(|place| (*place).clone())).or_default().push(comment.text.clone());
     }
     attached

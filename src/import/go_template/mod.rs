@@ -3,6 +3,8 @@
 //! Fields, variables, `if`, `range`, `with`, comparisons and `printf`. Anything else is an error with its place, as is
 //! printing what is not there (Go writes `<no value>`). Steps, depth and output are limited.
 
+pub(super) use format::integer;
+
 mod exec;
 mod format;
 mod parse;

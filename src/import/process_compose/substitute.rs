@@ -43,6 +43,8 @@ pub(super) struct Variable {
     pub(super) default: Option<String>,
     /// What it is now.
     pub(super) value: String,
+    /// Where it stands in the original.
+    pub(super) start: usize,
 }
 
 /// Why a text can't be substituted: where, and what is wrong.
@@ -200,7 +202,7 @@ impl<'a> Scanner<'a> {
             return self.bad(start, "expected the name of a variable; write `$${` for a `${` that the shell is to see");
         }
         let value = (self.value_of)(name);
-        let made = |value: String| Variable { name: name.to_owned(), default: None, value };
+        let made = |value: String| Variable { name: name.to_owned(), default: None, value, start };
         if is_length {
             self.close(start)?;
             return Ok(made(value.len().to_string()));
@@ -208,7 +210,7 @@ impl<'a> Scanner<'a> {
         match self.peek() {
             Some('}') => {
                 self.at += 1;
-                Ok(Variable { name: name.to_owned(), default: Some(String::new()), value })
+                Ok(Variable { name: name.to_owned(), default: Some(String::new()), value, start })
             }
             Some('=') => {
                 self.at += 1;
@@ -261,7 +263,7 @@ impl<'a> Scanner<'a> {
         }
         self.at += 1;
         let value = if value.is_empty() { default.clone() } else { value };
-        Ok(Variable { name: name.to_owned(), default: is_plain.then_some(default), value })
+        Ok(Variable { name: name.to_owned(), default: is_plain.then_some(default), value, start })
     }
 
     /// An argument: one variable, or text as far as it is accepted.

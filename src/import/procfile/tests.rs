@@ -1,36 +1,9 @@
-use std::fs;
-use std::path::Path;
-
 use super::*;
-use crate::import::write::write;
+use crate::import::testing;
 
-/// What becomes of a Procfile in a directory with these files, with `--formation` of its own: the stead.toml, then the
-/// lists.
+/// What becomes of a Procfile beside these files.
 fn imported(tool: Option<Tool>, files: &[(&str, &str)], change: impl FnOnce(&mut Surroundings)) -> String {
-    let dir = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        fs::write(dir.path().join(name), text).unwrap();
-    }
-    let mut around = Surroundings { cwd: dir.path().into(), root: dir.path().into(), ..Surroundings::default() };
-    change(&mut around);
-    let mut draft = Draft::default();
-    let text = fs::read_to_string(dir.path().join("Procfile")).unwrap();
-    let file = draft.sources.add("Procfile", text);
-    let comments = read(&mut draft, file, Path::new("Procfile"), tool, &around);
-    crate::import::defaults::leave_out(&mut draft);
-    let mut out = write(&draft, "", &comments).text;
-    for dropped in &draft.dropped {
-        let mark = match dropped.weight {
-            Weight::Minor => ".",
-            Weight::Notable => "-",
-            Weight::ChangesWhatRuns => "!",
-        };
-        out.push_str(&format!("{mark} {} {}: {}\n", draft.sources.show(&dropped.place), dropped.key, dropped.what));
-    }
-    for mistake in &draft.mistakes {
-        out.push_str(&format!("error {} {}: {}\n", draft.sources.show(&mistake.place), mistake.title, mistake.remedy));
-    }
-    out
+    testing::imported("Procfile", files, change, |draft, file, path, around| read(draft, file, path, tool, around))
 }
 
 fn of(text: &str) -> String {
@@ -189,6 +162,7 @@ fn honcho_and_hivemind_differ() {
     - Procfile:2 worker:y: hivemind ignores it: a process is `name: command`, with the space
     - Procfile:1 exit code: hivemind's is always 0; stead's is 1 when a process has ended everything
     . Procfile:1 PS: hivemind sets it; no command here mentions it, so it is left out
+    over PORT=7000
     "#);
 }
 
