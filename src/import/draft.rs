@@ -3,7 +3,7 @@
 //! Every value of the document knows the place of the original that it comes from, and whether it was taken from there or
 //! filled in. Nothing is judged here: `config` does that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use toml::Value;
@@ -90,6 +90,8 @@ pub(super) struct Draft {
     pub(super) mistakes: Vec<Mistake>,
     /// Values that are known only when it is run, and are never written to a file: variables of the environment.
     pub(super) overlay: Vec<(String, String)>,
+    /// What the original calls things, with the tasks that are meant.
+    pub(super) aliases: BTreeMap<String, Vec<String>>,
     names: BTreeSet<String>,
     values: usize,
 }
@@ -126,12 +128,18 @@ impl Draft {
 
     /// Adds to the list of what is not honoured.
     pub(super) fn drop(&mut self, weight: Weight, place: &Place, key: impl Into<String>, what: impl Into<String>) {
-        self.dropped.push(Dropped { place: place.clone(), key: key.into(), what: what.into(), weight });
+        let dropped = Dropped { place: place.clone(), key: key.into(), what: what.into(), weight };
+        if !self.dropped.contains(&dropped) {
+            self.dropped.push(dropped);
+        }
     }
 
     /// Reports a mistake of the original.
     pub(super) fn refuse(&mut self, place: &Place, title: impl Into<String>, remedy: impl Into<String>) {
-        self.mistakes.push(Mistake { place: place.clone(), title: title.into(), remedy: remedy.into() });
+        let mistake = Mistake { place: place.clone(), title: title.into(), remedy: remedy.into() };
+        if !self.mistakes.contains(&mistake) {
+            self.mistakes.push(mistake);
+        }
     }
 
     /// A name that a task can have and none has yet.

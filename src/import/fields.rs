@@ -52,6 +52,19 @@ impl<'a> Fields<'a> {
         (!node.is_null()).then(|| Field { key: path, key_place: &name.place, node })
     }
 
+    /// What no one has asked for, of the keys that begin like this.
+    pub(super) fn rest_starting_with(&mut self, prefix: &str) -> Vec<Field<'a>> {
+        let keys: Vec<String> = self
+            .entries
+            .iter()
+            .filter(|(.., is_known)| !is_known)
+            .filter_map(|(name, ..)| {
+                name.scalar().filter(|scalar| scalar.text.starts_with(prefix)).map(|scalar| scalar.text.clone())
+            })
+            .collect();
+        keys.iter().filter_map(|key| self.take(key)).collect()
+    }
+
     /// What no one has asked for.
     pub(super) fn rest(&mut self) -> Vec<Field<'a>> {
         let path = self.path.clone();

@@ -7,11 +7,15 @@
 mod defaults;
 mod draft;
 mod env_file;
+mod escape;
 mod fields;
 mod go_template;
+mod mprocs;
+mod pm2;
 mod process_compose;
 mod procfile;
 mod source;
+mod supervisord;
 mod surroundings;
 #[cfg(test)]
 mod testing;

@@ -17,6 +17,7 @@ const WIDTH: usize = 110;
 
 /// The order of the keys of a task; others follow in the order of the document.
 const ORDER: &[&str] = &[
+    // Of a task.
     "description",
     "command",
     "dir",
@@ -24,6 +25,10 @@ const ORDER: &[&str] = &[
     "env",
     "stdin",
     "tty",
+    "user",
+    "group",
+    "umask",
+    "nice",
     "autostart",
     "profiles",
     "replicas",
@@ -35,6 +40,7 @@ const ORDER: &[&str] = &[
     "max_backoff",
     "reset_after",
     "intensity",
+    "success_exit_codes",
     "schedule",
     "every",
     "time_zone",
@@ -44,7 +50,24 @@ const ORDER: &[&str] = &[
     "live",
     "watch",
     "stop",
-    "success_exit_codes",
+    "limits",
+    "max_memory",
+    // Of its tables.
+    "tcp",
+    "http",
+    "exec",
+    "log",
+    "status",
+    "headers",
+    "paths",
+    "ignore",
+    "debounce",
+    "signal",
+    "only_parent",
+    "delay",
+    "interval",
+    "timeout",
+    "failure_threshold",
 ];
 
 /// Tables whose keys are the writer's own: they are not shortened to `env.A = "b"`.
@@ -153,11 +176,8 @@ impl Writer {
     }
 
     fn table(&mut self, path: &[&str], branch: &Branch) {
-        let mut entries: Vec<(&String, &Item)> = branch.entries.iter().filter(|(_, item)| !is_empty(item)).collect();
-        let rank = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
-        if path.first() == Some(&"tasks") && path.len() == 2 {
-            entries.sort_by_key(|(key, _)| rank(key));
-        }
+        let is_free = path.last().is_some_and(|last| FREE.contains(last));
+        let entries = if is_free { branch.entries.iter().collect() } else { ordered(branch) };
         if !self.out.text.is_empty() {
             self.out.text.push('\n');
         }
@@ -220,7 +240,7 @@ impl Writer {
 
     fn inline_table(&mut self, branch: &Branch) {
         let mut separator = "{ ";
-        for (key, item) in branch.entries.iter().filter(|(_, item)| !is_empty(item)) {
+        for (key, item) in ordered(branch) {
             self.out.text.push_str(separator);
             let start = self.out.text.len();
             self.out.text.push_str(&format!("{} = ", bare(key)));
@@ -269,6 +289,14 @@ impl Writer {
         let end = self.out.text.len();
         self.out.origins.extend(place.map(|place| (start..end, place.clone())));
     }
+}
+
+/// What is in a table, in the order in which it is written.
+fn ordered(branch: &Branch) -> Vec<(&String, &Item)> {
+    let mut entries: Vec<_> = branch.entries.iter().filter(|(_, item)| !is_empty(item)).collect();
+    let rank = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
+    entries.sort_by_key(|(key, _)| rank(key));
+    entries
 }
 
 fn place_of(item: &Item) -> Option<&Place> {

@@ -56,6 +56,8 @@ pub(super) struct Document {
     pub(super) comments: Vec<Comment>,
     /// Where a second document begins, which tools don't read.
     pub(super) more: Option<Place>,
+    /// Where something is merged first, which not every tool does.
+    pub(super) merges: Option<Place>,
 }
 
 impl Node {
@@ -179,7 +181,7 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn new(text: &'a str, place: &'a dyn Fn(Range<usize>) -> Place, others: Option<Vec<String>>) -> Self {
-        let document = Document { root: None, comments: Vec::new(), more: None };
+        let document = Document { root: None, comments: Vec::new(), more: None, merges: None };
         let others = others.map(Vec::into_iter);
         Self { text, place, others, open: Vec::new(), anchors: HashMap::new(), nodes: 0, merged: 0, document }
     }
@@ -270,6 +272,7 @@ impl<'a> Builder<'a> {
                 return Err(self.mistake_at(&key.place, "a key that is no text", "expected a text as key"));
             };
             if scalar.is_plain && scalar.text == "<<" {
+                self.document.merges.get_or_insert_with(|| key.place.clone());
                 merges.push(value);
                 continue;
             }

@@ -24,7 +24,6 @@ use super::env_file::{Dialect, parse};
 use super::source::Place;
 use super::surroundings::Surroundings;
 use super::write::Comment;
-pub(super) use text::escaped;
 
 /// Names of a second file that is merged over the first, by preference.
 pub(super) const OVERRIDES: [&str; 4] =

@@ -114,7 +114,12 @@ fn exec_check(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>, into:
 /// A command in another directory than the process.
 fn in_dir(process: &Process<'_>, dir: &Text, line: &Text) -> Toml {
     let dir = process.project.around.cwd.join(&dir.value).display().to_string();
-    let mut words = vec![Toml::from("sh"), "-c".into(), "cd \"$0\" && exec \"$@\"".into(), super::escaped(&dir).into()];
+    let mut words = vec![
+        Toml::from("sh"),
+        "-c".into(),
+        "cd \"$0\" && exec \"$@\"".into(),
+        crate::import::escape::escaped(&dir).into(),
+    ];
     match shell_command(&process.project.shell, process.write(line)) {
         Toml::Array(command) => words.extend(command),
         line => words.extend(["sh".into(), "-c".into(), line]),

@@ -208,7 +208,8 @@ impl<'a> Process<'a> {
             (Some(field), Some(text)) => {
                 let relative = around.relative(&PathBuf::from(&text.value));
                 // A path that variables are in is written with them where it starts at the same place.
-                let written = if relative == text.value { self.write(&text) } else { super::escaped(&relative) };
+                let written =
+                    if relative == text.value { self.write(&text) } else { crate::import::escape::escaped(&relative) };
                 if relative != "." {
                     self.put(draft, &["dir"], written, field);
                 }
@@ -220,7 +221,7 @@ impl<'a> Process<'a> {
                     self.fill(
                         draft,
                         &["dir"],
-                        super::escaped(&here),
+                        crate::import::escape::escaped(&here),
                         "process-compose runs it in the current directory",
                     );
                 }
@@ -252,7 +253,7 @@ impl<'a> Process<'a> {
             let known = crate::import::env_file::parse(&known, crate::import::env_file::Dialect::Godotenv);
             self.hidden.extend(known.unwrap_or_default().into_keys());
             // One that is not there is passed over.
-            let shown = super::escaped(&format!("{}?", self.project.around.relative(&path)));
+            let shown = crate::import::escape::escaped(&format!("{}?", self.project.around.relative(&path)));
             self.put(draft, &["env_file"], shown, &field);
         }
         if self.flag(draft, "is_dotenv_disabled") {

@@ -81,7 +81,7 @@ LOG = "debug"
 [tasks.db]
 command = ["bash", "-c", "postgres -D data"]
 restart = "never"
-ready = { exec = ["bash", "-c", "pg_isready"], interval = "5s", failure_threshold = 3, delay = "2s" }
+ready = { exec = ["bash", "-c", "pg_isready"], delay = "2s", interval = "5s", failure_threshold = 3 }
 stop = { signal = "SIGINT", timeout = "15s" }
 
 [tasks.migrate]

@@ -110,7 +110,9 @@ fn watch(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>) {
         ignore.extend(exclude.iter().map(below));
         ignored(draft, &mut own);
     }
-    let texts = |texts: Vec<String>| Toml::Array(texts.iter().map(|text| super::escaped(text).into()).collect());
+    let texts = |texts: Vec<String>| {
+        Toml::Array(texts.iter().map(|text| crate::import::escape::escaped(text).into()).collect())
+    };
     if let Some(paths) = paths.filter(|_| !globs.is_empty()) {
         process.put(draft, &["watch", "paths"], texts(globs), &paths);
         if !ignore.is_empty() {

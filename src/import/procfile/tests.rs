@@ -18,13 +18,13 @@ fn foreman_ends_all_with_one_and_gives_ports() {
     command = "bundle exec rails s -p $PORT"
     env = { PORT = "5000" }
     critical = true
-    stop = { timeout = "5s", only_parent = true }
+    stop = { only_parent = true, timeout = "5s" }
 
     [tasks.worker]
     command = "bundle exec sidekiq"
     env = { PORT = "5100" }
     critical = true
-    stop = { timeout = "5s", only_parent = true }
+    stop = { only_parent = true, timeout = "5s" }
     - Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
     . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
     "#);
@@ -38,13 +38,13 @@ fn a_release_step_is_not_started_by_itself() {
     env = { PORT = "5000" }
     autostart = false
     restart = "never"
-    stop = { timeout = "5s", only_parent = true }
+    stop = { only_parent = true, timeout = "5s" }
 
     [tasks.worker]
     command = "sidekiq"
     env = { PORT = "5100" }
     critical = true
-    stop = { timeout = "5s", only_parent = true }
+    stop = { only_parent = true, timeout = "5s" }
     - Procfile:1 release:: it is a step of a deployment, so it is not started by itself (`stead start release` does); foreman starts it with the others
     - Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
     . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
@@ -70,7 +70,7 @@ fn overmind_is_recognized_by_its_file_and_follows_its_options() {
     env = { PORT = "3000" }
     tty = true
     critical = true
-    stop = { timeout = "5s", signal = "SIGQUIT" }
+    stop = { signal = "SIGQUIT", timeout = "5s" }
 
     [tasks.api]
     command = "serve $OVERMIND_PROCESS_web_PORT"
@@ -79,14 +79,14 @@ fn overmind_is_recognized_by_its_file_and_follows_its_options() {
     restart = "always"
     initial_backoff = "100ms"
     reset_after = "0s"
-    stop = { timeout = "5s", signal = "SIGINT" }
+    stop = { signal = "SIGINT", timeout = "5s" }
 
     [tasks.job]
     command = "work"
     env = { PORT = "3020", OVERMIND_PROCESS_web_PORT = "3000" }
     tty = true
     restart = "never"
-    stop = { timeout = "5s", signal = "SIGINT" }
+    stop = { signal = "SIGINT", timeout = "5s" }
     - Procfile:2 skipped:no space: overmind ignores it: a process is `name: command`, with the space
     - Procfile:1 exit code: overmind's comes from tmux; stead's is 1 when a process has ended everything
     . Procfile:1 PS: overmind sets it; no command here mentions it, so it is left out
@@ -102,26 +102,26 @@ fn a_formation_makes_instances() {
     command = "serve"
     env = { PORT = "4000" }
     critical = true
-    stop = { timeout = "5s", only_parent = true }
+    stop = { only_parent = true, timeout = "5s" }
 
     [tasks."web.2"]
     command = "serve"
     env = { PORT = "4001" }
     critical = true
-    stop = { timeout = "5s", only_parent = true }
+    stop = { only_parent = true, timeout = "5s" }
 
     [tasks.worker]
     command = "work"
     env = { PORT = "4100" }
     critical = true
-    stop = { timeout = "5s", only_parent = true }
+    stop = { only_parent = true, timeout = "5s" }
 
     [tasks.job]
     command = "x"
     env = { PORT = "4200" }
     autostart = false
     critical = true
-    stop = { timeout = "5s", only_parent = true }
+    stop = { only_parent = true, timeout = "5s" }
     - Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
     . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
     "#);
@@ -158,7 +158,7 @@ fn honcho_and_hivemind_differ() {
     command = "x"
     env = { PORT = "7000" }
     critical = true
-    stop = { timeout = "5s", signal = "SIGINT" }
+    stop = { signal = "SIGINT", timeout = "5s" }
     - Procfile:2 worker:y: hivemind ignores it: a process is `name: command`, with the space
     - Procfile:1 exit code: hivemind's is always 0; stead's is 1 when a process has ended everything
     . Procfile:1 PS: hivemind sets it; no command here mentions it, so it is left out
@@ -180,7 +180,7 @@ fn what_is_wrong_and_what_is_odd_is_said() {
     command = "b"
     env = { PORT = "5100" }
     critical = true
-    stop = { timeout = "5s", only_parent = true }
+    stop = { only_parent = true, timeout = "5s" }
 
     # no: process
     - Procfile:3 indented: c: foreman ignores it: a process is `name: command`
