@@ -63,11 +63,11 @@ pub struct Dropped {
     /// Where it stands.
     pub(super) place: Place,
     /// What stands there, in the words of the original.
-    pub(super) key: String,
+    pub key: String,
     /// What becomes of it.
-    pub(super) what: String,
+    pub what: String,
     /// How much it matters.
-    pub(super) weight: Weight,
+    pub weight: Weight,
 }
 
 /// Something that is wrong with the original, under its own tool too.

@@ -2,15 +2,28 @@
 //!
 //! A reader turns a file into a draft: a document in the language of stead.toml, which `config` judges like any other, and
 //! three lists: what was taken, what was filled in (what the tool assumes and stead does not), and what is not honoured.
-//! Nothing is started here, and no other program is run.
+//! Nothing is started here. The only program that is run is node, for an ecosystem file in JavaScript, and only where the
+//! caller allows it.
+//!
+//! | module | its job |
+//! |---|---|
+//! | `kind` | which tool a file is for |
+//! | `procfile`, `process_compose`, `mprocs`, `supervisord`, `pm2`, `docker_compose` | the readers |
+//! | `draft`, `source` | the document in the making, and the places it comes from |
+//! | `yaml`, `go_template`, `env_file`, `escape` | the languages in those files |
+//! | `defaults`, `write` | the document as text |
+//! | `translation` | what comes out: a config, the lists, a stead.toml |
 
 mod defaults;
+mod docker_compose;
 mod draft;
 mod env_file;
 mod escape;
 mod fields;
 mod go_template;
+mod kind;
 mod mprocs;
+mod node;
 mod pm2;
 mod process_compose;
 mod procfile;
@@ -19,5 +32,13 @@ mod supervisord;
 mod surroundings;
 #[cfg(test)]
 mod testing;
+mod translation;
 mod write;
 mod yaml;
+
+pub use draft::{Dropped, Weight};
+pub use kind::{Kind, candidates, kind_of};
+pub use node::Scripts;
+pub use procfile::Tool;
+pub use surroundings::Options;
+pub use translation::{Translation, Untranslated, translate};

@@ -22,13 +22,13 @@ pub(super) struct Surroundings {
 
 /// What can be asked for beside the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Options {
+pub struct Options {
     /// How many of each process: `web=2,worker=1`.
-    pub(super) formation: Option<String>,
+    pub formation: Option<String>,
     /// The first port.
-    pub(super) port: Option<u16>,
+    pub port: Option<u16>,
     /// pm2's `--env`.
-    pub(super) env: Option<String>,
+    pub env: Option<String>,
 }
 
 impl Surroundings {

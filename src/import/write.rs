@@ -89,9 +89,10 @@ pub(super) struct Comment {
 pub(super) struct Written {
     pub(super) text: String,
     /// Ranges of the text, outer before inner, with the places of the original.
-    origins: Vec<(Range<usize>, Place)>,
+    pub(super) origins: Vec<(Range<usize>, Place)>,
 }
 
+#[cfg(test)]
 impl Written {
     /// Where the original has what stands at `span`.
     pub(super) fn origin(&self, span: &Range<usize>) -> Option<&Place> {

@@ -25,6 +25,9 @@ use super::source::Place;
 use super::surroundings::Surroundings;
 use super::write::Comment;
 
+/// Names of a file that is found by itself, by preference.
+pub(super) const NAMES: [&str; 4] = ["compose.yml", "compose.yaml", "process-compose.yml", "process-compose.yaml"];
+
 /// Names of a second file that is merged over the first, by preference.
 pub(super) const OVERRIDES: [&str; 4] =
     ["compose.override.yml", "compose.override.yaml", "process-compose.override.yml", "process-compose.override.yaml"];

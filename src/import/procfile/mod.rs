@@ -16,7 +16,7 @@ use super::draft::{Draft, Weight};
 use super::source::Place;
 use super::surroundings::Surroundings;
 use super::write::Comment;
-pub(super) use rules::Tool;
+pub use rules::Tool;
 use rules::{Fate, Rules};
 
 /// A line that names a process.

@@ -22,7 +22,7 @@ const INSTANCES_LIMIT: u32 = 100;
 
 /// Who runs a Procfile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tool {
+pub enum Tool {
     Foreman,
     Honcho,
     Overmind,
