@@ -18,6 +18,7 @@
 //! | [`ui`] | the dashboard as pure functions |
 //! | [`app`] | composes a supervisor from a config |
 //! | `export` | files for systemd, Kubernetes, compose |
+//! | [`import`] | files of other tools, as configurations |
 //! | [`cli`] | arguments and subcommands |
 
 pub mod app;
@@ -27,7 +28,7 @@ pub mod duration;
 mod export;
 pub mod gateway;
 mod http_client;
-mod import;
+pub mod import;
 pub mod kernel;
 pub mod logs;
 pub mod present;

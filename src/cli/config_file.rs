@@ -8,7 +8,9 @@ use clap::Args;
 use super::locate::working_dir;
 use super::{FileArgs, complain, eprint_line};
 use crate::config::{Config, FILE_NAME, Project};
-use crate::import::{Dropped, Kind, Options, Scripts, Translation, Untranslated, Weight, candidates, kind_of, translate};
+use crate::import::{
+    Dropped, Kind, Options, Scripts, Translation, Untranslated, Weight, candidates, kind_of, translate,
+};
 use crate::supervisor::engine::BadConfig;
 
 /// How files of other tools are read.
@@ -88,7 +90,9 @@ impl ConfigFile {
     pub(super) fn load(&self, cwd: &Path) -> anyhow::Result<Config> {
         match self {
             Self::Own(path) => Ok(Config::load(path.as_deref(), cwd)?),
-            Self::Foreign { path, .. } => Ok(read_foreign(path, cwd, &ForeignArgs::default(), Scripts::Refuse)?.config()?),
+            Self::Foreign { path, .. } => {
+                Ok(read_foreign(path, cwd, &ForeignArgs::default(), Scripts::Refuse)?.config()?)
+            }
         }
     }
 
@@ -128,7 +132,9 @@ impl ConfigFile {
 
 fn refuse_docker(path: &Path) -> String {
     let path = path.display();
-    format!("{path} is for docker compose, and stead runs processes; `stead import {path}` writes a stead.toml that has docker run its services")
+    format!(
+        "{path} is for docker compose, and stead runs processes; `stead import {path}` writes a stead.toml that has docker run its services"
+    )
 }
 
 /// Reads a file of another tool.
@@ -136,7 +142,12 @@ fn refuse_docker(path: &Path) -> String {
 /// # Errors
 ///
 /// It can't be read, or is invalid for its own tool.
-pub(super) fn read_foreign(path: &Path, cwd: &Path, args: &ForeignArgs, scripts: Scripts) -> anyhow::Result<Translation> {
+pub(super) fn read_foreign(
+    path: &Path,
+    cwd: &Path,
+    args: &ForeignArgs,
+    scripts: Scripts,
+) -> anyhow::Result<Translation> {
     let root = cwd.join(path).parent().map(Path::to_owned).unwrap_or_default();
     translate(path, cwd, &root, None, args.options(), scripts).map_err(no_translation)
 }

@@ -58,9 +58,11 @@ pub(super) fn run(file: &FileArgs, args: &ImportArgs) -> anyhow::Result<ExitCode
     let cwd = working_dir()?;
     let path = match args.path.clone().or_else(|| file.file.clone()) {
         Some(path) => path,
-        None => candidates(&cwd).into_iter().next().map(|(path, _)| path).ok_or_else(|| {
-            anyhow!("no file of another tool is here; `stead init` writes a first {FILE_NAME}")
-        })?,
+        None => candidates(&cwd)
+            .into_iter()
+            .next()
+            .map(|(path, _)| path)
+            .ok_or_else(|| anyhow!("no file of another tool is here; `stead init` writes a first {FILE_NAME}"))?,
     };
     let is_printed = args.output == Path::new("-") || args.diff;
     let output = if is_printed { cwd.join(FILE_NAME) } else { cwd.join(&args.output) };
@@ -71,7 +73,8 @@ pub(super) fn run(file: &FileArgs, args: &ImportArgs) -> anyhow::Result<ExitCode
         Runner::Overmind => Tool::Overmind,
         Runner::Hivemind => Tool::Hivemind,
     });
-    let translation = translate(&path, &cwd, &root, tool, args.foreign.options(), Scripts::Run).map_err(no_translation)?;
+    let translation =
+        translate(&path, &cwd, &root, tool, args.foreign.options(), Scripts::Run).map_err(no_translation)?;
     // What is wrong is said with its place in the original.
     let config = translation.config()?;
     let text = translation.stead_toml(&path.display().to_string());

@@ -1,17 +1,17 @@
 //! `stead up`: run the tasks.
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 
+use super::config_file::ForeignArgs;
 use super::detach::{self, detach};
 use super::{FileArgs, completions};
 use crate::app::{Presentation, launch};
-use crate::config::{Config, Project};
+use crate::config::Project;
 use crate::duration::parse_duration;
 
 /// Arguments of `stead up`.

@@ -33,14 +33,14 @@ pub(super) fn read(draft: &mut Draft, file: usize, path: &Path, around: &Surroun
         return Vec::new();
     };
     let mut fields = Fields::root(root);
-    let absolute = around.cwd.join(path);
+    let absolute = around.absolute(path);
     if let Some(env) = around.read(draft, &absolute.parent().unwrap_or(&around.cwd).join(".env"), &first) {
         let env_file = escaped(&around.relative(&absolute.with_file_name(".env")));
         let place = Place::new(env, 0..0);
         draft.fill(&["supervisor", "env_file"], vec![Toml::from(env_file)], &place, "docker compose reads it");
     }
     let services = fields.take("services");
-    let mut compose = Compose { around, base: base(&absolute, around), names: Vec::new(), waited_for: Vec::new() };
+    let mut compose = Compose { base: base(&absolute, around), names: Vec::new(), waited_for: Vec::new() };
     if let Some(services) = &services {
         compose.read(draft, services);
     }
@@ -60,15 +60,14 @@ pub(super) fn read(draft: &mut Draft, file: usize, path: &Path, around: &Surroun
 fn base(path: &Path, around: &Surroundings) -> Vec<Toml> {
     let mut words = vec![Toml::from("docker"), "compose".into()];
     let is_default = path.file_name().is_some_and(|name| DEFAULT_NAMES.iter().any(|known| name == *known));
-    if !is_default || path.parent() != Some(&around.root) {
+    if !is_default || around.relative(path.parent().unwrap_or(path)) != "." {
         words.push("-f".into());
         words.push(escaped(&around.relative(path)).into());
     }
     words
 }
 
-struct Compose<'a> {
-    around: &'a Surroundings,
+struct Compose {
     base: Vec<Toml>,
     /// What services are called there and here.
     names: Vec<(String, String)>,
@@ -76,7 +75,7 @@ struct Compose<'a> {
     waited_for: Vec<String>,
 }
 
-impl Compose<'_> {
+impl Compose {
     fn read(&mut self, draft: &mut Draft, services: &Field<'_>) {
         let entries = Fields::of(draft, services).rest();
         for service in &entries {

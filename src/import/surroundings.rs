@@ -10,9 +10,9 @@ use super::source::{Place, read_text};
 /// What surrounds a file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Surroundings {
-    /// The directory that the tool would be called from. Absolute.
+    /// The directory that the tool would be called from. Relative only where this process is in it.
     pub(super) cwd: PathBuf,
-    /// The directory of the stead.toml to be, from which its relative paths start. Absolute.
+    /// The directory of the stead.toml to be, from which its relative paths start.
     pub(super) root: PathBuf,
     /// The environment.
     pub(super) variables: BTreeMap<String, String>,
@@ -34,8 +34,10 @@ pub struct Options {
 impl Surroundings {
     /// A path as a stead.toml in `root` would name it.
     pub(super) fn relative(&self, path: &Path) -> String {
-        let path = normal(&self.cwd.join(path));
-        let root = normal(&self.root);
+        let (mut path, mut root) = (normal(&self.cwd.join(path)), normal(&self.root));
+        if path.is_absolute() != root.is_absolute() {
+            (path, root) = (self.absolute(&path), std::path::absolute(&root).unwrap_or(root));
+        }
         if let Ok(inside) = path.strip_prefix(&root) {
             return if inside.as_os_str().is_empty() { ".".to_owned() } else { inside.display().to_string() };
         }
@@ -46,6 +48,12 @@ impl Surroundings {
         }
         let up = root.components().skip(shared).map(|_| Component::ParentDir);
         up.chain(path.components().skip(shared)).collect::<PathBuf>().display().to_string()
+    }
+
+    /// A path as it is known from everywhere.
+    pub(super) fn absolute(&self, path: &Path) -> PathBuf {
+        let path = normal(&self.cwd.join(path));
+        std::path::absolute(&path).unwrap_or(path)
     }
 
     /// Reads a further file, if it is there; gives its number. One that can't be read is a mistake at `place`.

@@ -205,11 +205,6 @@ impl Translation {
             why: filled.as_deref(),
         })
     }
-
-    /// The files that were read.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.draft.sources.iter().map(|source| source.path.as_path())
-    }
 }
 
 /// Lines of a comment, none longer than a page is wide.

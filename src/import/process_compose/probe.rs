@@ -1,5 +1,7 @@
 //! Probes: `readiness_probe`, `liveness_probe`, `ready_log_line`.
 
+use std::path::Path;
+
 use toml::Value as Toml;
 
 use super::process::Process;
@@ -113,7 +115,7 @@ fn exec_check(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>, into:
 
 /// A command in another directory than the process.
 fn in_dir(process: &Process<'_>, dir: &Text, line: &Text) -> Toml {
-    let dir = process.project.around.cwd.join(&dir.value).display().to_string();
+    let dir = process.project.around.absolute(Path::new(&dir.value)).display().to_string();
     let mut words = vec![
         Toml::from("sh"),
         "-c".into(),

@@ -43,7 +43,7 @@ struct Files {
 /// Reads the file with the number `file`, which lies at `path`. Gives its comments.
 pub(super) fn read(draft: &mut Draft, file: usize, path: &Path, around: &Surroundings) -> Vec<Comment> {
     let mut files = Files::default();
-    let here = around.cwd.join(path).parent().unwrap_or(&around.cwd).to_owned();
+    let here = around.absolute(path).parent().map(Path::to_owned).unwrap_or_default();
     files.add(draft, file, &here);
     files.include(draft, &here, around);
     let first = Place::new(file, 0..0);
@@ -171,7 +171,7 @@ fn environment(around: &Surroundings, here: &Path) -> BTreeMap<String, String> {
 
 /// `[supervisord]`. Gives what `%(…)s` knows in programs, and what it says for them all.
 fn own_section(draft: &mut Draft, files: &Files, around: &Surroundings) -> (BTreeMap<String, String>, ForAll) {
-    let (mut names, mut all) = (environment(around, &around.cwd), ForAll::default());
+    let (mut names, mut all) = (environment(around, &around.absolute(Path::new("."))), ForAll::default());
     let Some(group) = files.sections.get("supervisord") else { return (names, all) };
     // In the foreground it keeps its directory and the file mode bits.
     let nodaemon = group.entries.get("nodaemon").map(|entry| entry.value.to_lowercase()).unwrap_or_default();

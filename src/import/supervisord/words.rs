@@ -80,11 +80,6 @@ impl Expanded {
         self.marked.extend(text.chars().map(|c| if c >= MARK { char::REPLACEMENT_CHARACTER } else { c }));
     }
 
-    /// The whole in the language of stead.toml. A variable in `hidden` has another value there.
-    pub(super) fn written(&self, hidden: &dyn Fn(&str) -> bool) -> String {
-        self.write(&self.value, &self.marked, hidden)
-    }
-
     fn write(&self, value: &str, marked: &str, hidden: &dyn Fn(&str) -> bool) -> String {
         let variable = |c: char| self.variables.get((c as usize).checked_sub(MARK as usize)?);
         let now: String =
