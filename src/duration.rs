@@ -31,6 +31,20 @@ pub(crate) mod millis {
     }
 }
 
+/// As [`millis`], or `null`.
+pub(crate) mod maybe_millis {
+    use std::time::Duration;
+
+    use serde::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => super::millis::serialize(duration, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+}
+
 /// Shows a duration in at most two units, for reading at a glance: `500ms`, `1.5s`, `12m 5s`, `2h 14m`, `3d 4h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pretty(pub Duration);

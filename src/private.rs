@@ -1,6 +1,6 @@
 //! Opens directories and files that only trusted users can write to: `.stead/`, the logs, the token.
 //!
-//! Whoever can replace one of them controls the supervisor, or makes it write where another user wants. So no symbolic
+//! A user who can replace one of them controls the supervisor, or makes it write where another user wants. So no symbolic
 //! link is followed, and owner and mode are checked on the open descriptor, not on the name.
 
 use std::ffi::OsStr;

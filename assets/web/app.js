@@ -9,10 +9,11 @@ import { banner, headline, meta, tab } from "./headline.js";
 import { History } from "./history.js";
 import { KEYS, keyName, lookup } from "./keys.js";
 import { LogPane } from "./log_pane.js";
+import { changed } from "./snapshot.js";
 import { Table } from "./table.js";
 import { TaskTerminal } from "./terminal.js";
 import { Timeline } from "./timeline.js";
-import { hasToken } from "./token.js";
+import { hasToken, onToken } from "./token.js";
 import { why } from "./why.js";
 
 const TOAST_MS = 6000;
@@ -39,7 +40,11 @@ const isDraining = () => snapshot?.stage.stage === "draining";
 const stream = new Stream(
   "api/v1/events",
   {
-    opened: () => (lost = null),
+    opened() {
+      lost = null;
+      // A project may let anyone read.
+      element("token-note").hidden = hasToken();
+    },
     messages: (messages) => messages.forEach(take),
     lost(retryAt, why) {
       lost = { retryAt, why };
@@ -54,6 +59,12 @@ function take({ event, data }) {
   if (event === "event") timeline.add(said);
   if (event === "dropped") timeline.missed(said.count);
   if (event === "snapshot") show(said);
+  if (event === "delta") {
+    const next = changed(snapshot, said);
+    // The stream begins with a whole one.
+    if (next) show(next);
+    else stream.retry();
+  }
 }
 
 function show(said) {
@@ -155,7 +166,7 @@ const ACTIONS = {
   },
   restartAll: async () => {
     const question = "Stop every task that is not stopped or done, and start it again?";
-    if (await confirm("Restart all", question)) request("restart all", "api/v1/tasks/restart");
+    if (await confirm("Restart all", question)) request("restart all", "api/v1/tasks/restart", { all: true });
   },
   shutDown: async () => {
     const live = snapshot.tasks.filter((task) => !isSurface(task) && isLive(task)).length;
@@ -251,4 +262,4 @@ element("hints").append(
     return made;
   }),
 );
-element("token-note").hidden = hasToken();
+onToken(() => stream.retry());

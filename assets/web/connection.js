@@ -1,13 +1,17 @@
 // What goes over the network: questions, requests, and live streams that come back by themselves.
 
-import { authorization } from "./token.js";
+import { authorization, hasToken } from "./token.js";
 
 const RETRY_LEAST_MS = 1000;
 const RETRY_MOST_MS = 15_000;
 /** The server says that it is alive every 15 seconds. */
 const SILENCE_MS = 40_000;
 
-const NO_TOKEN = "this tab may only look: open the link that `stead status` prints, it has the token for this";
+/** Without the token a tab sees and changes nothing, or only sees; with a wrong one the supervisor has another by now. */
+const noToken = () =>
+  hasToken()
+    ? "the token of this tab is not valid any more: open the link that `stead status` prints"
+    : "this needs the token: open the link that `stead status` prints";
 
 /** Why something was refused, in words for people. */
 export class Refusal extends Error {
@@ -16,6 +20,9 @@ export class Refusal extends Error {
     this.status = status;
   }
 }
+
+/** Another client has ended this one's stream. */
+class Disconnected extends Error {}
 
 async function send(path, options) {
   let response;
@@ -26,7 +33,7 @@ async function send(path, options) {
     throw new Refusal("stead can't be reached", 0);
   }
   if (response.ok) return response;
-  if (response.status === 401) throw new Refusal(NO_TOKEN, 401);
+  if (response.status === 401) throw new Refusal(noToken(), 401);
   const problem = await response.json().catch(() => ({}));
   throw new Refusal(problem.detail ?? `refused with status ${response.status}`, response.status);
 }
@@ -38,9 +45,9 @@ export async function post(path, body) {
   return (await send(path, { method: "POST", headers, body: body && JSON.stringify(body) })).json();
 }
 
-/** Looks at something. */
+/** Reads something. */
 export async function get(path, signal) {
-  return (await send(path, { signal })).json();
+  return (await send(path, { headers: authorization(), signal })).json();
 }
 
 /**
@@ -48,7 +55,8 @@ export async function get(path, signal) {
  * not looked at: browsers allow few connections to one server, over all tabs.
  *
  * `on.opened` is called whenever it begins (again); `on.messages` gets what has come as a list of `{ event, id, data }`,
- * data still as text; `on.lost` gets when the next try is made (on the clock of `performance.now()`), and why.
+ * data still as text; `on.lost` gets when the next try is made (on the clock of `performance.now()`), and why. There is no
+ * next try (`Infinity`) where only a person can help: without the token, or when another client has disconnected this one.
  */
 export class Stream {
   #path;
@@ -89,24 +97,26 @@ export class Stream {
   async #open() {
     this.#rest();
     const abort = (this.#abort = new AbortController());
-    let why = "the stream has ended";
+    let error = new Error("the stream has ended");
     try {
       await this.#read(abort);
-    } catch (error) {
-      why = error.message;
+    } catch (caught) {
+      error = caught;
     }
     // Closed, hidden, or opened anew meanwhile.
     if (this.#closed || document.hidden || this.#abort !== abort) return;
+    if (error.status === 401 || error instanceof Disconnected) return this.#on.lost(Infinity, error.message);
     const wait = this.#retryMs;
     this.#retryMs = Math.min(RETRY_MOST_MS, wait * 2);
     this.#timer = setTimeout(() => this.#open(), wait);
-    this.#on.lost(performance.now() + wait, why);
+    this.#on.lost(performance.now() + wait, error.message);
   }
 
   async #read(abort) {
     let silence = setTimeout(() => abort.abort(), SILENCE_MS);
     try {
-      const headers = this.#resumes && this.#lastId ? { "Last-Event-ID": this.#lastId } : {};
+      const headers = authorization();
+      if (this.#resumes && this.#lastId) headers["Last-Event-ID"] = this.#lastId;
       const response = await send(this.#path, { headers, signal: abort.signal });
       this.#on.opened();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -122,6 +132,8 @@ export class Stream {
         if (messages.length === 0 || abort.signal.aborted) continue;
         this.#retryMs = RETRY_LEAST_MS;
         this.#lastId = messages.findLast(({ id }) => id)?.id ?? this.#lastId;
+        const end = messages.find(({ event }) => event === "disconnected");
+        if (end) throw new Disconnected(`disconnected by ${JSON.parse(end.data).by}`);
         this.#on.messages(messages);
       }
     } finally {

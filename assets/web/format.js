@@ -93,6 +93,7 @@ export function next(task, now, draining) {
     case "stopped":
       return draining ? say("") : say("until started", "quiet");
     case "failed":
+      if (task.retry_at != null) return say(`tried again in ${left(now, task.retry_at)}`);
       if (!task.last_exit) return say(task.reason, "bad");
       return say(draining ? "" : "until restarted");
     default:

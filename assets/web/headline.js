@@ -35,17 +35,20 @@ export function banner(snapshot, now, lost) {
   box.hidden = !lost && !draining;
   mark(box, "class", draining?.fatal || (lost && !draining) ? "bad" : null);
   if (lost) {
-    const wait = Math.ceil((lost.retryAt - performance.now()) / 1000);
-    const again = wait > 0 ? `trying again in ${wait}s` : "trying again";
-    const seen = snapshot ? "; this is what was last seen" : "";
-    const cause = draining ? `stead has shut down (${draining.cause})` : `stead can't be reached${seen}`;
-    write(element("banner-text"), `${cause} · ${again}`);
+    write(element("banner-text"), lost.retryAt === Infinity ? lost.why : outOfReach(snapshot, draining, lost.retryAt));
   } else if (draining) {
     const live = snapshot.tasks.filter(isLive).length;
     const rest = `${left(now, draining.deadline)} until the rest is killed`;
     write(element("banner-text"), `draining (${draining.cause}) · ${live} of ${snapshot.tasks.length} left · ${rest}`);
   }
   element("retry").hidden = !lost;
+}
+
+function outOfReach(snapshot, draining, retryAt) {
+  const wait = Math.ceil((retryAt - performance.now()) / 1000);
+  const again = wait > 0 ? `trying again in ${wait}s` : "trying again";
+  const seen = snapshot ? "; this is what was last seen" : "";
+  return `${draining ? `stead has shut down (${draining.cause})` : `stead can't be reached${seen}`} · ${again}`;
 }
 
 /** Says in the tab's title and icon whether all is well. */

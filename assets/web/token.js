@@ -12,8 +12,14 @@ function take() {
 }
 
 take();
-// The link was opened in a tab that shows the page already.
-addEventListener("hashchange", take);
+
+/** Calls `f` when the link is opened in a tab that shows the page already. */
+export function onToken(f) {
+  addEventListener("hashchange", () => {
+    take();
+    f();
+  });
+}
 
 /** The headers that show the token; none without one. */
 export function authorization() {

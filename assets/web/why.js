@@ -7,8 +7,15 @@ import { clock, duration } from "./format.js";
 
 /** Shows it; rejects with a `Refusal` if it can't be had. */
 export async function why(task) {
-  const { causes, post_mortems: failures } = await get(`api/v1/tasks/${encodeURIComponent(task)}/why`);
-  page(`Why is ${task} as it is?`, make("ol", "causes", ...causes.map(cause)), ...failures.map(failure));
+  const { causes, session, post_mortems: failures } = await get(`api/v1/tasks/${encodeURIComponent(task)}/why`);
+  page(`Why is ${task} as it is?`, make("ol", "causes", ...causes.map(cause)), ...failures.flatMap((failed, at) => {
+    const isNew = failed.session !== session && failed.session !== failures[at - 1]?.session;
+    return isNew ? [make("h3", "", earlier(failed.session)), failure(failed)] : [failure(failed)];
+  }));
+}
+
+function earlier(session) {
+  return `Under an earlier supervisor, started ${new Date(session).toLocaleDateString()} ${clock(session)}`;
 }
 
 function cause({ depth, task, sentences }) {

@@ -7,21 +7,27 @@ use std::sync::Arc;
 use rustix::stdio::dup2_stdout;
 
 use super::diagnostics::DiagnosticsFile;
+use crate::config::builtin;
 use crate::kernel::KernelHandle;
-use crate::supervisor::engine::{PhaseSnapshot, Snapshot};
+use crate::supervisor::engine::{Origin, PhaseSnapshot, Request, Snapshot};
 
 /// The line that the background process writes once it answers requests.
 pub(crate) const UP: &str = "up";
-/// The surface that answers requests.
-const CONTROL: &str = "control";
 
 /// Writes [`UP`] to standard output once the control socket answers, then redirects standard output to `/dev/null` and
-/// standard error to the diagnostics.
+/// standard error to the diagnostics. If the socket fails for good before, no one could reach this supervisor: it ends.
 pub(super) async fn announce(kernel: KernelHandle, diagnostics: DiagnosticsFile) {
-    let answers = |snapshot: &Arc<Snapshot>| {
-        snapshot.task(CONTROL).is_some_and(|task| matches!(task.phase, PhaseSnapshot::Ready { .. }))
+    let mut snapshots = kernel.watch();
+    let control = |snapshot: &Arc<Snapshot>| snapshot.task(builtin::CONTROL).map(|task| task.phase.clone());
+    let is_decided = |snapshot: &Arc<Snapshot>| {
+        matches!(control(snapshot), Some(PhaseSnapshot::Ready { .. } | PhaseSnapshot::Failed { .. }))
     };
-    if kernel.watch().wait_for(answers).await.is_err() {
+    let Ok(decided) = snapshots.wait_for(is_decided).await.map(|snapshot| control(&snapshot)) else { return };
+    if let Some(PhaseSnapshot::Failed { reason, .. }) = decided {
+        // `stead up -d` may have ended already.
+        let _ = writeln!(io::stderr(), "stead: this supervisor could not be reached by any command: {reason}");
+        // If it ends anyway, that is as well.
+        let _ = kernel.request(Request::ShutDown, Origin("stead up -d".to_owned())).await;
         return;
     }
     if let Err(error) = redirect_outputs(&diagnostics) {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::anyhow;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Presentation;
 use super::builtin::{Surfaces, track_gateway, track_warden};
+use super::run_numbers::RunNumbers;
 use super::state_dir::StateDir;
 use super::task_factory::TaskFactory;
 use crate::config::SharedConfig;
@@ -17,7 +19,7 @@ use crate::supervisor::TaskSupervisor;
 use crate::supervisor::engine::Usage;
 use crate::surfaces::{Control, Hooks, Plain, Terminal, Web};
 
-/// Composes it, and the handle of whoever looks at it. Nothing has started when this returns.
+/// Composes it, and the handle that surfaces use. Nothing has started when this returns.
 ///
 /// # Errors
 ///
@@ -26,8 +28,10 @@ pub(super) fn compose(
     shared: SharedConfig,
     presentation: Presentation,
     state: &StateDir,
+    numbers: RunNumbers,
     (warden, warden_task): (Warden, WardenTask),
     usage: watch::Receiver<BTreeMap<String, Usage>>,
+    runtime: &Handle,
 ) -> anyhow::Result<(TaskSupervisor, KernelHandle)> {
     let config = shared.current();
     let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.supervisor.restart)
@@ -37,15 +41,21 @@ pub(super) fn compose(
     let kernel = KernelHandle::new(supervisor.handle())
         .with_post_mortems(PostMortems::new(&state.paths.post_mortems))
         .with_containment(warden_task.containment());
-    let mut factory = TaskFactory::new(shared.clone(), kernel.clone(), warden.clone());
+    let mut factory = TaskFactory::new(shared.clone(), kernel.clone(), warden.clone(), numbers);
     for task in factory.all().map_err(|why| anyhow!("{why}; nothing was started"))? {
         supervisor.track(task);
     }
     track_warden(&mut supervisor, warden_task);
     let gateway = track_gateway(&mut supervisor, kernel.clone());
     let (config_in_force, web_dist) = (shared, Default::default());
-    let mut surfaces =
-        Surfaces { supervisor: &mut supervisor, kernel: kernel.clone(), config: config_in_force, gateway, web_dist };
+    let mut surfaces = Surfaces {
+        supervisor: &mut supervisor,
+        kernel: kernel.clone(),
+        config: config_in_force,
+        gateway,
+        web_dist,
+        runtime,
+    };
     surfaces.track(Control::new(state.control.clone()));
     if config.web.enabled {
         surfaces.track(Web::new(config.web.clone(), state.token_source()));

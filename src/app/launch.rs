@@ -1,6 +1,7 @@
 //! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
@@ -12,6 +13,7 @@ use super::compose::compose;
 use super::diagnostics::write_diagnostics;
 use super::last_words::{last_words, write_last_words};
 use super::post_mortems::Examiner;
+use super::run_numbers::{RunCounter, RunNumbers};
 use super::sampling::sample;
 use super::state_dir::StateDir;
 use crate::config::{Config, Project, SharedConfig};
@@ -19,8 +21,12 @@ use crate::kernel::Containment;
 use crate::process::{InheritedLimits, Warden};
 use crate::supervisor::engine::BadConfig;
 
-/// Threads of the runtime. Two at least, so that one that is stuck does not hold the rest.
+/// Threads of a runtime. Two at least, so that one that is stuck does not hold the rest.
 const LEAST_THREADS: usize = 2;
+/// The name of the threads that drive the engine and the runs of tasks.
+const ENGINE_THREAD: &str = "stead-engine";
+/// The name of the threads that drive the surfaces: whatever clients ask for, they never take the time of the engine.
+const SURFACES_THREAD: &str = "stead-surfaces";
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,33 +55,40 @@ pub(crate) fn launch(
 ) -> anyhow::Result<ExitCode> {
     let state = StateDir::claim(project)?;
     let project = project.from_within();
+    let identity = identity(&project)?;
     let read = move || read(&project);
     let config = read().map_err(|bad| anyhow!(bad.summary))?;
     // Before the first thread: a fork takes only one along.
-    let warden = Warden::start().context("cannot start the warden, which is to start the tasks")?;
+    let warden = Warden::start(&identity).context("cannot start the warden, which is to start the tasks")?;
     // After the warden: it gives the tasks the limits that stead was started with.
     InheritedLimits::raise();
     let _diagnostics = write_diagnostics(state.diagnostics.clone())?;
     state.keep();
     report_containment(warden.1.containment());
-    let runtime = runtime()?;
+    let (runtime, surfaces) = (runtime(ENGINE_THREAD)?, runtime(SURFACES_THREAD)?);
     let config = SharedConfig::new(config, read);
     let (sampled, usage) = watch::channel(BTreeMap::new());
-    let (supervisor, kernel) = compose(config, presentation, &state, warden, usage.clone())?;
+    let run_numbers = state.paths.run_numbers.clone();
+    let numbers = RunNumbers::read(&run_numbers);
+    let (supervisor, kernel) =
+        compose(config, presentation, &state, numbers.clone(), warden, usage.clone(), surfaces.handle())?;
     if presentation == Presentation::Detached {
         runtime.spawn(announce(kernel.clone(), state.diagnostics.clone()));
     }
     // On a thread of the runtime, among those it talks to: this one would have to be woken for every event.
     let outcome = runtime.block_on(runtime.spawn(async move {
         let sampler = tokio::spawn(sample(kernel.usage_observers().clone(), kernel.watch(), sampled));
+        let counter = RunCounter::start(numbers, run_numbers, kernel.watch());
         let examiner = Examiner::start(kernel, usage);
         let outcome = supervisor.run().await;
         sampler.abort();
         examiner.finish().await;
+        counter.finish().await;
         outcome
     }));
     // Not dropped: that would wait for a thread that is stuck.
     runtime.shutdown_background();
+    surfaces.shutdown_background();
     let outcome = outcome.context("the supervisor broke off")?;
     let words = last_words(&outcome);
     state.keep_outcome(&words);
@@ -83,10 +96,16 @@ pub(crate) fn launch(
     Ok(ExitCode::from(outcome.exit_code()))
 }
 
-fn runtime() -> anyhow::Result<Runtime> {
+/// What tells a project from any other on this machine, also after it was moved.
+fn identity(project: &Project) -> anyhow::Result<String> {
+    let root = std::fs::metadata(&project.root).with_context(|| format!("cannot read {}", project.root.display()))?;
+    Ok(format!("{:x}:{:x}:{}", root.dev(), root.ino(), String::from_utf8_lossy(project.key())))
+}
+
+fn runtime(name: &str) -> anyhow::Result<Runtime> {
     let threads = std::thread::available_parallelism().map_or(LEAST_THREADS, |cores| cores.get().max(LEAST_THREADS));
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(threads).enable_all().build().context("cannot start the runtime")
+    builder.worker_threads(threads).thread_name(name).enable_all().build().context("cannot start the runtime")
 }
 
 /// Reports at once if the containment is weaker than this system could have.

@@ -5,14 +5,17 @@ mod announce;
 mod builtin;
 mod compose;
 mod diagnostics;
+mod inspect;
 mod last_words;
 mod launch;
 mod post_mortems;
+mod run_numbers;
 mod sampling;
 mod state_dir;
 mod surface_host;
 mod task_factory;
 
 pub(crate) use announce::UP;
+pub(crate) use inspect::inspect;
 pub(crate) use launch::{Presentation, launch};
 pub(crate) use state_dir::StatePaths;

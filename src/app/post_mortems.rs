@@ -17,7 +17,7 @@ use crate::supervisor::engine::{EventKind, ExitReason, Snapshot, TaskSnapshot, U
 use crate::supervisor::{EventFollower, EventRecord, Followed};
 
 /// How long after an exit the snapshot may take to tell of it.
-const SNAPSHOT_TIME: Duration = Duration::from_secs(1);
+const EXIT_SHOWN_TIME: Duration = Duration::from_secs(1);
 /// How long the end of the supervisor may wait for what is still to be written.
 const FINISH_TIME: Duration = Duration::from_millis(100);
 
@@ -95,7 +95,7 @@ impl Work {
             EventKind::Started { .. } => {
                 self.peaks.remove(task);
             }
-            EventKind::Exited { expected: false, run, reason, after, peak_memory } => {
+            EventKind::Exited { expected, then, run, reason, after, peak_memory } if !expected || then.is_bad() => {
                 let Some(snapshot) = self.snapshot_after(task, *run).await else { return };
                 let Some(state) = snapshot.task(task) else { return };
                 let post_mortem = self.examine(event, state, *run, reason, *after, *peak_memory);
@@ -111,7 +111,7 @@ impl Work {
         let tells = |snapshot: &Arc<Snapshot>| {
             snapshot.task(task).is_none_or(|task| task.last_exit.as_ref().is_some_and(|last| last.run >= run))
         };
-        let told = timeout(SNAPSHOT_TIME, snapshots.wait_for(tells)).await;
+        let told = timeout(EXIT_SHOWN_TIME, snapshots.wait_for(tells)).await;
         told.ok()?.ok().map(|snapshot| Arc::clone(&snapshot))
     }
 
@@ -133,6 +133,7 @@ impl Work {
         PostMortem {
             task: state.name.clone(),
             run,
+            session: self.kernel.started_at(),
             at: event.at,
             reason: reason.to_string(),
             class: reason.class().to_owned(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -14,12 +15,17 @@ use crate::surfaces::{Surface, SurfaceContext, SurfaceHandle};
 /// How long the other tasks of a surface may take to follow when one of them has ended by itself.
 const OTHERS_MAY_TAKE: Duration = Duration::from_secs(2);
 
-/// One run of a surface, from start to end. `context` is for this run alone: its token is cancelled when
-/// the run ends, however that comes.
-pub(super) async fn run_surface<S: Surface>(surface: Arc<S>, context: SurfaceContext, run: RunContext) -> ExitReason {
+/// One run of a surface, from start to end, driven by `runtime`. `context` is for this run alone: its token is cancelled
+/// when the run ends, however that comes.
+pub(super) async fn run_surface<S: Surface>(
+    surface: Arc<S>,
+    context: SurfaceContext,
+    runtime: Handle,
+    run: RunContext,
+) -> ExitReason {
     let token = context.shutdown.clone();
     let _cancelled_at_the_end = token.clone().drop_guard();
-    let SurfaceHandle { address, tasks } = match start(surface, context, &run).await {
+    let SurfaceHandle { address, tasks } = match start(surface, context, &runtime, &run).await {
         Ok(handle) => handle,
         Err(reason) => return reason,
     };
@@ -31,10 +37,11 @@ pub(super) async fn run_surface<S: Surface>(surface: Arc<S>, context: SurfaceCon
 async fn start<S: Surface>(
     surface: Arc<S>,
     context: SurfaceContext,
+    runtime: &Handle,
     run: &RunContext,
 ) -> Result<SurfaceHandle, ExitReason> {
     let mut starting: JoinHandle<anyhow::Result<SurfaceHandle>> =
-        tokio::spawn(async move { surface.start(context).await });
+        runtime.spawn(async move { surface.start(context).await });
     let result = tokio::select! {
         result = &mut starting => result,
         () = run.ending() => {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::run_numbers::RunNumbers;
 use crate::config::{Config, LogsConfig, SharedConfig, TaskConfig, compare};
 use crate::kernel::KernelHandle;
 use crate::logs::Store;
@@ -21,6 +22,8 @@ pub(super) struct TaskFactory {
     stores: BTreeMap<String, Store>,
     /// How often the settings of each task have changed.
     revisions: BTreeMap<String, u64>,
+    /// How far the last supervisor of the project had counted.
+    run_numbers: RunNumbers,
     /// stead's own tasks, which are not in the config.
     builtins: Vec<(TaskPlan, Vec<Dependency>)>,
 }
@@ -34,9 +37,9 @@ struct PendingConfig {
 }
 
 impl TaskFactory {
-    pub(super) fn new(config: SharedConfig, kernel: KernelHandle, warden: Warden) -> Self {
+    pub(super) fn new(config: SharedConfig, kernel: KernelHandle, warden: Warden, run_numbers: RunNumbers) -> Self {
         let (stores, revisions, builtins) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        Self { kernel, warden, config, stores, revisions, builtins }
+        Self { kernel, warden, config, stores, revisions, run_numbers, builtins }
     }
 
     /// The tasks of the config in force.
@@ -106,10 +109,12 @@ impl TaskFactory {
         let plan = TaskPlan {
             name: config.name.clone(),
             revision: self.revisions.get(&config.name).copied().unwrap_or_default(),
+            runs_before: self.run_numbers.latest(&config.name, self.kernel.post_mortems()),
             kind: TaskKind::Process,
             about: config.command.to_string(),
             policy: config.policy,
             on_exhausted: config.on_exhausted,
+            slow_retry: None,
             restart: config.restart,
             after: Vec::new(),
             probed: config.ready.is_some(),

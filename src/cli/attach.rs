@@ -18,8 +18,8 @@ use clap_complete::ArgValueCandidates;
 use super::client::{Client, block_on};
 use super::{FileArgs, completions};
 
-/// As whom the dashboard asks: the timeline says `control/attach`.
-const AGENT: &str = concat!("attach/", env!("CARGO_PKG_VERSION"));
+/// The client's name: events call it `control/attach`.
+const ATTACH_AGENT: &str = concat!("attach/", env!("CARGO_PKG_VERSION"));
 
 /// What `stead attach` is told.
 #[derive(Debug, Clone, Args)]
@@ -40,7 +40,7 @@ pub(super) struct AttachArgs {
 ///
 /// There is no supervisor, it refused, or there is no terminal here.
 pub(super) fn run(file: &FileArgs, args: &AttachArgs) -> anyhow::Result<ExitCode> {
-    let client = Client::of(file)?.called(AGENT);
+    let client = Client::of(file)?.called(ATTACH_AGENT);
     block_on(async {
         match &args.task {
             Some(task) => task::attach(&client, task).await,

@@ -1,27 +1,33 @@
-//! `stead check`: validate the configuration.
+//! `stead check`: validate the configuration, and look whether what it names is there.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::config_file::{ConfigFile, ForeignArgs, line, read_foreign};
-use super::{FileArgs, print};
+use super::{EXIT_USAGE, FileArgs, eprint_line, print, shows_colour};
+use crate::app::inspect;
 use crate::config::Config;
 use crate::import::{Scripts, Translation, Weight};
 
-/// Arguments of `stead check`.
+/// The arguments of `stead check`.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 pub(super) struct CheckArgs {
     /// The file, also of another tool; the same as -f FILE
     #[arg(value_name = "FILE", conflicts_with = "file")]
     path: Option<PathBuf>,
+    /// Fail if there are warnings, with exit code 2
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     foreign: ForeignArgs,
 }
 
-/// Prints one line if the configuration is valid; of a file for another tool, also what becomes of it.
+/// Prints one line if the configuration is valid, and warnings to standard error. For the file of another tool it first
+/// lists what is taken, what is filled in, and what can't be honoured.
 ///
 /// # Errors
 ///
@@ -30,34 +36,33 @@ pub(super) fn run(file: &FileArgs, args: &CheckArgs) -> anyhow::Result<ExitCode>
     let file = FileArgs { file: args.path.clone().or_else(|| file.file.clone()) };
     let (chosen, cwd) = file.choose()?;
     let ConfigFile::Foreign { path, .. } = &chosen else {
-        let config = chosen.load(&cwd)?;
-        print(&verdict(&config, ""))?;
-        return Ok(ExitCode::SUCCESS);
+        return judge(&chosen.load(&cwd)?, "", args.strict);
     };
     let translation = read_foreign(path, &cwd, &args.foreign, Scripts::Refuse)?;
     print(&lists(&translation))?;
-    print(&verdict(&translation.config()?, &format!(" ({})", translation.kind)))?;
+    judge(&translation.config()?, &format!(" ({})", translation.kind), args.strict)
+}
+
+/// Prints the verdict on a valid configuration. `kind` stands after its name.
+fn judge(config: &Config, kind: &str, is_strict: bool) -> anyhow::Result<ExitCode> {
+    let advice = inspect(config);
+    let count = config.tasks.len();
+    let tasks = format!("{count} task{}", if count == 1 { "" } else { "s" });
+    if advice.is_empty() {
+        print(&format!("{}{kind}: ok, {tasks}", config.path.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprint_line(&advice.details(shows_colour(&io::stderr())));
+    eprint_line("");
+    if is_strict {
+        eprint_line(&format!("stead: {advice}, and --strict allows none"));
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
+    print(&format!("{}{kind}: ok, {tasks}, {advice}", config.path.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn verdict(config: &Config, kind: &str) -> String {
-    let count = config.tasks.len();
-    let mut text = format!("{}{kind}: ok, {count} task{}", config.path.display(), if count == 1 { "" } else { "s" });
-    for program in ["docker", "node"] {
-        let needed = config.tasks.iter().any(|task| task.command.to_string().split(' ').next() == Some(program));
-        if needed && !is_on_path(program) {
-            text.push_str(&format!("; {program} is not on the PATH, and is needed"));
-        }
-    }
-    text
-}
-
-fn is_on_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
-}
-
-/// What is taken, what is filled in, and what is not honoured.
+/// What is taken, what is filled in, and what can't be honoured.
 fn lists(translation: &Translation) -> String {
     let (mut taken, mut filled) = (Vec::new(), Vec::new());
     for entry in translation.entries() {
@@ -70,7 +75,7 @@ fn lists(translation: &Translation) -> String {
         let mark = if dropped.weight == Weight::Minor { "minor: " } else { "" };
         format!("  {mark}{}", line(&place, dropped))
     });
-    let lists = [("taken", taken), ("filled in", filled), ("not honoured", dropped.collect())];
+    let lists = [("taken", taken), ("filled in", filled), ("cannot be honoured", dropped.collect())];
     let lists = lists.into_iter().map(|(name, lines)| match lines.is_empty() {
         true => format!("{name}: nothing\n"),
         false => format!("{name}:\n{}\n", lines.join("\n")),

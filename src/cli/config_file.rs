@@ -9,7 +9,7 @@ use super::locate::working_dir;
 use super::{FileArgs, complain, eprint_line};
 use crate::config::{Config, FILE_NAME, Project};
 use crate::import::{
-    Dropped, Kind, Options, Scripts, Translation, Untranslated, Weight, candidates, kind_of, translate,
+    Dropped, FileKind, Options, Scripts, Translation, Untranslated, Weight, candidates, kind_of, translate,
 };
 use crate::supervisor::engine::BadConfig;
 
@@ -78,7 +78,8 @@ impl ConfigFile {
             return Ok(Self::Own(None));
         }
         let found = candidates(cwd);
-        let mut usable = found.iter().filter(|(_, kind)| *kind != Kind::DockerCompose).map(|(path, _)| path.clone());
+        let mut usable =
+            found.iter().filter(|(_, kind)| *kind != FileKind::DockerCompose).map(|(path, _)| path.clone());
         match (usable.next(), found.first()) {
             (Some(path), _) => Ok(Self::Foreign { path, others: usable.collect() }),
             (None, Some((path, _))) => bail!(refuse_docker(path)),
@@ -104,7 +105,7 @@ impl ConfigFile {
     pub(super) fn load_to_run(&self, cwd: &Path, args: &ForeignArgs, is_quiet: bool) -> anyhow::Result<Config> {
         let Self::Foreign { path, others } = self else { return self.load(cwd) };
         let translation = read_foreign(path, cwd, args, Scripts::Run)?;
-        if translation.kind == Kind::DockerCompose {
+        if translation.kind == FileKind::DockerCompose {
             bail!(refuse_docker(path));
         }
         if !is_quiet {

@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::board::{Board, Stage};
 use super::client::{Client, ClientError, block_on};
 use super::config_file::ForeignArgs;
 use super::wait::{self, WaitArgs};
 use super::{EXIT_REFUSED, FileArgs, eprint_line, print};
 use crate::app::UP;
 use crate::process::this_program;
+use crate::wire::LenientSnapshot;
 
 /// The flag of the process in the background.
 pub(super) const IN_BACKGROUND: &str = "in-background";
@@ -53,7 +53,8 @@ pub(super) fn detach(
     BufReader::new(stdout).read_line(&mut said).context("cannot read the output of the supervisor")?;
     if said.trim_end() != UP {
         // Its error is on standard error.
-        return Ok(code_of(child.wait().context("cannot wait for the supervisor")?));
+        let status = child.wait().context("cannot wait for the supervisor")?;
+        return Ok(if status.success() { ExitCode::from(EXIT_REFUSED) } else { code_of(status) });
     }
     print(&format!(
         "stead runs in the background, pid {}\n\
@@ -83,11 +84,9 @@ fn until_ready(file: &FileArgs, timeout: Duration, mut child: Child) -> anyhow::
 fn is_ending(file: &FileArgs) -> anyhow::Result<bool> {
     let client = Client::of(file)?;
     block_on(async {
-        match client.get("/api/v1/snapshot").await {
-            Ok(snapshot) => {
-                let board: Board = serde_json::from_slice(&snapshot).context("cannot parse the snapshot")?;
-                Ok(matches!(board.stage, Stage::Draining { .. }))
-            }
+        match client.read::<LenientSnapshot>("/api/v1/snapshot").await {
+            Ok(snapshot) => Ok(snapshot.drain().is_some()),
+            Err(error @ ClientError::Unreadable(_)) => Err(error.into()),
             Err(error) => Ok(matches!(error, ClientError::NoServer(_) | ClientError::Broken(_))),
         }
     })

@@ -10,11 +10,12 @@ use hyper::StatusCode;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::board::{Board, Phase, Task};
 use super::client::{Client, ClientError, block_on};
 use super::end::SupervisorEnd;
 use super::wait::describe;
 use super::{EXIT_REFUSED, FileArgs, complain, print};
+use crate::supervisor::engine::{TaskSnapshot, TaskState};
+use crate::wire::Lenient;
 
 /// How long the end may take before the tasks that delay it are named.
 const SILENT_FOR: Duration = Duration::from_secs(1);
@@ -82,13 +83,12 @@ async fn name_the_slow(client: &Client) {
     // These lines are a courtesy: without a stream there are none.
     let Ok(mut events) = client.events("").await else { return };
     let mut named = Vec::new();
-    while let Ok(Some(message)) = events.next().await {
-        let Ok(board) = serde_json::from_str::<Board>(&message.data) else { continue };
-        let is_slow = |task: &&Task| !task.is_surface() && matches!(task.phase, Phase::Stopping { .. });
-        let slow: Vec<_> = board.tasks.iter().filter(is_slow).collect();
-        let names: Vec<_> = slow.iter().map(|task| task.name.clone()).collect();
+    while let Ok(Some(snapshot)) = events.next_snapshot().await {
+        let is_slow = |task: &&Lenient<TaskSnapshot>| !task.is_builtin() && task.state() == TaskState::Stopping.word();
+        let slow: Vec<_> = snapshot.tasks.iter().filter(is_slow).collect();
+        let names: Vec<_> = slow.iter().map(|task| task.name().to_owned()).collect();
         if names != named && !names.is_empty() {
-            let sentences: Vec<_> = slow.into_iter().map(|task| describe(task, board.now)).collect();
+            let sentences: Vec<_> = slow.into_iter().map(|task| describe(task, snapshot)).collect();
             complain(&sentences.join("; "));
         }
         named = names;

@@ -35,13 +35,13 @@ pub(super) struct ExportArgs {
 /// Writes the files, and on standard error what they leave out.
 pub(super) fn run(file: &FileArgs, args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let config = file.load()?;
-    let Export { files, losses } = export(args.target, &config, &options(args));
+    let Export { files, omissions } = export(args.target, &config, &options(args));
     match &args.output {
         Some(dir) => write(dir, &files, args.force)?,
         None => print(&listing(&files))?,
     }
-    for loss in &losses {
-        eprintln!("stead: not exported: {loss}");
+    for omission in &omissions {
+        eprintln!("stead: not exported: {omission}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use super::config_file::{ForeignArgs, line, no_translation};
 use super::locate::working_dir;
 use super::{FileArgs, complain, eprint_line, print};
 use crate::config::{Config, FILE_NAME};
-use crate::import::{Scripts, Tool, Translation, Weight, candidates, translate};
+use crate::import::{ProcfileRunner, Scripts, Translation, Weight, candidates, translate};
 
 /// The columns of `--diff` where no terminal says how many there are.
 const COLUMNS: usize = 160;
@@ -68,10 +68,10 @@ pub(super) fn run(file: &FileArgs, args: &ImportArgs) -> anyhow::Result<ExitCode
     let output = if is_printed { cwd.join(FILE_NAME) } else { cwd.join(&args.output) };
     let root = output.parent().unwrap_or(&cwd).to_owned();
     let tool = args.tool.map(|tool| match tool {
-        Runner::Foreman => Tool::Foreman,
-        Runner::Honcho => Tool::Honcho,
-        Runner::Overmind => Tool::Overmind,
-        Runner::Hivemind => Tool::Hivemind,
+        Runner::Foreman => ProcfileRunner::Foreman,
+        Runner::Honcho => ProcfileRunner::Honcho,
+        Runner::Overmind => ProcfileRunner::Overmind,
+        Runner::Hivemind => ProcfileRunner::Hivemind,
     });
     let translation =
         translate(&path, &cwd, &root, tool, args.foreign.options(), Scripts::Run).map_err(no_translation)?;

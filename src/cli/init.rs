@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::{FileArgs, print};
-use crate::config::{Config, RESERVED_NAMES};
+use crate::config::Config;
 
 /// Names of scripts in package.json that run until they are stopped, also as a part of a name: `dev:api`.
 const SERVICES: [&str; 6] = ["dev", "serve", "server", "start", "watch", "worker"];
@@ -172,9 +172,6 @@ fn task_name(wanted: &str, taken: &mut BTreeSet<String>) -> String {
     if name.is_empty() {
         name.push_str("task");
     }
-    if RESERVED_NAMES.contains(&name.as_str()) {
-        name.push_str("-process");
-    }
     let unique = (2..).map(|number| format!("{name}-{number}"));
     let name = std::iter::once(name.clone()).chain(unique).find(|name| !taken.contains(name));
     let name = name.expect("the numbers do not run out");
@@ -205,8 +202,7 @@ mod tests {
     # The processes of this project, made from Procfile.
     # `stead` runs them, `stead check` validates this file.
 
-    # Procfile calls it "web".
-    [tasks.web-process]
+    [tasks.web]
     command = "bundle exec rails s -p $PORT"
     env = { PORT = "5000" }
 
@@ -214,8 +210,7 @@ mod tests {
     command = "rake db:migrate"
     restart = "never"
 
-    # Procfile calls it "web-process".
-    [tasks.web-process-2]
+    [tasks.web-process]
     command = """"x" 'y'"""
     "#);
     }
@@ -275,7 +270,7 @@ mod tests {
     fn names_are_made_fit_and_kept_apart() {
         let mut taken = BTreeSet::new();
         let names = ["web", "a:b", "a b", "a-b", "--", "é", &"x".repeat(99)].map(|name| task_name(name, &mut taken));
-        assert_eq!(names[..6], ["web-process", "a-b", "a-b-2", "a-b-3", "task", "task-2"]);
+        assert_eq!(names[..6], ["web", "a-b", "a-b-2", "a-b-3", "task", "task-2"]);
         assert_eq!(names[6].len(), NAME_KEPT);
     }
 }

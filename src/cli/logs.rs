@@ -1,6 +1,6 @@
 //! `stead logs`: what the tasks wrote, now or earlier, with or without a supervisor that runs.
 
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -15,8 +15,11 @@ use jiff::tz::TimeZone;
 use super::{FileArgs, completions, shows_colour};
 use crate::config::{Config, UnknownTask};
 use crate::duration::parse_duration;
-use crate::logs::{LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream, RunChoice};
-use crate::present::ansi;
+use crate::logs::{
+    LineLimits, LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream, RunChoice,
+};
+use crate::present::ansi::plain;
+use crate::present::line::{SHOWN_CHARS, excerpt};
 
 /// Lines that are shown before those that follow.
 const LINES_BEFORE: usize = 10;
@@ -83,9 +86,10 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
         until: args.until,
         pattern: args.grep.clone(),
         waits_for_ends: args.follow,
+        limits: LineLimits::WHOLE,
         ..LineQuery::default()
     };
-    let mut printer = Printer::new(args, &tasks);
+    let mut printer = LogPrinter::new(args, &tasks);
     match print_all(&reader, &tasks, &query, args, &mut printer, changes) {
         // A reader that has gone away has seen what it wanted.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
@@ -114,7 +118,7 @@ fn print_all(
     tasks: &[String],
     query: &LineQuery,
     args: &LogsArgs,
-    printer: &mut Printer,
+    printer: &mut LogPrinter,
     changes: Option<(LogChanges, Receiver<()>)>,
 ) -> anyhow::Result<()> {
     let most = args.lines.or(args.follow.then_some(LINES_BEFORE));
@@ -156,22 +160,24 @@ fn nothing(reader: &LogReader, tasks: &[String], args: &LogsArgs) -> ExitCode {
 }
 
 /// Writes lines to standard output.
-struct Printer {
+struct LogPrinter {
     out: BufWriter<io::Stdout>,
     json: bool,
     times: bool,
     zone: TimeZone,
+    is_terminal: bool,
+    pattern: Option<LinePattern>,
     /// The names that stand in front, if there are several, each as it is shown.
     names: Vec<(String, String)>,
     printed: u64,
 }
 
-impl Printer {
+impl LogPrinter {
     fn new(args: &LogsArgs, tasks: &[String]) -> Self {
         let width = tasks.iter().map(String::len).max().unwrap_or(0);
         let colour = shows_colour(&io::stdout());
         let shown = |(number, task): (usize, &String)| {
-            let padded = format!("{task:width$} |");
+            let padded = format!("{:width$} |", plain(task));
             let code = COLOURS[number % COLOURS.len()];
             (task.clone(), if colour { format!("\x1b[{code}m{padded}\x1b[0m ") } else { format!("{padded} ") })
         };
@@ -181,9 +187,28 @@ impl Printer {
             json: args.json,
             times: args.times,
             zone: TimeZone::system(),
+            is_terminal: io::stdout().is_terminal(),
+            pattern: args.grep.clone(),
             names,
             printed: 0,
         }
+    }
+
+    /// Into a pipe or a file the bytes as they were written, onto a terminal nothing that acts on it.
+    fn print_text(&mut self, line: &LogLine) -> io::Result<()> {
+        if self.is_terminal {
+            let found = self.pattern.as_ref().and_then(|pattern| pattern.find(&line.bytes));
+            return writeln!(self.out, "{}", excerpt(line.text(), found, SHOWN_CHARS));
+        }
+        self.out.write_all(&line.bytes)?;
+        if line.cut {
+            let limit = LineLimits::WHOLE.kept;
+            eprintln!(
+                "stead: a line of {} is longer than {limit} bytes and is cut; the log file has all of it",
+                line.task
+            );
+        }
+        self.out.write_all(b"\n")
     }
 
     fn print_all(&mut self, lines: &mut LogLines) -> anyhow::Result<()> {
@@ -205,7 +230,7 @@ impl Printer {
             if self.times {
                 write!(self.out, "{} ", line.at.to_zoned(self.zone.clone()).strftime("%F %T%.3f"))?;
             }
-            writeln!(self.out, "{}", ansi::plain_text(&line.bytes))?;
+            self.print_text(line)?;
         }
         // The first is seen at once, however long the rest takes.
         if self.printed == 1 {

@@ -3,9 +3,9 @@
 //! This module parses the arguments, dispatches, and turns an error into one message and an exit code.
 
 mod attach;
-mod board;
 mod check;
 mod client;
+mod clients;
 mod completions;
 mod config_file;
 mod demo;
@@ -28,6 +28,7 @@ mod schema;
 mod send;
 mod signal;
 mod status;
+mod table;
 mod up;
 mod wait;
 mod web;
@@ -43,6 +44,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{ConfigError, UnknownTask, nearest};
 use crate::supervisor::engine::Verb;
+use crate::wire::AcceptedResponse;
 use client::ClientError;
 
 /// The exit code for an invalid command line or configuration. Nothing was started.
@@ -120,6 +122,8 @@ enum CliCommand {
     Wait(wait::WaitArgs),
     /// Print the events of the supervisor
     Events(events::EventsArgs),
+    /// Show who is connected to the supervisor, or disconnect one
+    Clients(clients::ClientsArgs),
     /// Apply the changes in the configuration
     ///
     /// Tasks that have not changed run on. If the configuration is invalid, nothing changes.
@@ -215,6 +219,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Attach(args)) => attach::run(&cli.file, &args),
         Some(CliCommand::Wait(args)) => wait::run(&cli.file, &args),
         Some(CliCommand::Events(args)) => events::run(&args),
+        Some(CliCommand::Clients(args)) => clients::run(&cli.file, &args),
         Some(CliCommand::Reload(args)) => reload::run(&cli.file, &args),
         Some(CliCommand::Plan(args)) => plan::run(&cli.file, &args),
         Some(CliCommand::Down(args)) => down::run(&cli.file, &args),
@@ -283,12 +288,9 @@ fn shows_colour(output: &impl IsTerminal) -> bool {
 
 /// Prints the request that the supervisor has accepted.
 fn show_accepted(answer: &[u8], json: bool) -> anyhow::Result<ExitCode> {
-    #[derive(serde::Deserialize)]
-    struct AcceptedRequest {
-        accepted: String,
-    }
-    let AcceptedRequest { accepted } = serde_json::from_slice(answer)?;
-    print(&if json { String::from_utf8_lossy(answer).into_owned() } else { format!("{accepted}: accepted") })?;
+    let AcceptedResponse { accepted, unchanged } = serde_json::from_slice(answer)?;
+    let words = unchanged.unwrap_or_else(|| format!("{accepted}: accepted"));
+    print(&if json { String::from_utf8_lossy(answer).into_owned() } else { words })?;
     Ok(ExitCode::SUCCESS)
 }
 

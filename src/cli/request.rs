@@ -4,12 +4,11 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 use clap_complete::ArgValueCandidates;
-use serde::Deserialize;
-use serde_json::json;
 
 use super::client::{Client, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 use crate::supervisor::engine::Verb;
+use crate::wire::{TasksRequest, TasksResponse};
 
 /// Arguments of `stead start`, `stop`, `restart` and `kill`.
 #[derive(Debug, Clone, Args)]
@@ -25,20 +24,9 @@ pub(super) struct RequestArgs {
     all: bool,
     /// Print the supervisor's answer as JSON
     ///
-    /// The object is {"accepted": [REQUEST…], "refused": [{"request", "detail", …}…]}.
+    /// The object is {"accepted": [REQUEST…], "unchanged": [SENTENCE…], "refused": [{"request", "detail", …}…]}.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Deserialize)]
-struct RequestAnswer {
-    accepted: Vec<String>,
-    refused: Vec<RefusedRequest>,
-}
-
-#[derive(Deserialize)]
-struct RefusedRequest {
-    detail: String,
 }
 
 /// Sends the request and prints whether it was accepted. `stead status` and `stead wait` show its effect.
@@ -48,15 +36,16 @@ struct RefusedRequest {
 /// No supervisor runs, or it refused the whole request.
 pub(super) fn run(file: &FileArgs, verb: Verb, args: &RequestArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
-    let body = (!args.all).then(|| json!({ "tasks": args.tasks }));
-    let answer = block_on(async { Ok(client.ask_of_several(verb, body.as_ref()).await?) })?;
-    let RequestAnswer { accepted, refused } = serde_json::from_slice(&answer)?;
+    let chosen = if args.all { TasksRequest::all() } else { TasksRequest::of(args.tasks.clone()) };
+    let answer = block_on(async { Ok(client.ask_of_several(verb, &chosen).await?) })?;
+    let TasksResponse { accepted, unchanged, refused } = serde_json::from_slice(&answer)?;
     if args.json {
         print(&String::from_utf8_lossy(&answer))?;
-    } else if accepted.is_empty() && refused.is_empty() {
+    } else if accepted.is_empty() && unchanged.is_empty() && refused.is_empty() {
         print(&format!("nothing to {}", verb.word()))?;
     } else {
         accepted.iter().try_for_each(|request| print(&format!("{request}: accepted")))?;
+        unchanged.iter().try_for_each(|unchanged| print(unchanged))?;
         refused.iter().for_each(|refused| complain(&refused.detail));
     }
     Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) })

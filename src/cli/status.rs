@@ -5,22 +5,29 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use tokio::time::{Instant, timeout};
 use unicode_width::UnicodeWidthStr;
 
-use super::board::{Board, Stage, Task, span};
-use super::client::{Client, block_on};
+use super::client::{Client, StreamMessage, block_on, parse};
+use super::table::table;
 use super::{FileArgs, print, shows_colour};
 use crate::present::ansi;
+use crate::present::clock::Clock;
+use crate::present::parts::parts;
+use crate::present::state::{Tone, look};
+use crate::present::task::{last_exit, retries, uptime};
+use crate::supervisor::engine::{TaskSnapshot, Uptime};
 use crate::surfaces::web::Token;
+use crate::wire::{Lenient, LenientSnapshot};
 
 /// How often `--watch` updates the countdowns on a terminal.
 const TICK: Duration = Duration::from_secs(1);
 const HEADINGS: [&str; 6] = ["NAME", "STATE", "RETRIES", "NEXT", "UPTIME", "LAST EXIT"];
 /// The index of the STATE column.
 const STATE_COLUMN: usize = 1;
+/// Stands for what there is none of.
+const NONE: &str = "–";
 /// Columns of a cell; longer texts are cut. `--json` has them whole.
 const CELL_COLUMNS: usize = 48;
 
@@ -50,8 +57,7 @@ pub(super) fn run(file: &FileArgs, args: &StatusArgs) -> anyhow::Result<ExitCode
         if args.json {
             return Ok(print(&String::from_utf8_lossy(&answer))?);
         }
-        let board: Board = serde_json::from_slice(&answer).context("cannot parse the snapshot")?;
-        Ok(print(&page(&board, &client))?)
+        Ok(print(&page(&parse(&answer)?, &client))?)
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -60,34 +66,24 @@ pub(super) fn run(file: &FileArgs, args: &StatusArgs) -> anyhow::Result<ExitCode
 async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
     let is_screen = io::stdout().is_terminal() && !json;
     let mut events = client.events("").await?;
-    let mut shown: Option<(Board, Instant)> = None;
+    let mut received_at = Instant::now();
     loop {
-        let message = if is_screen {
-            // `next` is cancel safe: a message that arrived in part is kept.
-            timeout(TICK, events.next()).await.ok().transpose()?
-        } else {
-            Some(events.next().await?)
-        };
-        match message {
-            Some(None) => return Ok(()),
-            Some(Some(message)) if message.event != "snapshot" => continue,
-            Some(Some(message)) if json => {
-                print(&message.data)?;
-                continue;
-            }
-            Some(Some(message)) => {
-                let board: Board = serde_json::from_str(&message.data).context("cannot parse the snapshot")?;
-                shown = Some((board, Instant::now()));
-            }
-            None => {
-                if let Some((board, at)) = &mut shown {
-                    let passed = std::mem::replace(at, Instant::now()).elapsed();
-                    board.now += u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
-                }
+        // On a screen countdowns go on while nothing else happens. `next` is cancel safe: a message that arrived in part is
+        // kept.
+        let silence = if is_screen { TICK } else { Duration::MAX };
+        if let Ok(message) = timeout(silence, events.next()).await {
+            match message? {
+                None => return Ok(()),
+                Some(StreamMessage::Event(_) | StreamMessage::Dropped(_)) => continue,
+                Some(StreamMessage::Snapshot) => received_at = Instant::now(),
             }
         }
-        if let Some((board, _)) = &shown {
-            let page = page(board, client);
+        if let Some(snapshot) = events.snapshot_json().filter(|_| json) {
+            print(&snapshot.to_string())?;
+        } else if let Some(snapshot) = events.snapshot() {
+            let mut snapshot = snapshot.clone();
+            snapshot.now.0 += received_at.elapsed();
+            let page = page(&snapshot, client);
             print(&if is_screen { over_the_screen(&page) } else { page + "\n" })?;
         }
     }
@@ -98,77 +94,70 @@ fn over_the_screen(page: &str) -> String {
     format!("\x1b[H{}\x1b[J", page.replace('\n', "\x1b[K\n") + "\x1b[K")
 }
 
-fn page(board: &Board, client: &Client) -> String {
-    let mut page = heading(board);
+fn page(snapshot: &LenientSnapshot, client: &Client) -> String {
+    let mut page = heading(snapshot);
     page += "\n\n";
-    page += &table(board, shows_colour(&io::stdout()));
-    if let Some(containment) = board.containment {
+    page += &tasks_table(snapshot, shows_colour(&io::stdout()));
+    if let Some(Lenient::Known(containment)) = snapshot.supervisor.containment {
         let _ = write!(page, "\n\ncontainment: {containment}");
     }
-    for surface in board.tasks.iter().filter(|task| task.is_surface()) {
-        if let (Some(address), Ok(token)) = (&surface.address, Token::read(&client.paths.token)) {
-            let _ = write!(page, "\n\npage: {address}/#token={}", token.secret());
+    for builtin in snapshot.tasks.iter().filter_map(Lenient::known).filter(|task| task.is_builtin()) {
+        let Some(address) = &builtin.address else { continue };
+        // A secret is for the screen: what goes into a pipe is often kept.
+        match Token::read(&client.paths.token).ok().filter(|_| io::stdout().is_terminal()) {
+            Some(token) => drop(write!(page, "\n\npage: {address}/#token={}", token.secret())),
+            None => drop(write!(page, "\n\npage: {address}/ (its token is in {})", client.paths.token.display())),
         }
     }
     page
 }
 
-fn heading(board: &Board) -> String {
-    let mut heading = format!("{} · up {}", board.project, span(board.now));
-    if let Stage::Draining { cause, deadline } = &board.stage {
-        let left = span(deadline.saturating_sub(board.now));
-        let _ = write!(heading, " · draining: {}, {left} left", ansi::plain_text(cause.as_bytes()));
+fn heading(snapshot: &LenientSnapshot) -> String {
+    let (clock, supervisor) = (Clock::new(snapshot.now), &snapshot.supervisor);
+    let mut heading = format!("{} · up {}", supervisor.project, clock.span(Uptime::default()));
+    if let Some((cause, deadline)) = snapshot.drain() {
+        let (cause, left) = (ansi::plain_text(cause.as_bytes()), clock.left(deadline));
+        let _ = write!(heading, " · draining: {cause}, {left} left");
     }
-    let _ = write!(heading, " · pid {} · stead {}", board.pid, board.version);
+    let _ = write!(heading, " · pid {} · stead {}", supervisor.pid, supervisor.version);
     heading
 }
 
-/// The processes, then stead's builtin tasks.
-fn table(board: &Board, colour: bool) -> String {
-    let (own, theirs): (Vec<_>, Vec<_>) = board.tasks.iter().partition(|task| task.is_surface());
-    let rows: Vec<_> = theirs.iter().chain(&own).map(|task| cells(task, board.now)).collect();
-    let widths: Vec<_> = (0..HEADINGS.len())
-        .map(|column| rows.iter().map(|row| row[column].width()).chain([HEADINGS[column].len()]).max().unwrap_or(0))
-        .collect();
-    let mut lines = vec![line(HEADINGS.map(str::to_owned), &widths, None)];
-    for (index, (row, task)) in rows.into_iter().zip(theirs.iter().chain(&own)).enumerate() {
-        if index == theirs.len() && index > 0 {
-            lines.push(String::new());
-        }
-        lines.push(line(row, &widths, colour.then(|| shade(task))));
+/// The processes, then those of stead's builtin tasks that need attention, and a line about the others.
+fn tasks_table(snapshot: &LenientSnapshot, colour: bool) -> String {
+    let (own, theirs): (Vec<_>, Vec<_>) = snapshot.tasks.iter().partition(|task| task.is_builtin());
+    let parts = parts(own.iter().filter_map(|task| task.known()), snapshot.drain().is_some());
+    let is_alone = |task: &&&Lenient<TaskSnapshot>| {
+        task.known().is_none() || parts.alone.iter().any(|alone| alone.name == task.name())
+    };
+    let own: Vec<_> = own.iter().filter(is_alone).copied().collect();
+    let tasks = || theirs.iter().chain(&own);
+    let rows: Vec<_> = tasks().map(|task| cells(task, snapshot)).collect();
+    let mut lines: Vec<_> = table(HEADINGS, &rows).lines().map(str::to_owned).collect();
+    for (line, (task, row)) in lines.iter_mut().skip(1).zip(tasks().zip(&rows)).filter(|_| colour) {
+        let state = &row[STATE_COLUMN];
+        *line = line.replacen(state, &format!("\x1b[{}m{state}\x1b[0m", shade(task)), 1);
+    }
+    if !theirs.is_empty() && !own.is_empty() {
+        lines.insert(1 + theirs.len(), String::new());
+    }
+    if let Some(folded) = parts.folded {
+        lines.extend([String::new(), folded]);
     }
     lines.join("\n")
 }
 
-fn line(cells: [String; HEADINGS.len()], widths: &[usize], shade: Option<u8>) -> String {
-    let mut line = String::new();
-    for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        let gap = " ".repeat(width - cell.width() + 2);
-        match shade {
-            Some(shade) if column == STATE_COLUMN => {
-                let _ = write!(line, "\x1b[{shade}m{cell}\x1b[0m{gap}");
-            }
-            _ => line += &(cell.clone() + &gap),
-        }
-    }
-    line.truncate(line.trim_end().len());
-    line
-}
-
-fn cells(task: &Task, now: u64) -> [String; HEADINGS.len()] {
-    let retries = if task.retries == 0 { "·".to_owned() } else { format!("{}/{}", task.retries, task.max_retries) };
-    let last_exit = task.last_exit.as_ref().map(|exit| {
-        let ago = span(now.saturating_sub(exit.at));
-        format!("{} · {ago} ago", short(&exit.reason.text))
-    });
-    [
-        task.name.clone(),
-        format!("{} {}", glyph(task), task.phase.word()),
-        retries,
-        short(&task.next(now)),
-        task.uptime(now).unwrap_or_else(|| "–".to_owned()),
-        last_exit.unwrap_or_else(|| "–".to_owned()),
-    ]
+fn cells(task: &Lenient<TaskSnapshot>, snapshot: &LenientSnapshot) -> [String; HEADINGS.len()] {
+    let (name, next) = (task.name().to_owned(), short(&snapshot.next(task)));
+    let none = || NONE.to_owned();
+    let Some(known) = task.known() else {
+        return [name, format!("? {}", short(task.state())), none(), next, none(), none()];
+    };
+    let clock = Clock::new(snapshot.now);
+    let used = if known.retries == 0 { "·".to_owned() } else { retries(known.retries, known.max_retries) };
+    let exit = last_exit(known, &clock).map(|(reason, ago)| format!("{} · {ago}", short(&reason)));
+    let state = format!("{} {}", look(known.state()).glyph, known.state());
+    [name, state, used, next, uptime(known, &clock).unwrap_or_else(none), exit.unwrap_or_else(none)]
 }
 
 /// `text` as one line of plain text of at most [`CELL_COLUMNS`] columns.
@@ -184,74 +173,76 @@ fn short(text: &str) -> String {
     cut + "…"
 }
 
-/// The symbol of the state, the same on every surface.
-fn glyph(task: &Task) -> &'static str {
-    match task.phase.word() {
-        "waiting" => "◌",
-        "starting" => "◔",
-        "running" => "◑",
-        "ready" => "●",
-        "stopping" => "◒",
-        "backoff" => "◐",
-        "stopped" => "○",
-        "done" => "✔",
-        "failed" => "✖",
-        _ => "?",
-    }
-}
-
 /// The colour of the state: the parameter of an SGR escape sequence.
-fn shade(task: &Task) -> u8 {
-    match task.phase.word() {
-        "ready" => 32,
-        "failed" => 31,
-        "backoff" | "stopping" => 33,
-        "starting" | "running" => 36,
-        _ => 2,
+fn shade(task: &Lenient<TaskSnapshot>) -> u8 {
+    match task.known().map(|task| look(task.state()).tone) {
+        Some(Tone::Good) => 32,
+        Some(Tone::Bad) => 31,
+        Some(Tone::Warning) => 33,
+        Some(Tone::Busy) => 36,
+        Some(Tone::Quiet | Tone::Plain) | None => 2,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::kernel::sample::{at, process, ready};
+    use crate::supervisor::engine::{ExitReason, LastExit, PhaseSnapshot, TaskKind};
 
-    fn board(json: &str) -> Board {
-        serde_json::from_str(json).unwrap()
+    fn snapshot(reason: ExitReason) -> LenientSnapshot {
+        let mut control = process("control", ready(0));
+        control.kind = TaskKind::Builtin;
+        let mut api = process("api", PhaseSnapshot::Backoff { attempt: 2, since: at(8_000), retry_at: at(10_000) });
+        (api.run, api.retries) = (2, 2);
+        let ran_for = Duration::from_secs(1);
+        api.last_exit = Some(LastExit { run: 2, reason, expected: false, at: at(8_000), ran_for, peak_memory: None });
+        serde_json::from_value(serde_json::json!({
+            "project": "shop", "version": "0.1.0", "pid": 7, "started_at": "2026-01-01T00:00:00Z", "now": 9000,
+            "generation": 1, "at": 0, "stage": { "stage": "up" }, "tasks": [control, api, process("db", ready(1_000))],
+        }))
+        .unwrap()
     }
-
-    const TASKS: &str = r#"{
-        "project": "shop", "version": "0.1.0", "pid": 7, "now": 9000, "stage": { "stage": "up" },
-        "tasks": [
-            { "name": "control", "kind": "builtin", "state": "ready", "since": 0, "run": 1,
-              "retries": 0, "max_retries": 5 },
-            { "name": "api", "kind": "process", "state": "backoff", "attempt": 2, "since": 8000, "retry_at": 10000,
-              "run": 2, "retries": 2, "max_retries": 5,
-              "last_exit": { "reason": { "kind": "code", "code": 1, "text": "code 1" }, "expected": false,
-                             "at": 8000 } },
-            { "name": "db", "kind": "process", "state": "ready", "since": 1000, "run": 1,
-              "retries": 0, "max_retries": 5 }
-        ] }"#;
 
     #[test]
     fn processes_come_first_and_columns_are_aligned() {
-        let board = board(TASKS);
-        assert_eq!(heading(&board), "shop · up 9s · pid 7 · stead 0.1.0");
+        let mut snapshot = snapshot(ExitReason::Code { code: 1 });
+        assert_eq!(heading(&snapshot), "shop · up 9s · pid 7 · stead 0.1.0");
         let expected = "\
-NAME     STATE      RETRIES  NEXT           UPTIME  LAST EXIT
-api      ◐ backoff  2/5      retry 2 in 1s  –       code 1 · 1s ago
-db       ● ready    ·                       8s      –
+NAME  STATE      RETRIES  NEXT           UPTIME  LAST EXIT
+api   ◐ backoff  2/5      retry in 1.0s  –       code 1 · 1s ago
+db    ● ready    ·                       8s      –
 
-control  ● ready    ·                       9s      –";
-        assert_eq!(table(&board, false), expected);
-        assert!(table(&board, true).contains("\x1b[33m◐ backoff\x1b[0m"));
+stead: 1 part ready";
+        assert_eq!(tasks_table(&snapshot, false), expected);
+        assert!(tasks_table(&snapshot, true).contains("\x1b[33m◐ backoff\x1b[0m"));
+        let newer = serde_json::json!({ "name": "new", "kind": "process", "state": "dreaming" });
+        snapshot.tasks.push(serde_json::from_value(newer).unwrap());
+        assert!(tasks_table(&snapshot, false).contains("new   ? dreaming  –"));
+    }
+
+    #[test]
+    fn a_part_of_stead_that_is_not_well_stands_alone() {
+        let mut snapshot = snapshot(ExitReason::Code { code: 1 });
+        let mut web = process(
+            "stead.web",
+            PhaseSnapshot::Failed { reason: "taken".to_owned(), dependency: None, retry_at: None },
+        );
+        web.kind = TaskKind::Builtin;
+        snapshot.tasks.push(Lenient::Known(web));
+        let table = tasks_table(&snapshot, false);
+        assert!(
+            table.contains("\n\nstead.web  ✖ failed") && table.ends_with("\n\nstead: 1 other part ready"),
+            "{table}"
+        );
     }
 
     #[test]
     fn what_a_task_wrote_into_its_reason_is_one_plain_line() {
-        let mut board = board(TASKS);
-        let reason = &mut board.tasks[1].last_exit.as_mut().unwrap().reason;
-        reason.text = format!("\x1b[2Jpanic\x07: {}", "x".repeat(100));
-        let table = table(&board, false);
+        let message = format!("\x1b[2Jpanic\x07: {}", "x".repeat(100));
+        let table = tasks_table(&snapshot(ExitReason::StartFailed { message }), false);
         assert!(!table.contains(['\x1b', '\x07']) && table.contains("panic: xxx") && table.contains("x… · 1s ago"));
     }
 }

@@ -4,19 +4,18 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::{ArgGroup, Args, ValueEnum};
 use clap_complete::ArgValueCandidates;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::board::{Board, Phase, Stage, Task};
 use super::client::{Client, ClientError, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 use crate::config::UnknownTask;
 use crate::duration::{Pretty, parse_duration};
 use crate::present::ansi;
-use crate::supervisor::engine::{Condition, Reach};
+use crate::supervisor::engine::{Condition, PhaseSnapshot, Reach, TaskSnapshot, TaskState};
+use crate::wire::{Lenient, LenientSnapshot};
 
 /// Arguments of `stead wait`.
 #[derive(Debug, Clone, Args)]
@@ -70,9 +69,9 @@ impl WaitArgs {
 /// No supervisor runs, or there is no such task.
 pub(super) fn run(file: &FileArgs, args: &WaitArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
-    let on_reached = |task: &Task| match args.json {
+    let on_reached = |task: &Lenient<TaskSnapshot>| match args.json {
         true => Ok(()),
-        false => print(&format!("{}: {}", task.name, args.until.reached_by(task))),
+        false => print(&format!("{}: {}", task.name(), args.until.reached_by(task))),
     };
     let missing = block_on(wait(&client, args, on_reached))?;
     if args.json {
@@ -95,16 +94,16 @@ pub(super) fn run(file: &FileArgs, args: &WaitArgs) -> anyhow::Result<ExitCode> 
 pub(super) async fn wait(
     client: &Client,
     args: &WaitArgs,
-    on_reached: impl FnMut(&Task) -> io::Result<()>,
+    on_reached: impl FnMut(&Lenient<TaskSnapshot>) -> io::Result<()>,
 ) -> anyhow::Result<Vec<String>> {
     let mut last = None;
     match timeout(args.timeout, reach(client, args, &mut last, on_reached)).await {
         Ok(missing) => missing,
         Err(_) => {
-            let board = last.ok_or(ClientError::Silent(args.timeout))?;
-            let open = |task: &&Task| !args.until.is_reached_by(task);
+            let snapshot = last.ok_or(ClientError::Silent(args.timeout))?;
+            let open = |task: &&Lenient<TaskSnapshot>| !args.until.is_reached_by(task);
             let sentences: Vec<_> =
-                chosen(&board, args)?.into_iter().filter(open).map(|task| describe(task, board.now)).collect();
+                chosen(&snapshot, args)?.into_iter().filter(open).map(|task| describe(task, &snapshot)).collect();
             Ok(vec![format!("not {} within {}: {}", args.until.word(), Pretty(args.timeout), sentences.join("; "))])
         }
     }
@@ -114,55 +113,61 @@ pub(super) async fn wait(
 async fn reach(
     client: &Client,
     args: &WaitArgs,
-    last: &mut Option<Board>,
-    mut on_reached: impl FnMut(&Task) -> io::Result<()>,
+    last: &mut Option<LenientSnapshot>,
+    mut on_reached: impl FnMut(&Lenient<TaskSnapshot>) -> io::Result<()>,
 ) -> anyhow::Result<Vec<String>> {
     let mut events = client.events("").await?;
     let mut there = Vec::new();
-    while let Some(message) = events.next().await? {
-        if message.event != "snapshot" {
-            continue;
-        }
-        let board: Board = serde_json::from_str(&message.data).context("cannot parse the snapshot")?;
-        let tasks = chosen(&board, args)?;
+    while let Some(snapshot) = events.next_snapshot().await? {
+        let tasks = chosen(snapshot, args)?;
         for task in tasks.iter().filter(|task| args.until.is_reached_by(task)) {
-            if !there.contains(&task.name) {
+            if !there.iter().any(|name| name == task.name()) {
                 on_reached(task)?;
-                there.push(task.name.clone());
+                there.push(task.name().to_owned());
             }
         }
         if tasks.iter().all(|task| args.until.is_reached_by(task)) {
             return Ok(Vec::new());
         }
-        let is_vain = |task: &&&Task| matches!(task.toward(args.until.condition()), Reach::Halted | Reach::Failed);
+        let is_vain =
+            |task: &&&Lenient<TaskSnapshot>| matches!(args.until.reach_of(task), Some(Reach::Halted | Reach::Failed));
         let never: Vec<_> = tasks.iter().filter(is_vain).collect();
         if !never.is_empty() {
-            return Ok(never.into_iter().map(|task| describe(task, board.now)).collect());
+            return Ok(never.into_iter().map(|task| describe(task, snapshot)).collect());
         }
-        if let Stage::Draining { cause, .. } = &board.stage {
+        if let Some((cause, _)) = snapshot.drain() {
             return Ok(vec![format!("stead is shutting down: {cause}")]);
         }
-        *last = Some(board);
+        *last = Some(snapshot.clone());
     }
     Ok(vec!["the supervisor has ended".to_owned()])
 }
 
-fn chosen<'a>(board: &'a Board, args: &WaitArgs) -> anyhow::Result<Vec<&'a Task>> {
+fn chosen<'a>(snapshot: &'a LenientSnapshot, args: &WaitArgs) -> anyhow::Result<Vec<&'a Lenient<TaskSnapshot>>> {
     if args.all {
-        return Ok(board.tasks.iter().filter(|task| !task.is_surface()).collect());
+        return Ok(snapshot.tasks.iter().filter(|task| !task.is_builtin()).collect());
     }
-    let find = |name: &String| match board.tasks.iter().find(|task| task.name == *name) {
+    let find = |name: &String| match snapshot.task(name) {
         Some(task) => Ok(task),
-        None => Err(UnknownTask::among(name, board.tasks.iter().map(|task| task.name.clone())).into()),
+        None => Err(UnknownTask::among(name, snapshot.tasks.iter().map(|task| task.name().to_owned())).into()),
     };
     args.tasks.iter().map(find).collect()
 }
 
-/// The state of a task and what happens to it next, as a sentence.
-pub(super) fn describe(task: &Task, now: u64) -> String {
-    let next = ansi::plain_text(task.next(now).as_bytes());
+/// The state of a task and what happens to it next, or why it has failed, as a sentence.
+pub(super) fn describe(task: &Lenient<TaskSnapshot>, snapshot: &LenientSnapshot) -> String {
+    let name = task.name();
+    if let Some(PhaseSnapshot::Failed { reason, .. }) = task.known().map(|task| &task.phase) {
+        return format!("{name} has failed: {}", ansi::plain_text(reason.as_bytes()));
+    }
+    let state = match task.known().map(TaskSnapshot::state) {
+        Some(TaskState::Backoff) => "backing off",
+        Some(TaskState::Stopped | TaskState::Done) => return format!("{name} is {}", task.state()),
+        Some(_) | None => task.state(),
+    };
+    let next = ansi::plain_text(snapshot.next(task).as_bytes());
     let gap = if next.is_empty() { "" } else { ", " };
-    format!("{} is {}{gap}{next}", task.name, task.phase.word())
+    format!("{name} is {state}{gap}{next}")
 }
 
 impl Until {
@@ -176,9 +181,9 @@ impl Until {
     }
 
     /// The word for a task for which this holds. A task that is done counts as ready, and is called done.
-    fn reached_by(self, task: &Task) -> &'static str {
-        match task.phase {
-            Phase::Done if self == Self::Ready => task.phase.word(),
+    fn reached_by(self, task: &Lenient<TaskSnapshot>) -> &'static str {
+        match task.known().map(TaskSnapshot::state) {
+            Some(TaskState::Done) if self == Self::Ready => TaskState::Done.word(),
             _ => self.word(),
         }
     }
@@ -192,7 +197,12 @@ impl Until {
         }
     }
 
-    fn is_reached_by(self, task: &Task) -> bool {
-        task.toward(self.condition()) == Reach::Met
+    /// None for a task in a state that this program does not know.
+    fn reach_of(self, task: &Lenient<TaskSnapshot>) -> Option<Reach> {
+        task.known().map(|task| task.toward(self.condition()))
+    }
+
+    fn is_reached_by(self, task: &Lenient<TaskSnapshot>) -> bool {
+        self.reach_of(task) == Some(Reach::Met)
     }
 }

@@ -10,7 +10,6 @@ use clap::builder::NonEmptyStringValueParser;
 use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
 
 use super::client::{Client, ClientError, block_on, segment};
 use super::{FileArgs, completions, print};
@@ -20,6 +19,7 @@ use crate::duration::Pretty;
 use crate::kernel::{PostMortem, PostMortems};
 use crate::present::why::Cause;
 use crate::present::{ansi, post_mortem};
+use crate::wire::WhyResponse;
 
 /// Arguments of `stead why`.
 #[derive(Debug, Clone, Args)]
@@ -34,15 +34,6 @@ pub(super) struct WhyArgs {
     /// null without a supervisor.
     #[arg(long)]
     json: bool,
-}
-
-/// The answer of `/api/v1/tasks/NAME/why`, or the part of it that is on disk.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct WhyReport {
-    task: String,
-    /// `None` without a supervisor.
-    causes: Option<Vec<Cause>>,
-    pub(super) post_mortems: Vec<PostMortem>,
 }
 
 /// Prints the causes and the last failure.
@@ -63,10 +54,11 @@ pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
     let gap = if why.causes.is_some() { "\n" } else { "" };
     match why.post_mortems.first() {
         Some(last) => {
-            print(&format!(
-                "{gap}{}",
-                failure_text(last, why.post_mortems.len(), Timestamp::now(), &TimeZone::system())
-            ))?;
+            let zone = TimeZone::system();
+            if why.session.is_some_and(|session| session != last.session) {
+                print(&format!("{gap}{}:", post_mortem::earlier_session(last, &zone)))?;
+            }
+            print(&format!("{gap}{}", failure_text(last, why.post_mortems.len(), Timestamp::now(), &zone)))?;
         }
         None if why.causes.is_none() => print(&format!("{} has no recorded failure", why.task))?,
         None => {}
@@ -79,14 +71,14 @@ pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 ///
 /// Those of [`run`].
-pub(super) async fn known(client: &Client, file: &FileArgs, task: &str) -> anyhow::Result<WhyReport> {
-    match client.get(&format!("/api/v1/tasks/{}/why", segment(task))).await {
+pub(super) async fn known(client: &Client, file: &FileArgs, task: &str) -> anyhow::Result<WhyResponse> {
+    match client.read(&format!("/api/v1/tasks/{}/why", segment(task))).await {
         Err(ClientError::NoServer(_)) => on_disk(file, task),
-        answer => serde_json::from_slice(&answer?).context("cannot parse the answer of the supervisor"),
+        answer => Ok(answer?),
     }
 }
 
-fn on_disk(file: &FileArgs, task: &str) -> anyhow::Result<WhyReport> {
+fn on_disk(file: &FileArgs, task: &str) -> anyhow::Result<WhyResponse> {
     let config = file.load()?;
     let mut post_mortems = PostMortems::new(&StatePaths::of(&config.identity()).post_mortems)
         .of(task)
@@ -95,7 +87,7 @@ fn on_disk(file: &FileArgs, task: &str) -> anyhow::Result<WhyReport> {
         return Err(UnknownTask::among(task, config.tasks.into_iter().map(|task| task.name)).into());
     }
     post_mortems.reverse();
-    Ok(WhyReport { task: task.to_owned(), causes: None, post_mortems })
+    Ok(WhyResponse { task: task.to_owned(), now: None, session: None, causes: None, post_mortems })
 }
 
 /// One cause of the chain as a line.
@@ -138,6 +130,7 @@ mod tests {
         let last = PostMortem {
             task: "api".to_owned(),
             run: 4,
+            session: Timestamp::UNIX_EPOCH,
             at,
             reason: "SIGSEGV (core dumped)".to_owned(),
             class: "signal".to_owned(),

@@ -23,10 +23,10 @@ pub fn compare(old: &Config, new: &Config) -> Changes {
 }
 
 fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
-    let Config { path: _, root: _, supervisor, logs, web, ui, hooks, tasks: _ } = old;
+    let Config { path: _, root: _, supervisor, logs, web, ui, hooks, tasks: _, source: _ } = old;
     let SupervisorConfig { restart, drain } = supervisor;
     let LogsConfig { dir, max_size, keep } = logs;
-    let WebConfig { enabled, listen, dist } = web;
+    let WebConfig { enabled, listen, read, dist, on_exhausted } = web;
     let differing = |pairs: &[(&str, bool)]| -> Vec<String> {
         pairs.iter().filter(|(_, differs)| *differs).map(|(key, _)| (*key).to_owned()).collect()
     };
@@ -42,7 +42,9 @@ fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
         ("[logs] dir", *dir != new.logs.dir),
         ("[web] enabled", *enabled != new.web.enabled),
         ("[web] listen", *listen != new.web.listen),
+        ("[web] read", *read != new.web.read),
         ("[web] dist", *dist != new.web.dist),
+        ("[web] on_exhausted", *on_exhausted != new.web.on_exhausted),
         ("[hooks]", *hooks != new.hooks),
     ]);
 }

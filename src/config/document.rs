@@ -6,13 +6,15 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use super::kind::{FileName, FilePath, Flag, ListOf, Share, Size, Whole};
+use super::kind::{FileName, FilePath, Flag, ListOf, OneOf, Share, Size, Whole};
 use super::parsed::{ADDRESS, DURATION, PERIOD};
 use super::report::MistakeReport;
 use super::scope::Scope;
 use super::table::{Foreign, Table, describe_root, read_root, reread_root};
 use super::value::FileTable;
-use super::{Config, LogsConfig, TaskConfig, UiConfig, WebConfig, environment, graph, hooks, include, task};
+use super::{
+    Config, LogsConfig, ReadAccess, TaskConfig, UiConfig, WebConfig, environment, graph, hooks, include, task,
+};
 use crate::duration::Pretty;
 use crate::supervisor::engine::{DrainConfig, Intensity, RestartConfig};
 
@@ -157,8 +159,9 @@ fn agree_on_backoff(table: &mut Table<'_>, first: bool, longest: bool, restart: 
 }
 
 fn drain_keys(table: &mut Table<'_>, drain: &mut DrainConfig) {
-    table.or("drain", &DURATION, "How long an ordered stop may take.", &mut drain.graceful);
-    table.or("drain_fatal", &DURATION, "How long the stop after a fatal end may take.", &mut drain.fatal);
+    let about = "The most time that the ordered stop of everything takes. Default: what the `stop.timeout`s need.";
+    drain.graceful = table.get("drain", &DURATION, about);
+    table.or("drain_fatal", &DURATION, "The most time that it takes after a fatal end.", &mut drain.fatal);
 }
 
 fn logs_keys(table: &mut Table<'_>, logs: &mut LogsConfig) {
@@ -176,9 +179,16 @@ fn ui_keys(table: &mut Table<'_>, ui: &mut UiConfig) {
     table.or("notify", &Flag, about, &mut ui.notify);
 }
 
+const READ_ACCESS: OneOf<ReadAccess> = OneOf(&[("token", ReadAccess::Token), ("anyone", ReadAccess::Anyone)]);
+
 fn web_keys(table: &mut Table<'_>, web: &mut WebConfig) {
     table.or("enabled", &Flag, "Whether the page is served at all.", &mut web.enabled);
     table.or("listen", &ADDRESS, "Where the page is served.", &mut web.listen);
+    let about = "Who may read over its port: clients that have the token, or anyone on this machine.";
+    table.or("read", &READ_ACCESS, about, &mut web.read);
     let about = "A directory with a bundle to serve instead of the embedded one.";
     web.dist = table.get("dist", &FilePath, about);
+    let about = "What it means that it fails for good, as when its port is taken: hold it as failed and try again now and \
+                 then, or end everything.";
+    table.or("on_exhausted", &task::ON_EXHAUSTED, about, &mut web.on_exhausted);
 }

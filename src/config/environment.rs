@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::env_file::{EnvFileEntry, read_env_file};
 use super::kind::{AnyText, FileName, Kind, OneOrMany};
-use super::scope::{Origin, Variable};
+use super::scope::{Variable, VariableOrigin};
 use super::table::Table;
 
 /// A file that is named in the configuration.
@@ -27,7 +27,7 @@ pub(super) fn read_files(table: &mut Table<'_>) {
         match read_env_file(&path, may_be_missing) {
             Ok(entries) => {
                 for EnvFileEntry { name, value, line } in entries {
-                    let origin = Origin::EnvFile { path: path.clone(), line };
+                    let origin = VariableOrigin::EnvFile { path: path.clone(), line };
                     table.scope.set(name, Variable { value: value.into(), origin });
                 }
             }
@@ -51,7 +51,7 @@ pub(super) fn read_variables(table: &mut Table<'_>) {
         }
         if let Some(value) = entry.value.clone() {
             let (path, line) = table.sources().line(&entry.span);
-            let origin = Origin::Config { path, line, table: header.clone() };
+            let origin = VariableOrigin::Config { path, line, table: header.clone() };
             table.scope.set(entry.key.clone(), Variable { value: value.into(), origin });
         }
     });

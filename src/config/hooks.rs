@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::builtin::{BUILTIN_NAMESPACE, BUILTIN_TASKS};
 use super::kind::{AnyText, ListOf, OneOf, Runnable};
 use super::nearest::nearest;
 use super::parsed::{PERIOD, WEBHOOK};
 use super::table::Table;
-use super::task::{RESERVED_NAMES, check_name, name_pattern};
+use super::task::{check_name, name_pattern};
 use super::{HookCall, HookConfig};
 use crate::supervisor::engine::HookEvent;
 
-/// What a hook can be told of.
+/// The events that a hook can be called for.
 const ON: OneOf<HookEvent> = OneOf(&[
     ("failed", HookEvent::Failed),
     ("exhausted", HookEvent::Exhausted),
@@ -27,7 +28,7 @@ pub(super) fn names() -> Json {
 
 /// Reads one hook. `known` are the tasks of the file.
 pub(super) fn read(table: &mut Table<'_>, known: &[&str]) -> Option<HookConfig> {
-    check_name(table, "hook", &[]);
+    check_name(table, "hook");
     let about = "What it is told of: a run that failed, a spent retry budget, a task that is well again, a fatal end.";
     let on = table.require("on", &ListOf(ON), about);
     if on.as_ref().is_some_and(Vec::is_empty) {
@@ -35,9 +36,11 @@ pub(super) fn read(table: &mut Table<'_>, known: &[&str]) -> Option<HookConfig> 
     }
     let about = "Only of these tasks. Default: of all, stead's own parts included.";
     let tasks = table.get("tasks", &ListOf(AnyText), about).unwrap_or_default();
-    let is_known = |name: &String| known.contains(&name.as_str()) || RESERVED_NAMES.contains(&name.as_str());
+    let is_known = |name: &String| known.contains(&name.as_str()) || BUILTIN_TASKS.contains(&name.as_str());
     if let Some(unknown) = tasks.iter().find(|name| !is_known(name)) {
-        let near = nearest(unknown, known.iter().copied().chain(RESERVED_NAMES));
+        let is_builtin = |name: &&str| name.strip_prefix(BUILTIN_NAMESPACE) == Some(unknown);
+        let builtin = BUILTIN_TASKS.into_iter().find(is_builtin);
+        let near = builtin.or_else(|| nearest(unknown, known.iter().copied().chain(BUILTIN_TASKS)));
         let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         table.refuse("tasks", format!("no task is called `{}`{near}", unknown.escape_debug()));
     }

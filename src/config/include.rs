@@ -23,17 +23,17 @@ pub(super) const ABOUT: &str = "Files that are read first: this one wins. Tables
 /// Reads the first file of the report, and all that it includes, into one table.
 pub(super) fn read_all(path: &Path, scope: &Scope, report: &mut MistakeReport) -> FileTable {
     let text = report.sources().first().text.clone();
-    Reader { scope, report, chain: vec![path.to_owned()] }.read(&text, 0)
+    IncludeReader { scope, report, chain: vec![path.to_owned()] }.read(&text, 0)
 }
 
-struct Reader<'a> {
+struct IncludeReader<'a> {
     scope: &'a Scope,
     report: &'a mut MistakeReport,
     /// The files that are being read, each included by the one before it.
     chain: Vec<PathBuf>,
 }
 
-impl Reader<'_> {
+impl IncludeReader<'_> {
     /// Reads a text that begins at `base` among all.
     fn read(&mut self, text: &str, base: usize) -> FileTable {
         let (table, errors) = DeTable::parse_recoverable(text);

@@ -161,5 +161,6 @@ fn judge_sources(sources: SourceFiles, path: PathBuf, scope: Scope) -> Result<Co
     for task in &mut config.tasks {
         task.source = source.of_task(&task.name);
     }
+    config.source = Some(source);
     report.conclude(config)
 }

@@ -4,6 +4,8 @@
 //! mistake at once ([`ConfigError`]). A `Config` can't hold an invalid plan: names are checked, dependencies
 //! exist and have no cycle, paths are absolute, defaults are filled in. Nothing is started here.
 
+mod advice;
+pub(crate) mod builtin;
 mod command;
 mod compare;
 mod document;
@@ -34,6 +36,7 @@ mod task;
 mod types;
 mod value;
 
+pub use advice::Advice;
 pub use command::CommandLine;
 pub use compare::compare;
 pub use document::schema;
@@ -43,9 +46,8 @@ pub(crate) use nearest::nearest;
 pub use project::Project;
 pub use report::{ConfigError, MistakeReport};
 pub use reread::TaskSource;
-pub use scope::{Origin, Variable, Variables};
+pub use scope::{Variable, VariableOrigin, Variables};
 pub use secret::{FilledText, MASK, Secret, SecretUrl};
 pub use select::UnknownTask;
 pub use shared::SharedConfig;
-pub use task::RESERVED_NAMES;
 pub use types::*;

@@ -63,7 +63,7 @@ impl ConfigError {
     pub fn details(&self, colour: bool) -> String {
         match self {
             Self::Missing { .. } | Self::Unreadable { .. } => String::new(),
-            Self::Invalid(report) => report.render(&if colour { Renderer::styled() } else { Renderer::plain() }),
+            Self::Invalid(report) => report.details(colour),
         }
     }
 
@@ -93,6 +93,7 @@ impl ConfigError {
 #[derive(Debug)]
 pub struct MistakeReport {
     sources: Arc<SourceFiles>,
+    severity: Severity,
     mistakes: Vec<Mistake>,
     /// Where lines begin, of all files.
     lines: Vec<usize>,
@@ -100,6 +101,15 @@ pub struct MistakeReport {
     damaged: BTreeSet<usize>,
     /// Ends of files that can't be read.
     swallowed: Vec<Span>,
+}
+
+/// How bad all of it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    /// The configuration can't be used.
+    Error,
+    /// It can.
+    Warning,
 }
 
 /// One thing that is wrong.
@@ -114,8 +124,13 @@ struct Mistake {
 impl MistakeReport {
     /// The report on these files. Empty so far.
     pub(super) fn new(sources: Arc<SourceFiles>) -> Self {
+        Self::with(sources, Severity::Error)
+    }
+
+    /// A report of this severity.
+    pub(super) fn with(sources: Arc<SourceFiles>, severity: Severity) -> Self {
         let lines = sources.iter().flat_map(line_starts).collect();
-        Self { sources, mistakes: Vec::new(), lines, damaged: BTreeSet::new(), swallowed: Vec::new() }
+        Self { sources, severity, mistakes: Vec::new(), lines, damaged: BTreeSet::new(), swallowed: Vec::new() }
     }
 
     /// The files that the report is about.
@@ -168,8 +183,22 @@ impl MistakeReport {
 
     /// The error that these mistakes are.
     pub(super) fn into_error(mut self) -> ConfigError {
-        self.mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
+        self.sort();
         ConfigError::Invalid(Box::new(self))
+    }
+
+    /// Puts the mistakes in the order of the text.
+    pub(super) fn sort(&mut self) {
+        self.mistakes.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.mistakes.is_empty()
+    }
+
+    /// Every mistake with its place, for a terminal that shows colours or one that doesn't.
+    pub(super) fn details(&self, colour: bool) -> String {
+        self.render(&if colour { Renderer::styled() } else { Renderer::plain() })
     }
 
     fn line_start(&self, span: &Span) -> usize {
@@ -214,7 +243,8 @@ impl MistakeReport {
             let path = file.shown.display().to_string();
             let place = AnnotationKind::Primary.span(span).label(&mistake.remedy);
             let snippet = Snippet::source(&file.text).path(&path).annotation(place);
-            out.push_str(&renderer.render(&[Level::ERROR.primary_title(&mistake.title).element(snippet)]));
+            let level = if self.severity == Severity::Error { Level::ERROR } else { Level::WARNING };
+            out.push_str(&renderer.render(&[level.primary_title(&mistake.title).element(snippet)]));
             out.push_str("\n\n");
         }
         if let more @ 1.. = self.mistakes.len().saturating_sub(MISTAKES_SHOWN) {
@@ -233,6 +263,7 @@ fn line_starts(file: &SourceFile) -> impl Iterator<Item = usize> {
 impl fmt::Display for MistakeReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.mistakes.len();
-        write!(f, "{count} mistake{} in {}", if count == 1 { "" } else { "s" }, self.paths().join(", "))
+        let what = if self.severity == Severity::Error { "mistake" } else { "warning" };
+        write!(f, "{count} {what}{} in {}", if count == 1 { "" } else { "s" }, self.paths().join(", "))
     }
 }

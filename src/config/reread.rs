@@ -3,6 +3,7 @@
 //! What is in the configuration itself stays as it was read: that takes a reload.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use super::TaskConfig;
@@ -13,7 +14,6 @@ use super::sources::SourceFiles;
 use super::value::FileTable;
 
 /// What a configuration was read from.
-#[derive(Debug)]
 pub(super) struct ConfigSource {
     pub(super) table: FileTable,
     pub(super) files: Arc<SourceFiles>,
@@ -29,6 +29,13 @@ impl PartialEq for TaskSource {
     /// Where it comes from makes no task another one.
     fn eq(&self, _: &Self) -> bool {
         true
+    }
+}
+
+impl fmt::Debug for ConfigSource {
+    /// Shows nothing of it: the files may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfigSource").finish_non_exhaustive()
     }
 }
 

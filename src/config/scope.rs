@@ -19,14 +19,14 @@ pub struct Variable {
     /// Its value.
     pub value: Secret,
     /// Where the value comes from.
-    pub origin: Origin,
+    pub origin: VariableOrigin,
 }
 
 impl Variable {
     /// A variable of the supervisor itself.
     #[must_use]
     pub fn inherited(value: impl Into<String>) -> Self {
-        Self { value: value.into().into(), origin: Origin::Inherited }
+        Self { value: value.into().into(), origin: VariableOrigin::Inherited }
     }
 }
 
@@ -39,7 +39,7 @@ impl Serialize for Variable {
 
 /// Where the value of a variable comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum VariableOrigin {
     /// The environment of the supervisor itself.
     Inherited,
     /// A line of an `env_file`.
@@ -60,7 +60,7 @@ pub enum Origin {
     },
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for VariableOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inherited => f.write_str("stead's own environment"),

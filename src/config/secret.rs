@@ -13,7 +13,7 @@ pub const MASK: &str = "***";
 pub struct Secret(String);
 
 impl Secret {
-    /// The string itself, for whoever it is meant for.
+    /// The string itself, for its recipient.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -44,7 +44,7 @@ impl Serialize for Secret {
 pub struct SecretUrl(String);
 
 impl SecretUrl {
-    /// The URL itself, for whoever calls it.
+    /// The URL itself, for the caller.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

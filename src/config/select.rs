@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Config;
+use super::builtin::BUILTIN_NAMESPACE;
 use super::nearest::nearest;
 
 /// A task was asked for that the configuration does not have.
@@ -21,7 +22,9 @@ impl UnknownTask {
     /// There is no `name` among `known`.
     pub(crate) fn among(name: &str, known: impl IntoIterator<Item = String>) -> Self {
         let known: Vec<String> = known.into_iter().collect();
-        let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        let builtin = known.iter().find(|known| known.strip_prefix(BUILTIN_NAMESPACE) == Some(name));
+        let near = builtin.map(String::as_str).or_else(|| nearest(name, known.iter().map(String::as_str)));
+        let near = near.map(str::to_owned);
         Self { name: name.to_owned(), near, known }
     }
 }

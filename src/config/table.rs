@@ -1,7 +1,7 @@
 //! One table of the file while it is read.
 //!
 //! Whoever reads a table names each key once, with its kind and what it means. That one line takes the value,
-//! fills in its variables, makes the key known (what nobody named is reported as unknown), and describes it for the
+//! fills in its variables, makes the key known (a key that is not named is reported as unknown), and describes it for the
 //! JSON Schema: the schema is what the readers say of themselves over an empty file, so it can't differ from them.
 //!
 //! Nothing here knows a key of its own.
@@ -166,7 +166,7 @@ impl<'a> Table<'a> {
         self.get(key, kind, about)
     }
 
-    /// Reports what is wrong because none of `keys` is there: but not where somebody meant to write one.
+    /// Reports what is wrong because none of `keys` is there: but not where the file meant to write one.
     pub(super) fn report_missing(
         &mut self,
         keys: &[&'static str],
@@ -402,7 +402,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Reports a variable at its own place in the string, where that can be told.
+    /// Reports a variable at its own place in the string, where that is known.
     fn report_expansion(&mut self, path: &[&str], BadText { text, span, bad }: &BadText<'_>) {
         let raw = self.report.sources().written(span);
         let place = place_in_source(raw, text, &bad.at).map(|place| span.start + place.start..span.start + place.end);
@@ -411,7 +411,7 @@ impl<'a> Table<'a> {
     }
 
     /// Reports keys that are unknown, and those that are missing: but not the right key beside the wrong one that
-    /// somebody wrote for it.
+    /// the file gives for it.
     fn finish(mut self) {
         if self.rereads {
             return;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::builtin::BUILTIN_NAMESPACE;
 use super::document::restart_keys;
 use super::kind::{AccountName, FilePath, Flag, ListOf, OneOf, Runnable, Signed, Size, Whole};
 use super::parsed::{AsWritten, DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP, UMASK};
@@ -13,16 +14,14 @@ use super::value::SpannedValue;
 use super::{Check, CommandLine, Limits, ReadyConfig, StopConfig, TaskConfig, environment, foreign};
 use crate::supervisor::engine::{Condition, Dependency, OnExhausted, Policy, RestartConfig};
 
-/// The names of stead's own tasks.
-pub const RESERVED_NAMES: [&str; 7] = ["warden", "gateway", "web", "control", "hooks", "terminal", "plain"];
-
 /// The longest name: it is part of file names.
 const NAME_MOST: usize = 64;
 
 const RESTART: OneOf<Policy> =
     OneOf(&[("always", Policy::Always), ("on-failure", Policy::OnFailure), ("never", Policy::Never)]);
 
-const ON_EXHAUSTED: OneOf<OnExhausted> = OneOf(&[("hold", OnExhausted::Hold), ("fatal", OnExhausted::Fatal)]);
+pub(super) const ON_EXHAUSTED: OneOf<OnExhausted> =
+    OneOf(&[("hold", OnExhausted::Hold), ("fatal", OnExhausted::Fatal)]);
 
 /// As setpriority(2) has it.
 const NICE: Signed = Signed(-20, 19);
@@ -48,12 +47,12 @@ pub(super) struct Declared {
 /// Reads one task. `inherited` are `[supervisor]`'s restart keys.
 pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared {
     table.knows(foreign::TASK);
-    check_name(table, "task", &RESERVED_NAMES);
+    check_name(table, "task");
     // Before what may use the variables.
     environment::read_files(table);
     environment::read_variables(table);
     let command = table.require("command", &Runnable, "What is run: a line for `sh -c`, or an array to run as it is.");
-    // Without a command the report has a mistake, and nobody sees this one.
+    // Without a command the report has a mistake, and this value is not used.
     let command = command.unwrap_or_else(|| CommandLine::argv([""]));
     let dir = table.sources().dir(&table.key_span("command")).to_owned();
     let mut task = TaskConfig::new(table.key().to_owned(), command, dir);
@@ -92,7 +91,7 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
 
 /// The JSON Schema of a name: what `check_name` lets pass.
 pub(super) fn names() -> Json {
-    json!({ "pattern": name_pattern(), "not": { "enum": RESERVED_NAMES } })
+    json!({ "pattern": name_pattern(), "not": { "pattern": format!("^{}", BUILTIN_NAMESPACE.replace('.', r"\.")) } })
 }
 
 pub(super) fn name_pattern() -> String {
@@ -100,11 +99,11 @@ pub(super) fn name_pattern() -> String {
 }
 
 /// Reports a table whose key can't be a name.
-pub(super) fn check_name(table: &mut Table<'_>, of: &str, reserved: &[&str]) {
+pub(super) fn check_name(table: &mut Table<'_>, of: &str) {
     let name = table.key();
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    let remedy = if reserved.contains(&name) {
-        format!("stead's own tasks are called {}; take another name", reserved.join(", "))
+    let remedy = if name.starts_with(BUILTIN_NAMESPACE) {
+        format!("what begins with `{BUILTIN_NAMESPACE}` is stead's own; take another name")
     } else if !plain || name.is_empty() || name.len() > NAME_MOST || name.starts_with(['.', '-']) {
         format!("expected 1 to {NAME_MOST} letters, digits, `-`, `_` and `.`, the first no dot or dash")
     } else {

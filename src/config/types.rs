@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::reread::ConfigSource;
 use super::scope::Variables;
 use super::{CommandLine, FilledText, Project, SecretUrl, TaskSource, serial};
 use crate::duration::millis;
@@ -41,6 +43,9 @@ pub struct Config {
     /// `[tasks.NAME]`, in the order of the file.
     #[serde(serialize_with = "serial::tasks_by_name")]
     pub tasks: Vec<TaskConfig>,
+    /// What it was read from.
+    #[serde(skip)]
+    pub(super) source: Option<Arc<ConfigSource>>,
 }
 
 impl Config {
@@ -50,10 +55,17 @@ impl Config {
         Self {
             supervisor: SupervisorConfig::default(),
             logs: LogsConfig { dir: Project::of(&path).state_dir().join("logs"), max_size: 64 << 20, keep: 8 },
-            web: WebConfig { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 7070)), dist: None },
+            web: WebConfig {
+                enabled: true,
+                listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+                read: ReadAccess::Token,
+                dist: None,
+                on_exhausted: OnExhausted::Hold,
+            },
             ui: UiConfig::default(),
             hooks: Vec::new(),
             tasks: Vec::new(),
+            source: None,
             path,
             root,
         }
@@ -102,9 +114,31 @@ pub struct WebConfig {
     pub enabled: bool,
     /// The address it listens on; loopback by default.
     pub listen: SocketAddr,
+    /// Who may read over its port.
+    pub read: ReadAccess,
     /// A directory with a bundle to serve instead of the embedded one; absolute.
     #[serde(serialize_with = "serial::absolute_if_any")]
     pub dist: Option<PathBuf>,
+    /// What it means if it fails for good: by default it is held as failed, and tried again now and then.
+    pub on_exhausted: OnExhausted,
+}
+
+/// Who may read over the web's port. A change always needs the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadAccess {
+    /// Clients that have the token.
+    Token,
+    /// Every client on this machine. Beyond it the token is needed all the same.
+    Anyone,
+}
+
+impl WebConfig {
+    /// Whether other machines may reach it.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        !self.listen.ip().to_canonical().is_loopback()
+    }
 }
 
 /// `[ui]`: the dashboard.

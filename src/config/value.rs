@@ -68,6 +68,28 @@ impl FileTable {
         table.get(last)
     }
 
+    /// The place of what a path of keys leads to: of the last key that is there, if it leads to nothing.
+    pub(super) fn place(&self, path: &[&str]) -> Span {
+        if let Some(found) = self.find(path) {
+            return found.span();
+        }
+        let Some((last, tables)) = path.split_last() else { return 0..0 };
+        let table = match tables.split_last() {
+            None => Some(self),
+            Some(_) => self.find(tables).and_then(|found| found.get_ref().as_table()),
+        };
+        let key = table.and_then(|table| table.key_span(last));
+        key.or_else(|| self.last_key(tables)).unwrap_or(0..0)
+    }
+
+    /// The place of the last key of a path that is there.
+    fn last_key(&self, path: &[&str]) -> Option<Span> {
+        let (first, rest) = path.split_first()?;
+        let entry = self.0.get(*first)?;
+        let deeper = entry.value.get_ref().as_table().and_then(|table| table.last_key(rest));
+        Some(deeper.unwrap_or_else(|| entry.key_span.clone()))
+    }
+
     pub(super) fn key_span(&self, key: &str) -> Option<Span> {
         self.0.get(key).map(|entry| entry.key_span.clone())
     }

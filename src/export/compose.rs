@@ -2,49 +2,49 @@
 
 use std::time::Duration;
 
-use super::loss::comments;
-use super::yaml::{Entries, Yaml, document};
-use super::{Export, ExportOptions, ExportedFile, Loss, argv, dns_label, host_and_port};
+use super::omission::comments;
+use super::yaml::{Yaml, YamlMap, document};
+use super::{Export, ExportOptions, ExportedFile, Omission, argv, dns_label, host_and_port};
 use crate::config::{Check, Config, ReadyConfig, TaskConfig};
 use crate::signal::Signal;
 use crate::supervisor::engine::{Condition, Policy, RestartConfig};
 
 pub(super) fn export(config: &Config, options: &ExportOptions) -> Export {
-    let mut losses = Vec::new();
-    let mut services = Entries::default();
+    let mut omissions = Vec::new();
+    let mut services = YamlMap::default();
     for task in &config.tasks {
-        let image = options.image_or_placeholder(config, &task.name, &mut losses);
-        let service = service(config, task, image, &mut losses);
-        let notes = comments(&losses, &task.name).collect();
+        let image = options.image_or_placeholder(config, &task.name, &mut omissions);
+        let service = service(config, task, image, &mut omissions);
+        let notes = comments(&omissions, &task.name).collect();
         services.put(&task.name, Yaml::Commented(notes, Box::new(service.into())));
     }
     for hook in &config.hooks {
-        losses.push(Loss::of_all(format!("hooks.{}", hook.name), "compose has no hooks for failures"));
+        omissions.push(Omission::of_all(format!("hooks.{}", hook.name), "compose has no hooks for failures"));
     }
     if config.tasks.iter().any(|task| !task.stop.only_parent) {
         let remedy = "docker signals the main process alone, stead the whole tree: `exec` the program in a shell line";
-        losses.push(Loss::of_all("stop.only_parent", remedy));
+        omissions.push(Omission::of_all("stop.only_parent", remedy));
     }
-    let file = Entries::default().with("name", dns_label(&config.project())).with("services", services);
+    let file = YamlMap::default().with("name", dns_label(&config.project())).with("services", services);
     let files = vec![ExportedFile { name: "compose.yaml".to_owned(), text: document(&file.into()) }];
-    Export { files, losses }
+    Export { files, omissions }
 }
 
-fn service(config: &Config, task: &TaskConfig, image: String, losses: &mut Vec<Loss>) -> Entries {
-    let mut service = Entries::default().with("image", image).with("command", escaped(argv(&task.command)));
+fn service(config: &Config, task: &TaskConfig, image: String, omissions: &mut Vec<Omission>) -> YamlMap {
+    let mut service = YamlMap::default().with("image", image).with("command", escaped(argv(&task.command)));
     if task.dir != config.root {
         let remedy = "paths inside an image are its own: set `working_dir` if the command needs it";
-        losses.push(Loss::new(&task.name, "dir", remedy));
+        omissions.push(Omission::new(&task.name, "dir", remedy));
     }
     if !task.env.is_empty() {
-        let mut env = Entries::default();
+        let mut env = YamlMap::default();
         for (name, value) in &task.env {
             env.put(name, value.value.expose().replace('$', "$$"));
         }
         service.put("environment", env);
     }
     if !task.after.is_empty() {
-        let mut edges = Entries::default();
+        let mut edges = YamlMap::default();
         for edge in &task.after {
             let condition = match edge.condition {
                 Condition::Started => "service_started",
@@ -52,24 +52,24 @@ fn service(config: &Config, task: &TaskConfig, image: String, losses: &mut Vec<L
                 Condition::Success => "service_completed_successfully",
                 Condition::Exited => {
                     let remedy = "compose waits for a success only: exported as service_completed_successfully";
-                    losses.push(Loss::new(&task.name, format!("after.{}", edge.task), remedy));
+                    omissions.push(Omission::new(&task.name, format!("after.{}", edge.task), remedy));
                     "service_completed_successfully"
                 }
             };
-            edges.put(&edge.task, Entries::default().with("condition", condition));
+            edges.put(&edge.task, YamlMap::default().with("condition", condition));
         }
         service.put("depends_on", edges);
     }
     if let Some(ready) = &task.ready {
-        health(task, ready, &mut service, losses);
+        health(task, ready, &mut service, omissions);
     }
-    restart(task, &mut service, losses);
+    restart(task, &mut service, omissions);
     stop(task, &mut service);
-    resources(task, &mut service, losses);
+    resources(task, &mut service, omissions);
     service
 }
 
-fn health(task: &TaskConfig, ready: &ReadyConfig, service: &mut Entries, losses: &mut Vec<Loss>) {
+fn health(task: &TaskConfig, ready: &ReadyConfig, service: &mut YamlMap, omissions: &mut Vec<Omission>) {
     let test: Option<Vec<String>> = match &ready.check {
         Check::Tcp(address) => host_and_port(address).map(|(host, port)| {
             let probe = format!("exec 3<>/dev/tcp/{host}/{port}");
@@ -92,10 +92,10 @@ fn health(task: &TaskConfig, ready: &ReadyConfig, service: &mut Entries, losses:
     };
     let Some(test) = test else {
         let remedy = "a health check can't read the output: write `healthcheck` yourself, or dependents never start";
-        losses.push(Loss::new(&task.name, "ready.log", remedy));
+        omissions.push(Omission::new(&task.name, "ready.log", remedy));
         return;
     };
-    let health = Entries::default()
+    let health = YamlMap::default()
         .with("test", escaped(test))
         .with("interval", span(ready.interval))
         .with("timeout", span(ready.timeout))
@@ -103,11 +103,11 @@ fn health(task: &TaskConfig, ready: &ReadyConfig, service: &mut Entries, losses:
     service.put("healthcheck", health);
     if ready.failure_threshold.is_some() {
         let remedy = "compose marks it unhealthy and does not end it";
-        losses.push(Loss::new(&task.name, "ready.failure_threshold", remedy));
+        omissions.push(Omission::new(&task.name, "ready.failure_threshold", remedy));
     }
 }
 
-fn restart(task: &TaskConfig, service: &mut Entries, losses: &mut Vec<Loss>) {
+fn restart(task: &TaskConfig, service: &mut YamlMap, omissions: &mut Vec<Omission>) {
     match task.policy {
         Policy::Always => service.put("restart", "always"),
         Policy::OnFailure => service.put("restart", format!("on-failure:{}", task.restart.max_retries)),
@@ -115,40 +115,40 @@ fn restart(task: &TaskConfig, service: &mut Entries, losses: &mut Vec<Loss>) {
         Policy::Critical => {
             service.put("restart", "no");
             let remedy = "run `docker compose up --abort-on-container-exit`: compose has no such key";
-            losses.push(Loss::new(&task.name, "critical", remedy));
+            omissions.push(Omission::new(&task.name, "critical", remedy));
         }
     }
     let backs_off = !matches!(task.policy, Policy::Never | Policy::Critical);
     if backs_off && task.restart != RestartConfig::default() {
-        losses.push(Loss::new(
+        omissions.push(Omission::new(
             &task.name,
             "restart keys",
             "docker's backoff is its own: 100 ms, doubled up to a minute",
         ));
     }
     if task.success_exit_codes != [0] {
-        losses.push(Loss::new(&task.name, "success_exit_codes", "docker counts 0 alone as success"));
+        omissions.push(Omission::new(&task.name, "success_exit_codes", "docker counts 0 alone as success"));
     }
 }
 
-fn stop(task: &TaskConfig, service: &mut Entries) {
+fn stop(task: &TaskConfig, service: &mut YamlMap) {
     if task.stop.signal != Signal::TERM {
         service.put("stop_signal", task.stop.signal.to_string());
     }
     service.put("stop_grace_period", span(task.stop.timeout));
     if let Some(command) = &task.stop.command {
-        let hook = Entries::default().with("command", escaped(argv(command)));
+        let hook = YamlMap::default().with("command", escaped(argv(command)));
         service.put("pre_stop", Yaml::List(vec![hook.into()]));
     }
 }
 
-fn resources(task: &TaskConfig, service: &mut Entries, losses: &mut Vec<Loss>) {
+fn resources(task: &TaskConfig, service: &mut YamlMap, omissions: &mut Vec<Omission>) {
     if let Some(bytes) = task.max_memory {
-        let limits = Entries::default().with("memory", format!("{bytes}b"));
-        let resources = Entries::default().with("limits", limits);
-        service.put("deploy", Entries::default().with("resources", resources));
+        let limits = YamlMap::default().with("memory", format!("{bytes}b"));
+        let resources = YamlMap::default().with("limits", limits);
+        service.put("deploy", YamlMap::default().with("resources", resources));
     }
-    let mut ulimits = Entries::default();
+    let mut ulimits = YamlMap::default();
     ulimits.put_some("nofile", number(task.limits.open_files));
     ulimits.put_some("as", number(task.limits.memory));
     ulimits.put_some("cpu", number(task.limits.cpu_time));
@@ -166,10 +166,10 @@ fn resources(task: &TaskConfig, service: &mut Entries, losses: &mut Vec<Loss>) {
         service.put("stdin_open", true);
     }
     if task.nice != 0 {
-        losses.push(Loss::new(&task.name, "nice", "no counterpart; `cpu_shares` weighs containers"));
+        omissions.push(Omission::new(&task.name, "nice", "no counterpart; `cpu_shares` weighs containers"));
     }
     if task.umask.is_some() {
-        losses.push(Loss::new(&task.name, "umask", "no counterpart: set it in the image's command"));
+        omissions.push(Omission::new(&task.name, "umask", "no counterpart: set it in the image's command"));
     }
 }
 

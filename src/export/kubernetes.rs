@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::loss::comments;
-use super::yaml::{Entries, Yaml, document};
-use super::{Export, ExportOptions, ExportedFile, Loss, argv, dns_label, host_and_port, is_loopback};
+use super::omission::comments;
+use super::yaml::{Yaml, YamlMap, document};
+use super::{Export, ExportOptions, ExportedFile, Omission, argv, dns_label, host_and_port, is_loopback};
 use crate::config::{Account, Check, Config, ReadyConfig, TaskConfig};
 use crate::signal::Signal;
 use crate::supervisor::engine::{Condition, Policy};
@@ -16,20 +16,22 @@ const PROGRESS_SECONDS: i64 = 600;
 pub(super) fn export(config: &Config, options: &ExportOptions) -> Export {
     let mut export = Export::default();
     for task in &config.tasks {
-        let image = options.image_or_placeholder(config, &task.name, &mut export.losses);
+        let image = options.image_or_placeholder(config, &task.name, &mut export.omissions);
         let pod = Pod { config, options, task };
-        let (workload, service) = (pod.workload(&image, &mut export.losses), pod.service());
+        let (workload, service) = (pod.workload(&image, &mut export.omissions), pod.service());
         let mut documents = Vec::new();
         documents.extend(pod.config_map());
         documents.push(workload);
         documents.extend(service);
-        let notes: String = comments(&export.losses, &task.name).map(|line| line + "\n").collect();
+        let notes: String = comments(&export.omissions, &task.name).map(|line| line + "\n").collect();
         let texts: Vec<String> = documents.into_iter().map(|entries| document(&entries.into())).collect();
         let text = format!("{notes}{}", texts.join("---\n"));
         export.files.push(ExportedFile { name: format!("{}.yaml", pod.name()), text });
     }
     for hook in &config.hooks {
-        export.losses.push(Loss::of_all(format!("hooks.{}", hook.name), "alert on events of the cluster instead"));
+        export
+            .omissions
+            .push(Omission::of_all(format!("hooks.{}", hook.name), "alert on events of the cluster instead"));
     }
     export
 }
@@ -46,18 +48,18 @@ impl Pod<'_> {
         dns_label(&self.task.name)
     }
 
-    fn labels(&self) -> Entries {
-        Entries::default()
+    fn labels(&self) -> YamlMap {
+        YamlMap::default()
             .with("app.kubernetes.io/name", self.name())
             .with("app.kubernetes.io/part-of", dns_label(&self.config.project()))
     }
 
-    fn metadata(&self) -> Entries {
-        Entries::default().with("name", self.name()).with("labels", self.labels())
+    fn metadata(&self) -> YamlMap {
+        YamlMap::default().with("name", self.name()).with("labels", self.labels())
     }
 
     /// A Job for what is done once it succeeds, a Deployment for the rest.
-    fn workload(&self, image: &str, losses: &mut Vec<Loss>) -> Entries {
+    fn workload(&self, image: &str, omissions: &mut Vec<Omission>) -> YamlMap {
         let task = self.task;
         let is_waited_for = self
             .config
@@ -66,26 +68,30 @@ impl Pod<'_> {
             .flat_map(|other| &other.after)
             .any(|edge| edge.task == task.name && matches!(edge.condition, Condition::Success | Condition::Exited));
         let ends = is_waited_for || task.policy == Policy::Never;
-        let template = Entries::default().with("metadata", Entries::default().with("labels", self.labels()));
-        let template = template.with("spec", self.spec(image, ends, losses));
+        let template = YamlMap::default().with("metadata", YamlMap::default().with("labels", self.labels()));
+        let template = template.with("spec", self.spec(image, ends, omissions));
         if ends {
             let retries = if task.policy == Policy::Never { 0 } else { i64::from(task.restart.max_retries) };
-            let spec = Entries::default().with("backoffLimit", retries).with("template", template);
+            let spec = YamlMap::default().with("backoffLimit", retries).with("template", template);
             return self.object("batch/v1", "Job", spec);
         }
         if task.policy == Policy::Critical {
-            losses.push(Loss::new(&task.name, "critical", "no counterpart: the end of one pod never ends others"));
+            omissions.push(Omission::new(
+                &task.name,
+                "critical",
+                "no counterpart: the end of one pod never ends others",
+            ));
         } else if task.policy == Policy::OnFailure {
             let remedy = "the pods of a Deployment are always restarted, also after a success";
-            losses.push(Loss::new(&task.name, "restart", remedy));
+            omissions.push(Omission::new(&task.name, "restart", remedy));
         }
-        losses.push(Loss::new(
+        omissions.push(Omission::new(
             &task.name,
             "max_retries",
             "the kubelet restarts without end, after 10 s doubled up to 5 min",
         ));
-        let selector = Entries::default().with("matchLabels", self.labels());
-        let spec = Entries::default()
+        let selector = YamlMap::default().with("matchLabels", self.labels());
+        let spec = YamlMap::default()
             .with("replicas", 1)
             .with("progressDeadlineSeconds", PROGRESS_SECONDS)
             .with("selector", selector)
@@ -93,39 +99,39 @@ impl Pod<'_> {
         self.object("apps/v1", "Deployment", spec)
     }
 
-    fn object(&self, version: &str, kind: &str, spec: Entries) -> Entries {
-        Entries::default()
+    fn object(&self, version: &str, kind: &str, spec: YamlMap) -> YamlMap {
+        YamlMap::default()
             .with("apiVersion", version)
             .with("kind", kind)
             .with("metadata", self.metadata())
             .with("spec", spec)
     }
 
-    fn spec(&self, image: &str, ends: bool, losses: &mut Vec<Loss>) -> Entries {
-        let mut spec = Entries::default();
+    fn spec(&self, image: &str, ends: bool, omissions: &mut Vec<Omission>) -> YamlMap {
+        let mut spec = YamlMap::default();
         if ends {
             spec.put("restartPolicy", if self.task.policy == Policy::Never { "Never" } else { "OnFailure" });
         }
         let grace = self.task.stop.timeout.as_secs_f64().ceil().max(1.0);
         spec.put("terminationGracePeriodSeconds", grace as i64);
-        let first = self.init_containers(losses);
+        let first = self.init_containers(omissions);
         if !first.is_empty() {
             spec.put("initContainers", Yaml::List(first));
         }
-        spec.put("containers", Yaml::List(vec![self.container(image, losses).into()]));
+        spec.put("containers", Yaml::List(vec![self.container(image, omissions).into()]));
         spec
     }
 
     /// A `success` edge becomes an init container that runs the task it waits for. Other edges have no counterpart: pods
     /// start at the same time and try again.
-    fn init_containers(&self, losses: &mut Vec<Loss>) -> Vec<Yaml> {
+    fn init_containers(&self, omissions: &mut Vec<Omission>) -> Vec<Yaml> {
         let mut containers = Vec::new();
         for edge in &self.task.after {
             let other = self.config.tasks.iter().find(|other| other.name == edge.task);
             match (edge.condition, other) {
                 (Condition::Success, Some(other)) => {
                     let image = self.options.image_or_placeholder(self.config, &other.name, &mut Vec::new());
-                    let container = Entries::default()
+                    let container = YamlMap::default()
                         .with("name", dns_label(&other.name))
                         .with("image", image)
                         .with("command", argv(&other.command));
@@ -134,56 +140,56 @@ impl Pod<'_> {
                 _ => {
                     let remedy =
                         "pods start at the same time: the program has to try again until what it needs is there";
-                    losses.push(Loss::new(&self.task.name, format!("after.{}", edge.task), remedy));
+                    omissions.push(Omission::new(&self.task.name, format!("after.{}", edge.task), remedy));
                 }
             }
         }
         containers
     }
 
-    fn container(&self, image: &str, losses: &mut Vec<Loss>) -> Entries {
+    fn container(&self, image: &str, omissions: &mut Vec<Omission>) -> YamlMap {
         let task = self.task;
         let command: Vec<String> = argv(&task.command).into_iter().map(|word| word.replace("$(", "$$(")).collect();
-        let mut container = Entries::default().with("name", self.name()).with("image", image).with("command", command);
-        losses.push(Loss::new(
+        let mut container = YamlMap::default().with("name", self.name()).with("image", image).with("command", command);
+        omissions.push(Omission::new(
             &task.name,
             "dir",
             "paths inside an image are its own: set `workingDir` if the command needs it",
         ));
         if !task.env.is_empty() {
-            let reference = Entries::default().with("name", self.environment());
-            let source = Entries::default().with("configMapRef", reference);
+            let reference = YamlMap::default().with("name", self.environment());
+            let source = YamlMap::default().with("configMapRef", reference);
             container.put("envFrom", Yaml::List(vec![source.into()]));
         }
         if let Some((port, _)) = self.port() {
-            let port = Entries::default().with("containerPort", i64::from(port));
+            let port = YamlMap::default().with("containerPort", i64::from(port));
             container.put("ports", Yaml::List(vec![port.into()]));
         }
-        container.put_some("readinessProbe", task.ready.as_ref().and_then(|ready| probe(task, ready, losses)));
+        container.put_some("readinessProbe", task.ready.as_ref().and_then(|ready| probe(task, ready, omissions)));
         if let Some(command) = &task.stop.command {
-            let exec = Entries::default().with("command", argv(command));
-            let hook = Entries::default().with("exec", exec);
-            container.put("lifecycle", Entries::default().with("preStop", hook));
+            let exec = YamlMap::default().with("command", argv(command));
+            let hook = YamlMap::default().with("exec", exec);
+            container.put("lifecycle", YamlMap::default().with("preStop", hook));
         }
         if task.stop.signal != Signal::TERM {
-            losses.push(Loss::new(
+            omissions.push(Omission::new(
                 &task.name,
                 "stop.signal",
                 "set STOPSIGNAL in the image: the kubelet sends what that says",
             ));
         }
         if let Some(bytes) = task.max_memory {
-            let limits = Entries::default().with("memory", bytes.to_string());
-            container.put("resources", Entries::default().with("limits", limits));
+            let limits = YamlMap::default().with("memory", bytes.to_string());
+            container.put("resources", YamlMap::default().with("limits", limits));
         }
-        if let Some(security) = security(task, losses) {
+        if let Some(security) = security(task, omissions) {
             container.put("securityContext", security);
         }
         if task.tty {
             container.put("tty", true);
             container.put("stdin", true);
         }
-        unexported(task, losses);
+        unexported(task, omissions);
         container
     }
 
@@ -192,16 +198,16 @@ impl Pod<'_> {
         format!("{}-env", self.name())
     }
 
-    fn config_map(&self) -> Option<Entries> {
+    fn config_map(&self) -> Option<YamlMap> {
         if self.task.env.is_empty() {
             return None;
         }
-        let mut data = Entries::default();
+        let mut data = YamlMap::default();
         for (name, value) in &self.task.env {
             data.put(name, value.value.expose());
         }
-        let metadata = Entries::default().with("name", self.environment()).with("labels", self.labels());
-        let map = Entries::default().with("apiVersion", "v1").with("kind", "ConfigMap");
+        let metadata = YamlMap::default().with("name", self.environment()).with("labels", self.labels());
+        let map = YamlMap::default().with("apiVersion", "v1").with("kind", "ConfigMap");
         Some(map.with("metadata", metadata).with("data", data))
     }
 
@@ -216,34 +222,34 @@ impl Pod<'_> {
         Some((port, check))
     }
 
-    fn service(&self) -> Option<Entries> {
+    fn service(&self) -> Option<YamlMap> {
         let (port, _) = self.port()?;
-        let port = Entries::default().with("port", i64::from(port)).with("targetPort", i64::from(port));
-        let spec = Entries::default().with("selector", self.labels()).with("ports", Yaml::List(vec![port.into()]));
+        let port = YamlMap::default().with("port", i64::from(port)).with("targetPort", i64::from(port));
+        let spec = YamlMap::default().with("selector", self.labels()).with("ports", Yaml::List(vec![port.into()]));
         Some(self.object("v1", "Service", spec))
     }
 }
 
 /// The readiness probe, where there is a counterpart.
-fn probe(task: &TaskConfig, ready: &ReadyConfig, losses: &mut Vec<Loss>) -> Option<Entries> {
-    let mut probe = Entries::default();
+fn probe(task: &TaskConfig, ready: &ReadyConfig, omissions: &mut Vec<Omission>) -> Option<YamlMap> {
+    let mut probe = YamlMap::default();
     match &ready.check {
         Check::Tcp(address) => {
             let (host, port) = host_and_port(address)?;
-            let mut socket = Entries::default().with("port", i64::from(port));
+            let mut socket = YamlMap::default().with("port", i64::from(port));
             socket.put_some("host", Some(host).filter(|host| !is_loopback(host)));
             probe.put("tcpSocket", socket);
         }
         Check::Http(url) => {
             let HttpParts { host, port, path, scheme } = http_parts(url.expose())?;
-            let mut get = Entries::default().with("path", path).with("port", i64::from(port)).with("scheme", scheme);
+            let mut get = YamlMap::default().with("path", path).with("port", i64::from(port)).with("scheme", scheme);
             get.put_some("host", Some(host).filter(|host| !is_loopback(host)));
             probe.put("httpGet", get);
         }
-        Check::Exec(command) => probe.put("exec", Entries::default().with("command", argv(command))),
+        Check::Exec(command) => probe.put("exec", YamlMap::default().with("command", argv(command))),
         Check::Log(_) => {
             let remedy = "a probe can't read the output: it counts as ready as soon as it runs";
-            losses.push(Loss::new(&task.name, "ready.log", remedy));
+            omissions.push(Omission::new(&task.name, "ready.log", remedy));
             return None;
         }
     }
@@ -251,7 +257,7 @@ fn probe(task: &TaskConfig, ready: &ReadyConfig, losses: &mut Vec<Loss>) -> Opti
     probe.put("timeoutSeconds", whole_seconds(ready.timeout));
     if ready.failure_threshold.is_some() {
         let remedy = "an unready pod gets no traffic and is not ended; a livenessProbe would end it";
-        losses.push(Loss::new(&task.name, "ready.failure_threshold", remedy));
+        omissions.push(Omission::new(&task.name, "ready.failure_threshold", remedy));
     }
     Some(probe)
 }
@@ -273,13 +279,13 @@ fn http_parts(url: &str) -> Option<HttpParts<'_>> {
 }
 
 /// The kubelet takes numbers only: names are in the image.
-fn security(task: &TaskConfig, losses: &mut Vec<Loss>) -> Option<Entries> {
-    let mut security = Entries::default();
+fn security(task: &TaskConfig, omissions: &mut Vec<Omission>) -> Option<YamlMap> {
+    let mut security = YamlMap::default();
     for (key, field, account) in [("user", "runAsUser", &task.user), ("group", "runAsGroup", &task.group)] {
         match account {
             Some(Account::Id(id)) => security.put(field, i64::from(*id)),
             Some(Account::Name(name)) => {
-                losses.push(Loss::new(
+                omissions.push(Omission::new(
                     &task.name,
                     key,
                     format!("`{name}` is a name: give the number, or set USER in the image"),
@@ -292,7 +298,7 @@ fn security(task: &TaskConfig, losses: &mut Vec<Loss>) -> Option<Entries> {
 }
 
 /// What a pod has no key for.
-fn unexported(task: &TaskConfig, losses: &mut Vec<Loss>) {
+fn unexported(task: &TaskConfig, omissions: &mut Vec<Omission>) {
     let limits = &task.limits;
     let set = [
         ("nice", task.nice != 0),
@@ -304,7 +310,11 @@ fn unexported(task: &TaskConfig, losses: &mut Vec<Loss>) {
         ("success_exit_codes", task.success_exit_codes != [0]),
     ];
     for (key, _) in set.into_iter().filter(|(_, is_set)| *is_set) {
-        losses.push(Loss::new(&task.name, key, "a container has no such setting; set it in the image's command"));
+        omissions.push(Omission::new(
+            &task.name,
+            key,
+            "a container has no such setting; set it in the image's command",
+        ));
     }
 }
 

@@ -1,17 +1,17 @@
 //! Files for other engines: what a validated config means as systemd units, as Kubernetes manifests, as a compose file.
 //!
 //! Each exporter translates one config into files. What has no counterpart there is a comment in the file and a
-//! [`Loss`] for standard error: nothing is left out in silence. Nothing is run or written here.
+//! [`Omission`] for standard error: nothing is left out in silence. Nothing is run or written here.
 
 mod compose;
 mod kubernetes;
-mod loss;
+mod omission;
 mod systemd;
 mod yaml;
 
 use crate::config::{CommandLine, Config};
 
-pub(crate) use loss::Loss;
+pub(crate) use omission::Omission;
 
 /// One file of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) struct ExportedFile {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Export {
     pub(crate) files: Vec<ExportedFile>,
-    pub(crate) losses: Vec<Loss>,
+    pub(crate) omissions: Vec<Omission>,
 }
 
 /// The engines that can be exported to.
@@ -39,7 +39,7 @@ pub(crate) enum ExportTarget {
     Compose,
 }
 
-/// What an export is told beside the config.
+/// The options of an export beside the config.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExportOptions {
     /// Units for a user's service manager instead of the system's.
@@ -57,13 +57,13 @@ impl ExportOptions {
         own.or(self.image.as_deref())
     }
 
-    /// The image of a task, or a name that nobody can pull, and the loss that says so.
-    fn image_or_placeholder(&self, config: &Config, task: &str, losses: &mut Vec<Loss>) -> String {
+    /// The image of a task, or a name that can't be pulled, and the omission that says so.
+    fn image_or_placeholder(&self, config: &Config, task: &str, omissions: &mut Vec<Omission>) -> String {
         self.image_of(task).map(str::to_owned).unwrap_or_else(|| {
             let placeholder = format!("example.invalid/{}/{}", dns_label(&config.project()), dns_label(task));
             let remedy =
                 format!("build an image and name it with `--image {task}=IMAGE`; until then it is `{placeholder}`");
-            losses.push(Loss::new(task, "command", remedy));
+            omissions.push(Omission::new(task, "command", remedy));
             placeholder
         })
     }

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::loss::comments;
-use super::{Export, ExportOptions, ExportedFile, Loss, argv, host_and_port};
+use super::omission::comments;
+use super::{Export, ExportOptions, ExportedFile, Omission, argv, host_and_port};
 use crate::config::{Check, CommandLine, Config, ReadyConfig, TaskConfig};
 use crate::duration::Pretty;
 use crate::supervisor::engine::{Condition, Policy};
@@ -17,14 +17,14 @@ pub(super) fn export(config: &Config, options: &ExportOptions) -> Export {
     let project = unit_word(&config.project());
     let units = Units { config, project: &project, waited_for: waited_for(config) };
     for task in &config.tasks {
-        let text = units.service(task, &mut export.losses);
+        let text = units.service(task, &mut export.omissions);
         export.files.push(ExportedFile { name: units.name(&task.name), text });
     }
     let text = units.target(options);
     export.files.push(ExportedFile { name: format!("{project}.target"), text });
     for hook in &config.hooks {
         let remedy = "units have `OnFailure=`, which starts another unit; hooks are not exported";
-        export.losses.push(Loss::of_all(format!("hooks.{}", hook.name), remedy));
+        export.omissions.push(Omission::of_all(format!("hooks.{}", hook.name), remedy));
     }
     export
 }
@@ -63,15 +63,15 @@ impl Units<'_> {
         unit.text
     }
 
-    fn service(&self, task: &TaskConfig, losses: &mut Vec<Loss>) -> String {
+    fn service(&self, task: &TaskConfig, omissions: &mut Vec<Omission>) -> String {
         let mut service = Unit::default();
         service.section("Service");
-        self.runs(task, &mut service, losses);
-        restarts(task, &mut service, losses);
+        self.runs(task, &mut service, omissions);
+        restarts(task, &mut service, omissions);
         stops(task, &mut service);
-        resources(task, &mut service, losses);
+        resources(task, &mut service, omissions);
         let mut unit = Unit::default();
-        for comment in comments(losses, &task.name) {
+        for comment in comments(omissions, &task.name) {
             unit.comment(&comment);
         }
         unit.section("Unit");
@@ -93,7 +93,7 @@ impl Units<'_> {
         }
     }
 
-    fn runs(&self, task: &TaskConfig, unit: &mut Unit, losses: &mut Vec<Loss>) {
+    fn runs(&self, task: &TaskConfig, unit: &mut Unit, omissions: &mut Vec<Omission>) {
         if self.waited_for.contains(task.name.as_str()) {
             unit.set("Type", "oneshot");
             unit.set("RemainAfterExit", "yes");
@@ -106,10 +106,10 @@ impl Units<'_> {
             unit.set("Environment", &quoted(&specifiers(&format!("{name}={}", value.value.expose()))));
         }
         if let Some(ready) = &task.ready {
-            wait_until_ready(task, ready, unit, losses);
+            wait_until_ready(task, ready, unit, omissions);
         }
         if task.tty {
-            losses.push(Loss::new(
+            omissions.push(Omission::new(
                 &task.name,
                 "tty",
                 "a service has no terminal of its own; its output goes to the journal",
@@ -119,7 +119,7 @@ impl Units<'_> {
 }
 
 /// `ExecStartPost` holds up the unit's dependents until the check passes, within `TimeoutStartSec`.
-fn wait_until_ready(task: &TaskConfig, ready: &ReadyConfig, unit: &mut Unit, losses: &mut Vec<Loss>) {
+fn wait_until_ready(task: &TaskConfig, ready: &ReadyConfig, unit: &mut Unit, omissions: &mut Vec<Omission>) {
     let check = match &ready.check {
         Check::Tcp(address) => {
             host_and_port(address).map(|(host, port)| format!("(exec 3<>/dev/tcp/{host}/{port}) 2>/dev/null"))
@@ -131,7 +131,7 @@ fn wait_until_ready(task: &TaskConfig, ready: &ReadyConfig, unit: &mut Unit, los
     let Some(check) = check else {
         let remedy =
             "units can't wait for a line of output: dependents start as soon as it runs; let it notify (`Type=notify`)";
-        losses.push(Loss::new(&task.name, "ready.log", remedy));
+        omissions.push(Omission::new(&task.name, "ready.log", remedy));
         return;
     };
     let seconds = ready.interval.as_secs_f64().max(0.1);
@@ -140,11 +140,11 @@ fn wait_until_ready(task: &TaskConfig, ready: &ReadyConfig, unit: &mut Unit, los
     unit.set("TimeoutStartSec", "infinity");
     if ready.failure_threshold.is_some() {
         let remedy = "systemd probes once at the start; `WatchdogSec` with a program that notifies is the counterpart";
-        losses.push(Loss::new(&task.name, "ready.failure_threshold", remedy));
+        omissions.push(Omission::new(&task.name, "ready.failure_threshold", remedy));
     }
 }
 
-fn restarts(task: &TaskConfig, unit: &mut Unit, losses: &mut Vec<Loss>) {
+fn restarts(task: &TaskConfig, unit: &mut Unit, omissions: &mut Vec<Omission>) {
     let restart = match task.policy {
         Policy::Always => "always",
         Policy::OnFailure => "on-failure",
@@ -162,7 +162,7 @@ fn restarts(task: &TaskConfig, unit: &mut Unit, losses: &mut Vec<Loss>) {
         }
     }
     if task.restart.jitter > 0.0 {
-        losses.push(Loss::new(&task.name, "jitter", "systemd waits without a random share"));
+        omissions.push(Omission::new(&task.name, "jitter", "systemd waits without a random share"));
     }
     let codes: Vec<String> = task.success_exit_codes.iter().map(i32::to_string).collect();
     if task.success_exit_codes != [0] && !codes.is_empty() {
@@ -195,7 +195,7 @@ fn stops(task: &TaskConfig, unit: &mut Unit) {
     unit.set("TimeoutStopSec", &span(task.stop.timeout));
 }
 
-fn resources(task: &TaskConfig, unit: &mut Unit, losses: &mut Vec<Loss>) {
+fn resources(task: &TaskConfig, unit: &mut Unit, omissions: &mut Vec<Omission>) {
     let limits = &task.limits;
     let numbers = [
         ("MemoryMax", task.max_memory),
@@ -211,7 +211,7 @@ fn resources(task: &TaskConfig, unit: &mut Unit, losses: &mut Vec<Loss>) {
     }
     if task.max_memory.is_some() {
         let remedy = "`MemoryMax` lets the kernel kill inside the unit at the limit; stead ends the whole run";
-        losses.push(Loss::new(&task.name, "max_memory", remedy));
+        omissions.push(Omission::new(&task.name, "max_memory", remedy));
     }
     if task.nice != 0 {
         unit.set("Nice", &task.nice.to_string());

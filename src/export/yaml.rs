@@ -46,9 +46,9 @@ impl From<Vec<String>> for Yaml {
 
 /// Builds a map, key by key.
 #[derive(Debug, Default)]
-pub(super) struct Entries(Vec<(String, Yaml)>);
+pub(super) struct YamlMap(Vec<(String, Yaml)>);
 
-impl Entries {
+impl YamlMap {
     pub(super) fn with(mut self, key: &str, value: impl Into<Yaml>) -> Self {
         self.put(key, value);
         self
@@ -70,8 +70,8 @@ impl Entries {
     }
 }
 
-impl From<Entries> for Yaml {
-    fn from(Entries(entries): Entries) -> Self {
+impl From<YamlMap> for Yaml {
+    fn from(YamlMap(entries): YamlMap) -> Self {
         Self::Map(entries)
     }
 }
@@ -172,11 +172,11 @@ mod tests {
 
     #[test]
     fn maps_lists_and_comments_nest() {
-        let item = Entries::default().with("name", "a").with("args", vec!["x y".to_owned(), "z".to_owned()]);
+        let item = YamlMap::default().with("name", "a").with("args", vec!["x y".to_owned(), "z".to_owned()]);
         let note = Yaml::Commented(vec!["# why".to_owned()], Box::new(Yaml::Int(3)));
         let value =
-            Entries::default().with("kind", "List").with("items", Yaml::List(vec![item.into()])).with("n", note);
+            YamlMap::default().with("kind", "List").with("items", Yaml::List(vec![item.into()])).with("count", note);
         let text = document(&value.into());
-        assert_eq!(text, "kind: List\nitems:\n  - name: a\n    args:\n      - \"x y\"\n      - z\n# why\nn: 3\n");
+        assert_eq!(text, "kind: List\nitems:\n  - name: a\n    args:\n      - \"x y\"\n      - z\n# why\ncount: 3\n");
     }
 }

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use serde_json::Value as Json;
 use toml::Value;
 
-use super::draft::{Branch, Draft, Item};
+use super::draft::{Branch, ConfigDraft, Item};
 use crate::config::schema;
 use crate::duration::parse_duration;
 
 /// Removes every value that is the default of its key.
-pub(super) fn leave_out(draft: &mut Draft) {
+pub(super) fn leave_out(draft: &mut ConfigDraft) {
     static SCHEMA: LazyLock<Json> = LazyLock::new(schema);
     strip(&mut draft.root, &SCHEMA);
 }
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn only_what_differs_from_the_default_is_kept() {
-        let mut draft = Draft::default();
+        let mut draft = ConfigDraft::default();
         let place = Place::new(0, 0..0);
         for (path, value) in [
             (["stop", "timeout"], Value::from("10000ms")),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml::Value as Toml;
 
-use super::draft::{Draft, Weight};
+use super::draft::{ConfigDraft, Weight};
 use super::escape::escaped;
 use super::fields::{Field, Fields};
 use super::source::Place;
@@ -18,7 +18,7 @@ use super::yaml;
 const DEFAULT_NAMES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
 /// Reads the compose file with the number `file`, which lies at `path`. Gives its comments.
-pub(super) fn read(draft: &mut Draft, file: usize, path: &Path, around: &Surroundings) -> Vec<Comment> {
+pub(super) fn read(draft: &mut ConfigDraft, file: usize, path: &Path, around: &Surroundings) -> Vec<Comment> {
     let text = draft.sources.get(file).text.clone();
     let document = match yaml::parse(&text, &|span| Place::new(file, span)) {
         Ok(document) => document,
@@ -76,7 +76,7 @@ struct Compose {
 }
 
 impl Compose {
-    fn read(&mut self, draft: &mut Draft, services: &Field<'_>) {
+    fn read(&mut self, draft: &mut ConfigDraft, services: &Field<'_>) {
         let entries = Fields::of(draft, services).rest();
         for service in &entries {
             let name = service.key["services.".len()..].to_owned();
@@ -130,7 +130,7 @@ impl Compose {
         words.iter().filter_map(Toml::as_str).map(quoted).collect::<Vec<_>>().join(" ")
     }
 
-    fn commands(&self, draft: &mut Draft, fields: &mut Fields<'_>, service: &Field<'_>, name: &str, task: &str) {
+    fn commands(&self, draft: &mut ConfigDraft, fields: &mut Fields<'_>, service: &Field<'_>, name: &str, task: &str) {
         let shown = escaped(name);
         // Its exit code is that of the container.
         let up = self.line(&["up", "--no-deps", "--no-log-prefix", "--exit-code-from", &shown, &shown]);
@@ -148,7 +148,7 @@ impl Compose {
     }
 
     /// stead restarts the container, so that it counts and shows it.
-    fn restart(&self, draft: &mut Draft, fields: &mut Fields<'_>, service: &Field<'_>, task: &str) {
+    fn restart(&self, draft: &mut ConfigDraft, fields: &mut Fields<'_>, service: &Field<'_>, task: &str) {
         let Some(field) = fields.take("restart") else {
             draft.fill(&["tasks", task, "restart"], "never", service.key_place, "docker restarts nothing by itself");
             return;
@@ -170,7 +170,7 @@ impl Compose {
         }
     }
 
-    fn depends_on(&self, draft: &mut Draft, fields: &mut Fields<'_>, task: &str) {
+    fn depends_on(&self, draft: &mut ConfigDraft, fields: &mut Fields<'_>, task: &str) {
         let Some(field) = fields.take("depends_on") else { return };
         let entries: Vec<(String, Field<'_>)> = match field.node.sequence() {
             Some(_) => {
@@ -206,7 +206,14 @@ impl Compose {
         }
     }
 
-    fn healthcheck(&self, draft: &mut Draft, fields: &mut Fields<'_>, service: &Field<'_>, name: &str, task: &str) {
+    fn healthcheck(
+        &self,
+        draft: &mut ConfigDraft,
+        fields: &mut Fields<'_>,
+        service: &Field<'_>,
+        name: &str,
+        task: &str,
+    ) {
         let shown = escaped(name);
         let field = fields.take("healthcheck");
         let mut check = field.as_ref().map(|field| Fields::of(draft, field));
@@ -248,7 +255,7 @@ impl Compose {
 }
 
 /// The command of a healthcheck, which runs in the container; none if there is to be no check.
-fn test_words(draft: &mut Draft, test: &Field<'_>) -> Option<Vec<Toml>> {
+fn test_words(draft: &mut ConfigDraft, test: &Field<'_>) -> Option<Vec<Toml>> {
     let shell = |line: &str| vec![Toml::from("sh"), "-c".into(), interpolated(line).into()];
     if test.node.sequence().is_none() {
         let line = test.text(draft)?;
@@ -304,7 +311,7 @@ fn interpolated(text: &str) -> String {
 }
 
 /// A duration of compose in whole seconds, rounded up: `1m30s`, `500ms`.
-fn seconds(draft: &mut Draft, field: &Field<'_>) -> Option<i64> {
+fn seconds(draft: &mut ConfigDraft, field: &Field<'_>) -> Option<i64> {
     let text = field.text(draft)?;
     let (mut total, mut rest) = (0.0, text);
     while !rest.is_empty() {

@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 use toml::Value;
 
-use super::source::{Place, Sources};
-use crate::config::RESERVED_NAMES;
+use super::source::{OriginalFiles, Place};
 
 /// The longest name that is kept: shorter than the limit, to leave room for what makes it unique.
 const NAME_KEPT: usize = 48;
@@ -19,7 +18,7 @@ const VALUES_LIMIT: usize = 50_000;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Origin {
+pub(super) struct ValueOrigin {
     /// The place in the original.
     pub(super) place: Place,
     /// What stands there, in the words of the original: `processes.api.availability.restart`.
@@ -32,7 +31,7 @@ pub(super) struct Origin {
 #[derive(Debug, Clone)]
 pub(super) enum Item {
     /// A value.
-    Leaf(Value, Origin),
+    Leaf(Value, ValueOrigin),
     /// A table.
     Branch(Branch),
 }
@@ -72,7 +71,7 @@ pub struct Dropped {
 
 /// Something that is wrong with the original, under its own tool too.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub(super) struct OriginalMistake {
     /// Where it stands.
     pub(super) place: Place,
     /// What is wrong.
@@ -83,11 +82,11 @@ pub struct Mistake {
 
 /// A translation in the making.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Draft {
-    pub(super) sources: Sources,
+pub(super) struct ConfigDraft {
+    pub(super) sources: OriginalFiles,
     pub(super) root: Branch,
     pub(super) dropped: Vec<Dropped>,
-    pub(super) mistakes: Vec<Mistake>,
+    pub(super) mistakes: Vec<OriginalMistake>,
     /// Values that are known only when it is run, and are never written to a file: variables of the environment.
     pub(super) overlay: Vec<(String, String)>,
     /// What the original calls things, with the tasks that are meant.
@@ -96,19 +95,19 @@ pub(super) struct Draft {
     values: usize,
 }
 
-impl Draft {
+impl ConfigDraft {
     /// Puts a value that was taken from the original.
     pub(super) fn take(&mut self, path: &[&str], value: impl Into<Value>, place: &Place, key: impl Into<String>) {
-        self.put(path, value.into(), Origin { place: place.clone(), key: key.into(), filled: None });
+        self.put(path, value.into(), ValueOrigin { place: place.clone(), key: key.into(), filled: None });
     }
 
     /// Puts a value that the original does not have and its tool would assume.
     pub(super) fn fill(&mut self, path: &[&str], value: impl Into<Value>, place: &Place, why: impl Into<String>) {
         let key = path.join(".");
-        self.put(path, value.into(), Origin { place: place.clone(), key, filled: Some(why.into()) });
+        self.put(path, value.into(), ValueOrigin { place: place.clone(), key, filled: Some(why.into()) });
     }
 
-    fn put(&mut self, path: &[&str], value: Value, origin: Origin) {
+    fn put(&mut self, path: &[&str], value: Value, origin: ValueOrigin) {
         self.values += 1;
         if self.values > VALUES_LIMIT {
             if self.values == VALUES_LIMIT + 1 {
@@ -136,7 +135,7 @@ impl Draft {
 
     /// Reports a mistake of the original.
     pub(super) fn refuse(&mut self, place: &Place, title: impl Into<String>, remedy: impl Into<String>) {
-        let mistake = Mistake { place: place.clone(), title: title.into(), remedy: remedy.into() };
+        let mistake = OriginalMistake { place: place.clone(), title: title.into(), remedy: remedy.into() };
         if !self.mistakes.contains(&mistake) {
             self.mistakes.push(mistake);
         }
@@ -150,9 +149,6 @@ impl Draft {
         name.truncate(name.trim_end_matches('-').len());
         if name.is_empty() {
             name.push_str("task");
-        }
-        if RESERVED_NAMES.contains(&name.as_str()) {
-            name.push_str("-process");
         }
         let unique = (2..).map(|number| format!("{name}-{number}"));
         let name = std::iter::once(name.clone()).chain(unique).find(|name| !self.names.contains(name));
@@ -194,13 +190,13 @@ impl Branch {
     }
 
     /// Every value with the keys that lead to it, in the order of the document.
-    pub(super) fn leaves(&self) -> Vec<(Vec<&str>, &Value, &Origin)> {
+    pub(super) fn leaves(&self) -> Vec<(Vec<&str>, &Value, &ValueOrigin)> {
         let mut all = Vec::new();
         self.collect(&mut Vec::new(), &mut all);
         all
     }
 
-    fn collect<'a>(&'a self, path: &mut Vec<&'a str>, all: &mut Vec<(Vec<&'a str>, &'a Value, &'a Origin)>) {
+    fn collect<'a>(&'a self, path: &mut Vec<&'a str>, all: &mut Vec<(Vec<&'a str>, &'a Value, &'a ValueOrigin)>) {
         for (key, item) in &self.entries {
             path.push(key);
             match item {
@@ -218,16 +214,16 @@ mod tests {
 
     #[test]
     fn names_are_made_fit_and_kept_apart() {
-        let mut draft = Draft::default();
+        let mut draft = ConfigDraft::default();
         let names = ["web", "a:b", "a b", "a-b", "--", "é", "Tailwind (v3)", "a.b", &"x".repeat(99)];
         let names = names.map(|name| draft.task_name(name));
-        assert_eq!(names[..8], ["web-process", "a-b", "a-b-2", "a-b-3", "task", "task-2", "Tailwind--v3", "a.b"]);
+        assert_eq!(names[..8], ["web", "a-b", "a-b-2", "a-b-3", "task", "task-2", "Tailwind--v3", "a.b"]);
         assert_eq!(names[8].len(), NAME_KEPT);
     }
 
     #[test]
     fn a_document_keeps_the_order_in_which_it_was_made() {
-        let mut draft = Draft::default();
+        let mut draft = ConfigDraft::default();
         let place = Place::new(0, 0..0);
         draft.take(&["tasks", "b", "command"], "x", &place, "b");
         draft.fill(&["tasks", "a", "stop", "timeout"], "5s", &place, "because");

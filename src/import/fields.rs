@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::draft::Draft;
+use super::draft::ConfigDraft;
 use super::go_template::integer;
 use super::source::Place;
 use super::yaml::Node;
@@ -27,7 +27,7 @@ pub(super) struct Field<'a> {
 
 impl<'a> Fields<'a> {
     /// The keys of a value; it is a mistake if it has none.
-    pub(super) fn of(draft: &mut Draft, field: &Field<'a>) -> Self {
+    pub(super) fn of(draft: &mut ConfigDraft, field: &Field<'a>) -> Self {
         let entries = match field.node.mapping() {
             Some(entries) => entries.iter().map(|(key, value)| (key, value, false)).collect(),
             None => {
@@ -93,12 +93,12 @@ impl<'a> Field<'a> {
     }
 
     /// Reports that the value can't be what it is.
-    pub(super) fn refuse(&self, draft: &mut Draft, remedy: impl Into<String>) {
+    pub(super) fn refuse(&self, draft: &mut ConfigDraft, remedy: impl Into<String>) {
         draft.refuse(&self.node.place, format!("wrong value for `{}`", self.key), remedy);
     }
 
     /// Any scalar, as its text.
-    pub(super) fn text(&self, draft: &mut Draft) -> Option<&'a str> {
+    pub(super) fn text(&self, draft: &mut ConfigDraft) -> Option<&'a str> {
         let text = self.node.scalar().map(|scalar| scalar.text.as_str());
         if text.is_none() {
             self.refuse(draft, format!("expected a text, found {}", self.node.kind()));
@@ -107,7 +107,7 @@ impl<'a> Field<'a> {
     }
 
     /// `true` or `false`, and what YAML 1.1 had for them, as Go's yaml.v3 reads into a boolean.
-    pub(super) fn flag(&self, draft: &mut Draft) -> Option<bool> {
+    pub(super) fn flag(&self, draft: &mut ConfigDraft) -> Option<bool> {
         let value = self.node.scalar().and_then(|scalar| match (scalar.text.as_str(), scalar.is_plain) {
             ("true" | "True" | "TRUE", true) => Some(true),
             ("false" | "False" | "FALSE", true) => Some(false),
@@ -122,7 +122,7 @@ impl<'a> Field<'a> {
     }
 
     /// A whole number, as Go's yaml.v3 reads into an integer.
-    pub(super) fn whole(&self, draft: &mut Draft) -> Option<i64> {
+    pub(super) fn whole(&self, draft: &mut ConfigDraft) -> Option<i64> {
         let scalar = self.node.scalar().filter(|scalar| scalar.is_plain);
         let value = scalar.and_then(|scalar| {
             let text = scalar.text.replace('_', "");
@@ -136,7 +136,7 @@ impl<'a> Field<'a> {
     }
 
     /// A list; each element is called like the whole.
-    pub(super) fn list(&self, draft: &mut Draft) -> Vec<Field<'a>> {
+    pub(super) fn list(&self, draft: &mut ConfigDraft) -> Vec<Field<'a>> {
         let Some(items) = self.node.sequence() else {
             self.refuse(draft, format!("expected a list, found {}", self.node.kind()));
             return Vec::new();

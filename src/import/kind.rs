@@ -8,7 +8,7 @@ use regex::Regex;
 
 /// A kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// For process-compose.
     ProcessCompose,
     /// For foreman, honcho, overmind and hivemind.
@@ -25,7 +25,7 @@ pub enum Kind {
     DockerCompose,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FileKind {
     /// As it follows a name: `x.yaml (process-compose)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -60,7 +60,7 @@ const NAMES: [&str; 15] = [
 
 /// The files of other tools in a directory, in the order in which they are preferred. One for docker is last.
 #[must_use]
-pub fn candidates(dir: &Path) -> Vec<(PathBuf, Kind)> {
+pub fn candidates(dir: &Path) -> Vec<(PathBuf, FileKind)> {
     let found = NAMES.iter().map(PathBuf::from).filter(|name| dir.join(name).is_file());
     let mut found: Vec<_> = found
         .filter_map(|name| {
@@ -68,14 +68,14 @@ pub fn candidates(dir: &Path) -> Vec<(PathBuf, Kind)> {
             Some((kind_of(&name, &text)?, name)).map(|(kind, name)| (name, kind))
         })
         .collect();
-    found.sort_by_key(|(_, kind)| *kind == Kind::DockerCompose);
+    found.sort_by_key(|(_, kind)| *kind == FileKind::DockerCompose);
     found
 }
 
 /// The kind of a file by what stands in it, and by its name where that could be more than one thing. None if it is of
 /// no kind that is known here, or for stead itself.
 #[must_use]
-pub fn kind_of(path: &Path, text: &str) -> Option<Kind> {
+pub fn kind_of(path: &Path, text: &str) -> Option<FileKind> {
     static SECTION: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^\[(program:|supervisord\]|eventlistener:|fcgi-program:|group:|include\])")
             .expect("it is a pattern")
@@ -84,35 +84,35 @@ pub fn kind_of(path: &Path, text: &str) -> Option<Kind> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned()).unwrap_or_default();
     match extension.as_str() {
         "toml" => return None,
-        "js" | "cjs" | "mjs" => return Some(Kind::Pm2Script),
+        "js" | "cjs" | "mjs" => return Some(FileKind::Pm2Script),
         _ => {}
     }
     if name.starts_with("Procfile") || name.ends_with(".Procfile") {
-        return Some(Kind::Procfile);
+        return Some(FileKind::Procfile);
     }
     for (key, kind) in [
-        ("processes", Kind::ProcessCompose),
-        ("procs", Kind::Mprocs),
-        ("apps", Kind::Pm2),
-        ("services", Kind::DockerCompose),
+        ("processes", FileKind::ProcessCompose),
+        ("procs", FileKind::Mprocs),
+        ("apps", FileKind::Pm2),
+        ("services", FileKind::DockerCompose),
     ] {
         if has_key(text, key) {
             return Some(kind);
         }
     }
     if SECTION.is_match(text) {
-        return Some(Kind::Supervisord);
+        return Some(FileKind::Supervisord);
     }
     let is_named = |part: &str| name.contains(part);
     match () {
-        () if is_named("process-compose") => Some(Kind::ProcessCompose),
-        () if is_named("mprocs") => Some(Kind::Mprocs),
-        () if is_named("ecosystem") => Some(Kind::Pm2),
-        () if is_named("supervisor") => Some(Kind::Supervisord),
-        () if is_named("compose") => Some(Kind::DockerCompose),
-        () if extension == "json" && has_key(text, "script") => Some(Kind::Pm2),
+        () if is_named("process-compose") => Some(FileKind::ProcessCompose),
+        () if is_named("mprocs") => Some(FileKind::Mprocs),
+        () if is_named("ecosystem") => Some(FileKind::Pm2),
+        () if is_named("supervisor") => Some(FileKind::Supervisord),
+        () if is_named("compose") => Some(FileKind::DockerCompose),
+        () if extension == "json" && has_key(text, "script") => Some(FileKind::Pm2),
         () if matches!(extension.as_str(), "yaml" | "yml" | "json" | "conf" | "ini") => None,
-        () if has_process_line(text) => Some(Kind::Procfile),
+        () if has_process_line(text) => Some(FileKind::Procfile),
         () => None,
     }
 }
@@ -170,19 +170,19 @@ mod tests {
     #[test]
     fn the_content_says_what_a_file_is() {
         for (name, text, kind) in [
-            ("x.yaml", "version: 1\nprocesses:\n  a: {}\n", Some(Kind::ProcessCompose)),
-            ("compose.yaml", "services:\n  a: {}\n", Some(Kind::DockerCompose)),
-            ("compose.yaml", "\"processes\" : {}\n", Some(Kind::ProcessCompose)),
-            ("x", "procs: {}\n", Some(Kind::Mprocs)),
-            ("x.json", "{\"a\": {\"procs\": 1}, \"apps\": []}", Some(Kind::Pm2)),
-            ("x.json", "{ // \"procs\":\n apps: [] }", Some(Kind::Pm2)),
+            ("x.yaml", "version: 1\nprocesses:\n  a: {}\n", Some(FileKind::ProcessCompose)),
+            ("compose.yaml", "services:\n  a: {}\n", Some(FileKind::DockerCompose)),
+            ("compose.yaml", "\"processes\" : {}\n", Some(FileKind::ProcessCompose)),
+            ("x", "procs: {}\n", Some(FileKind::Mprocs)),
+            ("x.json", "{\"a\": {\"procs\": 1}, \"apps\": []}", Some(FileKind::Pm2)),
+            ("x.json", "{ // \"procs\":\n apps: [] }", Some(FileKind::Pm2)),
             ("x.json", "[{ \"script\": \"a.js\" }]", None),
-            ("ecosystem.config.json", "[{ \"script\": \"a.js\" }]", Some(Kind::Pm2)),
-            ("x.conf", "; c\n[program:a]\ncommand=x\n", Some(Kind::Supervisord)),
-            ("Procfile.dev", "web: x\n", Some(Kind::Procfile)),
-            ("dev", "# c\nweb: x\n", Some(Kind::Procfile)),
-            ("ecosystem.config.js", "module.exports = {}", Some(Kind::Pm2Script)),
-            ("process-compose.yaml", "", Some(Kind::ProcessCompose)),
+            ("ecosystem.config.json", "[{ \"script\": \"a.js\" }]", Some(FileKind::Pm2)),
+            ("x.conf", "; c\n[program:a]\ncommand=x\n", Some(FileKind::Supervisord)),
+            ("Procfile.dev", "web: x\n", Some(FileKind::Procfile)),
+            ("dev", "# c\nweb: x\n", Some(FileKind::Procfile)),
+            ("ecosystem.config.js", "module.exports = {}", Some(FileKind::Pm2Script)),
+            ("process-compose.yaml", "", Some(FileKind::ProcessCompose)),
             ("stead.toml", "[tasks.a]\ncommand = \"x\"\n", None),
             ("x.yaml", "a: b\n", None),
             ("é.json", "{é: \"é\"", None),

@@ -37,8 +37,8 @@ mod write;
 mod yaml;
 
 pub use draft::{Dropped, Weight};
-pub use kind::{Kind, candidates, kind_of};
+pub use kind::{FileKind, candidates, kind_of};
 pub use node::Scripts;
-pub use procfile::Tool;
+pub use procfile::ProcfileRunner;
 pub use surroundings::Options;
 pub use translation::{Translation, Untranslated, translate};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use toml::Value as Toml;
 
-use super::draft::{Draft, Weight};
+use super::draft::{ConfigDraft, Weight};
 use super::escape::escaped;
 use super::fields::{Field, Fields};
 use super::go_template::integer;
@@ -18,7 +18,7 @@ use super::yaml::{self, Node, Scalar};
 const NO_KILL: &str = "1h";
 
 /// Reads the file with the number `file`, which lies at `path`. Gives its comments.
-pub(super) fn read(draft: &mut Draft, file: usize, path: &Path, around: &Surroundings) -> Vec<Comment> {
+pub(super) fn read(draft: &mut ConfigDraft, file: usize, path: &Path, around: &Surroundings) -> Vec<Comment> {
     let text = draft.sources.get(file).text.clone();
     let document = match yaml::parse(&text, &|span| Place::new(file, span)) {
         Ok(document) => document,
@@ -68,7 +68,7 @@ struct Procs<'a> {
 }
 
 /// Follows `$select: os`: the value for this system, else that of `$else`.
-fn selected<'a>(draft: &mut Draft, node: &'a Rc<Node>) -> &'a Rc<Node> {
+fn selected<'a>(draft: &mut ConfigDraft, node: &'a Rc<Node>) -> &'a Rc<Node> {
     let Some([(first, os), ..]) = node.mapping() else { return node };
     if !first.is_text("$select") {
         return node;
@@ -99,7 +99,7 @@ fn is_string(scalar: &Scalar) -> bool {
 }
 
 impl<'a> Procs<'a> {
-    fn read(&mut self, draft: &mut Draft, procs: &Field<'_>) {
+    fn read(&mut self, draft: &mut ConfigDraft, procs: &Field<'_>) {
         let node = selected(draft, procs.node);
         let procs = Field { node, ..procs.clone() };
         let entries = Fields::of(draft, &procs).rest();
@@ -130,14 +130,14 @@ impl<'a> Procs<'a> {
         }
     }
 
-    fn process(&self, draft: &mut Draft, field: &Field<'_>, task: &str) {
+    fn process(&self, draft: &mut ConfigDraft, field: &Field<'_>, task: &str) {
         let place = field.key_place;
         draft.fill(&["tasks", task, "tty"], true, place, "mprocs runs everything in a terminal");
-        let mut process = Process { draft, task, place: place.clone(), around: self.around, unset: Vec::new() };
+        let mut process = MprocsProcess { draft, task, place: place.clone(), around: self.around, unset: Vec::new() };
         match &field.node.value {
-            yaml::Value::Scalar(_) => process.command(Some(field), None),
-            yaml::Value::Sequence(_) => process.command(None, Some(field)),
-            yaml::Value::Mapping(_) => {
+            yaml::YamlValue::Scalar(_) => process.command(Some(field), None),
+            yaml::YamlValue::Sequence(_) => process.command(None, Some(field)),
+            yaml::YamlValue::Mapping(_) => {
                 let mut fields = Fields::of(process.draft, field);
                 self.mapping(&mut process, &mut fields, field);
                 return;
@@ -148,8 +148,8 @@ impl<'a> Procs<'a> {
         process.restart(false);
     }
 
-    fn mapping(&self, process: &mut Process<'_>, fields: &mut Fields<'_>, field: &Field<'_>) {
-        let mut take = |process: &mut Process<'_>, key: &str| {
+    fn mapping(&self, process: &mut MprocsProcess<'_>, fields: &mut Fields<'_>, field: &Field<'_>) {
+        let mut take = |process: &mut MprocsProcess<'_>, key: &str| {
             let found = fields.take(key)?;
             let node = selected(process.draft, found.node);
             Some(Field { node, ..found })
@@ -186,7 +186,7 @@ impl<'a> Procs<'a> {
     }
 
     /// mprocs waits until they run, no more.
-    fn deps(&self, process: &mut Process<'_>, deps: &Field<'_>) {
+    fn deps(&self, process: &mut MprocsProcess<'_>, deps: &Field<'_>) {
         for dep in deps.list(process.draft) {
             let Some(name) = process.text(&dep) else { continue };
             match self.names.iter().find(|(known, _)| *known == name) {
@@ -201,8 +201,8 @@ impl<'a> Procs<'a> {
 }
 
 /// One process while it is read.
-struct Process<'d> {
-    draft: &'d mut Draft,
+struct MprocsProcess<'d> {
+    draft: &'d mut ConfigDraft,
     task: &'d str,
     place: Place,
     around: &'d Surroundings,
@@ -210,7 +210,7 @@ struct Process<'d> {
     unset: Vec<String>,
 }
 
-impl Process<'_> {
+impl MprocsProcess<'_> {
     fn put(&mut self, key: &[&str], value: impl Into<Toml>, field: &Field<'_>) {
         let path: Vec<&str> = ["tasks", self.task].into_iter().chain(key.iter().copied()).collect();
         self.draft.take(&path, value, &field.node.place, field.key.clone());

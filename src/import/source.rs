@@ -10,8 +10,8 @@ const FILE_LIMIT: u64 = 1 << 20;
 
 /// A range of bytes of one file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Which file, by its number in [`Sources`].
+pub(super) struct Place {
+    /// Which file, by its number in [`OriginalFiles`].
     pub(super) file: usize,
     /// Where in its text.
     pub(super) start: usize,
@@ -30,13 +30,13 @@ impl Place {
 
 /// The files that were read, in the order in which they were.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
-    files: Vec<Source>,
+pub(super) struct OriginalFiles {
+    files: Vec<OriginalFile>,
 }
 
 /// One file.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub(super) struct OriginalFile {
     /// As it is shown.
     pub path: PathBuf,
     /// What stands in it.
@@ -45,40 +45,40 @@ pub struct Source {
     lines: Vec<usize>,
 }
 
-impl Source {
+impl OriginalFile {
     /// The number of the line in which a byte stands; the first is 1.
     pub(super) fn line(&self, at: usize) -> usize {
         self.lines.partition_point(|start| *start <= at).max(1)
     }
 }
 
-impl Sources {
+impl OriginalFiles {
     /// Adds a file; gives its number.
     pub(super) fn add(&mut self, path: impl Into<PathBuf>, text: impl Into<String>) -> usize {
         let text = text.into();
         let mut lines = vec![0];
         lines.extend(text.match_indices('\n').map(|(end, _)| end + 1));
-        self.files.push(Source { path: path.into(), text, lines });
+        self.files.push(OriginalFile { path: path.into(), text, lines });
         self.files.len() - 1
     }
 
     /// The file with this number.
-    pub(super) fn get(&self, file: usize) -> &Source {
+    pub(super) fn get(&self, file: usize) -> &OriginalFile {
         &self.files[file]
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OriginalFile> {
         self.files.iter()
     }
 
     /// The number of the line in which a place begins.
-    pub fn line(&self, place: &Place) -> usize {
+    pub(super) fn line(&self, place: &Place) -> usize {
         self.get(place.file).line(place.start)
     }
 
     /// A place for people: `Procfile:3`.
-    pub fn show(&self, place: &Place) -> String {
+    pub(super) fn show(&self, place: &Place) -> String {
         format!("{}:{}", self.get(place.file).path.display(), self.line(place))
     }
 }
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn places_are_shown_by_line() {
-        let mut sources = Sources::default();
+        let mut sources = OriginalFiles::default();
         let file = sources.add("Procfile", "a: b\nc: d\n");
         assert_eq!(sources.show(&Place::new(file, 0..1)), "Procfile:1");
         assert_eq!(sources.show(&Place::new(file, 5..6)), "Procfile:2");

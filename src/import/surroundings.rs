@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-use super::draft::Draft;
+use super::draft::ConfigDraft;
 use super::source::{Place, read_text};
 
 /// What surrounds a file.
@@ -57,7 +57,7 @@ impl Surroundings {
     }
 
     /// Reads a further file, if it is there; gives its number. One that can't be read is a mistake at `place`.
-    pub(super) fn read(&self, draft: &mut Draft, path: &Path, place: &Place) -> Option<usize> {
+    pub(super) fn read(&self, draft: &mut ConfigDraft, path: &Path, place: &Place) -> Option<usize> {
         let shown = path.strip_prefix(&self.cwd).unwrap_or(path);
         match read_text(&self.cwd.join(path)) {
             Ok(text) => Some(draft.sources.add(shown, text)),

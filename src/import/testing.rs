@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::draft::{Draft, Weight};
+use super::draft::{ConfigDraft, Weight};
 use super::surroundings::Surroundings;
 use super::write::{Comment, write};
 use super::{defaults, draft};
@@ -14,7 +14,7 @@ pub(super) fn imported(
     main: &str,
     files: &[(&str, &str)],
     change: impl FnOnce(&mut Surroundings),
-    read: impl FnOnce(&mut Draft, usize, &Path, &Surroundings) -> Vec<Comment>,
+    read: impl FnOnce(&mut ConfigDraft, usize, &Path, &Surroundings) -> Vec<Comment>,
 ) -> String {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -24,7 +24,7 @@ pub(super) fn imported(
     }
     let mut around = Surroundings { cwd: dir.path().into(), root: dir.path().into(), ..Surroundings::default() };
     change(&mut around);
-    let mut draft = Draft::default();
+    let mut draft = ConfigDraft::default();
     let text = fs::read_to_string(dir.path().join(main)).unwrap();
     let file = draft.sources.add(main, text);
     let comments = read(&mut draft, file, Path::new(main), &around);
@@ -33,7 +33,7 @@ pub(super) fn imported(
     out.replace(&dir.path().display().to_string(), "/DIR")
 }
 
-fn lists(draft: &Draft) -> String {
+fn lists(draft: &ConfigDraft) -> String {
     let mut out = String::new();
     for draft::Dropped { place, key, what, weight } in &draft.dropped {
         let mark = match weight {
@@ -46,7 +46,7 @@ fn lists(draft: &Draft) -> String {
     for (name, value) in &draft.overlay {
         out.push_str(&format!("over {name}={value}\n"));
     }
-    for draft::Mistake { place, title, remedy } in &draft.mistakes {
+    for draft::OriginalMistake { place, title, remedy } in &draft.mistakes {
         out.push_str(&format!("error {} {title}: {remedy}\n", draft.sources.show(place)));
     }
     out

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::draft::{Draft, Dropped, Mistake, Origin, Weight};
-use super::kind::{Kind, kind_of};
+use super::draft::{ConfigDraft, Dropped, OriginalMistake, ValueOrigin, Weight};
+use super::kind::{FileKind, kind_of};
 use super::node::{Scripts, evaluate};
-use super::procfile::Tool;
-use super::source::{Place, Sources, read_text};
+use super::procfile::ProcfileRunner;
+use super::source::{OriginalFiles, Place, read_text};
 use super::surroundings::{Options, Surroundings};
 use super::write::{Comment, write};
 use super::{defaults, docker_compose, escape, mprocs, pm2, process_compose, procfile, supervisord};
@@ -16,11 +16,11 @@ use crate::config::{Config, ConfigError, TranslatedText};
 #[derive(Debug)]
 pub struct Translation {
     /// Which tool it is for.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// The file, absolute.
     path: PathBuf,
     root: PathBuf,
-    draft: Draft,
+    draft: ConfigDraft,
     comments: Vec<Comment>,
 }
 
@@ -61,7 +61,7 @@ pub fn translate(
     path: &Path,
     cwd: &Path,
     root: &Path,
-    tool: Option<Tool>,
+    tool: Option<ProcfileRunner>,
     options: Options,
     scripts: Scripts,
 ) -> Result<Translation, Untranslated> {
@@ -69,8 +69,8 @@ pub fn translate(
     let text = read_text(&absolute).map_err(|why| ConfigError::Unreadable { path: path.to_owned(), why })?;
     let kind = kind_of(path, &text).ok_or_else(|| Untranslated::Unknown(path.to_owned()))?;
     let evaluated = match (kind, scripts) {
-        (Kind::Pm2Script, Scripts::Refuse) => return Err(Untranslated::Script(path.to_owned())),
-        (Kind::Pm2Script, Scripts::Run) => {
+        (FileKind::Pm2Script, Scripts::Refuse) => return Err(Untranslated::Script(path.to_owned())),
+        (FileKind::Pm2Script, Scripts::Run) => {
             let failed = |why| Untranslated::ScriptFailed { path: path.to_owned(), why };
             Some(evaluate(&absolute, cwd).map_err(failed)?)
         }
@@ -80,18 +80,18 @@ pub fn translate(
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let around = Surroundings { cwd: cwd.to_owned(), root: root.to_owned(), variables: variables.collect(), options };
-    let mut draft = Draft::default();
+    let mut draft = ConfigDraft::default();
     let file = draft.sources.add(path, text);
     let comments = match kind {
-        Kind::ProcessCompose => {
+        FileKind::ProcessCompose => {
             let overrides = overrides(&mut draft, file, path, &around);
             process_compose::read(&mut draft, (file, path), &overrides, &around)
         }
-        Kind::Procfile => procfile::read(&mut draft, file, path, tool, &around),
-        Kind::Mprocs => mprocs::read(&mut draft, file, path, &around),
-        Kind::Supervisord => supervisord::read(&mut draft, file, path, &around),
-        Kind::Pm2 | Kind::Pm2Script => pm2::read(&mut draft, file, path, evaluated.as_deref(), &around),
-        Kind::DockerCompose => docker_compose::read(&mut draft, file, path, &around),
+        FileKind::Procfile => procfile::read(&mut draft, file, path, tool, &around),
+        FileKind::Mprocs => mprocs::read(&mut draft, file, path, &around),
+        FileKind::Supervisord => supervisord::read(&mut draft, file, path, &around),
+        FileKind::Pm2 | FileKind::Pm2Script => pm2::read(&mut draft, file, path, evaluated.as_deref(), &around),
+        FileKind::DockerCompose => docker_compose::read(&mut draft, file, path, &around),
     };
     if !draft.mistakes.is_empty() {
         return Err(in_files(&draft.sources, draft.mistakes).into());
@@ -101,7 +101,7 @@ pub fn translate(
 }
 
 /// The file that process-compose lays over one that it finds by itself.
-fn overrides(draft: &mut Draft, file: usize, path: &Path, around: &Surroundings) -> Vec<(usize, PathBuf)> {
+fn overrides(draft: &mut ConfigDraft, file: usize, path: &Path, around: &Surroundings) -> Vec<(usize, PathBuf)> {
     let is_found = path.parent().is_none_or(|dir| dir.as_os_str().is_empty())
         && path.file_name().is_some_and(|name| process_compose::NAMES.iter().any(|known| name == *known));
     let names = process_compose::OVERRIDES.iter().filter(|_| is_found);
@@ -110,7 +110,7 @@ fn overrides(draft: &mut Draft, file: usize, path: &Path, around: &Surroundings)
     found.into_iter().collect()
 }
 
-fn in_files(sources: &Sources, mistakes: Vec<Mistake>) -> ConfigError {
+fn in_files(sources: &OriginalFiles, mistakes: Vec<OriginalMistake>) -> ConfigError {
     let files = sources.iter().map(|source| (source.path.clone(), source.text.clone())).collect();
     let mistakes =
         mistakes.into_iter().map(|mistake| (mistake.place.file, mistake.place.span(), mistake.title, mistake.remedy));
@@ -119,7 +119,7 @@ fn in_files(sources: &Sources, mistakes: Vec<Mistake>) -> ConfigError {
 
 /// Something that was taken from the original, or filled in.
 #[derive(Debug)]
-pub struct Entry<'a> {
+pub struct TranslatedEntry<'a> {
     /// Where in the original.
     pub place: String,
     /// What stands there, in its own words; what was filled in has none.
@@ -182,7 +182,9 @@ impl Translation {
             }
         }
         if !reasons.is_empty() {
-            header.push_str("#\n# Written here because the original's own tool assumes it, and stead does not:\n");
+            header.push_str(
+                "#\n# WrittenDocument here because the original's own tool assumes it, and stead does not:\n",
+            );
             for (key, why) in reasons {
                 header.push_str(&comment(&format!("- {key}: {why}")));
             }
@@ -196,9 +198,9 @@ impl Translation {
     }
 
     /// What was taken, or filled in.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+    pub fn entries(&self) -> impl Iterator<Item = TranslatedEntry<'_>> {
         let leaves = self.draft.root.leaves().into_iter();
-        leaves.map(|(path, value, Origin { place, key, filled })| Entry {
+        leaves.map(|(path, value, ValueOrigin { place, key, filled })| TranslatedEntry {
             place: self.draft.sources.show(place),
             key: filled.is_none().then_some(key),
             written: format!("{} = {value}", path.join(".")),

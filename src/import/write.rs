@@ -1,7 +1,7 @@
 //! Writes the document of a draft as a stead.toml, as a person would: keys in a fixed order, small tables in one line,
 //! the comments of the original where they stood.
 //!
-//! What is written is also what is run: `config` reads this text, and finds by [`Written::origin`] where the original
+//! What is written is also what is run: `config` reads this text, and finds by [`WrittenDocument::origin`] where the original
 //! has what it complains about.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use toml::Value;
 
-use super::draft::{Branch, Draft, Item, Origin};
+use super::draft::{Branch, ConfigDraft, Item, ValueOrigin};
 use super::source::Place;
 
 /// What still fits into one line.
@@ -86,14 +86,14 @@ pub(super) struct Comment {
 
 /// A text, and where each part of it comes from.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(super) struct WrittenDocument {
     pub(super) text: String,
     /// Ranges of the text, outer before inner, with the places of the original.
     pub(super) origins: Vec<(Range<usize>, Place)>,
 }
 
 #[cfg(test)]
-impl Written {
+impl WrittenDocument {
     /// Where the original has what stands at `span`.
     pub(super) fn origin(&self, span: &Range<usize>) -> Option<&Place> {
         let holds = |range: &Range<usize>| range.start <= span.start && span.start < range.end.max(range.start + 1);
@@ -103,8 +103,8 @@ impl Written {
 }
 
 /// Writes the document of `draft`. With `comments`, those are carried over.
-pub(super) fn write(draft: &Draft, header: &str, comments: &[Comment]) -> Written {
-    let mut writer = Writer { out: Written::default(), comments: attach(draft, comments) };
+pub(super) fn write(draft: &ConfigDraft, header: &str, comments: &[Comment]) -> WrittenDocument {
+    let mut writer = Writer { out: WrittenDocument::default(), comments: attach(draft, comments) };
     writer.out.text.push_str(header);
     let sections: Vec<_> = draft.root.entries.iter().collect();
     for (key, item) in sections.iter().filter(|(_, item)| matches!(item, Item::Leaf(..))) {
@@ -127,7 +127,7 @@ type Attached = BTreeMap<Option<Place>, Vec<String>>;
 
 /// Gives each comment to an entry that comes from its file: one alone to the next below, one behind something to the last
 /// that stands no further down.
-fn attach(draft: &Draft, comments: &[Comment]) -> Attached {
+fn attach(draft: &ConfigDraft, comments: &[Comment]) -> Attached {
     let mut places: Vec<&Place> = Vec::new();
     collect_places(&draft.root, &mut places);
     places.sort();
@@ -152,7 +152,7 @@ fn attach(draft: &Draft, comments: &[Comment]) -> Attached {
 fn collect_places<'a>(branch: &'a Branch, places: &mut Vec<&'a Place>) {
     for item in branch.entries.values() {
         match item {
-            Item::Leaf(_, Origin { filled: None, place, .. }) => places.push(place),
+            Item::Leaf(_, ValueOrigin { filled: None, place, .. }) => places.push(place),
             Item::Leaf(..) => {}
             Item::Branch(branch) => {
                 places.extend(&branch.origin);
@@ -163,7 +163,7 @@ fn collect_places<'a>(branch: &'a Branch, places: &mut Vec<&'a Place>) {
 }
 
 struct Writer {
-    out: Written,
+    out: WrittenDocument,
     comments: Attached,
 }
 
@@ -368,8 +368,8 @@ mod tests {
         Place::new(0, line * 2..line * 2 + 1)
     }
 
-    fn draft() -> Draft {
-        let mut draft = Draft::default();
+    fn draft() -> ConfigDraft {
+        let mut draft = ConfigDraft::default();
         draft.sources.add("Procfile", "x\n".repeat(20));
         draft.table(&["tasks", "api"], &place(3));
         draft.take(&["tasks", "api", "stop", "timeout"], "5s", &place(5), "t");
@@ -437,7 +437,7 @@ mod tests {
 
     #[test]
     fn large_tables_and_long_arrays_take_lines() {
-        let mut draft = Draft::default();
+        let mut draft = ConfigDraft::default();
         draft.sources.add("x", "");
         for name in ["A", "B", "C"] {
             draft.take(&["tasks", "a", "env", name], "x".repeat(40), &place(0), "env");

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
 
-use super::draft::Mistake;
+use super::draft::OriginalMistake;
 use super::source::Place;
 use super::write::Comment;
 
@@ -23,13 +23,13 @@ const MERGED_LIMIT: usize = 10_000;
 /// One value and its place.
 #[derive(Debug)]
 pub(super) struct Node {
-    pub(super) value: Value,
+    pub(super) value: YamlValue,
     pub(super) place: Place,
 }
 
 /// What a node is.
 #[derive(Debug)]
-pub(super) enum Value {
+pub(super) enum YamlValue {
     /// Anything that is written as text; also nothing.
     Scalar(Scalar),
     /// A list.
@@ -63,8 +63,8 @@ pub(super) struct Document {
 impl Node {
     pub(super) fn scalar(&self) -> Option<&Scalar> {
         match &self.value {
-            Value::Scalar(scalar) => Some(scalar),
-            Value::Sequence(_) | Value::Mapping(_) => None,
+            YamlValue::Scalar(scalar) => Some(scalar),
+            YamlValue::Sequence(_) | YamlValue::Mapping(_) => None,
         }
     }
 
@@ -77,15 +77,15 @@ impl Node {
 
     pub(super) fn sequence(&self) -> Option<&[Rc<Node>]> {
         match &self.value {
-            Value::Sequence(items) => Some(items),
-            Value::Scalar(_) | Value::Mapping(_) => None,
+            YamlValue::Sequence(items) => Some(items),
+            YamlValue::Scalar(_) | YamlValue::Mapping(_) => None,
         }
     }
 
     pub(super) fn mapping(&self) -> Option<&[(Rc<Node>, Rc<Node>)]> {
         match &self.value {
-            Value::Mapping(entries) => Some(entries),
-            Value::Scalar(_) | Value::Sequence(_) => None,
+            YamlValue::Mapping(entries) => Some(entries),
+            YamlValue::Scalar(_) | YamlValue::Sequence(_) => None,
         }
     }
 
@@ -101,10 +101,10 @@ impl Node {
     /// What it is, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match &self.value {
-            Value::Scalar(_) if self.is_null() => "nothing",
-            Value::Scalar(_) => "a text or number",
-            Value::Sequence(_) => "a list",
-            Value::Mapping(_) => "a mapping",
+            YamlValue::Scalar(_) if self.is_null() => "nothing",
+            YamlValue::Scalar(_) => "a text or number",
+            YamlValue::Sequence(_) => "a list",
+            YamlValue::Mapping(_) => "a mapping",
         }
     }
 }
@@ -114,7 +114,7 @@ impl Node {
 /// # Errors
 ///
 /// It is no YAML, or too much.
-pub(super) fn parse(text: &str, place: &dyn Fn(Range<usize>) -> Place) -> Result<Document, Mistake> {
+pub(super) fn parse(text: &str, place: &dyn Fn(Range<usize>) -> Place) -> Result<Document, OriginalMistake> {
     Builder::new(text, place, None).read()
 }
 
@@ -124,7 +124,11 @@ pub(super) fn parse(text: &str, place: &dyn Fn(Range<usize>) -> Place) -> Result
 /// # Errors
 ///
 /// `text` is no YAML, or too much.
-pub(super) fn parse_both(text: &str, other: &str, place: &dyn Fn(Range<usize>) -> Place) -> Result<Document, Mistake> {
+pub(super) fn parse_both(
+    text: &str,
+    other: &str,
+    place: &dyn Fn(Range<usize>) -> Place,
+) -> Result<Document, OriginalMistake> {
     let others = shape(text).and_then(|(events, _)| {
         let (other_events, scalars) = shape(other)?;
         (events == other_events).then_some(scalars)
@@ -186,7 +190,7 @@ impl<'a> Builder<'a> {
         Self { text, place, others, open: Vec::new(), anchors: HashMap::new(), nodes: 0, merged: 0, document }
     }
 
-    fn read(mut self) -> Result<Document, Mistake> {
+    fn read(mut self) -> Result<Document, OriginalMistake> {
         for event in parser(self.text) {
             let (event, span) = event.map_err(|error| self.broken(&error))?;
             let span = span.byte_range().unwrap_or(0..0);
@@ -206,7 +210,7 @@ impl<'a> Builder<'a> {
         Ok(self.document)
     }
 
-    fn take(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), Mistake> {
+    fn take(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), OriginalMistake> {
         self.nodes += 1;
         if self.nodes > NODES_LIMIT {
             return Err(self.mistake(span, "too much stands here", format!("at most {NODES_LIMIT} values are read")));
@@ -218,7 +222,7 @@ impl<'a> Builder<'a> {
                 // Of what is not there the parser says `~`.
                 let text = if span.is_empty() { String::new() } else { text.into_owned() };
                 let scalar = Scalar { other: other.filter(|other| *other != text), text, is_plain };
-                self.complete(Value::Scalar(scalar), span, anchor)
+                self.complete(YamlValue::Scalar(scalar), span, anchor)
             }
             Event::SequenceStart(_, anchor, _) => {
                 self.open.push(Open { anchor, start: span.start, is_mapping: false, items: Vec::new() });
@@ -231,7 +235,7 @@ impl<'a> Builder<'a> {
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.open.pop() else { return Ok(()) };
                 let span = open.start..span.end.max(open.start);
-                let value = if open.is_mapping { self.mapping(open.items)? } else { Value::Sequence(open.items) };
+                let value = if open.is_mapping { self.mapping(open.items)? } else { YamlValue::Sequence(open.items) };
                 self.complete(value, span, open.anchor)
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
@@ -245,7 +249,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn complete(&mut self, value: Value, span: Range<usize>, anchor: usize) -> Result<(), Mistake> {
+    fn complete(&mut self, value: YamlValue, span: Range<usize>, anchor: usize) -> Result<(), OriginalMistake> {
         let node = Rc::new(Node { value, place: (self.place)(span) });
         if anchor != 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
@@ -262,7 +266,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Keys and values in turns, made into entries. What is written in a mapping wins over what is merged into it.
-    fn mapping(&mut self, items: Vec<Rc<Node>>) -> Result<Value, Mistake> {
+    fn mapping(&mut self, items: Vec<Rc<Node>>) -> Result<YamlValue, OriginalMistake> {
         let mut entries: Vec<(Rc<Node>, Rc<Node>)> = Vec::with_capacity(items.len() / 2);
         let mut known: HashSet<String> = HashSet::new();
         let mut merges = Vec::new();
@@ -285,7 +289,7 @@ impl<'a> Builder<'a> {
         for merge in merges {
             self.merge(&merge, &mut entries, &mut known)?;
         }
-        Ok(Value::Mapping(entries))
+        Ok(YamlValue::Mapping(entries))
     }
 
     fn merge(
@@ -293,10 +297,10 @@ impl<'a> Builder<'a> {
         from: &Rc<Node>,
         entries: &mut Vec<(Rc<Node>, Rc<Node>)>,
         known: &mut HashSet<String>,
-    ) -> Result<(), Mistake> {
+    ) -> Result<(), OriginalMistake> {
         let sources = match &from.value {
-            Value::Sequence(sources) => sources.as_slice(),
-            Value::Mapping(_) | Value::Scalar(_) => std::slice::from_ref(from),
+            YamlValue::Sequence(sources) => sources.as_slice(),
+            YamlValue::Mapping(_) | YamlValue::Scalar(_) => std::slice::from_ref(from),
         };
         for source in sources {
             let Some(more) = source.mapping() else {
@@ -328,7 +332,7 @@ impl<'a> Builder<'a> {
         self.document.comments.push(Comment { place, text: text.to_owned(), is_alone });
     }
 
-    fn broken(&self, error: &granit_parser::ScanError) -> Mistake {
+    fn broken(&self, error: &granit_parser::ScanError) -> OriginalMistake {
         let at = error.marker().byte_offset().unwrap_or_default().min(self.text.len());
         let length = self.text[at..].chars().next().map_or(0, char::len_utf8);
         let what = error.info();
@@ -339,12 +343,12 @@ impl<'a> Builder<'a> {
         self.mistake(at..at + length, what, remedy)
     }
 
-    fn mistake(&self, span: Range<usize>, title: impl Into<String>, remedy: impl Into<String>) -> Mistake {
+    fn mistake(&self, span: Range<usize>, title: impl Into<String>, remedy: impl Into<String>) -> OriginalMistake {
         self.mistake_at(&(self.place)(span), title, remedy)
     }
 
-    fn mistake_at(&self, place: &Place, title: impl Into<String>, remedy: impl Into<String>) -> Mistake {
-        Mistake { place: place.clone(), title: title.into(), remedy: remedy.into() }
+    fn mistake_at(&self, place: &Place, title: impl Into<String>, remedy: impl Into<String>) -> OriginalMistake {
+        OriginalMistake { place: place.clone(), title: title.into(), remedy: remedy.into() }
     }
 }
 
@@ -357,19 +361,19 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
-    fn read(text: &str) -> Result<Document, Mistake> {
+    fn read(text: &str) -> Result<Document, OriginalMistake> {
         parse(text, &|span| Place::new(0, span))
     }
 
     /// A tree in short.
     fn show(node: &Node) -> String {
         match &node.value {
-            Value::Scalar(scalar) if scalar.is_plain => scalar.text.clone(),
-            Value::Scalar(scalar) => format!("{:?}", scalar.text),
-            Value::Sequence(items) => {
+            YamlValue::Scalar(scalar) if scalar.is_plain => scalar.text.clone(),
+            YamlValue::Scalar(scalar) => format!("{:?}", scalar.text),
+            YamlValue::Sequence(items) => {
                 format!("[{}]", items.iter().map(|item| show(item)).collect::<Vec<_>>().join(" "))
             }
-            Value::Mapping(entries) => {
+            YamlValue::Mapping(entries) => {
                 let entries = entries.iter().map(|(key, value)| format!("{}: {}", show(key), show(value)));
                 format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
             }

@@ -22,8 +22,11 @@ pub const LAST_LINE_CHARS: usize = 500;
 pub struct PostMortem {
     /// Whose run it was.
     pub task: String,
-    /// The number of the run under its supervisor.
+    /// The number of the run.
     pub run: u64,
+    /// When its supervisor was started.
+    #[schema(value_type = String, format = DateTime)]
+    pub session: Timestamp,
     /// When it ended.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -117,6 +120,7 @@ mod tests {
         PostMortem {
             task: "it".to_owned(),
             run,
+            session: Timestamp::UNIX_EPOCH,
             at: Timestamp::UNIX_EPOCH,
             reason: "SIGSEGV".to_owned(),
             class: "signal".to_owned(),

@@ -26,6 +26,7 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         tty: false,
         phase,
         run: 1,
+        runs_before: 0,
         retries: 0,
         max_retries: 5,
         initial_backoff: Duration::from_millis(500),

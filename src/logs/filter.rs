@@ -33,7 +33,7 @@ impl Filter {
     /// Calls `f` with every line of `text` that may match; each is followed by a line feed.
     pub(super) fn each_line(&self, text: &[u8], mut f: impl FnMut(Range<usize>)) {
         match &self.query.pattern {
-            // Where nothing is hidden or overwritten, the bytes are the text of the line.
+            // Without escape sequences and carriage returns, the bytes are the text of the line.
             Some(pattern) if pattern.is_line_free() && memchr2(b'\x1b', b'\r', text).is_none() => {
                 pattern.each_line(text, f);
             }

@@ -37,6 +37,12 @@ impl LineId {
         Self { segment: at.as_microsecond(), offset: number, ..Self::END }
     }
 
+    /// After all lines that were written until this time.
+    #[must_use]
+    pub fn after_time(at: Timestamp) -> Self {
+        Self { at: at.as_microsecond(), ..Self::END }
+    }
+
     /// The name right behind this one: reading forwards from there leaves the line itself out.
     #[must_use]
     pub fn behind(self) -> Self {

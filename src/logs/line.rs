@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use memchr::memrchr;
+use memchr::{memchr, memrchr};
 use serde::{Serialize, Serializer};
 
 use super::id::LineId;
 use super::origin::{OutputStream, RunKey};
 
-/// One line that a task wrote, as raw bytes without its line end.
+/// One line that a task wrote, as raw bytes without its line feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogLine {
     /// Which line it is.
@@ -23,7 +23,7 @@ pub struct LogLine {
     pub run: RunKey,
     /// Where it was written to.
     pub stream: OutputStream,
-    /// What was written, escape sequences included; the length is bounded by whoever reads it.
+    /// What was written before the line feed, escape sequences and carriage returns included; see [`LineLimits`].
     #[serde(rename = "text", serialize_with = "lossy")]
     pub bytes: Vec<u8>,
     /// Whether the line is longer than `bytes`.
@@ -39,6 +39,12 @@ impl LogLine {
         Self { id, task, at, run, stream, bytes: Vec::new(), cut: false, is_finished: true }
     }
 
+    /// What was written, without the carriage returns that belong to the line end.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        without_returns(&self.bytes)
+    }
+
     /// Its id as text; see [`LineId::of_cursor`].
     #[must_use]
     pub fn cursor(&self) -> String {
@@ -47,48 +53,95 @@ impl LogLine {
 }
 
 fn lossy<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&String::from_utf8_lossy(bytes))
+    serializer.serialize_str(&String::from_utf8_lossy(without_returns(bytes)))
+}
+
+/// How much of a line is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineLimits {
+    /// Bytes of it that are returned.
+    pub kept: usize,
+    /// Bytes of it in which a pattern is searched for.
+    pub searched: usize,
+    /// What of a longer line gives way: what a carriage return overwrites, as on a screen, instead of its end.
+    pub overwrites: bool,
+}
+
+impl LineLimits {
+    /// For data that is passed on, many lines at a time.
+    pub const DATA: Self = Self { kept: 128 * 1024, searched: 1024 * 1024, overwrites: false };
+    /// For lines that are passed on one by one.
+    pub const WHOLE: Self = Self { kept: 64 * 1024 * 1024, searched: 64 * 1024 * 1024, overwrites: false };
+    /// For lines that are drawn on a screen, and are many.
+    pub const SCREEN: Self = Self { kept: 4 * 1024, searched: 1024 * 1024, overwrites: true };
+
+    /// The same where no pattern is searched for.
+    pub(super) fn without_search(self) -> Self {
+        Self { searched: self.kept, ..self }
+    }
 }
 
 /// A line to which bytes are added, in bounded memory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LineBuilder {
     line: LogLine,
-    limit: usize,
-    /// Whether the last byte was a carriage return: unless a line feed follows, what comes overwrites the line.
-    returned: bool,
+    limits: LineLimits,
 }
 
 impl LineBuilder {
-    /// Continues `line`, of which at most `limit` bytes are kept.
-    pub(super) fn new(line: LogLine, limit: usize) -> Self {
-        Self { line, limit, returned: false }
+    /// Continues `line`.
+    pub(super) fn new(line: LogLine, limits: LineLimits) -> Self {
+        Self { line, limits }
     }
 
     /// Adds bytes without a line feed among them.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let text = &bytes[..bytes.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1)];
-        if !text.is_empty() {
-            let overwritten = memrchr(b'\r', text);
-            if self.returned || overwritten.is_some() {
-                self.line.bytes.clear();
-                self.line.cut = false;
-            }
-            let text = &text[overwritten.map_or(0, |at| at + 1)..];
-            let room = self.limit - self.line.bytes.len();
-            self.line.bytes.extend_from_slice(&text[..text.len().min(room)]);
-            self.line.cut |= text.len() > room;
+        let limit = self.limits.kept.max(self.limits.searched);
+        let room = limit - self.line.bytes.len();
+        if self.limits.overwrites && bytes.len() > room {
+            self.line.bytes.extend_from_slice(bytes);
+            self.shorten(limit);
+        } else {
+            self.line.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            self.line.cut |= bytes.len() > room;
         }
-        self.returned = text.len() < bytes.len() || (self.returned && text.is_empty());
     }
 
-    /// The line so far.
+    /// The line so far, as far as it is searched.
     pub(super) fn line(&self) -> &LogLine {
         &self.line
     }
 
-    /// The line, which has ended.
-    pub(super) fn finish(self) -> LogLine {
+    /// Whether bytes that are added change nothing any more.
+    pub(super) fn is_full(&self) -> bool {
+        self.line.cut && !self.limits.overwrites
+    }
+
+    /// The line, as much of it as is kept.
+    pub(super) fn finish(mut self) -> LogLine {
+        self.shorten(self.limits.kept);
         self.line
     }
+
+    fn shorten(&mut self, limit: usize) {
+        let LogLine { bytes, cut, .. } = &mut self.line;
+        if bytes.len() <= limit {
+            return;
+        }
+        *cut = true;
+        if self.limits.overwrites {
+            // From the first carriage return on that leaves little enough: what is drawn later lies over it.
+            let text = without_returns(bytes).len();
+            let fits = text.saturating_sub(limit);
+            let newest = memchr(b'\r', &bytes[fits..text]).map(|at| fits + at).or(memrchr(b'\r', &bytes[..fits]));
+            bytes.drain(..newest.map_or(0, |at| at + 1));
+        }
+        bytes.truncate(limit);
+        bytes.shrink_to_fit();
+    }
+}
+
+/// A line without the carriage returns that belong to its end.
+pub(super) fn without_returns(line: &[u8]) -> &[u8] {
+    &line[..line.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1)]
 }

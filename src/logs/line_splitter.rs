@@ -1,18 +1,15 @@
 //! Splits what a task writes into lines.
 //!
-//! Bytes stay bytes: invalid UTF-8 and escape sequences are left to whoever shows them. Memory is bounded by
-//! [`TAIL_LINE_BYTES`] whatever is written.
+//! Bytes stay bytes: invalid UTF-8 and escape sequences are left to the code that shows them. Memory is bounded by
+//! [`LineLimits`] whatever is written.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use memchr::{memchr, memrchr};
 
-use super::line::{LineBuilder, LogLine};
+use super::line::{LineBuilder, LineLimits, LogLine};
 use super::origin::{OutputStream, RunKey};
-
-/// Bytes of one line that are kept in memory; the rest of a longer line is only in the file.
-pub const TAIL_LINE_BYTES: usize = 4 * 1024;
 
 /// Splits one stream of one run.
 #[derive(Debug)]
@@ -20,13 +17,14 @@ pub(crate) struct LineSplitter {
     task: Arc<str>,
     run: RunKey,
     stream: OutputStream,
+    limits: LineLimits,
     /// The line that has no end yet; none before its first byte.
     unfinished: Option<LineBuilder>,
 }
 
 impl LineSplitter {
-    pub(crate) fn new(task: Arc<str>, run: RunKey, stream: OutputStream) -> Self {
-        Self { task, run, stream, unfinished: None }
+    pub(crate) fn new(task: Arc<str>, run: RunKey, stream: OutputStream, limits: LineLimits) -> Self {
+        Self { task, run, stream, limits, unfinished: None }
     }
 
     /// The run whose output this is.
@@ -60,7 +58,7 @@ impl LineSplitter {
 
     /// Passes over lines that are not read, and notes whether the last of them has its end.
     pub(super) fn miss(&mut self, has_end: bool, at: Timestamp) {
-        let rest = || LineBuilder::new(LogLine { cut: true, ..self.begun(at) }, TAIL_LINE_BYTES);
+        let rest = || LineBuilder::new(LogLine { cut: true, ..self.begun(at) }, self.limits);
         self.unfinished = (!has_end).then(rest);
     }
 
@@ -78,7 +76,7 @@ impl LineSplitter {
     /// Adds bytes without a line feed among them.
     fn push(&mut self, bytes: &[u8], at: Timestamp) {
         if !bytes.is_empty() {
-            let begun = self.unfinished.take().unwrap_or_else(|| LineBuilder::new(self.begun(at), TAIL_LINE_BYTES));
+            let begun = self.unfinished.take().unwrap_or_else(|| LineBuilder::new(self.begun(at), self.limits));
             self.unfinished.insert(begun).push(bytes);
         }
     }
@@ -93,7 +91,7 @@ mod tests {
     use super::*;
 
     fn splitter() -> LineSplitter {
-        LineSplitter::new("it".into(), RunKey::default(), OutputStream::Stdout)
+        LineSplitter::new("it".into(), RunKey::default(), OutputStream::Stdout, LineLimits::SCREEN)
     }
 
     /// Feeds the chunks one by one: the finished lines, then what is still unfinished.
@@ -129,27 +127,42 @@ mod tests {
 
     #[test]
     fn a_carriage_return_before_the_feed_belongs_to_the_line_end() {
-        assert_eq!(cut(&["a\r\nb\r", "\nc\r\r\n"]), lines(&["a", "b", "c"]));
+        let mut splitter = splitter();
+        let fed =
+            ["a\r\nb\r", "\nc\r\r\n"].map(|chunk| splitter.feed(chunk.as_bytes(), Timestamp::UNIX_EPOCH)).concat();
+        assert_eq!(fed.iter().map(LogLine::text).collect::<Vec<_>>(), [b"a", b"b", b"c"]);
+        assert_eq!(fed.iter().map(|line| &*line.bytes).collect::<Vec<_>>(), [&b"a\r"[..], b"b\r", b"c\r\r"]);
     }
 
     #[test]
-    fn a_carriage_return_within_a_line_overwrites_it() {
-        assert_eq!(cut(&["10%\r20%\r30%\n"]), lines(&["30%"]));
-        assert_eq!(cut(&["10%\r", "20%\r", "30%\n"]), lines(&["30%"]));
-        assert_eq!(cut(&["10%", "\r", "20%"]), (vec![], Some("20%".to_owned())));
-        assert_eq!(cut(&["10%\r"]), (vec![], Some("10%".to_owned())));
+    fn a_carriage_return_within_a_line_hides_nothing() {
+        assert_eq!(cut(&["secret\rfine\n"]), lines(&["secret\rfine"]));
+        assert_eq!(cut(&["10%\r", "20%\r", "30%\n"]), lines(&["10%\r20%\r30%"]));
+        assert_eq!(cut(&["10%", "\r", "20%"]), (vec![], Some("10%\r20%".to_owned())));
+    }
+
+    #[test]
+    fn of_a_long_line_for_a_screen_what_is_overwritten_gives_way() {
+        let progress: String = (0..100_000).map(|number| format!("{number}%\r")).collect();
+        for chunk in [1_000, progress.len()] {
+            let mut splitter = splitter();
+            progress.as_bytes().chunks(chunk).for_each(|part| drop(splitter.feed(part, Timestamp::UNIX_EPOCH)));
+            let line = splitter.feed(b"done\n", Timestamp::UNIX_EPOCH).remove(0);
+            assert!(line.cut && line.bytes.len() <= LineLimits::SCREEN.kept, "{}", line.bytes.len());
+            assert!(line.bytes.ends_with(b"\r99998%\r99999%\rdone"), "{}", line.bytes.escape_ascii());
+        }
     }
 
     #[test]
     fn a_long_line_is_cut_and_says_so() {
         let mut lines = splitter();
         for _ in 0..10 {
-            lines.feed(&[b'x'; TAIL_LINE_BYTES], Timestamp::UNIX_EPOCH);
+            lines.feed(&[b'x'; LineLimits::SCREEN.kept], Timestamp::UNIX_EPOCH);
         }
         let finished = lines.feed(b"\nnext\n", Timestamp::UNIX_EPOCH);
         assert_eq!(
             finished.iter().map(|line| (line.bytes.len(), line.cut)).collect::<Vec<_>>(),
-            [(TAIL_LINE_BYTES, true), (4, false)]
+            [(LineLimits::SCREEN.kept, true), (4, false)]
         );
     }
 

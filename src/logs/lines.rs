@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::filter::Filter;
 use super::line::LogLine;
 use super::position::{Direction, LogPosition};
-use super::task_log::{FoundLine, ScanWindow, TaskLog};
+use super::task_log::{Completed, FoundLine, OpenLine, ScanWindow, TaskLog, WindowLines};
 
 /// What one step of reading has brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub(super) struct TaskLines {
     /// What is to be read next, once that has been looked for.
     ahead: Option<Ahead>,
     ready: VecDeque<FoundLine>,
-    /// Where lines begin that have not ended, if they are waited for.
-    unfinished: Vec<LogPosition>,
+    /// Lines that have begun but not ended, if they are waited for.
+    unfinished: Vec<OpenLine>,
 }
 
 /// What may be found further on.
@@ -92,21 +92,13 @@ impl LogLines {
         Ok(ReadStep::Reading)
     }
 
-    /// The lines that have begun but not ended and that match as they look now, if they are waited for.
-    ///
-    /// # Errors
-    ///
-    /// A log can't be read.
-    pub fn unfinished(&mut self) -> io::Result<Vec<LogLine>> {
-        let mut lines = Vec::new();
-        for task in &mut self.tasks {
-            for position in task.unfinished.clone() {
-                let found = task.line_at(position)?.into_iter().map(|found| found.line);
-                lines.extend(found.filter(|line| !line.bytes.is_empty() && task.filter.matches(&line.bytes)));
-            }
-        }
+    /// The selected lines that have begun but not ended, as they are so far, if they are waited for.
+    #[must_use]
+    pub fn unfinished(&self) -> Vec<LogLine> {
+        let so_far = |task: &TaskLines| task.unfinished.iter().filter_map(|line| line.so_far(&task.filter)).collect();
+        let mut lines: Vec<_> = self.tasks.iter().flat_map::<Vec<_>, _>(so_far).collect();
         lines.sort_by_key(|line| line.id);
-        Ok(lines)
+        lines
     }
 
     /// How many bytes of the logs lie before it, in the direction of reading, as far as they have been seen.
@@ -195,9 +187,13 @@ impl TaskLines {
             self.position = LogPosition { offset: 0, ..end };
             self.unfinished.clear();
         }
-        for position in std::mem::take(&mut self.unfinished) {
-            let lines = self.line_at(position)?;
-            self.keep(lines);
+        for line in std::mem::take(&mut self.unfinished) {
+            match self.log.complete(line, &self.filter)? {
+                Completed::Line(found) => {
+                    self.keep(WindowLines { found: found.into_iter().collect(), ..WindowLines::default() })
+                }
+                Completed::Open(line) => self.unfinished.push(line),
+            }
         }
         Ok(())
     }
@@ -205,12 +201,8 @@ impl TaskLines {
     /// Every position that it still needs.
     fn positions(&mut self) -> impl Iterator<Item = &mut LogPosition> {
         let ready = self.ready.iter_mut().map(|found| &mut found.position);
-        ready.chain(&mut self.unfinished).chain([&mut self.position])
-    }
-
-    /// The line that begins here, if it passes.
-    fn line_at(&mut self, at: LogPosition) -> io::Result<Vec<FoundLine>> {
-        self.log.lines_in(at.segment, at.offset..at.offset + 1, &self.filter)
+        let unfinished = self.unfinished.iter_mut().flat_map(|line| [&mut line.position, &mut line.next]);
+        ready.chain(unfinished).chain([&mut self.position])
     }
 
     /// When the next line was written, or the first that may be found further on.
@@ -266,15 +258,12 @@ impl TaskLines {
         Ok(())
     }
 
-    fn keep(&mut self, mut lines: Vec<FoundLine>) {
-        if self.filter.query.waits_for_ends {
-            let unfinished = lines.iter().filter(|found| !found.line.is_finished).map(|found| found.position);
-            self.unfinished.extend(unfinished);
-            lines.retain(|found| found.line.is_finished);
-        }
+    fn keep(&mut self, lines: WindowLines) {
+        let WindowLines { mut found, open } = lines;
+        self.unfinished.extend(open);
         if self.direction == Direction::Backwards {
-            lines.reverse();
+            found.reverse();
         }
-        self.ready.extend(lines);
+        self.ready.extend(found);
     }
 }

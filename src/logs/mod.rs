@@ -4,7 +4,7 @@
 //! process ──▶ LogWriter ──▶ NAME.log     the bytes just as they were written
 //!                    └─▶ NAME.idx     when, which run, which stream: one record per chunk
 //!                        NAME.log.1.gz, NAME.idx.1 …   older segments
-//! process ──▶ LogTail                 the last lines in memory, cut when somebody looks
+//! process ──▶ LogTail                 the last lines in memory, split into lines when it is read
 //! LogReader  ◀── segments and their indexes, with or without a supervisor
 //! ```
 //!
@@ -13,6 +13,7 @@
 
 mod changes;
 mod filter;
+mod grown;
 mod id;
 mod index;
 mod line;
@@ -33,10 +34,10 @@ mod text;
 mod writer;
 
 pub(crate) use changes::LogChanges;
+pub(crate) use grown::GrownLogs;
 pub use id::LineId;
-pub use line::LogLine;
+pub use line::{LineLimits, LogLine};
 pub(crate) use line_splitter::LineSplitter;
-pub use line_splitter::TAIL_LINE_BYTES;
 pub use lines::{LogLines, ReadStep};
 pub use origin::{OutputStream, RunChoice, RunKey, StoredRun};
 pub use pattern::LinePattern;
@@ -47,4 +48,4 @@ pub use reader::LogReader;
 pub use store::Store;
 pub use tail::{LogCounts, LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
 pub(crate) use text::without_escapes;
-pub(crate) use writer::{LogWriter, Loss, Written};
+pub(crate) use writer::{LogLoss, LogWriter, Written};

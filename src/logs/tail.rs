@@ -3,17 +3,18 @@
 //! What is written waits in a short backlog and is cut into lines when somebody looks. Of a flood the backlog only
 //! knows where it is in the log: it is read there when somebody looks, and never if nobody does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use memchr::memchr_iter;
 use tokio::sync::watch;
 
+use super::grown::GrownLogs;
 use super::id::LineId;
-use super::line::LogLine;
+use super::line::{LineLimits, LogLine};
 use super::line_splitter::LineSplitter;
 use super::origin::{OutputStream, RunKey};
 
@@ -23,7 +24,7 @@ pub const TAIL_LINES: usize = 2_000;
 pub const TAIL_BYTES: usize = 512 * 1024;
 /// Bytes per task that may wait to be cut into lines. Without its oldest chunk it still fills the tail, so that a
 /// flood is never cut for nobody.
-const BACKLOG_BYTES: usize = 2 * TAIL_BYTES;
+const TAIL_BACKLOG_BYTES: usize = 2 * TAIL_BYTES;
 /// Pieces of output per task that may wait to be cut into lines: a small one takes memory, too.
 const BACKLOG_CHUNKS: usize = 1_024;
 /// The most that is in one of them.
@@ -33,6 +34,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone, Default)]
 pub struct LogHub {
     tails: Arc<Mutex<BTreeMap<String, LogTail>>>,
+    grown: Arc<OnceLock<Arc<GrownLogs>>>,
 }
 
 impl LogHub {
@@ -40,7 +42,19 @@ impl LogHub {
     #[must_use]
     pub fn tail(&self, task: &str) -> LogTail {
         let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
-        tails.entry(task.to_owned()).or_insert_with(|| LogTail::new(task)).clone()
+        tails.entry(task.to_owned()).or_insert_with(|| LogTail::new(task, Arc::clone(&self.grown))).clone()
+    }
+
+    /// Which tasks have written, for the one reader that follows all of them. Every task has when this is called first:
+    /// what was written before was not noted.
+    pub(crate) fn grown(&self) -> Arc<GrownLogs> {
+        let all = || {
+            let grown = GrownLogs::default();
+            let tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
+            tails.values().for_each(|tail| grown.add(&tail.task));
+            Arc::new(grown)
+        };
+        Arc::clone(self.grown.get_or_init(all))
     }
 
     /// Lets go of the tails of other tasks. What they wrote stays on disk.
@@ -71,6 +85,8 @@ pub struct LogTail {
     task: Arc<str>,
     lines: Arc<Mutex<TailState>>,
     changed: watch::Sender<u64>,
+    /// Where it is noted that it has changed, once a reader follows all of them.
+    grown: Arc<OnceLock<Arc<GrownLogs>>>,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +98,8 @@ struct TailState {
     losing_since: Option<u64>,
     bytes: usize,
     kept: VecDeque<Arc<LogLine>>,
+    /// The numbers of those that are in no log file.
+    unwritten: BTreeSet<u64>,
     /// What each stream has written of a line without an end yet, the backlog aside.
     cutters: [Option<LineSplitter>; 2],
     backlog: Backlog,
@@ -121,19 +139,19 @@ enum ChunkBytes {
 
 impl Default for LogTail {
     fn default() -> Self {
-        Self::new("")
+        Self::new("", Arc::default())
     }
 }
 
 impl LogTail {
     /// An empty one.
-    pub(crate) fn new(task: &str) -> Self {
-        Self { task: task.into(), lines: Arc::default(), changed: watch::channel(0).0 }
+    fn new(task: &str, grown: Arc<OnceLock<Arc<GrownLogs>>>) -> Self {
+        Self { task: task.into(), lines: Arc::default(), changed: watch::channel(0).0, grown }
     }
 
-    /// Splits what one run of the task writes into lines, for a use of its own.
-    pub(crate) fn splitter(&self, run: RunKey, stream: OutputStream) -> LineSplitter {
-        LineSplitter::new(Arc::clone(&self.task), run, stream)
+    /// Splits what one run of the task writes into lines in which something is searched for.
+    pub(crate) fn searching(&self, run: RunKey, stream: OutputStream) -> LineSplitter {
+        LineSplitter::new(Arc::clone(&self.task), run, stream, LineLimits::DATA)
     }
 
     /// The lines that are kept, oldest first; unfinished lines come last.
@@ -165,6 +183,18 @@ impl LogTail {
         let mut lines = self.lines();
         lines.retain(|line| line.id.offset > since);
         lines
+    }
+
+    /// How many lines have finished, and those of them that come after line `number`, are kept, and are in no log file.
+    pub(crate) fn unwritten_after(&self, number: u64) -> (u64, Vec<Arc<LogLine>>) {
+        let lines = self.lock();
+        if lines.losing_since.is_none() && lines.unwritten.range(number + 1..).next().is_none() {
+            return (lines.last, Vec::new());
+        }
+        drop(lines);
+        let lines = self.cut();
+        let unwritten = |line: &&Arc<LogLine>| line.id.offset > number && lines.unwritten.contains(&line.id.offset);
+        (lines.last, lines.kept.iter().filter(unwritten).cloned().collect())
     }
 
     /// A way to wait for the next change; the value counts them.
@@ -208,7 +238,7 @@ impl LogTail {
         lines.counts.bytes += chunk.len() as u64;
         lines.counts.lines += chunk.ends as u64;
         lines.backlog.push(chunk);
-        lines.cut_backlog(&self.task, BACKLOG_BYTES, BACKLOG_CHUNKS);
+        lines.cut_backlog(&self.task, TAIL_BACKLOG_BYTES, BACKLOG_CHUNKS);
     }
 
     /// Ends the lines that a run has left without an end.
@@ -228,7 +258,11 @@ impl LogTail {
     /// Adds a line of stead's own.
     pub(crate) fn note(&self, run: RunKey, text: String) {
         let line = LogLine::new(&self.task, Timestamp::now(), run, OutputStream::Stderr);
-        self.cut().push(LogLine { bytes: text.into(), ..line });
+        let mut lines = self.cut();
+        lines.push(LogLine { bytes: text.into(), ..line });
+        let number = lines.last;
+        lines.unwritten.insert(number);
+        drop(lines);
         self.tell();
     }
 
@@ -246,12 +280,15 @@ impl LogTail {
 
     /// Hears that the log file is written again.
     pub(crate) fn regain(&self) {
-        self.lock().losing_since = None;
+        self.cut().losing_since = None;
         self.tell();
     }
 
     fn tell(&self) {
         self.changed.send_modify(|count| *count += 1);
+        if let Some(grown) = self.grown.get() {
+            grown.add(&self.task);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, TailState> {
@@ -322,8 +359,8 @@ impl TailState {
                 self.finish(stream);
             }
             let is_seen = !self.backlog.fills_a_tail();
-            let cutter =
-                self.cutters[stream as usize].get_or_insert_with(|| LineSplitter::new(Arc::clone(task), run, stream));
+            let cutter = self.cutters[stream as usize]
+                .get_or_insert_with(|| LineSplitter::new(Arc::clone(task), run, stream, LineLimits::SCREEN));
             match text {
                 // Lines that nobody will see are counted and never made.
                 ChunkBytes::Here(bytes) if !is_seen => {
@@ -348,6 +385,7 @@ impl TailState {
         if ends > 0 {
             self.last += ends as u64;
             self.kept.clear();
+            self.unwritten.clear();
             self.bytes = 0;
         }
     }
@@ -357,9 +395,13 @@ impl TailState {
         line.id = LineId::unwritten(line.at, self.last);
         self.bytes += line.bytes.len();
         self.kept.push_back(Arc::new(line));
+        if self.losing_since.is_some() {
+            self.unwritten.insert(self.last);
+        }
         while self.kept.len() > TAIL_LINES || self.bytes > TAIL_BYTES {
             let Some(oldest) = self.kept.pop_front() else { break };
             self.bytes -= oldest.bytes.len();
+            self.unwritten.remove(&oldest.id.offset);
         }
     }
 
@@ -379,101 +421,4 @@ impl TailState {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(number: u32) -> RunKey {
-        RunKey { number, ..RunKey::default() }
-    }
-
-    fn texts(tail: &LogTail) -> Vec<String> {
-        tail.lines().iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
-    }
-
-    /// So many short numbered lines, the first of them `from`.
-    fn numbered(from: usize, count: usize) -> Vec<u8> {
-        (from..from + count).flat_map(|number| format!("line {number}\n").into_bytes()).collect()
-    }
-
-    #[test]
-    fn streams_are_cut_apart_and_the_unfinished_comes_last() {
-        let tail = LogTail::default();
-        tail.write(run(1), OutputStream::Stdout, b"out ");
-        tail.write(run(1), OutputStream::Stderr, b"err\nmore");
-        tail.write(run(1), OutputStream::Stdout, b"put\n");
-        assert_eq!(texts(&tail), ["err", "out put", "more"]);
-        assert_eq!(tail.last().map(|line| (line.id.offset, line.stream)), Some((3, OutputStream::Stderr)));
-        assert_eq!(tail.finished_after(1).1.len(), 1);
-    }
-
-    #[test]
-    fn a_flood_is_counted_to_the_last_line_however_it_is_looked_at() {
-        let (watched, unseen) = (LogTail::default(), LogTail::default());
-        for part in 0..50 {
-            let bytes = numbered(part * 5_000 + 1, 5_000);
-            watched.write(run(1), OutputStream::Stdout, &bytes);
-            unseen.write(run(1), OutputStream::Stdout, &bytes);
-            assert_eq!(watched.last().map(|line| line.id.offset), Some((part as u64 + 1) * 5_000));
-        }
-        assert_eq!(texts(&unseen).last().map(String::as_str), Some("line 250000"));
-        assert_eq!(unseen.lines().len(), TAIL_LINES);
-        for (line, text) in unseen.lines().iter().zip(texts(&unseen)) {
-            assert_eq!(text, format!("line {}", line.id.offset));
-        }
-        assert_eq!(texts(&watched), texts(&unseen));
-    }
-
-    #[test]
-    fn of_what_is_only_in_a_file_the_last_lines_are_read_there() {
-        let file = Arc::new(tempfile::tempfile().unwrap());
-        let bytes = numbered(3, 200_000);
-        file.write_all_at(&bytes, 0).unwrap();
-        let tail = LogTail::default();
-        tail.write(run(1), OutputStream::Stdout, b"before\nbegun\n");
-        let mut offset = 0;
-        for part in bytes.chunks(100_000) {
-            tail.write_in_file(run(1), OutputStream::Stdout, part, Arc::clone(&file), offset);
-            offset += part.len() as u64;
-        }
-        tail.write(run(1), OutputStream::Stdout, b"after\n");
-        let mut lines = tail.lines();
-        assert_eq!(lines.len(), TAIL_LINES);
-        assert_eq!(lines.pop().map(|line| (line.id.offset, line.bytes.clone())), Some((200_003, b"after".to_vec())));
-        for line in lines {
-            assert_eq!(String::from_utf8_lossy(&line.bytes), format!("line {}", line.id.offset));
-        }
-    }
-
-    #[test]
-    fn many_small_pieces_wait_in_bounded_memory() {
-        let tail = LogTail::default();
-        (0..BACKLOG_CHUNKS * 3).for_each(|_| tail.write(run(1), OutputStream::Stdout, b"."));
-        assert!(tail.lock().backlog.chunks.len() <= BACKLOG_CHUNKS);
-        assert_eq!(texts(&tail), [".".repeat(BACKLOG_CHUNKS * 3)]);
-    }
-
-    #[test]
-    fn what_no_file_has_is_told_until_the_log_is_written_again() {
-        let tail = LogTail::default();
-        tail.write(run(1), OutputStream::Stdout, b"kept\nbeg");
-        assert!(tail.unwritten().is_empty());
-        tail.lose(4);
-        tail.note(run(1), "lost".to_owned());
-        tail.write(run(1), OutputStream::Stdout, b"un\nnew");
-        let texts: Vec<_> = tail.unwritten().iter().map(|line| line.bytes.clone()).collect();
-        assert_eq!(texts, [b"lost".as_slice(), b"begun", b"new"]);
-        tail.regain();
-        assert!(tail.unwritten().is_empty());
-        assert_eq!(tail.lost_bytes(), 4);
-    }
-
-    #[test]
-    fn what_a_run_left_unfinished_is_a_line_before_the_next_run() {
-        let tail = LogTail::default();
-        tail.write(run(1), OutputStream::Stdout, b"first");
-        tail.write(run(2), OutputStream::Stdout, b"second");
-        assert_eq!(texts(&tail), ["first", "second"]);
-        tail.finish();
-        assert_eq!(tail.finished_after(0).1.len(), 2);
-    }
-}
+mod tests;

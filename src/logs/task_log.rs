@@ -27,8 +27,6 @@ const WINDOW_BYTES: u64 = 128 * 1024;
 const REST_BYTES: u64 = 4 * 1024;
 /// What is looked at of an index at once, in bytes of its log.
 const STRIDE_BYTES: u64 = 1024 * 1024;
-/// Bytes of one line that are read; the rest of a longer line is only in the file.
-const READ_LINE_BYTES: usize = 128 * 1024;
 
 /// The segments of one log.
 #[derive(Debug)]
@@ -61,10 +59,30 @@ pub(super) struct FoundLine {
 }
 
 /// A line whose end has not been seen yet.
-struct OpenLine {
-    position: LogPosition,
-    taken: usize,
+#[derive(Debug)]
+pub(super) struct OpenLine {
+    /// Where it begins.
+    pub(super) position: LogPosition,
+    /// Where more of it may follow.
+    pub(super) next: LogPosition,
     builder: LineBuilder,
+}
+
+/// What has become of an [`OpenLine`].
+pub(super) enum Completed {
+    /// It has ended, and is selected or not.
+    Line(Option<FoundLine>),
+    /// It has not ended yet.
+    Open(OpenLine),
+}
+
+/// The lines that begin in a window.
+#[derive(Debug, Default)]
+pub(super) struct WindowLines {
+    /// In the order in which they begin.
+    pub(super) found: Vec<FoundLine>,
+    /// Those that have not ended, if they are waited for.
+    pub(super) open: Vec<OpenLine>,
 }
 
 impl ScanWindow {
@@ -247,23 +265,19 @@ impl TaskLog {
         Ok(None)
     }
 
-    /// The lines that begin in a window and pass, in the order in which they begin.
+    /// The selected lines that begin in a window.
     ///
     /// # Errors
     ///
     /// The log can't be read.
-    pub(super) fn lines_in(
-        &mut self,
-        segment: usize,
-        window: Range<u64>,
-        filter: &Filter,
-    ) -> io::Result<Vec<FoundLine>> {
+    pub(super) fn lines_in(&mut self, segment: usize, window: Range<u64>, filter: &Filter) -> io::Result<WindowLines> {
         let pieces = self.segments[segment].index.pieces(window.clone())?;
         let mut bytes = std::mem::take(&mut self.window);
         self.read(segment, window.clone(), &mut bytes)?;
         let mut found = Vec::new();
         let mut open: [Option<OpenLine>; 2] = [None, None];
         let within = |offset: u64| (offset - window.start) as usize;
+        let (end_of_window, limits) = (LogPosition { segment, offset: window.end }, filter.query.line_limits());
         let goes_on = |a: &Piece, b: &Piece| {
             let has_end = || within(b.range.start).checked_sub(1).and_then(|at| bytes.get(at)) == Some(&b'\n');
             (a.run, a.stream) == (b.run, b.stream) && (b.continues != Some(false) || has_end())
@@ -297,7 +311,8 @@ impl TaskLog {
                 let piece = &group[group.partition_point(|piece| piece.range.end <= offset)];
                 let position = LogPosition { segment, offset };
                 let id = self.line_id(position, piece.at);
-                OpenLine::new(position, LogLine { id, ..LogLine::new(&self.task, piece.at, piece.run, piece.stream) })
+                let line = LogLine { id, ..LogLine::new(&self.task, piece.at, piece.run, piece.stream) };
+                OpenLine { position, next: end_of_window, builder: LineBuilder::new(line, limits) }
             };
             let rest = start + memrchr(b'\n', text(start, end)).map_or(0, |last| last as u64 + 1);
             filter.each_line(text(start, rest), |line| {
@@ -312,42 +327,54 @@ impl TaskLog {
             }
         }
         self.window = bytes;
+        let mut lines = WindowLines { found, open: Vec::new() };
         for line in open.into_iter().flatten() {
-            found.extend(self.complete(line, LogPosition { segment, offset: window.end }, filter)?);
+            match self.complete(line, filter)? {
+                Completed::Line(line) => lines.found.extend(line),
+                Completed::Open(line) if filter.query.waits_for_ends => lines.open.push(line),
+                Completed::Open(line) => lines.found.extend(line.finish(false, filter)),
+            }
         }
-        found.sort_by_key(|line| line.position);
-        Ok(found)
+        lines.found.sort_by_key(|line| line.position);
+        Ok(lines)
     }
 
-    /// Looks for the end of a line behind `from`.
-    fn complete(&mut self, mut line: OpenLine, from: LogPosition, filter: &Filter) -> io::Result<Option<FoundLine>> {
+    /// Reads on in a line, to its end if that is there. Without an end, a line that is cut anyway ends at once.
+    ///
+    /// # Errors
+    ///
+    /// The log can't be read.
+    pub(super) fn complete(&mut self, mut line: OpenLine, filter: &Filter) -> io::Result<Completed> {
         if !line.passes(filter) {
-            return Ok(None);
+            return Ok(Completed::Line(None));
         }
-        let mut bytes = Vec::new();
-        for segment in from.segment..self.segments.len() {
-            let begin = if segment == from.segment { from.offset } else { 0 };
-            for stride in strides(begin..self.end_of(segment)?) {
+        let (mut bytes, mut most) = (Vec::new(), REST_BYTES);
+        for segment in line.next.segment..self.segments.len() {
+            let begin = if segment == line.next.segment { line.next.offset } else { 0 };
+            let end = self.end_of(segment)?;
+            for stride in strides(begin..end) {
                 for piece in self.segments[segment].index.pieces(stride)? {
                     if piece.stream != line.builder.line().stream {
                         continue;
                     }
                     if !line.goes_on_in(&piece) {
-                        return Ok(line.finish(true, filter));
+                        return Ok(Completed::Line(line.finish(true, filter)));
                     }
-                    for part in parts(piece.range, REST_BYTES) {
+                    for part in parts(piece.range, most) {
                         self.read(segment, part, &mut bytes)?;
-                        if line.take(&bytes).is_some() || line.taken > READ_LINE_BYTES {
-                            return Ok(line.finish(true, filter));
+                        if line.take(&bytes).is_some() || line.builder.is_full() {
+                            return Ok(Completed::Line(line.finish(true, filter)));
                         }
+                        most = WINDOW_BYTES;
                     }
                 }
                 if filter.is_cancelled() {
-                    return Ok(None);
+                    return Ok(Completed::Line(None));
                 }
             }
+            line.next = LogPosition { segment, offset: end.max(begin) };
         }
-        Ok(line.finish(false, filter))
+        Ok(Completed::Open(line))
     }
 
     /// Whether a piece begins in the middle of a line.
@@ -432,10 +459,6 @@ impl TaskLog {
 }
 
 impl OpenLine {
-    fn new(position: LogPosition, line: LogLine) -> Self {
-        Self { position, taken: 0, builder: LineBuilder::new(line, READ_LINE_BYTES) }
-    }
-
     /// Whether the next piece of its stream has more of it: not if it is of another run, or something was lost between.
     fn goes_on_in(&self, next: &Piece) -> bool {
         self.builder.line().run == next.run && next.continues != Some(false)
@@ -446,7 +469,6 @@ impl OpenLine {
         let end = memchr(b'\n', bytes);
         let text = &bytes[..end.unwrap_or(bytes.len())];
         self.builder.push(text);
-        self.taken += text.len();
         end.map(|end| end + 1)
     }
 
@@ -455,12 +477,18 @@ impl OpenLine {
         filter.passes(line.at, line.run, line.stream)
     }
 
-    /// The line, if it passes. One that is waited for may come to match.
+    /// The line as it is so far, if it is selected and not empty.
+    pub(super) fn so_far(&self, filter: &Filter) -> Option<LogLine> {
+        let line = self.builder.line();
+        let is_selected = self.passes(filter) && !line.text().is_empty() && filter.matches(&line.bytes);
+        is_selected.then(|| LogLine { is_finished: false, ..self.builder.clone().finish() })
+    }
+
+    /// The line, if it is selected.
     fn finish(self, is_finished: bool, filter: &Filter) -> Option<FoundLine> {
-        let passes = self.passes(filter);
-        let line = LogLine { is_finished, ..self.builder.finish() };
-        let is_wanted = (!is_finished && filter.query.waits_for_ends) || filter.matches(&line.bytes);
-        (passes && is_wanted).then_some(FoundLine { position: self.position, line })
+        let is_selected = self.passes(filter) && filter.matches(&self.builder.line().bytes);
+        let line = || LogLine { is_finished, ..self.builder.finish() };
+        is_selected.then(|| FoundLine { position: self.position, line: line() })
     }
 }
 

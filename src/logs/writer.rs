@@ -37,7 +37,7 @@ struct ActiveSegment {
 
 /// Bytes that could not be written, and why.
 #[derive(Debug)]
-pub(crate) struct Loss {
+pub(crate) struct LogLoss {
     pub(crate) bytes: u64,
     pub(crate) error: io::Error,
 }
@@ -81,8 +81,8 @@ impl LogWriter {
     /// # Errors
     ///
     /// Some or all of them are lost.
-    pub(crate) fn write(&mut self, stream: OutputStream, bytes: &[u8]) -> Result<Written, Loss> {
-        let lost = |rest: &[u8], error| Loss { bytes: rest.len() as u64, error };
+    pub(crate) fn write(&mut self, stream: OutputStream, bytes: &[u8]) -> Result<Written, LogLoss> {
+        let lost = |rest: &[u8], error| LogLoss { bytes: rest.len() as u64, error };
         self.make_room(bytes.len() as u64);
         let segment = self.opened().map_err(|error| lost(bytes, error))?;
         let written = Written { file: Arc::clone(&segment.log), offset: segment.len };

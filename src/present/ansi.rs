@@ -37,17 +37,26 @@ pub(crate) struct Cell {
 }
 
 impl TextRow {
-    /// The characters of each row when the text is broken at `width` columns; at least one row.
+    /// The characters of each row when the text is broken at `width` columns, between words where that is possible; at
+    /// least one row. Blanks at a break hang behind the row that they end.
     pub(crate) fn wrapped(&self, width: usize) -> Vec<Range<usize>> {
         let mut rows = Vec::with_capacity(1);
         let (mut start, mut used) = (0, 0);
+        // Where the last word begins that has another before it in its row, and the columns before it.
+        let (mut word, mut has_text) = ((0, 0), false);
         for (index, cell) in self.cells.iter().enumerate() {
             let own = usize::from(cell.width);
-            if used + own > width && index > start {
-                rows.push(start..index);
-                (start, used) = (index, 0);
+            let is_blank = self.symbol(index) == " ";
+            if used + own > width && index > start && !is_blank {
+                let (begins, before) = if word.0 > start { word } else { (index, used) };
+                rows.push(start..begins);
+                (start, used, has_text) = (begins, used - before, begins < index);
             }
             used += own;
+            has_text |= !is_blank;
+            if is_blank && has_text {
+                word = (index + 1, used);
+            }
         }
         rows.push(start..self.cells.len());
         rows
@@ -379,6 +388,16 @@ mod tests {
     fn long_lines_break_at_the_width() {
         let row = parse("ab日c".as_bytes());
         assert_eq!(row.wrapped(3), [0..2, 2..4]);
+        let rows = |text: &str, width| -> Vec<String> {
+            let row = parse(text.as_bytes());
+            row.wrapped(width).into_iter().map(|cells| cells.map(|cell| row.symbol(cell)).collect()).collect()
+        };
+        assert_eq!(rows("select * from orders", 9), ["select * ", "from ", "orders"]);
+        assert_eq!(rows("select    from", 8), ["select    ", "from"]);
+        assert_eq!(rows("a verylongword b", 6), ["a ", "verylo", "ngword ", "b"]);
+        assert_eq!(rows("abc def", 3), ["abc ", "def"]);
+        assert_eq!(rows("    indented", 6), ["    in", "dented"]);
+        assert_eq!(rows("abc   ", 3), ["abc   "]);
         assert_eq!(row.wrapped(1), [0..1, 1..2, 2..3, 3..4]);
         assert_eq!(parse(b"").wrapped(3).len(), 1);
     }

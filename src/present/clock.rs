@@ -81,7 +81,11 @@ impl Clock {
 
     /// Whether `at` is still to come.
     pub(crate) fn is_before(&self, at: Uptime) -> bool {
-        self.now < at
+        let left = self.now.until(at);
+        if !left.is_zero() {
+            self.changes_in(left);
+        }
+        !left.is_zero()
     }
 
     fn seconds_since(&self, at: Uptime) -> u64 {

@@ -5,7 +5,9 @@
 
 pub(crate) mod ansi;
 pub(crate) mod clock;
+pub(crate) mod line;
 pub(crate) mod next;
+pub(crate) mod parts;
 pub(crate) mod post_mortem;
 pub(crate) mod state;
 pub(crate) mod task;

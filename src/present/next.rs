@@ -6,8 +6,8 @@ use crate::supervisor::engine::{AfterStop, PhaseSnapshot, Straggler, TaskSnapsho
 
 /// What happens to a task next.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Next {
-    /// Empty if nothing does. It may quote what a probe said: whoever shows it makes it safe.
+pub(crate) struct Upcoming {
+    /// Empty if nothing does. It may quote a probe's output: the code that shows it makes it safe.
     pub(crate) text: String,
     pub(crate) tone: Tone,
     /// How much of a wait has passed, from 0 to 1.
@@ -15,9 +15,9 @@ pub(crate) struct Next {
 }
 
 /// What happens to this task next, in a supervisor that drains or does not.
-pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Next {
-    let plain = |text: String| Next { text, ..Next::default() };
-    let toned = |text: String, tone| Next { text, tone, share: None };
+pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Upcoming {
+    let plain = |text: String| Upcoming { text, ..Upcoming::default() };
+    let toned = |text: String, tone| Upcoming { text, tone, share: None };
     match &task.phase {
         PhaseSnapshot::Waiting { blockers } => {
             let each: Vec<_> = blockers.iter().map(|b| format!("for {} {}", b.task, b.condition)).collect();
@@ -35,7 +35,7 @@ pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Nex
         }
         PhaseSnapshot::Ready { .. } => match task.budget_back_at {
             Some(back) => plain(format!("budget back in {}", clock.left(back))),
-            None => Next::default(),
+            None => Upcoming::default(),
         },
         PhaseSnapshot::Stopping { kill_at, killed, then, left, .. } => {
             let (end, tone) = match killed {
@@ -45,15 +45,16 @@ pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Nex
             let held_up = if left.is_empty() { String::new() } else { format!(": {}", Straggler::list(left)) };
             toned(end + &held_up, tone)
         }
-        PhaseSnapshot::Backoff { since, retry_at, .. } => Next {
+        PhaseSnapshot::Backoff { since, retry_at, .. } => Upcoming {
             text: format!("retry in {}", clock.left(*retry_at)),
             tone: Tone::Warning,
             share: Some(clock.share(*since, *retry_at)),
         },
         PhaseSnapshot::Stopped if !is_draining => toned("until started".to_owned(), Tone::Quiet),
+        PhaseSnapshot::Failed { retry_at: Some(at), .. } => plain(format!("tried again in {}", clock.left(*at))),
         PhaseSnapshot::Failed { reason, .. } if task.last_exit.is_none() => toned(reason.clone(), Tone::Bad),
         PhaseSnapshot::Failed { .. } if !is_draining => plain("until restarted".to_owned()),
-        PhaseSnapshot::Failed { .. } | PhaseSnapshot::Stopped | PhaseSnapshot::Done => Next::default(),
+        PhaseSnapshot::Failed { .. } | PhaseSnapshot::Stopped | PhaseSnapshot::Done => Upcoming::default(),
     }
 }
 

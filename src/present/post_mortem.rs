@@ -14,6 +14,11 @@ pub(crate) fn headline(last: &PostMortem) -> String {
     format!("{} after {lasted} (run {})", ansi::plain_text(last.reason.as_bytes()), last.run)
 }
 
+/// The heading above failures of an earlier supervisor.
+pub(crate) fn earlier_session(last: &PostMortem, zone: &TimeZone) -> String {
+    format!("under an earlier supervisor, started {}", last.session.to_zoned(zone.clone()).strftime("%F %T"))
+}
+
 /// When it ended.
 pub(crate) fn when(last: &PostMortem, zone: &TimeZone) -> String {
     last.at.to_zoned(zone.clone()).strftime("%F %T").to_string()

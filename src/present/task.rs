@@ -8,6 +8,12 @@ use crate::supervisor::engine::{OnExhausted, Policy, TaskSnapshot};
 /// A longer budget is shown in numbers alone.
 const MOST_PIPS: u32 = 8;
 
+/// Its name where it stands among its own kind: `web` for stead's part `stead.web`.
+pub(crate) fn short_name(task: &TaskSnapshot) -> &str {
+    let part = task.name.split_once('.').filter(|_| task.is_builtin());
+    part.map_or(&task.name, |(_, part)| part)
+}
+
 /// The used part of the budget in numbers: `1/5`.
 pub(crate) fn retries(used: u32, max: u32) -> String {
     format!("{used}/{max}")

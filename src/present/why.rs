@@ -63,7 +63,8 @@ impl Chain<'_> {
 
     fn sentences(&self, task: &TaskSnapshot) -> Vec<String> {
         let mut sentences = vec![self.state(task)];
-        let went_wrong = task.last_exit.as_ref().filter(|last| !last.expected || task.phase == PhaseSnapshot::Done);
+        let is_down_for_it = matches!(task.phase, PhaseSnapshot::Done | PhaseSnapshot::Failed { dependency: None, .. });
+        let went_wrong = task.last_exit.as_ref().filter(|last| !last.expected || is_down_for_it);
         if let Some(last) = went_wrong {
             sentences.push(self.last_exit(last));
         }
@@ -127,6 +128,9 @@ impl Chain<'_> {
             }
             PhaseSnapshot::Stopped => "was stopped, and stays so until somebody starts it".to_owned(),
             PhaseSnapshot::Done => "is done: its policy does not start it again".to_owned(),
+            PhaseSnapshot::Failed { reason, retry_at: Some(at), .. } => {
+                format!("has failed: {reason}; it is tried again in {}", self.clock.left(*at))
+            }
             PhaseSnapshot::Failed { reason, .. } => format!("has failed: {}; a restart tries again", reason),
         }
     }

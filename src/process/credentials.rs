@@ -14,6 +14,11 @@ pub(super) struct RunsAs {
     pub(super) env: Vec<(&'static str, String)>,
 }
 
+/// Returns why a task can't run as its user and group, if it can't.
+pub(crate) fn refused_identity(task: &TaskConfig) -> Option<String> {
+    runs_as(task).err()
+}
+
 /// Looks up a task's user and group.
 ///
 /// # Errors

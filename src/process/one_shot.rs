@@ -69,9 +69,10 @@ impl OneShotCommand<'_> {
                 () = said => None,
             }
         };
-        // What it wrote before its end is in the pipe by now. A descendant may hold the pipe open.
+        // What it wrote before its end is in the pipe by now. A descendant may hold the pipe open. Asked of the system: the
+        // runtime may hear of the end before it hears that there is something to read.
         let mut rest = [0; OUTPUT_BYTES];
-        while let Ok(read @ 1..) = output.try_read(&mut rest) {
+        while let Ok(read @ 1..) = rustix::io::read(&output, &mut rest) {
             take(&mut kept, &rest[..read]);
             if kept.len() == OUTPUT_BYTES {
                 break;

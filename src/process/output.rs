@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::start_failure::cause;
 use super::sys;
 use crate::logs::{
-    LineSplitter, LogLine, LogTail, LogWriter, Loss, OutputStream, RunKey, Store, Written, without_escapes,
+    LineSplitter, LogLine, LogLoss, LogTail, LogWriter, OutputStream, RunKey, Store, Written, without_escapes,
 };
 use crate::screen::TaskScreen;
 
@@ -130,7 +130,7 @@ impl OutputCapture {
     pub(super) fn search(&mut self, pattern: Regex) -> oneshot::Receiver<String> {
         let (found, matched) = oneshot::channel();
         let (run, tail) = (self.sink.run, &self.sink.tail);
-        let splitters = [OutputStream::Stdout, OutputStream::Stderr].map(|stream| tail.splitter(run, stream));
+        let splitters = [OutputStream::Stdout, OutputStream::Stderr].map(|stream| tail.searching(run, stream));
         self.sink.search = Some(LineSearch { pattern, splitters, found });
         matched
     }
@@ -380,7 +380,7 @@ impl Sink {
         }
     }
 
-    fn lost(&mut self, loss: &Loss) {
+    fn lost(&mut self, loss: &LogLoss) {
         self.tail.lose(loss.bytes);
         if self.losing == 0 {
             self.tail.note(self.run, format!("stead: {} bytes lost: {}", loss.bytes, cause(&loss.error)));

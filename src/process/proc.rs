@@ -5,6 +5,11 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 /// More than the kernel writes into a `stat`.
 const STAT_BYTES: usize = 1_024;
@@ -14,6 +19,7 @@ const STAT_BYTES: usize = 1_024;
 pub(super) struct Stat {
     /// One letter; `Z` and `X` are dead.
     state: u8,
+    pub(super) parent: u32,
     /// The process group.
     pub(super) group: u32,
     /// The session.
@@ -42,6 +48,7 @@ impl Stat {
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
         Some(Self {
             state: *fields.first()?.as_bytes().first()?,
+            parent: fields.get(1)?.parse().ok()?,
             group: fields.get(2)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
             cpu_ticks: number(11)? + number(12)?,
@@ -51,8 +58,14 @@ impl Stat {
         })
     }
 
-    fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         !matches!(self.state, b'Z' | b'X')
+    }
+
+    /// Whether it is suspended by a signal.
+    #[cfg(test)]
+    pub(super) fn is_stopped(&self) -> bool {
+        self.state == b'T'
     }
 }
 
@@ -61,6 +74,45 @@ impl Stat {
 pub(super) struct Process {
     pub(super) pid: u32,
     pub(super) stat: Stat,
+}
+
+impl Process {
+    fn of(pid: u32) -> Option<Self> {
+        Stat::read(pid).filter(Stat::is_alive).map(|stat| Self { pid, stat })
+    }
+
+    /// Whether it is still alive, and not another one that has got its pid since.
+    pub(super) fn is_alive(&self) -> bool {
+        Self::of(self.pid).is_some_and(|now| now.stat.started == self.stat.started)
+    }
+
+    /// The user that it runs as.
+    pub(super) fn user(&self) -> Option<u32> {
+        fs::metadata(format!("/proc/{}", self.pid)).ok().map(|about| about.uid())
+    }
+
+    /// Sends a signal to exactly this process, and not to another that has got its pid since.
+    ///
+    /// # Errors
+    ///
+    /// It has ended, or the signal is not permitted.
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), Errno> {
+        #[cfg(target_os = "linux")]
+        if let Some(pid) = rustix::process::Pid::from_raw(self.pid.cast_signed())
+            && let Ok(held) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+        {
+            if !self.is_alive() {
+                return Err(Errno::ESRCH);
+            }
+            let signal = rustix::process::Signal::from_named_raw(signal as i32).ok_or(Errno::EINVAL)?;
+            let sent = rustix::process::pidfd_send_signal(held, signal);
+            return sent.map_err(|error| Errno::from_raw(error.raw_os_error()));
+        }
+        if !self.is_alive() {
+            return Err(Errno::ESRCH);
+        }
+        nix::sys::signal::kill(Pid::from_raw(self.pid.cast_signed()), signal)
+    }
 }
 
 /// Whether descendants can be found here.
@@ -86,11 +138,23 @@ pub(super) fn family(roots: impl IntoIterator<Item = u32>) -> Vec<Process> {
     let mut living = Vec::new();
     while let Some(pid) = left.pop() {
         // The dead have no children: the kernel gave those another parent.
-        let Some(stat) = Stat::read(pid).filter(Stat::is_alive) else { continue };
-        living.push(Process { pid, stat });
-        left.extend(children(pid, stat.threads).into_iter().filter(|&child| seen.insert(child)));
+        let Some(process) = Process::of(pid) else { continue };
+        living.push(process);
+        left.extend(children(pid, process.stat.threads).into_iter().filter(|&child| seen.insert(child)));
     }
     living
+}
+
+/// Returns every living process.
+pub(super) fn all() -> impl Iterator<Item = Process> {
+    numbered("/proc").filter_map(Process::of)
+}
+
+/// Returns the command line of a process.
+pub(super) fn arguments(pid: u32) -> Vec<String> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let arguments = bytes.strip_suffix(b"\0").unwrap_or(&bytes).split(|&byte| byte == 0);
+    arguments.map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
 }
 
 /// Returns the kernel's name of a process: up to 15 bytes, safe to show.
@@ -125,8 +189,16 @@ mod tests {
     #[test]
     fn reads_the_fields_after_the_name() {
         let text = " S 11 12 13 0 -1 4194560 1 0 0 0 70 30 0 0 20 0 9 0 555 1000 42 18446744073709551615 1 1";
-        let stat =
-            Stat { state: b'S', group: 12, session: 13, cpu_ticks: 100, threads: 9, started: 555, resident_pages: 42 };
+        let stat = Stat {
+            state: b'S',
+            parent: 11,
+            group: 12,
+            session: 13,
+            cpu_ticks: 100,
+            threads: 9,
+            started: 555,
+            resident_pages: 42,
+        };
         assert_eq!(Stat::parse(text), Some(stat));
         assert_eq!(Stat::parse(" S 11"), None);
     }

@@ -79,7 +79,7 @@ fn program_fault(task: &TaskConfig, program: &str, error: &io::Error) -> String 
 }
 
 fn missing(task: &TaskConfig, program: &str) -> String {
-    match (find(task, program), program.contains('/')) {
+    match (find_program(task, program), program.contains('/')) {
         (None, true) => "no such file or directory".to_owned(),
         (None, false) => "no such file or directory (looked in PATH)".to_owned(),
         (Some(file), _) => match interpreter(&file) {
@@ -90,7 +90,7 @@ fn missing(task: &TaskConfig, program: &str) -> String {
 }
 
 fn denied(task: &TaskConfig, program: &str) -> String {
-    let Some(file) = find(task, program) else { return "permission denied".to_owned() };
+    let Some(file) = find_program(task, program) else { return "permission denied".to_owned() };
     if file.is_dir() {
         return "it is a directory".to_owned();
     }
@@ -114,7 +114,7 @@ fn with_mode(text: &str, file: &Path) -> String {
 }
 
 /// Returns the file that `program` means: below the task's directory, or the first of that name in the task's PATH.
-fn find(task: &TaskConfig, program: &str) -> Option<PathBuf> {
+pub(crate) fn find_program(task: &TaskConfig, program: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(task.dir.join(program)).filter(|file| file.exists());
     }

@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "none of this can be had without it")]
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
@@ -59,6 +59,17 @@ pub(super) fn isolate(command: &mut Command) {
 pub(super) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an owned descriptor stays open, and the same, until the `AsyncFd` that owns it is dropped.
     Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
+}
+
+/// Has the runtime watch whether the other end of an output is closed.
+///
+/// # Errors
+///
+/// The runtime takes no more descriptors, or not this kind: a regular file has no other end.
+pub(crate) fn watch_reader(output: &impl AsFd) -> io::Result<AsyncFd<OwnedFd>> {
+    let fd = output.as_fd().try_clone_to_owned()?;
+    // SAFETY: as for `watch`.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::ERROR) }?)
 }
 
 /// Forks, `into` a cgroup if possible. The child calls `child` and exits with the code that it returns. Only for a

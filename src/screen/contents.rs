@@ -11,14 +11,17 @@ pub struct ScreenSize {
 
 impl ScreenSize {
     /// The least columns and rows: emulators get confused below.
-    const LEAST: u16 = 2;
+    const MIN_CELLS: u16 = 2;
     /// The most: bounds the memory of a screen.
-    const MOST: u16 = 500;
+    const MAX_CELLS: u16 = 500;
 
     /// This size, or the nearest that a terminal may have.
     #[must_use]
     pub fn new(columns: u16, rows: u16) -> Self {
-        Self { columns: columns.clamp(Self::LEAST, Self::MOST), rows: rows.clamp(Self::LEAST, Self::MOST) }
+        Self {
+            columns: columns.clamp(Self::MIN_CELLS, Self::MAX_CELLS),
+            rows: rows.clamp(Self::MIN_CELLS, Self::MAX_CELLS),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::contents::{CellStyle, Colour, KeyModes, ScreenCell, ScreenContents, S
 /// The scrollback is the task's log: it is on disk, can be searched, and outlives the run.
 const SCROLLBACK: usize = 0;
 /// Bytes of answers to one piece of output; a task that asks for more in one go gets no more.
-const ANSWER_BYTES: usize = 4 * 1024;
+const QUERY_ANSWER_BYTES: usize = 4 * 1024;
 /// What this terminal says it is: a VT220 with colours.
 const PRIMARY_ATTRIBUTES: &str = "\x1b[?62;22c";
 const SECONDARY_ATTRIBUTES: &str = "\x1b[>1;0;0c";
@@ -131,7 +131,7 @@ struct Answers(Vec<u8>);
 
 impl Answers {
     fn say(&mut self, answer: &str) {
-        if self.0.len() + answer.len() <= ANSWER_BYTES {
+        if self.0.len() + answer.len() <= QUERY_ANSWER_BYTES {
             self.0.extend_from_slice(answer.as_bytes());
         }
     }
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(answer("\x1b[18t"), "\x1b[8;3;10t");
         assert_eq!(answer("\x1b[?2026$p"), "\x1b[?2026;0$y");
         assert_eq!(answer("\x1b[31mred\x1b]0;title\x07"), "");
-        assert!(answer(&"\x1b[c".repeat(10_000)).len() <= ANSWER_BYTES);
+        assert!(answer(&"\x1b[c".repeat(10_000)).len() <= QUERY_ANSWER_BYTES);
     }
 
     #[test]

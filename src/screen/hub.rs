@@ -14,13 +14,13 @@ use super::emulator::Emulator;
 use super::query_filter::QueryFilter;
 
 /// Bytes of output that may wait to be shown; of more, the oldest are skipped.
-const BACKLOG_BYTES: usize = 256 * 1024;
+const SCREEN_BACKLOG_BYTES: usize = 256 * 1024;
 /// Bytes that are shown in one go: about a millisecond.
 const SHOWN_BYTES: usize = 32 * 1024;
 /// Bytes that may wait until the task reads its terminal. More than that are refused.
 pub const INPUT_BYTES: usize = 64 * 1024;
 
-/// Pieces of output that somebody who looks may lag behind; then the screen is drawn anew for them.
+/// Pieces of output that an attached client may lag behind; then the screen is drawn anew for them.
 pub(super) const OUTPUT_QUEUED: usize = 64;
 
 /// The terminals of all tasks that have one. Cheap to clone.
@@ -229,7 +229,7 @@ impl TaskScreen {
             traffic.output_bytes += piece.len();
             traffic.output.push_back(piece.to_vec());
         }
-        while traffic.output_bytes > BACKLOG_BYTES {
+        while traffic.output_bytes > SCREEN_BACKLOG_BYTES {
             let Some(oldest) = traffic.output.pop_front() else { break };
             traffic.output_bytes -= oldest.len();
             traffic.skipped_bytes += oldest.len() as u64;
@@ -348,7 +348,7 @@ mod tests {
         while screen.show_some() {}
         let contents = screen.contents();
         assert!(contents.text().starts_with("the end\n"));
-        let shown = BACKLOG_BYTES as u64;
+        let shown = SCREEN_BACKLOG_BYTES as u64;
         assert!(contents.skipped_bytes >= 100 * SHOWN_BYTES as u64 - shown, "{}", contents.skipped_bytes);
     }
 

@@ -91,7 +91,7 @@ impl Driver {
 
     /// Supervises until the engine says that it is over.
     pub(super) async fn run(mut self) -> ShutdownOutcome {
-        // Before anything starts: a client that asks at once must not be told that there are no tasks.
+        // Before anything starts: a client that asks at once must not receive an empty list of tasks.
         self.publisher.publish(&self.engine, now());
         let mut woken = Woken::Deadline;
         loop {
@@ -159,7 +159,7 @@ impl Driver {
     }
 
     /// Carries out effects. First of all the state is published, where one of them can't wait for that: a client that
-    /// has its answer, or a run that is told to end, finds a snapshot and events that show why.
+    /// has its answer, or a run that is asked to end, finds a snapshot and events that show why.
     fn carry_out(&mut self, effects: Vec<Effect>, now: Instant) -> Option<ShutdownOutcome> {
         let mut due = self.publisher.due_at().is_some_and(|at| at <= now);
         let mut finished = false;

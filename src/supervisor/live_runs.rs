@@ -1,4 +1,4 @@
-//! The runs that have not reported their end: how they are started, told to end, and heard.
+//! The runs that have not reported their end: how they are started, asked to end, and heard.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,7 +20,7 @@ pub(super) struct LiveRuns {
     reports: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
 }
 
-/// The two ways a run is told to end, and its signals.
+/// The two ways to ask a run to end, and its signals.
 struct RunControl {
     stop: CancellationToken,
     kill: CancellationToken,

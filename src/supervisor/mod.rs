@@ -239,10 +239,12 @@ impl TaskSupervisor {
         TaskPlan {
             name,
             revision: 0,
+            runs_before: 0,
             kind,
             about,
             policy,
             on_exhausted: OnExhausted::Fatal,
+            slow_retry: None,
             restart: self.restart,
             after: Vec::new(),
             probed: false,

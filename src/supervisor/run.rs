@@ -11,7 +11,7 @@ use crate::signal::Signal;
 /// Inputs from runs that may wait for the driver. A run that finds the queue full waits its turn.
 pub(crate) const INPUTS_QUEUED: usize = 1_024;
 
-/// The two ways a run is told to end, and its way to report.
+/// The two ways to ask a run to end, and its way to report.
 #[derive(Debug, Clone)]
 pub(crate) struct RunContext {
     /// Which run this is.

@@ -9,6 +9,7 @@ mod http;
 mod plain;
 mod terminal;
 pub mod web;
+pub mod web_dist;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub use crate::config::SharedConfig;
 use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
+use crate::supervisor::engine::OnExhausted;
 pub use control::Control;
 pub(crate) use control::{ConnectError, ControlSocket, Endpoint, Reservation};
 pub use hooks::Hooks;
@@ -25,7 +27,7 @@ pub use plain::Plain;
 pub(crate) use terminal::DashboardSetup;
 pub use terminal::Terminal;
 pub use web::Web;
-use web::{ActiveWebDist, WebDist};
+use web_dist::ActiveWebDist;
 
 /// A face of the supervisor.
 pub trait Surface: Send + Sync + 'static {
@@ -38,6 +40,11 @@ pub trait Surface: Send + Sync + 'static {
     /// Another of stead's own tasks that it works with, and so is stopped before.
     fn after(&self) -> Option<&str> {
         None
+    }
+
+    /// What it means if it fails for good. A surface only shows the tasks, so by default it is held as failed.
+    fn on_exhausted(&self) -> OnExhausted {
+        OnExhausted::Hold
     }
 
     /// Starts one run. What it has acquired is released if it fails.

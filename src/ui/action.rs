@@ -50,6 +50,7 @@ pub(super) enum Action {
     SelectPrevious,
     SelectFirst,
     SelectLast,
+    Parts,
     Mark,
     Restart,
     StopOrStart,

@@ -140,8 +140,10 @@ fn log_text(model: &Model, selection: &Selection, shown: &Shown<'_>) -> String {
         let Some(cells) = part.cells.clone() else { continue };
         let (line, _) = entries.read(part.index);
         let mut x = selection.area.x;
+        // Blanks hang behind a row that they end.
+        let end = if row.right() == selection.area.right() { u16::MAX } else { row.right() };
         for index in cells {
-            if (row.x..row.right()).contains(&x) {
+            if (row.x..end).contains(&x) {
                 text.push_str(line.symbol(index));
             }
             x += line.cells[index].width;

@@ -62,19 +62,12 @@ pub(super) struct Binding {
     /// Where they work.
     pub(super) contexts: &'static [Context],
     pub(super) topic: Topic,
+    /// What it does, in a word or two: for the palette, and for the footer unless [`offer`](super::offer::offer) knows better.
+    pub(super) name: &'static str,
     /// What [`Binding::help`] says unless it knows better; neighbours that say the same share a line.
     help: &'static str,
-    /// How the footer shows it, if it does.
-    pub(super) hint: Option<Hint>,
-}
-
-/// A key in the footer.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Hint {
-    /// The hints of the lowest rank stay longest when there is little room.
-    pub(super) rank: u8,
-    /// What it does, unless [`offer`](super::offer::offer) knows better.
-    pub(super) word: &'static str,
+    /// The rank in the footer, if it stands there: the lowest stays longest when there is little room.
+    pub(super) rank: Option<u8>,
 }
 
 const MAIN: &[Context] = &[Context::Main];
@@ -108,82 +101,80 @@ const fn bind(
     action: Action,
     contexts: &'static [Context],
     topic: Topic,
+    name: &'static str,
     help: &'static str,
-    hint: Option<Hint>,
+    rank: Option<u8>,
 ) -> Binding {
-    Binding { keys, action, contexts, topic, help, hint }
-}
-
-const fn hint(rank: u8, word: &'static str) -> Option<Hint> {
-    Some(Hint { rank, word })
+    Binding { keys, action, contexts, topic, name, help, rank }
 }
 
 /// All keys. The footer shows them in this order.
 #[rustfmt::skip]
 pub(super) const KEYS: &[Binding] = &[
-    bind(&[key('y'), code(KeyCode::Enter)], Action::Yes, QUESTION, Topic::Act, "yes, do it", hint(0, "yes")),
-    bind(&[key('n'), code(KeyCode::Esc), key('q')], Action::No, QUESTION, Topic::Act, "no, leave it", hint(0, "no")),
-    bind(&[code(KeyCode::Enter)], Action::Accept, PROMPT, Topic::Log, "keep what is typed", hint(0, "keep")),
+    bind(&[key('y'), code(KeyCode::Enter)], Action::Yes, QUESTION, Topic::Act, "yes", "yes, do it", Some(0)),
+    bind(&[key('n'), code(KeyCode::Esc), key('q')], Action::No, QUESTION, Topic::Act, "no", "no, leave it", Some(0)),
+    bind(&[code(KeyCode::Enter)], Action::Accept, PROMPT, Topic::Log, "keep", "keep what is typed", Some(0)),
 
-    bind(&[code(KeyCode::Enter)], Action::PaletteDo, PALETTE, Topic::Look, "do what is chosen", hint(0, "do it")),
-    bind(&[code(KeyCode::Down), ctrl('n')], Action::PaletteNext, PALETTE, Topic::Look, "next", hint(1, "next")),
-    bind(&[code(KeyCode::Up), ctrl('p')], Action::PalettePrevious, PALETTE, Topic::Look, "previous", hint(1, "previous")),
+    bind(&[code(KeyCode::Enter)], Action::PaletteDo, PALETTE, Topic::Look, "do it", "do what is chosen", Some(0)),
+    bind(&[code(KeyCode::Down), ctrl('n')], Action::PaletteNext, PALETTE, Topic::Look, "next", "next", Some(1)),
+    bind(&[code(KeyCode::Up), ctrl('p')], Action::PalettePrevious, PALETTE, Topic::Look, "previous", "previous", Some(1)),
 
-    bind(&[key('j'), code(KeyCode::Down)], Action::SelectNext, MAIN, Topic::Select, "next task", None),
-    bind(&[key('k'), code(KeyCode::Up)], Action::SelectPrevious, MAIN, Topic::Select, "previous task", None),
-    bind(&[key('g')], Action::SelectFirst, MAIN, Topic::Select, "first task", None),
-    bind(&[key('G')], Action::SelectLast, MAIN, Topic::Select, "last task", None),
-    bind(&[key(' ')], Action::Mark, MAIN, Topic::Select, "mark: r, s, K act on all marked", None),
+    bind(&[key('j'), code(KeyCode::Down)], Action::SelectNext, MAIN, Topic::Select, "next task", "next task", None),
+    bind(&[key('k'), code(KeyCode::Up)], Action::SelectPrevious, MAIN, Topic::Select, "previous task", "previous task", None),
+    bind(&[key('g')], Action::SelectFirst, MAIN, Topic::Select, "first task", "first task", None),
+    bind(&[key('G')], Action::SelectLast, MAIN, Topic::Select, "last task", "last task", None),
+    bind(&[key('b')], Action::Parts, MAIN, Topic::Look, "stead's parts", "show stead's own parts, or fold them", None),
+    bind(&[key(' ')], Action::Mark, MAIN, Topic::Select, "mark", "mark: r, s, K act on all marked", None),
 
-    bind(&[key('r')], Action::Restart, PANES, Topic::Act, "restart now, also during a countdown", hint(2, "restart")),
-    bind(&[key('s')], Action::StopOrStart, PANES, Topic::Act, "stop, or start what is stopped", hint(2, "stop")),
-    bind(&[key('K')], Action::Kill, PANES, Topic::Act, "kill now, without a grace period (asks)", None),
-    bind(&[key('R')], Action::RestartAll, PANES, Topic::Act, "restart all (asks)", None),
+    bind(&[key('r')], Action::Restart, PANES, Topic::Act, "restart", "restart now, also during a countdown", Some(2)),
+    bind(&[key('s')], Action::StopOrStart, PANES, Topic::Act, "stop or start", "stop, or start what is stopped", Some(2)),
+    bind(&[key('K')], Action::Kill, PANES, Topic::Act, "kill", "kill now, without a grace period (asks)", None),
+    bind(&[key('R')], Action::RestartAll, PANES, Topic::Act, "restart all", "restart all (asks)", None),
 
-    bind(&[ctrl('r')], Action::Reload, PANES, Topic::Act, "reload the configuration", None),
+    bind(&[ctrl('r')], Action::Reload, PANES, Topic::Act, "reload", "reload the configuration", None),
 
-    bind(&[key('a')], Action::Attach, PANES, Topic::Log, "attach: keys go to its terminal", hint(3, "attach")),
-    bind(&[ctrl(']')], Action::Leave, ATTACHED, Topic::Act, "leave the task's terminal", hint(0, "leave the terminal")),
+    bind(&[key('a')], Action::Attach, PANES, Topic::Log, "attach", "attach: keys go to its terminal", Some(3)),
+    bind(&[ctrl(']')], Action::Leave, ATTACHED, Topic::Act, "leave the terminal", "leave the task's terminal", Some(0)),
 
-    bind(&[key('w')], Action::Why, PANES, Topic::Look, "why is it not running: the chain of causes", hint(3, "why")),
-    bind(&[code(KeyCode::Enter), key('z')], Action::Zoom, PANES, Topic::Log, "zoom the log, and back", hint(4, "zoom")),
+    bind(&[key('w')], Action::Why, PANES, Topic::Look, "why", "why is it not running: the chain of causes", Some(3)),
+    bind(&[code(KeyCode::Enter), key('z')], Action::Zoom, PANES, Topic::Log, "zoom", "zoom the log, and back", Some(4)),
 
-    bind(&[key('f')], Action::Follow, PANES, Topic::Log, "follow the end, or pause", hint(6, "follow")),
-    bind(&[key('/')], Action::Search, PANES, Topic::Log, "search (regex; case matters with a capital)", hint(5, "search")),
-    bind(&[key('n')], Action::NextHit, PANES, Topic::Log, "next match", hint(3, "next")),
-    bind(&[key('N')], Action::PreviousHit, PANES, Topic::Log, "previous match", hint(3, "previous")),
-    bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter: show only lines that match", hint(7, "filter")),
-    bind(&[key('m')], Action::Merge, PANES, Topic::Log, "merged log of all, or the marked", hint(2, "one task")),
-    bind(&[key('[')], Action::PreviousRun, PANES, Topic::Log, "the run before, the run after", None),
-    bind(&[key(']')], Action::NextRun, PANES, Topic::Log, "the run before, the run after", None),
-    bind(&[key('y')], Action::Copy, PANES, Topic::Log, "copy the selection, or all in view", hint(1, "copy")),
-    bind(&[key('o')], Action::Open, PANES, Topic::Log, "open the log file in $EDITOR", None),
-    bind(&[key('t')], Action::Times, PANES, Topic::Log, "times on, off", None),
-    bind(&[key('W')], Action::Wrap, PANES, Topic::Log, "wrap on, off", None),
-    bind(&[code(KeyCode::Left), key('h')], Action::Left, PANES, Topic::Log, "sideways, without wrap", None),
-    bind(&[code(KeyCode::Right), key('l')], Action::Right, PANES, Topic::Log, "sideways, without wrap", None),
-    bind(&[key('j'), code(KeyCode::Down)], Action::LineDown, READING, Topic::Log, "a line down, up, when zoomed", None),
-    bind(&[key('k'), code(KeyCode::Up)], Action::LineUp, READING, Topic::Log, "a line down, up, when zoomed", None),
-    bind(&[code(KeyCode::PageDown)], Action::PageDown, SCROLLING, Topic::Log, "a page down", None),
-    bind(&[code(KeyCode::PageUp)], Action::PageUp, SCROLLING, Topic::Log, "a page up", None),
-    bind(&[ctrl('d')], Action::HalfPageDown, SCROLLING, Topic::Log, "half a page down", None),
-    bind(&[ctrl('u')], Action::HalfPageUp, SCROLLING, Topic::Log, "half a page up", None),
-    bind(&[code(KeyCode::Home)], Action::Oldest, SCROLLING, Topic::Log, "the oldest line that is kept", None),
-    bind(&[code(KeyCode::End)], Action::Newest, SCROLLING, Topic::Log, "the end", None),
-    bind(&[key('g')], Action::Oldest, READING, Topic::Log, "the oldest line, the end, when zoomed", None),
-    bind(&[key('G')], Action::Newest, READING, Topic::Log, "the oldest line, the end, when zoomed", None),
+    bind(&[key('f')], Action::Follow, PANES, Topic::Log, "follow", "follow the end, or pause", Some(6)),
+    bind(&[key('/')], Action::Search, PANES, Topic::Log, "search", "search (regex; case matters with a capital)", Some(5)),
+    bind(&[key('n')], Action::NextHit, PANES, Topic::Log, "next", "next match", Some(3)),
+    bind(&[key('N')], Action::PreviousHit, PANES, Topic::Log, "previous", "previous match", Some(3)),
+    bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter", "filter: show only lines that match", Some(7)),
+    bind(&[key('m')], Action::Merge, PANES, Topic::Log, "merged log", "merged log of all, or the marked", Some(2)),
+    bind(&[key('[')], Action::PreviousRun, PANES, Topic::Log, "run before", "the run before, the run after", None),
+    bind(&[key(']')], Action::NextRun, PANES, Topic::Log, "run after", "the run before, the run after", None),
+    bind(&[key('y')], Action::Copy, PANES, Topic::Log, "copy", "copy the selection, or all in view", Some(1)),
+    bind(&[key('o')], Action::Open, PANES, Topic::Log, "open in editor", "open the log file in $EDITOR", None),
+    bind(&[key('t')], Action::Times, PANES, Topic::Log, "times", "times on, off", None),
+    bind(&[key('W')], Action::Wrap, PANES, Topic::Log, "wrap", "wrap on, off", None),
+    bind(&[code(KeyCode::Left), key('h')], Action::Left, PANES, Topic::Log, "left", "sideways, without wrap", None),
+    bind(&[code(KeyCode::Right), key('l')], Action::Right, PANES, Topic::Log, "right", "sideways, without wrap", None),
+    bind(&[key('j'), code(KeyCode::Down)], Action::LineDown, READING, Topic::Log, "line down", "a line down, up, when zoomed", None),
+    bind(&[key('k'), code(KeyCode::Up)], Action::LineUp, READING, Topic::Log, "line up", "a line down, up, when zoomed", None),
+    bind(&[code(KeyCode::PageDown)], Action::PageDown, SCROLLING, Topic::Log, "page down", "a page down", None),
+    bind(&[code(KeyCode::PageUp)], Action::PageUp, SCROLLING, Topic::Log, "page up", "a page up", None),
+    bind(&[ctrl('d')], Action::HalfPageDown, SCROLLING, Topic::Log, "half a page down", "half a page down", None),
+    bind(&[ctrl('u')], Action::HalfPageUp, SCROLLING, Topic::Log, "half a page up", "half a page up", None),
+    bind(&[code(KeyCode::Home)], Action::Oldest, SCROLLING, Topic::Log, "oldest line", "the oldest line that is kept", None),
+    bind(&[code(KeyCode::End)], Action::Newest, SCROLLING, Topic::Log, "end of the log", "the end", None),
+    bind(&[key('g')], Action::Oldest, READING, Topic::Log, "oldest line", "the oldest line, the end, when zoomed", None),
+    bind(&[key('G')], Action::Newest, READING, Topic::Log, "end of the log", "the oldest line, the end, when zoomed", None),
 
-    bind(&[key('e')], Action::Events, PANES, Topic::Look, "event timeline of all tasks", hint(5, "events")),
-    bind(&[key(':')], Action::Palette, PANES, Topic::Look, "find a command or a task by name", None),
-    bind(&[ctrl('l')], Action::Redraw, EVERYWHERE, Topic::Look, "draw the screen anew", None),
-    bind(&[key('?'), code(KeyCode::F(1))], Action::Help, PANES, Topic::Look, "all keys", hint(1, "help")),
-    bind(&[key('q'), key('?'), key('w'), key('e'), code(KeyCode::Enter)], Action::Close, PAGE, Topic::Look, "close this page", None),
-    bind(&[code(KeyCode::Esc)], Action::Close, CLOSABLE, Topic::Log, "close, clear, go back", hint(0, "close")),
+    bind(&[key('e')], Action::Events, PANES, Topic::Look, "events", "event timeline of all tasks", Some(5)),
+    bind(&[key(':')], Action::Palette, PANES, Topic::Look, "find", "find a command or a task by name", None),
+    bind(&[ctrl('l')], Action::Redraw, EVERYWHERE, Topic::Look, "redraw", "draw the screen anew", None),
+    bind(&[key('?'), code(KeyCode::F(1))], Action::Help, PANES, Topic::Look, "help", "all keys", Some(1)),
+    bind(&[key('q'), key('?'), key('w'), key('e'), code(KeyCode::Enter)], Action::Close, PAGE, Topic::Look, "close", "close this page", None),
+    bind(&[code(KeyCode::Esc)], Action::Close, CLOSABLE, Topic::Log, "close", "close, clear, go back", Some(0)),
 
-    bind(&[ctrl('c')], Action::Drain, EVERYWHERE, Topic::Leave, "drain; again: kill all that is left, now", hint(0, "kill now")),
-    bind(&[key('q')], Action::Quit, PANES, Topic::Leave, "quit: stop all in good order (asks)", hint(1, "quit")),
-    bind(&[key('Q')], Action::QuitNow, PANES, Topic::Leave, "quit without asking", None),
-    bind(&[ctrl('z')], Action::Suspend, EVERYWHERE, Topic::Leave, "suspend; fg comes back", None),
+    bind(&[ctrl('c')], Action::Drain, EVERYWHERE, Topic::Leave, "drain", "drain; again: kill all that is left, now", Some(0)),
+    bind(&[key('q')], Action::Quit, PANES, Topic::Leave, "quit", "quit: stop all in good order (asks)", Some(1)),
+    bind(&[key('Q')], Action::QuitNow, PANES, Topic::Leave, "quit now", "quit without asking", None),
+    bind(&[ctrl('z')], Action::Suspend, EVERYWHERE, Topic::Leave, "suspend", "suspend; fg comes back", None),
 ];
 
 impl Binding {
@@ -230,9 +221,14 @@ impl Chord {
 }
 
 /// What a key means in a context.
-pub(super) fn lookup(context: Context, event: KeyEvent) -> Option<Action> {
-    let bound = KEYS.iter().filter(|binding| binding.contexts.contains(&context));
-    bound.clone().find(|binding| binding.keys.iter().any(|chord| chord.matches(event))).map(|binding| binding.action)
+pub(super) fn lookup(context: Context, event: KeyEvent) -> Option<&'static Binding> {
+    let mut bound = KEYS.iter().filter(|binding| binding.contexts.contains(&context));
+    bound.find(|binding| binding.keys.iter().any(|chord| chord.matches(event)))
+}
+
+/// How people write the key that was pressed.
+pub(super) fn name(event: KeyEvent) -> String {
+    Chord { code: event.code, control: event.modifiers.contains(KeyModifiers::CONTROL) }.name()
 }
 
 #[cfg(test)]
@@ -255,8 +251,8 @@ mod tests {
     #[test]
     fn shift_does_not_hide_a_capital() {
         let event = KeyEvent::new(KeyCode::Char('K'), KeyModifiers::SHIFT);
-        assert_eq!(lookup(Context::Main, event), Some(Action::Kill));
+        assert_eq!(lookup(Context::Main, event).map(|binding| binding.action), Some(Action::Kill));
         let event = KeyEvent::new(KeyCode::Char('k'), KeyModifiers::ALT);
-        assert_eq!(lookup(Context::Main, event), None);
+        assert!(lookup(Context::Main, event).is_none());
     }
 }

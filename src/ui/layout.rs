@@ -10,8 +10,6 @@ use super::action::Action;
 pub(super) const TABLE_FRAME: u16 = 3;
 /// Below this height of the screen's middle the table takes it all.
 const FOLD_BELOW: u16 = 14;
-/// The share of the middle that the table may take, in tenths.
-const TABLE_TENTHS: u16 = 6;
 /// From this width on there is a detail pane.
 const DETAIL_FROM: u16 = 100;
 /// Rows of the detail pane above its events, with the frame.
@@ -36,6 +34,7 @@ pub struct Layout {
 pub(super) enum ClickTarget {
     Task(String),
     Action(Action),
+    PaletteEntry(usize),
 }
 
 /// The text of a page that lies over the screen.
@@ -93,7 +92,8 @@ impl Panes {
             panes.table = middle;
             return panes;
         }
-        let most = middle.height / 10 * TABLE_TENTHS + middle.height % 10 * TABLE_TENTHS / 10;
+        // Half of the screen is the log's.
+        let most = middle.height - area.height.div_ceil(2);
         let (table, bottom) = split_top(middle, rows.saturating_add(TABLE_FRAME).min(most));
         panes.table = table;
         panes.log = bottom;

@@ -37,13 +37,13 @@ pub(super) fn merge(model: &mut Model) {
 pub(super) fn toggle_times(model: &mut Model, shown: &Shown<'_>) {
     let are_shown = LogEntries::on_screen(model, shown).time_columns > 0;
     model.times = Some(!are_shown);
+    model.tell_briefly(if are_shown { "times are left out" } else { "lines have their times" }, shown.now);
 }
 
-pub(super) fn toggle_wrap(model: &mut Model) {
-    model.unwrapped = match model.unwrapped {
-        Some(_) => None,
-        None => Some(0),
-    };
+pub(super) fn toggle_wrap(model: &mut Model, shown: &Shown<'_>) {
+    model.unwrapped = if model.unwrapped.is_some() { None } else { Some(0) };
+    let are_cut = model.unwrapped.is_some();
+    model.tell_briefly(if are_cut { "long lines are cut; ← → scroll" } else { "long lines are wrapped" }, shown.now);
 }
 
 /// Scrolls sideways, as far as the longest line in view reaches.

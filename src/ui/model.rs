@@ -2,6 +2,7 @@
 //! themselves: that is in the snapshot.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tui_input::Input as TypedLine;
 
@@ -10,7 +11,7 @@ use super::layout::{self, Layout};
 use super::palette::Palette;
 use super::pattern::TypedPattern;
 use super::query::{History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery};
-use super::rows::{TableRow, position, rows};
+use super::rows::TableRows;
 use super::scroll::{Entries, ScrollPosition};
 use super::selection::Selection;
 use super::shown::Shown;
@@ -19,7 +20,10 @@ use crate::logs::{LineId, RunKey};
 use crate::screen::ScreenSize;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::TaskKind;
-use crate::supervisor::engine::{Snapshot, TaskSnapshot};
+use crate::supervisor::engine::{Snapshot, TaskSnapshot, Uptime};
+
+/// How long a message stays that is of no use later.
+const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// The state of one dashboard.
 #[derive(Debug, Default)]
@@ -30,10 +34,14 @@ pub struct Model {
     /// The selected task by name; the first until somebody selects.
     pub(super) selected: Option<String>,
     pub(super) marked: BTreeSet<String>,
+    /// Whether stead's own parts have rows while they are well.
+    pub(super) shows_parts: bool,
     pub(super) zoomed: bool,
     pub(super) log: ScrollPosition,
     pub(super) search: Option<TypedPattern>,
     pub(super) hit: Hit,
+    /// Whether the match has been gone to, but not yet sideways.
+    pub(super) is_beside_hit: bool,
     pub(super) filter: Option<TypedPattern>,
     /// The run whose lines alone are shown.
     pub(super) run: Option<RunKey>,
@@ -45,7 +53,15 @@ pub struct Model {
     pub(super) unwrapped: Option<usize>,
     pub(super) selection: Option<Selection>,
     pub(super) overlay: Option<Overlay>,
-    pub(super) message: Option<String>,
+    pub(super) message: Option<Message>,
+}
+
+/// A line for the person, in place of the footer.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) text: String,
+    /// It leaves then, or with the next key.
+    pub(super) until: Option<Uptime>,
 }
 
 /// What lies over the main screen and takes the keys.
@@ -83,8 +99,8 @@ pub(super) struct Prompt {
     pub(super) line: TypedLine,
     /// What is wrong with it.
     pub(super) mistake: Option<String>,
-    /// What comes back if it is given up, with the place of the log.
-    pub(super) before: (Option<TypedPattern>, Hit, ScrollPosition),
+    /// What comes back if it is given up, with the position of the log in both directions.
+    pub(super) before: (Option<TypedPattern>, Hit, ScrollPosition, Option<usize>),
 }
 
 /// The match that the reader stands at.
@@ -199,12 +215,32 @@ impl Model {
 
     /// Shows a message in the footer until the next key, such as why a request was refused.
     pub fn tell(&mut self, message: impl Into<String>) {
-        self.message = Some(message.into());
+        self.message = Some(Message { text: message.into(), until: None });
+    }
+
+    /// Shows a message for a moment.
+    pub(super) fn tell_briefly(&mut self, message: impl Into<String>, now: Uptime) {
+        self.message = Some(Message { text: message.into(), until: Some(Uptime(now.0 + BRIEFLY)) });
+    }
+
+    /// What a key may change: equal before and after a key that did nothing.
+    pub(super) fn trace(&self, snapshot: &Snapshot) -> impl PartialEq + use<> {
+        let text =
+            |pattern: &Option<TypedPattern>| pattern.as_ref().map(|pattern| (pattern.text.clone(), pattern.from));
+        let log = (self.log, text(&self.search), self.hit, text(&self.filter), self.run, self.merged);
+        let look =
+            (self.zoomed, self.shows_parts, self.times, self.unwrapped, self.selection, format!("{:?}", self.overlay));
+        (self.selected(snapshot).map(str::to_owned), self.marked.clone(), log, look, self.message.is_some())
+    }
+
+    /// The rows of the table.
+    pub(super) fn rows<'a>(&self, snapshot: &'a Snapshot) -> TableRows<'a> {
+        TableRows::new(snapshot, self.shows_parts, self.selected.as_deref())
     }
 
     pub(super) fn selected_task<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a TaskSnapshot> {
-        let rows = rows(snapshot);
-        position(&rows, self.selected.as_deref()).and_then(|index| rows[index].task())
+        let rows = self.rows(snapshot);
+        rows.position(self.selected.as_deref()).and_then(|index| rows.rows[index].task())
     }
 
     /// The tasks that an action is about: the marked ones, or else the selected one.
@@ -212,8 +248,7 @@ impl Model {
         if self.marked.is_empty() {
             return self.selected_task(snapshot).into_iter().collect();
         }
-        let marked = |row: &TableRow<'a>| row.task().filter(|task| self.marked.contains(&task.name));
-        rows(snapshot).iter().filter_map(marked).collect()
+        snapshot.tasks.iter().filter(|task| self.marked.contains(&task.name)).collect()
     }
 
     /// Keeps what the last frame has put on the screen: keys and the mouse are about that.

@@ -8,9 +8,9 @@ use super::scroll::ScrollPosition;
 use super::shown::Shown;
 use crate::supervisor::engine::Stage;
 
-/// What the footer says of a key: the word of its hint, or a better one; none if the key would do nothing.
+/// What the footer says of a key: its name, or a better one; none if the key would do nothing.
 pub(super) fn offer(binding: &Binding, model: &Model, shown: &Shown<'_>) -> Option<String> {
-    let hint = binding.hint?;
+    binding.rank?;
     let is_draining = matches!(shown.snapshot.stage, Stage::Draining { .. });
     let marked = if model.marked.is_empty() { "" } else { " marked" };
     let word = match binding.action {
@@ -27,12 +27,14 @@ pub(super) fn offer(binding: &Binding, model: &Model, shown: &Shown<'_>) -> Opti
         Action::NextHit | Action::PreviousHit if model.search.is_none() => return None,
         Action::Attach if shown.screen.is_none_or(|screen| !screen.is_live) => return None,
         Action::Merge if !model.merged => return None,
+        Action::Merge => "one task",
         Action::Copy if model.selection.is_none() => return None,
         Action::Close => return closes(model).map(str::to_owned),
         Action::Quit if shown.is_guest => "leave",
         Action::Quit if is_draining => return None,
         Action::Drain if !is_draining || shown.is_guest => return None,
-        _ => hint.word,
+        Action::Drain => "kill now",
+        _ => binding.name,
     };
     Some(word.to_owned())
 }

@@ -7,9 +7,9 @@ use tui_input::Input as TypedLine;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::action::Action;
-use super::keymap::{Chord, Context, KEYS};
-use super::rows::{TableRow, rows};
+use super::keymap::{Binding, Chord, Context, KEYS};
 use super::shown::Shown;
+use crate::supervisor::engine::TaskSnapshot;
 
 /// Characters of what is typed; more are not taken.
 const TYPED_CHARS: usize = 100;
@@ -24,7 +24,12 @@ pub(super) struct Palette {
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PaletteEntry {
-    pub(super) title: String,
+    /// A word or two.
+    pub(super) name: String,
+    /// The same in a sentence; empty if that says no more.
+    pub(super) help: &'static str,
+    /// What the typed letters are found in.
+    searched: String,
     /// The keys that do the same.
     pub(super) keys: String,
     pub(super) what: PaletteAction,
@@ -39,7 +44,7 @@ pub(super) enum PaletteAction {
 
 impl AsRef<str> for PaletteEntry {
     fn as_ref(&self) -> &str {
-        &self.title
+        &self.searched
     }
 }
 
@@ -82,15 +87,19 @@ impl Palette {
 fn all(shown: &Shown<'_>) -> Vec<PaletteEntry> {
     let bindings = KEYS.iter().filter(|binding| binding.contexts.contains(&Context::Main));
     let commands = bindings.filter(|binding| !matches!(binding.action, Action::Palette | Action::Close));
-    let command = |binding: &super::keymap::Binding| PaletteEntry {
-        title: binding.help(shown.is_guest).to_owned(),
-        keys: binding.keys.iter().copied().map(Chord::name).collect::<Vec<_>>().join(" "),
-        what: PaletteAction::Do(binding.action),
+    let command = |binding: &Binding| {
+        let help = Some(binding.help(shown.is_guest)).filter(|help| *help != binding.name).unwrap_or_default();
+        PaletteEntry {
+            name: binding.name.to_owned(),
+            help,
+            searched: format!("{} {help}", binding.name),
+            keys: binding.keys.iter().copied().map(Chord::name).collect::<Vec<_>>().join(" "),
+            what: PaletteAction::Do(binding.action),
+        }
     };
-    let rows = rows(shown.snapshot);
-    let task = |row: &TableRow<'_>| {
-        let name = row.task()?.name.clone();
-        Some(PaletteEntry { title: format!("go to {name}"), keys: String::new(), what: PaletteAction::Select(name) })
+    let task = |task: &TaskSnapshot| {
+        let (name, what) = (format!("go to {}", task.name), PaletteAction::Select(task.name.clone()));
+        PaletteEntry { searched: name.clone(), name, help: "", keys: String::new(), what }
     };
-    commands.map(command).chain(rows.iter().filter_map(task)).collect()
+    commands.map(command).chain(shown.snapshot.tasks.iter().map(task)).collect()
 }

@@ -3,6 +3,8 @@
 //! Whatever is searched for is found elsewhere, and later; see [`LogQuery`](super::LogQuery). The first match that is found is gone to as
 //! soon as it is there.
 
+use std::ops::Range;
+
 use ratatui::crossterm::event::{Event, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
@@ -31,7 +33,7 @@ pub(super) fn open(model: &mut Model, purpose: Purpose) {
         Purpose::Filter => &model.filter,
     };
     let text = pattern.as_ref().map_or_else(String::new, |pattern| pattern.text.clone());
-    let before = (pattern.clone(), model.hit, model.log);
+    let before = (pattern.clone(), model.hit, model.log, model.unwrapped);
     model.overlay = Some(Overlay::Prompt(Box::new(Prompt { purpose, line: text.into(), mistake: None, before })));
 }
 
@@ -80,6 +82,7 @@ pub(super) fn accept(model: &mut Model) {
 
 /// Goes to the match that is sought as soon as it is found, and says so if there is none.
 pub(super) fn settle(model: &mut Model, shown: &Shown<'_>) {
+    show_columns(model, shown);
     let Some(hits) = model.hits(shown).filter(|_| model.hit == Hit::Sought) else { return };
     // In a log the newest that is in view, or the nearest above; without any, the nearest below.
     let below = hits.ids.first().copied().filter(|_| hits.is_start_reached);
@@ -136,6 +139,38 @@ fn go_to(model: &mut Model, hit: LineId, shown: &Shown<'_>) {
         true => model.log.held(&entries, entries.height),
         false => ScrollPosition::Near(hit),
     };
+    model.is_beside_hit = true;
+    show_columns(model, shown);
+}
+
+/// Scrolls sideways to a match that was gone to, as soon as its line is there.
+fn show_columns(model: &mut Model, shown: &Shown<'_>) {
+    let (true, Hit::At(hit)) = (model.is_beside_hit, model.hit) else { return };
+    let entries = LogEntries::on_screen(model, shown);
+    let Some(columns) = columns_of(model, hit, &entries) else { return };
+    model.is_beside_hit = false;
+    model.unwrapped = model.unwrapped.map(|from| scrolled_sideways(from, columns, entries.width));
+}
+
+/// The columns of the first match in a line, if the line has been read.
+fn columns_of(model: &Model, hit: LineId, entries: &LogEntries<'_>) -> Option<Range<usize>> {
+    let index = (0..entries.len()).find(|&index| entries.number(index) == hit)?;
+    let (text, _) = entries.read(index);
+    let found = model.search.as_ref()?.regex.find(&text.text)?;
+    let columns_before = |byte: usize| {
+        let cells = text.cells.iter().take_while(|cell| cell.start < byte);
+        cells.map(|cell| usize::from(cell.width)).sum()
+    };
+    Some(columns_before(found.start())..columns_before(found.end()))
+}
+
+/// The first column of a pane of `width` that shows `columns`, with something before them; as it is if they are in view.
+fn scrolled_sideways(from: usize, columns: Range<usize>, width: usize) -> usize {
+    match columns.start >= from && columns.end <= from + width {
+        true => from,
+        false if columns.end <= width => 0,
+        false => columns.start.saturating_sub(width / 3),
+    }
 }
 
 /// The first line below the pane.

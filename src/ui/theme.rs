@@ -53,6 +53,12 @@ impl Theme {
         self.color(Color::Cyan).add_modifier(Modifier::BOLD)
     }
 
+    /// The selected row, over whatever stands in it.
+    pub(super) fn selected(self) -> Style {
+        let style = Style::new().add_modifier(Modifier::REVERSED).remove_modifier(Modifier::DIM);
+        if self.color { style.fg(Color::Reset) } else { style }
+    }
+
     /// What a person has marked.
     pub(super) fn marked(self) -> Style {
         self.color(Color::Magenta).add_modifier(Modifier::BOLD)

@@ -6,11 +6,10 @@ use ratatui::crossterm::event::{
 use ratatui::layout::Position;
 
 use super::action::{Action, DashboardEffect, DashboardInput};
-use super::keymap::{self, Context};
+use super::keymap::{self, Binding, Context, Topic};
 use super::layout::ClickTarget;
 use super::model::{Hit, Model, Overlay, Purpose, Question};
 use super::palette::PaletteAction;
-use super::rows::{position, rows};
 use super::scroll::ScrollPosition;
 use super::scrolling::{follow, page, scroll, scroll_log};
 use super::search::Towards;
@@ -41,10 +40,8 @@ pub fn update(model: &mut Model, input: DashboardInput, shown: &Shown<'_>) -> Ve
 
 /// Brings what is derived from the shown things up to date.
 fn refresh(model: &mut Model, shown: &Shown<'_>) {
-    let rows = rows(shown.snapshot);
-    let Some(selected) = position(&rows, model.selected.as_deref()) else { return };
     // A reload may have removed what was selected.
-    if let Some(task) = rows[selected].task()
+    if let Some(task) = model.selected_task(shown.snapshot)
         && model.selected.is_some()
     {
         model.select(&task.name);
@@ -67,18 +64,46 @@ fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<DashboardE
         effects.extend(on_key(model, KeyEvent { modifiers, ..key }, shown));
         return effects;
     }
-    let action = keymap::lookup(context, key);
-    if !matches!(action, Some(Action::Copy | Action::Close)) {
+    let binding = keymap::lookup(context, key);
+    if !matches!(binding.map(|binding| binding.action), Some(Action::Copy | Action::Close)) {
         copy::clear(model);
     }
-    match (action, context) {
-        (Some(action), _) => return perform(model, action, shown),
+    match (binding, context) {
+        (Some(binding), _) => {
+            let before = model.trace(shown.snapshot);
+            let left = bring_log(model, binding);
+            let effects = left.map(|action| perform(model, action, shown)).unwrap_or_default();
+            if effects.is_empty() && model.trace(shown.snapshot) == before {
+                model.tell_briefly(format!("{} does nothing now", keymap::name(key)), shown.now);
+            }
+            return effects;
+        }
         (None, Context::Attached) => return attach::type_key(model, key, shown),
         (None, Context::Prompt) => search::type_in(model, &[key], shown),
         (None, Context::Palette) => type_into_palette(model, &[key]),
-        (None, Context::Main | Context::Zoom | Context::Page | Context::Question) => {}
+        (None, Context::Main | Context::Zoom) => {
+            model.tell_briefly(format!("{} does nothing here; ? lists all keys", keymap::name(key)), shown.now);
+        }
+        (None, Context::Page | Context::Question) => {
+            model.tell_briefly(format!("{} does nothing here", keymap::name(key)), shown.now);
+        }
     }
     Vec::new()
+}
+
+/// Where there is no room for a log, a key for it zooms it first; returns what is left to do then.
+fn bring_log(model: &mut Model, binding: &Binding) -> Option<Action> {
+    let is_there = model.overlay.is_some() || !model.layout.panes.log.is_empty();
+    match binding.action {
+        action if is_there || binding.topic != Topic::Log => Some(action),
+        action @ (Action::Zoom | Action::Attach | Action::Open | Action::Close) => Some(action),
+        action => {
+            model.zoomed = true;
+            // The others are about what is on the screen, and it isn't yet.
+            let can_wait = [Action::Search, Action::Filter, Action::Merge, Action::PreviousRun, Action::NextRun];
+            can_wait.contains(&action).then_some(action)
+        }
+    }
 }
 
 /// Pasted text is for what is typed into; it must not act as so many keys.
@@ -104,7 +129,8 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Dashboar
         Action::SelectNext => move_selection(model, 1, shown),
         Action::SelectPrevious => move_selection(model, -1, shown),
         Action::SelectFirst => move_selection(model, isize::MIN, shown),
-        Action::SelectLast => move_selection(model, isize::MAX, shown),
+        Action::SelectLast => select_last(model, shown),
+        Action::Parts => model.shows_parts = !model.shows_parts,
         Action::Mark => mark(model, shown),
         Action::Restart => return requests::restart(model, shown),
         Action::StopOrStart => return requests::stop_or_start(model, shown),
@@ -124,7 +150,7 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Dashboar
         Action::Search => search::open(model, Purpose::Search),
         Action::Filter => search::open(model, Purpose::Filter),
         Action::Times => log_choice::toggle_times(model, shown),
-        Action::Wrap => log_choice::toggle_wrap(model),
+        Action::Wrap => log_choice::toggle_wrap(model, shown),
         Action::Left => log_choice::scroll_sideways(model, false, shown),
         Action::Right => log_choice::scroll_sideways(model, true, shown),
         Action::PreviousRun => log_choice::previous_run(model, shown),
@@ -161,12 +187,21 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Dashboar
 // Selecting
 
 fn move_selection(model: &mut Model, by: isize, shown: &Shown<'_>) {
-    let rows = rows(shown.snapshot);
-    let tasks: Vec<&TaskSnapshot> = rows.iter().filter_map(|row| row.task()).collect();
+    let rows = model.rows(shown.snapshot);
+    let tasks: Vec<&TaskSnapshot> = rows.tasks().collect();
     let selected = model.selected(shown.snapshot);
     let Some(now) = tasks.iter().position(|task| Some(task.name.as_str()) == selected) else { return };
     let next = now.saturating_add_signed(by).min(tasks.len() - 1);
     model.select(&tasks[next].name);
+}
+
+/// The last of the project's tasks; stead's own parts come after it.
+fn select_last(model: &mut Model, shown: &Shown<'_>) {
+    let last = model.rows(shown.snapshot).tasks().rfind(|task| !task.is_builtin());
+    match last {
+        Some(last) => model.select(&last.name),
+        None => move_selection(model, isize::MAX, shown),
+    }
 }
 
 fn mark(model: &mut Model, shown: &Shown<'_>) {
@@ -205,12 +240,12 @@ fn do_chosen(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
 fn close(model: &mut Model, shown: &Shown<'_>) {
     match model.overlay.take() {
         Some(Overlay::Prompt(prompt)) => {
-            let (pattern, hit, place) = prompt.before;
+            let (pattern, hit, position, unwrapped) = prompt.before;
             match prompt.purpose {
                 Purpose::Search => model.search = pattern,
                 Purpose::Filter => model.filter = pattern,
             }
-            (model.hit, model.log) = (hit, place);
+            (model.hit, model.log, model.unwrapped) = (hit, position, unwrapped);
             refresh(model, shown);
         }
         Some(_) => {}
@@ -256,6 +291,12 @@ fn click(model: &mut Model, at: Position, shown: &Shown<'_>) -> Vec<DashboardEff
     match model.layout.target(at).cloned() {
         Some(ClickTarget::Task(name)) if model.overlay.is_none() => model.select(&name),
         Some(ClickTarget::Action(action)) => return perform(model, action, shown),
+        Some(ClickTarget::PaletteEntry(index)) => {
+            if let Some(Overlay::Palette(palette)) = &mut model.overlay {
+                palette.chosen = index;
+            }
+            return do_chosen(model, shown);
+        }
         Some(ClickTarget::Task(_)) | None => {}
     }
     Vec::new()

@@ -5,7 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::VersionResponse;
-use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+use crate::present::clock::Clock;
+use crate::present::next::next;
+use crate::supervisor::engine::{Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// A value that is read as far as this program knows it, and kept as it came otherwise: a newer supervisor may have
 /// states, levels or reasons that did not exist when this program was built.
@@ -46,20 +48,31 @@ impl<T: Serialize> Serialize for Lenient<T> {
     }
 }
 
-/// A [`SnapshotResponse`](super::SnapshotResponse) of a supervisor that may be newer.
+/// A [`SnapshotResponse`](super::SnapshotResponse) as it is received. `T` is a task as it is read.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct LenientSnapshot {
+pub(crate) struct ReceivedSnapshot<T> {
     #[serde(flatten)]
     pub(crate) supervisor: VersionResponse,
     pub(crate) now: Uptime,
+    pub(crate) generation: u64,
+    pub(crate) at: Uptime,
     pub(crate) stage: Lenient<Stage>,
-    pub(crate) tasks: Vec<Lenient<TaskSnapshot>>,
+    pub(crate) tasks: Vec<T>,
 }
+
+/// One of a supervisor that may be newer.
+pub(crate) type LenientSnapshot = ReceivedSnapshot<Lenient<TaskSnapshot>>;
 
 impl LenientSnapshot {
     /// The task of that name.
     pub(crate) fn task(&self, name: &str) -> Option<&Lenient<TaskSnapshot>> {
         self.tasks.iter().find(|task| task.name() == name)
+    }
+
+    /// What happens to a task next; empty if nothing does. It may quote what a probe said.
+    pub(crate) fn next(&self, task: &Lenient<TaskSnapshot>) -> String {
+        let next = |task| next(task, self.drain().is_some(), &Clock::new(self.now)).text;
+        task.known().map(next).unwrap_or_default()
     }
 
     /// Why the supervisor drains and when the rest is killed, if it drains.
@@ -88,11 +101,6 @@ impl Lenient<TaskSnapshot> {
         }
     }
 
-    /// Its state, if this program knows it.
-    pub(crate) fn phase(&self) -> Option<&PhaseSnapshot> {
-        self.known().map(|task| &task.phase)
-    }
-
     /// Whether it is one of stead's own parts.
     pub(crate) fn is_builtin(&self) -> bool {
         match self {
@@ -106,6 +114,7 @@ impl Lenient<TaskSnapshot> {
 mod tests {
     use super::*;
     use crate::kernel::sample::process;
+    use crate::supervisor::engine::PhaseSnapshot;
 
     /// A snapshot as a supervisor of years to come sends it.
     fn newer(change: impl FnOnce(&mut Value)) -> LenientSnapshot {
@@ -134,7 +143,7 @@ mod tests {
             json["stage"] = serde_json::json!({ "stage": "hibernating" });
         });
         let task = &response.tasks[0];
-        assert_eq!((task.name(), task.state(), task.phase()), ("api", "dreaming", None));
+        assert_eq!((task.name(), task.state(), task.known()), ("api", "dreaming", None));
         assert_eq!(response.supervisor.containment, Some(Lenient::Unknown("airtight".into())));
         assert_eq!(response.drain(), None);
         let response = newer(|json| json["tasks"][0]["kind"] = "wasm".into());

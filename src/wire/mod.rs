@@ -3,15 +3,15 @@
 //! What the supervisor has anyway (snapshots, events, refusals, post-mortems) is sent as it is. [`Lenient`] reads what a
 //! newer supervisor may say in a way that this program does not know.
 
-#![expect(dead_code, unused_imports, reason = "the command line moves to these types next")]
-
+mod delta;
 mod lenient;
 mod logs;
 mod requests;
 mod status;
 mod terminal;
 
-pub(crate) use lenient::{Lenient, LenientSnapshot};
+pub(crate) use delta::{LiveSnapshot, SnapshotDelta};
+pub(crate) use lenient::{Lenient, LenientSnapshot, ReceivedSnapshot};
 pub(crate) use logs::{LogEntry, LogGap, LogPage};
 pub(crate) use requests::{
     AcceptedResponse, DisconnectedEvent, ProblemBody, PublishRequest, PublishResponse, RefusedRequest, SignalRequest,

@@ -16,14 +16,33 @@ use crate::supervisor::engine::{Origin, Refusal};
 pub(crate) struct AcceptedResponse {
     /// The request in words: `restart api`.
     pub(crate) accepted: String,
+    /// If there was nothing to do: `api is ready already`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unchanged: Option<String>,
 }
 
-/// Which tasks are meant. Without a body: all.
+/// Which tasks are meant: those that are named, or all processes. Without either: none.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TasksRequest {
     /// Their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tasks: Vec<String>,
+    /// True: every process where it makes a difference.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) all: bool,
+}
+
+impl TasksRequest {
+    /// These tasks.
+    pub(crate) fn of(tasks: Vec<String>) -> Self {
+        Self { tasks, all: false }
+    }
+
+    /// Every process.
+    pub(crate) fn all() -> Self {
+        Self { tasks: Vec::new(), all: true }
+    }
 }
 
 /// What became of each of several requests.
@@ -31,6 +50,9 @@ pub(crate) struct TasksRequest {
 pub(crate) struct TasksResponse {
     /// Those that were accepted, in words.
     pub(crate) accepted: Vec<String>,
+    /// Where there was nothing to do: `api is ready already`.
+    #[serde(default)]
+    pub(crate) unchanged: Vec<String>,
     /// The others.
     pub(crate) refused: Vec<RefusedRequest>,
 }

@@ -57,6 +57,10 @@ pub(crate) struct WhyResponse {
     /// The supervisor's clock as this is sent; none if no supervisor was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) now: Option<Uptime>,
+    /// When that supervisor was started: failed runs of another session are those of an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) session: Option<Timestamp>,
     /// The task itself, then what it waits for; none if no supervisor was asked.
     pub(crate) causes: Option<Vec<Cause>>,
     /// Its failed runs that are kept, newest first.

@@ -66,7 +66,7 @@ fn bytes_that_are_no_text_have_a_place() {
 
 #[test]
 fn the_binary_judges_describes_and_begins() {
-    let dir = project(&[("Procfile", "site: ./serve --port $PORT\n")]);
+    let dir = project(&[("Procfile", "site: sleep $PORT\n")]);
     let run = |arguments: &[&str]| {
         let output = stead(dir.path(), arguments);
         (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())

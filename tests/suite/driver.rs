@@ -211,7 +211,7 @@ async fn a_snapshot_never_shows_two_generations_alike() {
 async fn a_task_that_blocks_its_thread_does_not_hold_the_end() {
     let (supervisor, root) = supervisor();
     let mut supervisor = supervisor.with_drain(stead::supervisor::engine::DrainConfig {
-        graceful: Duration::from_millis(200),
+        graceful: Some(Duration::from_millis(200)),
         fatal: Duration::from_millis(200),
     });
     let (release, blocked) = std::sync::mpsc::channel::<()>();

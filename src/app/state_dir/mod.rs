@@ -39,6 +39,8 @@ pub(crate) struct StatePaths {
     outcome: PathBuf,
     /// The directory of the post-mortems.
     pub(crate) post_mortems: PathBuf,
+    /// The numbers of the latest runs.
+    pub(super) run_numbers: PathBuf,
 }
 
 impl StatePaths {
@@ -52,6 +54,7 @@ impl StatePaths {
             token: at("token"),
             outcome: at("outcome"),
             post_mortems: at("post-mortems"),
+            run_numbers: at("run-numbers"),
             dir,
         }
     }

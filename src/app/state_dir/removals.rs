@@ -1,9 +1,9 @@
 //! Tells when files in some directories were removed or renamed, without polling.
 
 #[cfg(target_os = "linux")]
-pub(super) use inotify::Removals;
+pub(super) use inotify::InotifyRemovals as Removals;
 #[cfg(not(target_os = "linux"))]
-pub(super) use watcher::Removals;
+pub(super) use watcher::NotifyRemovals as Removals;
 
 #[cfg(target_os = "linux")]
 mod inotify {
@@ -20,10 +20,10 @@ mod inotify {
     /// Bytes of events that are read at a time.
     const EVENT_BYTES: usize = 4_096;
 
-    /// Removals that were noticed.
-    pub(in super::super) struct Removals(OwnedFd);
+    /// InotifyRemovals that were noticed.
+    pub(in super::super) struct InotifyRemovals(OwnedFd);
 
-    impl Removals {
+    impl InotifyRemovals {
         pub(in super::super) fn new() -> io::Result<Self> {
             Ok(Self(inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?))
         }
@@ -69,13 +69,13 @@ mod watcher {
 
     use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-    /// Removals that were noticed.
-    pub(in super::super) struct Removals {
+    /// NotifyRemovals that were noticed.
+    pub(in super::super) struct NotifyRemovals {
         watcher: Mutex<RecommendedWatcher>,
         removed: Receiver<()>,
     }
 
-    impl Removals {
+    impl NotifyRemovals {
         pub(in super::super) fn new() -> io::Result<Self> {
             let (sender, removed) = channel();
             let pass_on = move |event: notify::Result<notify::Event>| {

@@ -3,14 +3,16 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::*;
 use crate::app::builtin::{Surfaces, track_gateway};
 use crate::config::{Config, SharedConfig};
 use crate::gateway::{Connection, Gateway};
 use crate::kernel::KernelHandle;
-use crate::supervisor::engine::{Answer, Refusal, Request, Verb};
+use crate::supervisor::engine::{Answer, PhaseSnapshot, Refusal, Request, Verb};
 use crate::supervisor::engine::{BadConfig, RestartConfig};
-use crate::supervisor::{ShutdownCause, ShutdownOutcome, TaskSupervisor};
+use crate::supervisor::{ShutdownOutcome, TaskSupervisor};
 
 /// How long any of these may take by the paused clock.
 const DEADLINE: Duration = Duration::from_secs(3_600);
@@ -74,7 +76,7 @@ impl Surface for Actor {
     }
 }
 
-struct Stage {
+struct Scene {
     supervisor: TaskSupervisor,
     kernel: KernelHandle,
     root: CancellationToken,
@@ -83,7 +85,7 @@ struct Stage {
     other_ended: CancellationToken,
 }
 
-fn stage(lives: &[Life]) -> Stage {
+fn stage(lives: &[Life]) -> Scene {
     let root = CancellationToken::new();
     let mut supervisor = TaskSupervisor::new(root.clone(), RestartConfig::default());
     let kernel = KernelHandle::new(supervisor.handle());
@@ -103,9 +105,10 @@ fn stage(lives: &[Life]) -> Stage {
         config,
         gateway: gateway.clone(),
         web_dist: Default::default(),
+        runtime: &Handle::current(),
     }
     .track(actor);
-    Stage { supervisor, kernel, root, connection, gateway, other_ended }
+    Scene { supervisor, kernel, root, connection, gateway, other_ended }
 }
 
 async fn run(supervisor: TaskSupervisor) -> ShutdownOutcome {
@@ -123,7 +126,7 @@ async fn until_ready(kernel: &KernelHandle, run: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_surface_that_fails_comes_back_and_registers_anew() {
-    let Stage { supervisor, kernel, connection, gateway, other_ended, .. } =
+    let Scene { supervisor, kernel, connection, gateway, other_ended, .. } =
         stage(&[Life::FailsToStart, Life::PanicsInStart, Life::OneOfItsTasksPanics, Life::Serves]);
     let (outcome, ()) = tokio::join!(run(supervisor), async {
         until_ready(&kernel, 4).await;
@@ -144,15 +147,28 @@ async fn a_surface_that_fails_comes_back_and_registers_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_surface_that_never_starts_is_fatal() {
-    let Stage { supervisor, .. } = stage(&[Life::FailsToStart]);
-    let reason = "5 retries spent: port 1 in use".to_owned();
-    assert_eq!(run(supervisor).await.cause, ShutdownCause::Fatal { name: "actor".to_owned(), reason });
+async fn a_surface_that_fails_for_good_is_held_and_tried_again_and_ends_nothing() {
+    let lives: Vec<_> = [Life::FailsToStart; 8].into_iter().chain([Life::Serves]).collect();
+    let Scene { supervisor, kernel, root, .. } = stage(&lives);
+    let (outcome, ()) = tokio::join!(run(supervisor), async {
+        let mut snapshots = kernel.watch();
+        let failed = |snapshot: &Arc<crate::supervisor::engine::Snapshot>| {
+            let reason = |task: &crate::supervisor::engine::TaskSnapshot| match &task.phase {
+                PhaseSnapshot::Failed { reason, retry_at: Some(_), .. } => Some(reason.clone()),
+                _ => None,
+            };
+            snapshot.task("actor").and_then(reason).as_deref() == Some("5 retries spent: port 1 in use")
+        };
+        snapshots.wait_for(failed).await.expect("a driver");
+        until_ready(&kernel, 9).await;
+        root.cancel();
+    });
+    assert_eq!(outcome.exit_code(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_hangs_is_aborted_and_tried_again() {
-    let Stage { supervisor, kernel, root, .. } = stage(&[Life::HangsInStart, Life::Serves]);
+    let Scene { supervisor, kernel, root, .. } = stage(&[Life::HangsInStart, Life::Serves]);
     let (_, ()) = tokio::join!(run(supervisor), async {
         until_ready(&kernel, 2).await;
         let last = kernel.snapshot().task("actor").and_then(|task| task.last_exit.clone()).expect("an exit");
@@ -163,7 +179,7 @@ async fn a_start_that_hangs_is_aborted_and_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_hangs_does_not_hold_the_drain() {
-    let Stage { supervisor, kernel, root, .. } = stage(&[Life::HangsInStart]);
+    let Scene { supervisor, kernel, root, .. } = stage(&[Life::HangsInStart]);
     let (outcome, ()) = tokio::join!(run(supervisor), async {
         let mut snapshots = kernel.watch();
         let starting = |snapshot: &Arc<crate::supervisor::engine::Snapshot>| {

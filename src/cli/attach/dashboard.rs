@@ -11,27 +11,27 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::client::Client;
 use super::super::{EXIT_REFUSED, complain};
-use super::log_changes::GrownLogs;
-use super::mirror::Mirror;
+use super::log_changes::FollowedLogs;
+use super::mirror::{Mirror, MirrorEnd};
 use crate::gateway::Gateway;
 use crate::logs::LogReader;
 use crate::surfaces::{DashboardSetup, SurfaceHandle, Terminal};
 
-/// What of `/api/v1/config` matters here.
+/// The part of `/api/v1/config` that matters here.
 #[derive(Deserialize)]
-struct Configured {
-    logs: Logs,
+struct ConfigSection {
+    logs: LogsSection,
 }
 
 #[derive(Deserialize)]
-struct Logs {
+struct LogsSection {
     dir: PathBuf,
 }
 
 /// Why it is over.
-enum End {
+enum DashboardEnd {
     Left,
-    Ended,
+    Mirror(MirrorEnd),
     Hangup,
 }
 
@@ -39,11 +39,9 @@ enum End {
 pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<ExitCode> {
     let ended = end_of_supervisor(&client).await?;
     let mirror = Mirror::connect(Arc::clone(&client)).await?;
-    let configured: Configured =
-        serde_json::from_slice(&client.get("/api/v1/config").await?).context("the configuration can't be read")?;
-    let logs_dir = configured.logs.dir;
+    let ConfigSection { logs: LogsSection { dir: logs_dir } } = client.read("/api/v1/config").await?;
     let (kernel, project) = (mirror.kernel.clone(), mirror.project.clone());
-    let changes = GrownLogs::watch(&logs_dir)?;
+    let changes = FollowedLogs::watch(&logs_dir)?;
     let log_changes = tokio::spawn(changes.pass_on(LogReader::new(&logs_dir), kernel.logs().clone()));
     let shutdown = CancellationToken::new();
     let gateway = Gateway::new(kernel.clone());
@@ -53,10 +51,10 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
     let SurfaceHandle { mut tasks, .. } = Terminal::new(mouse).show(setup, shutdown.clone()).await?;
     let mut dashboard = tasks.pop().context("a dashboard is a task")?;
     let end = tokio::select! {
-        left = &mut dashboard => left.context("the dashboard broke off")?.map(|()| End::Left),
-        over = mirror.run(ended) => over.map(|()| End::Ended),
-        _ = hung_up.recv() => Ok(End::Hangup),
-        _ = terminated.recv() => Ok(End::Hangup),
+        left = &mut dashboard => left.context("the dashboard broke off")?.map(|()| DashboardEnd::Left),
+        over = mirror.run(ended) => over.map(DashboardEnd::Mirror),
+        _ = hung_up.recv() => Ok(DashboardEnd::Hangup),
+        _ = terminated.recv() => Ok(DashboardEnd::Hangup),
     };
     shutdown.cancel();
     log_changes.abort();
@@ -65,15 +63,19 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
         let _ = dashboard.await;
     }
     Ok(match end? {
-        End::Left => {
+        DashboardEnd::Left => {
             complain("detached; everything runs on");
             ExitCode::SUCCESS
         }
-        End::Ended => {
+        DashboardEnd::Mirror(MirrorEnd::Disconnected(by)) => {
+            complain(&format!("disconnected, asked by {by}; everything runs on"));
+            ExitCode::from(EXIT_REFUSED)
+        }
+        DashboardEnd::Mirror(MirrorEnd::Ended) => {
             complain(&last_words(&client));
             ExitCode::from(EXIT_REFUSED)
         }
-        End::Hangup => ExitCode::from(EXIT_REFUSED),
+        DashboardEnd::Hangup => ExitCode::from(EXIT_REFUSED),
     })
 }
 

@@ -6,31 +6,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::super::client::{Client, ClientError, Events, Message, segment};
+use super::super::client::{Client, ClientError, EventStream, StreamMessage, parse, segment};
 use super::screens;
 use crate::kernel::{KernelHandle, PostMortems};
-use crate::supervisor::engine::{Answer, Refusal, Request, Snapshot, Uptime, Verb};
+use crate::supervisor::engine::{Answer, Origin, Refusal, Request, Snapshot, TaskSnapshot, Verb};
 use crate::supervisor::{Backend, EventRecord, QueuedRequest, handle};
+use crate::wire::{ReceivedSnapshot, SignalRequest, SnapshotResponse, TasksRequest, VersionResponse};
 
 /// The wait before the control socket is tried again when it has gone away: its surface may be restarting.
-const RECONNECT: Duration = Duration::from_millis(500);
-
-/// What `/api/v1/snapshot` and the stream of events say.
-#[derive(Debug, Deserialize)]
-struct Board {
-    project: String,
-    /// Another one is another supervisor's.
-    started_at: Timestamp,
-    now: Uptime,
-    #[serde(flatten)]
-    snapshot: Snapshot,
-}
+const STREAM_RETRY: Duration = Duration::from_millis(500);
 
 /// The other process' supervisor, as it is known here.
 #[derive(Debug)]
@@ -46,9 +35,18 @@ pub(super) struct Mirror {
     screens: JoinSet<()>,
 }
 
+/// How it ended.
+#[derive(Debug)]
+pub(super) enum MirrorEnd {
+    /// The supervisor has ended.
+    Ended,
+    /// Another client has disconnected this one.
+    Disconnected(Origin),
+}
+
 /// What the mirror waits for.
-enum Happened {
-    Said(Result<Option<Message>, ClientError>),
+enum MirrorWakeup {
+    Received(Result<Option<StreamMessage>, ClientError>),
     Requested(QueuedRequest),
     Answered,
 }
@@ -69,12 +67,12 @@ impl Mirror {
             "the supervisor is stead {}, this is {own}; a dashboard of the same version can attach to it",
             version.as_deref().unwrap_or("of an unknown version")
         );
-        let Board { project, started_at, now, snapshot } =
-            serde_json::from_slice(&answer).context("the snapshot can't be read")?;
+        let SnapshotResponse { supervisor: VersionResponse { project, started_at, .. }, now, snapshot } =
+            parse(&answer)?;
         let started = Instant::now().checked_sub(now.0).context("the supervisor is older than this system")?;
         let (handle, backend) = handle(started);
         let kernel = KernelHandle::new(handle).with_post_mortems(PostMortems::new(&client.paths.post_mortems));
-        backend.snapshot.send_replace(Arc::new(snapshot));
+        backend.snapshot.send_replace(snapshot);
         Ok(Self {
             project,
             kernel,
@@ -92,53 +90,62 @@ impl Mirror {
     /// # Errors
     ///
     /// What the supervisor says can't be understood.
-    pub(super) async fn run(mut self, ended: CancellationToken) -> anyhow::Result<()> {
+    pub(super) async fn run(mut self, ended: CancellationToken) -> anyhow::Result<MirrorEnd> {
         self.show_screens();
         loop {
             let query = format!("?after={}", self.last_event);
-            match self.client.events(&query).await {
-                Ok(mut events) => self.follow(&mut events).await?,
+            match self.client.stream(&query).await {
+                Ok(mut events) => {
+                    if let Some(by) = self.follow(&mut events).await? {
+                        return Ok(MirrorEnd::Disconnected(by));
+                    }
+                }
                 Err(error) => tracing::debug!(%error, "the control socket is away"),
             }
             tokio::select! {
-                () = ended.cancelled() => return Ok(()),
-                () = sleep(RECONNECT) => {}
+                () = ended.cancelled() => return Ok(MirrorEnd::Ended),
+                () = sleep(STREAM_RETRY) => {}
             }
         }
     }
 
-    /// Until the stream ends.
-    async fn follow(&mut self, events: &mut Events) -> anyhow::Result<()> {
+    /// Until the stream ends. Returns who has disconnected this client, if someone did.
+    async fn follow(&mut self, events: &mut EventStream<TaskSnapshot>) -> anyhow::Result<Option<Origin>> {
         loop {
             let happened = tokio::select! {
-                said = events.next() => Happened::Said(said),
-                Some(request) = self.backend.requests.recv() => Happened::Requested(request),
-                Some(_) = self.asked.join_next() => Happened::Answered,
+                said = events.next() => MirrorWakeup::Received(said),
+                Some(request) = self.backend.requests.recv() => MirrorWakeup::Requested(request),
+                Some(_) = self.asked.join_next() => MirrorWakeup::Answered,
             };
             match happened {
-                Happened::Said(Ok(Some(message))) => self.take(&message)?,
-                Happened::Said(Ok(None) | Err(_)) => return Ok(()),
-                Happened::Requested(request) => self.pass_on(request),
-                Happened::Answered => {}
+                MirrorWakeup::Received(Ok(Some(message))) => self.take(message, events)?,
+                MirrorWakeup::Received(Err(ClientError::Disconnected(by))) => return Ok(Some(by)),
+                MirrorWakeup::Received(Ok(None) | Err(_)) => return Ok(None),
+                MirrorWakeup::Requested(request) => self.pass_on(request),
+                MirrorWakeup::Answered => {}
             }
         }
     }
 
-    fn take(&mut self, message: &Message) -> anyhow::Result<()> {
-        match message.event.as_str() {
-            "snapshot" => {
-                let board: Board = serde_json::from_str(&message.data).context("the snapshot can't be read")?;
-                ensure!(board.started_at == self.started_at, "another supervisor has taken over");
-                self.backend.snapshot.send_replace(Arc::new(board.snapshot));
+    fn take(&mut self, message: StreamMessage, events: &EventStream<TaskSnapshot>) -> anyhow::Result<()> {
+        match message {
+            StreamMessage::Snapshot => {
+                let Some(ReceivedSnapshot { supervisor, generation, at, stage, tasks, .. }) = events.snapshot() else {
+                    return Ok(());
+                };
+                ensure!(supervisor.started_at == self.started_at, "another supervisor has taken over");
+                let stage = stage.known().context("the supervisor is in a stage that is not known here")?.clone();
+                let snapshot = Snapshot { generation: *generation, at: *at, stage, tasks: tasks.clone() };
+                self.backend.snapshot.send_replace(Arc::new(snapshot));
                 self.show_screens();
             }
-            "event" => {
-                let record: EventRecord = serde_json::from_str(&message.data).context("an event can't be read")?;
+            StreamMessage::Event(event) => {
+                let record: EventRecord = parse(event.as_bytes())?;
                 self.last_event = record.number;
                 self.backend.event_log.copy(record);
             }
             // What was dropped is seen by its number.
-            _ => {}
+            StreamMessage::Dropped(_) => {}
         }
         Ok(())
     }
@@ -184,12 +191,12 @@ fn route(request: &Request) -> Option<(String, Option<Value>)> {
         Request::Task { verb: Verb::Input | Verb::Attach, .. } | Request::KillAll => return None,
         Request::Task { task, verb } => {
             let body = match verb {
-                Verb::Signal { signal, tree } => Some(json!({ "signal": signal.to_string(), "tree": tree })),
+                Verb::Signal { signal, tree } => Some(json!(SignalRequest { signal: signal.to_string(), tree: *tree })),
                 _ => None,
             };
             (format!("/api/v1/tasks/{}/{}", segment(task), verb.word()), body)
         }
-        Request::RestartAll => ("/api/v1/tasks/restart".to_owned(), None),
+        Request::RestartAll => ("/api/v1/tasks/restart".to_owned(), Some(json!(TasksRequest::all()))),
         Request::Reload => ("/api/v1/reload".to_owned(), None),
         Request::ShutDown => ("/api/v1/shutdown".to_owned(), None),
     })

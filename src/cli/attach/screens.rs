@@ -6,25 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use serde::Deserialize;
-use serde_json::json;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::super::client::{Client, Socket, segment};
+use super::super::client::{Client, TerminalSocket, segment};
 use crate::screen::{ScreenSize, TaskScreen};
+use crate::wire::{KEYS_MESSAGE_BYTES, TerminalCommand, TerminalNotice};
 
 /// The wait before a terminal that has gone away is asked for again.
-const RECONNECT: Duration = Duration::from_secs(1);
-/// Bytes of one message: what the supervisor takes.
-const KEYS_BYTES: usize = 16 * 1024;
-
-/// What the supervisor says beside what the terminal shows.
-#[derive(Deserialize)]
-struct Said {
-    /// Whether a run has the terminal.
-    live: Option<bool>,
-}
+const SCREEN_RETRY: Duration = Duration::from_secs(1);
 
 /// Shows the terminal of a task until this is dropped.
 pub(super) async fn show(client: Arc<Client>, task: String, screen: TaskScreen) {
@@ -37,11 +27,11 @@ pub(super) async fn show(client: Arc<Client>, task: String, screen: TaskScreen) 
             Err(error) => tracing::debug!(task, %error, "the terminal can't be reached"),
         }
         screen.end();
-        sleep(RECONNECT).await;
+        sleep(SCREEN_RETRY).await;
     }
 }
 
-async fn converse(mut socket: Socket, screen: &TaskScreen) -> Result<(), tungstenite::Error> {
+async fn converse(mut socket: TerminalSocket, screen: &TaskScreen) -> Result<(), tungstenite::Error> {
     // Smaller than any pane: the first pane that shows it says how large it is to be.
     screen.resize(ScreenSize::new(0, 0));
     screen.begin();
@@ -54,8 +44,8 @@ async fn converse(mut socket: Socket, screen: &TaskScreen) -> Result<(), tungste
                     while screen.show_some() {}
                 }
                 Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
-                    Ok(Said { live: Some(true) }) if !screen.is_live() => screen.go_on(),
-                    Ok(Said { live: Some(false) }) => screen.end(),
+                    Ok(TerminalNotice::Live(true)) if !screen.is_live() => screen.go_on(),
+                    Ok(TerminalNotice::Live(false)) => screen.end(),
                     _ => {}
                 },
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
@@ -76,14 +66,14 @@ async fn converse(mut socket: Socket, screen: &TaskScreen) -> Result<(), tungste
 }
 
 fn resized(ScreenSize { rows, columns }: ScreenSize) -> Message {
-    Message::text(json!({ "resize": { "rows": rows, "columns": columns } }).to_string())
+    Message::text(TerminalCommand::Resize { rows, columns }.json())
 }
 
 /// The next part of what was typed.
 fn typed(screen: &TaskScreen) -> Option<Vec<u8>> {
     let mut part = Vec::new();
     let taken = screen.pass_input(|bytes| {
-        part.extend_from_slice(&bytes[..bytes.len().min(KEYS_BYTES)]);
+        part.extend_from_slice(&bytes[..bytes.len().min(KEYS_MESSAGE_BYTES)]);
         Ok::<_, Infallible>(part.len())
     });
     match taken {

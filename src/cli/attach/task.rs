@@ -5,37 +5,29 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use futures_util::{SinkExt, StreamExt};
-use serde::Deserialize;
-use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::super::client::{Client, Socket, segment};
+use super::super::client::{Client, TerminalSocket, segment};
 use super::super::{EXIT_REFUSED, complain};
 use super::raw::{self, RawTerminal};
+use crate::wire::{KEYS_MESSAGE_BYTES, Lenient, TerminalCommand, TerminalNotice};
 
 /// What ctrl-] sends: by itself, and where a program has asked for keys with their modifiers.
 const LEAVE: [&[u8]; 3] = [b"\x1d", b"\x1b[93;5u", b"\x1b[27;5;93~"];
-/// Bytes of one message: what the supervisor takes.
-const KEYS_BYTES: usize = 16 * 1024;
 
 /// Why it is over.
-enum End {
+enum AttachEnd {
     Left,
+    /// Another client has disconnected this one; says who.
+    Disconnected(String),
     /// The supervisor has ended, or its control surface.
     Closed,
     /// This terminal, or somebody asked this process to end.
     Hangup,
-}
-
-/// What the supervisor says beside what the terminal shows.
-#[derive(Deserialize)]
-struct Said {
-    /// Whether a run has the terminal.
-    live: Option<bool>,
-    /// Why something that was typed was not taken.
-    refused: Option<String>,
 }
 
 /// Attaches until the person leaves, or one of the two ends.
@@ -52,15 +44,19 @@ pub(super) async fn attach(client: &Client, task: &str) -> anyhow::Result<ExitCo
     let end = converse(socket, raw::keys()?, &mut signals, task).await;
     drop(terminal);
     Ok(match end? {
-        End::Left => {
+        AttachEnd::Left => {
             complain(&format!("detached from {task}, which goes on"));
             ExitCode::SUCCESS
         }
-        End::Closed => {
+        AttachEnd::Closed => {
             complain("the supervisor has ended, or its control surface has");
             ExitCode::from(EXIT_REFUSED)
         }
-        End::Hangup => ExitCode::from(EXIT_REFUSED),
+        AttachEnd::Disconnected(why) => {
+            complain(&why);
+            ExitCode::from(EXIT_REFUSED)
+        }
+        AttachEnd::Hangup => ExitCode::from(EXIT_REFUSED),
     })
 }
 
@@ -81,41 +77,44 @@ impl Signals {
 }
 
 async fn converse(
-    mut socket: Socket,
+    mut socket: TerminalSocket,
     mut keys: Receiver<Vec<u8>>,
     signals: &mut Signals,
     task: &str,
-) -> anyhow::Result<End> {
+) -> anyhow::Result<AttachEnd> {
     if socket.send(size()?).await.is_err() {
-        return Ok(End::Closed);
+        return Ok(AttachEnd::Closed);
     }
     loop {
         tokio::select! {
             typed = keys.recv() => {
-                let Some(typed) = typed else { return Ok(End::Hangup) };
+                let Some(typed) = typed else { return Ok(AttachEnd::Hangup) };
                 let end = leaving(&typed);
-                for part in typed[..end.unwrap_or(typed.len())].chunks(KEYS_BYTES) {
+                for part in typed[..end.unwrap_or(typed.len())].chunks(KEYS_MESSAGE_BYTES) {
                     if socket.send(Message::binary(part.to_vec())).await.is_err() {
-                        return Ok(End::Closed);
+                        return Ok(AttachEnd::Closed);
                     }
                 }
                 if end.is_some() {
-                    return Ok(End::Left);
+                    return Ok(AttachEnd::Left);
                 }
             }
             message = socket.next() => match message {
                 Some(Ok(Message::Binary(bytes))) => write(&bytes)?,
-                Some(Ok(Message::Text(text))) => write(&told(&text, task)?)?,
+                Some(Ok(Message::Text(text))) => write(&notice_bytes(&text, task)?)?,
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(End::Closed),
+                Some(Ok(Message::Close(Some(CloseFrame { code: CloseCode::Policy, reason })))) => {
+                    return Ok(AttachEnd::Disconnected(reason.to_string()));
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(AttachEnd::Closed),
             },
             _ = signals.resized.recv() => {
                 if socket.send(size()?).await.is_err() {
-                    return Ok(End::Closed);
+                    return Ok(AttachEnd::Closed);
                 }
             }
-            _ = signals.hung_up.recv() => return Ok(End::Hangup),
-            _ = signals.terminated.recv() => return Ok(End::Hangup),
+            _ = signals.hung_up.recv() => return Ok(AttachEnd::Hangup),
+            _ = signals.terminated.recv() => return Ok(AttachEnd::Hangup),
         }
     }
 }
@@ -127,16 +126,18 @@ fn leaving(typed: &[u8]) -> Option<usize> {
 
 fn size() -> io::Result<Message> {
     let (columns, rows) = crossterm::terminal::size()?;
-    Ok(Message::text(json!({ "resize": { "rows": rows, "columns": columns } }).to_string()))
+    Ok(Message::text(TerminalCommand::Resize { rows, columns }.json()))
 }
 
-fn told(text: &str, task: &str) -> anyhow::Result<Vec<u8>> {
-    let Said { live, refused } = serde_json::from_str(text).context("the supervisor says what can't be understood")?;
-    if live == Some(false) {
-        return Ok(format!("\r\n[{task} is not running; ctrl-] leaves]\r\n").into_bytes());
-    }
-    // A bell is all that does not disturb the picture.
-    Ok(if refused.is_some() { b"\x07".to_vec() } else { Vec::new() })
+fn notice_bytes(text: &str, task: &str) -> anyhow::Result<Vec<u8>> {
+    Ok(match serde_json::from_str(text).context("cannot read a message of the supervisor")? {
+        Lenient::Known(TerminalNotice::Live(false)) => {
+            format!("\r\n[{task} is not running; ctrl-] leaves]\r\n").into_bytes()
+        }
+        // A bell is all that does not disturb the screen.
+        Lenient::Known(TerminalNotice::Refused(_)) => b"\x07".to_vec(),
+        Lenient::Known(TerminalNotice::Live(true)) | Lenient::Unknown(_) => Vec::new(),
+    })
 }
 
 fn write(bytes: &[u8]) -> io::Result<()> {
@@ -159,8 +160,8 @@ mod tests {
 
     #[test]
     fn a_task_that_does_not_run_is_named() {
-        assert_eq!(told(r#"{"live": false}"#, "api").unwrap(), b"\r\n[api is not running; ctrl-] leaves]\r\n");
-        assert_eq!(told(r#"{"live": true}"#, "api").unwrap(), b"");
-        assert_eq!(told(r#"{"refused": "it does not read"}"#, "api").unwrap(), b"\x07");
+        assert_eq!(notice_bytes(r#"{"live": false}"#, "api").unwrap(), b"\r\n[api is not running; ctrl-] leaves]\r\n");
+        assert_eq!(notice_bytes(r#"{"live": true}"#, "api").unwrap(), b"");
+        assert_eq!(notice_bytes(r#"{"refused": "it does not read"}"#, "api").unwrap(), b"\x07");
     }
 }

@@ -12,19 +12,19 @@ use tokio::time::timeout;
 
 use super::super::FileArgs;
 use super::super::logs::{moment, pattern, run_choice, tasks};
-use super::ANSWER_BYTES;
+use super::TOOL_ANSWER_BYTES;
 use crate::duration::Pretty;
-use crate::logs::{LineQuery, LogLine, LogReader, OutputStream};
-use crate::present::ansi;
+use crate::logs::{LinePattern, LineQuery, LogLine, LogReader, OutputStream};
+use crate::present::line::excerpt;
 
 /// The most lines of one answer.
-const LINES_MOST: usize = 1_000;
-/// Characters of one line; a longer one is cut, and says so.
-const LINE_CHARS: usize = 2_000;
+const TOOL_LINES_MOST: usize = 1_000;
+/// Characters of one line; of a longer one, the part with the match is shown, and marks say what is left out.
+const TOOL_LINE_CHARS: usize = 2_000;
 /// Bytes of an answer that are not lines.
-const FRAME_BYTES: usize = 1_024;
+const TOOL_FRAME_BYTES: usize = 1_024;
 /// How long reading may take.
-const READ_TIME: Duration = Duration::from_secs(30);
+const TOOL_READ_TIME: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -59,7 +59,7 @@ pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value>
         pattern: asked.grep.as_deref().map(pattern).transpose().map_err(wrong("grep"))?,
         ..LineQuery::default()
     };
-    let limit = asked.limit.clamp(1, LINES_MOST);
+    let limit = asked.limit.clamp(1, TOOL_LINES_MOST);
     let _cancel = query.cancelled.clone().drop_guard();
     let reading = spawn_blocking(move || {
         let config = file.load()?;
@@ -67,17 +67,17 @@ pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value>
         let tasks = tasks(&config, &reader, &asked.tasks)?;
         last_lines(&reader, &tasks, &query, limit).context("a log can't be read")
     });
-    let read = timeout(READ_TIME, reading).await;
-    read.map_err(|_| anyhow!("reading took longer than {}: ask for less", Pretty(READ_TIME)))??
+    let read = timeout(TOOL_READ_TIME, reading).await;
+    read.map_err(|_| anyhow!("reading took longer than {}: ask for less", Pretty(TOOL_READ_TIME)))??
 }
 
 /// The last lines, as many as an answer has room for.
 fn last_lines(reader: &LogReader, tasks: &[String], query: &LineQuery, limit: usize) -> io::Result<Value> {
     let mut lines = Vec::new();
-    let mut room = ANSWER_BYTES - FRAME_BYTES;
+    let mut room = TOOL_ANSWER_BYTES - TOOL_FRAME_BYTES;
     let mut more = false;
     for line in reader.backwards(tasks, query)? {
-        let line = shown(&line?);
+        let line = shown(&line?, query.pattern.as_ref());
         let bytes = line.to_string().len() + 1;
         more = lines.len() == limit || bytes > room;
         if more {
@@ -90,10 +90,11 @@ fn last_lines(reader: &LogReader, tasks: &[String], query: &LineQuery, limit: us
     Ok(json!({ "lines": lines, "more_before": more }))
 }
 
-fn shown(line: &LogLine) -> Value {
-    let text = ansi::plain_text(&line.bytes);
-    let kept: String = text.chars().take(LINE_CHARS).collect();
-    let cut = line.cut || kept.len() < text.len();
+/// A line without escape sequences; of a long one, the part with the match, and marks for what is left out.
+fn shown(line: &LogLine, pattern: Option<&LinePattern>) -> Value {
+    let found = pattern.and_then(|pattern| pattern.find(&line.bytes));
+    let kept = excerpt(line.text(), found, TOOL_LINE_CHARS);
+    let cut = line.cut || kept.len() != excerpt(line.text(), None, usize::MAX).len();
     json!({
         "task": &*line.task, "run": line.run.number, "at": line.at, "stream": line.stream, "text": kept, "cut": cut,
     })

@@ -23,7 +23,7 @@ use super::client::block_on;
 use tools::Tool;
 
 /// Bytes of one answer; of logs, the oldest lines are left out, of anything else nothing is shown.
-const ANSWER_BYTES: usize = 64 * 1024;
+const TOOL_ANSWER_BYTES: usize = 64 * 1024;
 
 const INSTRUCTIONS: &str = "stead supervises the processes of this project. Ask `status` how everything stands, `why` \
                             for the cause when a task is not running, and `logs` for what it wrote.";
@@ -93,9 +93,9 @@ impl ServerHandler for Server {
             () = context.ct.cancelled() => Err(anyhow::anyhow!("cancelled")),
         };
         let result = match answer {
-            Ok(answer) if answer.to_string().len() > ANSWER_BYTES => {
-                failed(format!("the answer has more than {ANSWER_BYTES} bytes: name the tasks you want to know of"))
-            }
+            Ok(answer) if answer.to_string().len() > TOOL_ANSWER_BYTES => failed(format!(
+                "the answer has more than {TOOL_ANSWER_BYTES} bytes: name the tasks you want to know of"
+            )),
             Ok(answer) => CallToolResult::structured(answer),
             Err(error) => failed(format!("{error:#}")),
         };

@@ -14,21 +14,21 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::FileArgs;
-use super::super::board::{Board, Task};
 use super::super::client::Client;
 use super::super::wait::{Until, WaitArgs, wait};
 use super::super::why;
 use super::logs::{self, LogsOf};
 use crate::supervisor::engine::Verb;
+use crate::wire::{LenientSnapshot, TasksRequest};
 
-/// What the timeline calls an agent: `control/mcp`.
-const AGENT: &str = concat!("mcp/", env!("CARGO_PKG_VERSION"));
+/// The client's name: events call it `control/mcp`.
+const MCP_AGENT: &str = concat!("mcp/", env!("CARGO_PKG_VERSION"));
 /// Failed runs that `why` tells of.
-const FAILED_RUNS: usize = 3;
+const WHY_RUNS: usize = 3;
 /// The longest that `wait` waits, in seconds.
-const WAIT_MOST: u64 = 600;
+const WAIT_SECONDS_MOST: u64 = 600;
 
-type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Value>> + Send>>;
+type ToolAnswer = Pin<Box<dyn Future<Output = anyhow::Result<Value>> + Send>>;
 
 /// Something that an agent can call.
 pub(super) struct Tool {
@@ -37,7 +37,7 @@ pub(super) struct Tool {
     /// Whether it changes something.
     pub(super) changes: bool,
     schema: fn() -> Arc<JsonObject>,
-    call: fn(FileArgs, Value) -> Answer,
+    call: fn(FileArgs, Value) -> ToolAnswer,
 }
 
 /// A tool over arguments of one type.
@@ -167,36 +167,34 @@ fn read<T: DeserializeOwned>(arguments: Value) -> anyhow::Result<T> {
 }
 
 fn client(file: &FileArgs) -> anyhow::Result<Client> {
-    Ok(Client::of(file)?.called(AGENT))
+    Ok(Client::of(file)?.called(MCP_AGENT))
 }
 
 async fn status(file: FileArgs, Tasks { tasks }: Tasks) -> anyhow::Result<Value> {
-    let answer = client(&file)?.get("/api/v1/snapshot").await?;
-    let mut board: Value = serde_json::from_slice(&answer).context("the snapshot can't be read")?;
-    let read: Board = serde_json::from_slice(&answer).context("the snapshot can't be read")?;
+    let mut answer: Value = client(&file)?.read("/api/v1/snapshot").await?;
+    let snapshot = LenientSnapshot::deserialize(&answer).context("the snapshot can't be read")?;
     for name in &tasks {
-        ensure!(read.tasks.iter().any(|task| task.name == *name), "no task is called `{name}`");
+        ensure!(snapshot.task(name).is_some(), "no task is called `{name}`");
     }
-    let next = |task: &Task| task.next(read.now);
-    if let Some(all) = board["tasks"].as_array_mut() {
-        for (shown, task) in all.iter_mut().zip(&read.tasks) {
-            shown["next"] = next(task).into();
+    if let Some(all) = answer["tasks"].as_array_mut() {
+        for (shown, task) in all.iter_mut().zip(&snapshot.tasks) {
+            shown["next"] = snapshot.next(task).into();
         }
         all.retain(|task| tasks.is_empty() || tasks.iter().any(|name| task["name"] == **name));
     }
-    Ok(board)
+    Ok(answer)
 }
 
 async fn tell_why(file: FileArgs, One { task }: One) -> anyhow::Result<Value> {
     let mut why = why::known(&client(&file)?, &file, &task).await?;
-    why.post_mortems.truncate(FAILED_RUNS);
+    why.post_mortems.truncate(WHY_RUNS);
     Ok(serde_json::to_value(why)?)
 }
 
 async fn wait_for(file: FileArgs, wanted: WaitFor) -> anyhow::Result<Value> {
     let WaitFor { tasks, until, timeout_seconds } = wanted;
     ensure!(!tasks.is_empty(), "name at least one task");
-    ensure!(timeout_seconds <= WAIT_MOST, "timeout_seconds is {WAIT_MOST} at most");
+    ensure!(timeout_seconds <= WAIT_SECONDS_MOST, "timeout_seconds is {WAIT_SECONDS_MOST} at most");
     let until = match until {
         Goal::Started => Until::Started,
         Goal::Ready => Until::Ready,
@@ -210,6 +208,6 @@ async fn wait_for(file: FileArgs, wanted: WaitFor) -> anyhow::Result<Value> {
 
 async fn ask(file: FileArgs, verb: Verb, Tasks { tasks }: Tasks) -> anyhow::Result<Value> {
     ensure!(!tasks.is_empty(), "name at least one task");
-    let answer = client(&file)?.ask_of_several(verb, Some(&json!({ "tasks": tasks }))).await?;
+    let answer = client(&file)?.ask_of_several(verb, &TasksRequest::of(tasks)).await?;
     serde_json::from_slice(&answer).context("the answer can't be read")
 }

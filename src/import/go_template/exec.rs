@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::format::{printed, printf};
-use super::parse::{Base, Command, Operand, Part, Pipeline};
-use super::{Bad, Value};
+use super::parse::{Base, Command, Operand, Pipeline, TemplatePart};
+use super::{BadTemplate, TemplateValue};
 
 /// The longest result, in bytes.
 const OUTPUT_LIMIT: usize = 1 << 20;
@@ -12,7 +12,7 @@ const OUTPUT_LIMIT: usize = 1 << 20;
 /// The most steps: parts and commands.
 const STEPS_LIMIT: usize = 100_000;
 
-pub(super) fn run(parts: &[Part], data: &Value) -> Result<String, Bad> {
+pub(super) fn run(parts: &[TemplatePart], data: &TemplateValue) -> Result<String, BadTemplate> {
     let mut state = State { out: String::new(), variables: vec![(String::new(), data.clone())], steps: 0 };
     state.parts(parts, data)?;
     Ok(state.out)
@@ -29,16 +29,16 @@ enum Flow {
 struct State {
     out: String,
     /// By name, the latest last; the one without a name is the data.
-    variables: Vec<(String, Value)>,
+    variables: Vec<(String, TemplateValue)>,
     steps: usize,
 }
 
-fn bad<T>(span: &std::ops::Range<usize>, what: impl Into<String>) -> Result<T, Bad> {
-    Err(Bad { span: span.clone(), what: what.into() })
+fn bad<T>(span: &std::ops::Range<usize>, what: impl Into<String>) -> Result<T, BadTemplate> {
+    Err(BadTemplate { span: span.clone(), what: what.into() })
 }
 
 impl State {
-    fn step(&mut self, span: &std::ops::Range<usize>) -> Result<(), Bad> {
+    fn step(&mut self, span: &std::ops::Range<usize>) -> Result<(), BadTemplate> {
         self.steps += 1;
         match self.steps > STEPS_LIMIT || self.out.len() > OUTPUT_LIMIT {
             true => bad(span, "this takes too long or gives too much"),
@@ -46,7 +46,7 @@ impl State {
         }
     }
 
-    fn parts(&mut self, parts: &[Part], dot: &Value) -> Result<Flow, Bad> {
+    fn parts(&mut self, parts: &[TemplatePart], dot: &TemplateValue) -> Result<Flow, BadTemplate> {
         for part in parts {
             let flow = self.part(part, dot)?;
             if flow != Flow::On {
@@ -56,22 +56,22 @@ impl State {
         Ok(Flow::On)
     }
 
-    fn part(&mut self, part: &Part, dot: &Value) -> Result<Flow, Bad> {
+    fn part(&mut self, part: &TemplatePart, dot: &TemplateValue) -> Result<Flow, BadTemplate> {
         match part {
-            Part::Text(text) => {
+            TemplatePart::Text(text) => {
                 self.step(&(0..0))?;
                 self.out.push_str(text);
             }
-            Part::Break => return Ok(Flow::Break),
-            Part::Continue => return Ok(Flow::Continue),
-            Part::Print(pipeline) => {
+            TemplatePart::Break => return Ok(Flow::Break),
+            TemplatePart::Continue => return Ok(Flow::Continue),
+            TemplatePart::Print(pipeline) => {
                 let value = self.pipeline(pipeline, dot)?;
                 if pipeline.variables.is_empty() {
-                    let text = printed(&value).map_err(|what| Bad { span: pipeline.span.clone(), what })?;
+                    let text = printed(&value).map_err(|what| BadTemplate { span: pipeline.span.clone(), what })?;
                     self.out.push_str(&text);
                 }
             }
-            Part::If { condition, then, otherwise, is_with } => {
+            TemplatePart::If { condition, then, otherwise, is_with } => {
                 let known = self.variables.len();
                 let value = self.pipeline(condition, dot)?;
                 let flow = match (is_true(&value), is_with) {
@@ -82,26 +82,34 @@ impl State {
                 self.variables.truncate(known);
                 return flow;
             }
-            Part::Range { over, body, otherwise } => return self.range(over, body, otherwise, dot),
+            TemplatePart::Range { over, body, otherwise } => return self.range(over, body, otherwise, dot),
         }
         Ok(Flow::On)
     }
 
-    fn range(&mut self, over: &Pipeline, body: &[Part], otherwise: &[Part], dot: &Value) -> Result<Flow, Bad> {
+    fn range(
+        &mut self,
+        over: &Pipeline,
+        body: &[TemplatePart],
+        otherwise: &[TemplatePart],
+        dot: &TemplateValue,
+    ) -> Result<Flow, BadTemplate> {
         let known = self.variables.len();
         let value = self.commands(over, dot)?;
-        let items: Vec<(Value, Value)> = match &value {
-            Value::List(items) => {
-                items.iter().enumerate().map(|(at, item)| (Value::Int(at as i64), item.clone())).collect()
+        let items: Vec<(TemplateValue, TemplateValue)> = match &value {
+            TemplateValue::List(items) => {
+                items.iter().enumerate().map(|(at, item)| (TemplateValue::Int(at as i64), item.clone())).collect()
             }
-            Value::Map(entries) => {
+            TemplateValue::Map(entries) => {
                 // Go goes through a map in the order of its keys.
                 let mut entries: Vec<_> = entries.iter().collect();
                 entries.sort_by_key(|(key, _)| *key);
                 entries.into_iter().map(|(key, value)| (key.as_str().into(), value.clone())).collect()
             }
-            Value::Int(count @ ..=100_000) => (0..*count).map(|at| (Value::Int(at), Value::Int(at))).collect(),
-            Value::Nothing => Vec::new(),
+            TemplateValue::Int(count @ ..=100_000) => {
+                (0..*count).map(|at| (TemplateValue::Int(at), TemplateValue::Int(at))).collect()
+            }
+            TemplateValue::Nothing => Vec::new(),
             _ => return bad(&over.span, "`range` goes through lists, maps and numbers"),
         };
         if items.is_empty() {
@@ -126,7 +134,7 @@ impl State {
         Ok(Flow::On)
     }
 
-    fn pipeline(&mut self, pipeline: &Pipeline, dot: &Value) -> Result<Value, Bad> {
+    fn pipeline(&mut self, pipeline: &Pipeline, dot: &TemplateValue) -> Result<TemplateValue, BadTemplate> {
         let value = self.commands(pipeline, dot)?;
         match pipeline.variables.as_slice() {
             [] => {}
@@ -140,15 +148,20 @@ impl State {
         Ok(value)
     }
 
-    fn commands(&mut self, pipeline: &Pipeline, dot: &Value) -> Result<Value, Bad> {
+    fn commands(&mut self, pipeline: &Pipeline, dot: &TemplateValue) -> Result<TemplateValue, BadTemplate> {
         let mut piped = None;
         for command in &pipeline.commands {
             piped = Some(self.command(command, dot, piped)?);
         }
-        Ok(piped.unwrap_or(Value::Nothing))
+        Ok(piped.unwrap_or(TemplateValue::Nothing))
     }
 
-    fn command(&mut self, command: &Command, dot: &Value, piped: Option<Value>) -> Result<Value, Bad> {
+    fn command(
+        &mut self,
+        command: &Command,
+        dot: &TemplateValue,
+        piped: Option<TemplateValue>,
+    ) -> Result<TemplateValue, BadTemplate> {
         self.step(&command.span)?;
         let Some(function) = &command.function else {
             return match (command.operands.as_slice(), piped) {
@@ -173,10 +186,10 @@ impl State {
             arguments.push(self.operand(operand, dot)?);
         }
         arguments.extend(piped);
-        call(function, &arguments).map_err(|what| Bad { span: command.span.clone(), what })
+        call(function, &arguments).map_err(|what| BadTemplate { span: command.span.clone(), what })
     }
 
-    fn operand(&mut self, operand: &Operand, dot: &Value) -> Result<Value, Bad> {
+    fn operand(&mut self, operand: &Operand, dot: &TemplateValue) -> Result<TemplateValue, BadTemplate> {
         let mut value = match &operand.base {
             Base::Dot => dot.clone(),
             Base::Constant(value) => value.clone(),
@@ -188,8 +201,10 @@ impl State {
         };
         for field in &operand.fields {
             value = match &value {
-                Value::Map(entries) => entries.get(field).cloned().unwrap_or(Value::Nothing),
-                Value::Nothing => return bad(&operand.span, format!("there is nothing of which `.{field}` could be")),
+                TemplateValue::Map(entries) => entries.get(field).cloned().unwrap_or(TemplateValue::Nothing),
+                TemplateValue::Nothing => {
+                    return bad(&operand.span, format!("there is nothing of which `.{field}` could be"));
+                }
                 _ => return bad(&operand.span, format!("`.{field}` can be taken of maps only")),
             };
         }
@@ -197,40 +212,40 @@ impl State {
     }
 }
 
-fn is_true(value: &Value) -> bool {
+fn is_true(value: &TemplateValue) -> bool {
     match value {
-        Value::Nothing => false,
-        Value::Bool(value) => *value,
-        Value::Int(value) => *value != 0,
-        Value::Float(value) => *value != 0.0,
-        Value::Text(text) => !text.is_empty(),
-        Value::List(items) => !items.is_empty(),
-        Value::Map(entries) => !entries.is_empty(),
+        TemplateValue::Nothing => false,
+        TemplateValue::Bool(value) => *value,
+        TemplateValue::Int(value) => *value != 0,
+        TemplateValue::Float(value) => *value != 0.0,
+        TemplateValue::Text(text) => !text.is_empty(),
+        TemplateValue::List(items) => !items.is_empty(),
+        TemplateValue::Map(entries) => !entries.is_empty(),
     }
 }
 
-fn call(function: &str, arguments: &[Value]) -> Result<Value, String> {
+fn call(function: &str, arguments: &[TemplateValue]) -> Result<TemplateValue, String> {
     match (function, arguments) {
-        ("not", [value]) => Ok(Value::Bool(!is_true(value))),
+        ("not", [value]) => Ok(TemplateValue::Bool(!is_true(value))),
         ("eq", [first, others @ ..]) if !others.is_empty() => {
             let mut any = false;
             for other in others {
                 any |= compare(first, other)? == Some(Ordering::Equal);
             }
-            Ok(Value::Bool(any))
+            Ok(TemplateValue::Bool(any))
         }
-        ("ne", [one, other]) => Ok(Value::Bool(compare(one, other)? != Some(Ordering::Equal))),
+        ("ne", [one, other]) => Ok(TemplateValue::Bool(compare(one, other)? != Some(Ordering::Equal))),
         ("lt", [one, other]) => ordered(one, other, Ordering::is_lt),
         ("le", [one, other]) => ordered(one, other, Ordering::is_le),
         ("gt", [one, other]) => ordered(one, other, Ordering::is_gt),
         ("ge", [one, other]) => ordered(one, other, Ordering::is_ge),
-        ("len", [Value::Text(text)]) => Ok(Value::Int(text.len() as i64)),
-        ("len", [Value::List(items)]) => Ok(Value::Int(items.len() as i64)),
-        ("len", [Value::Map(entries)]) => Ok(Value::Int(entries.len() as i64)),
+        ("len", [TemplateValue::Text(text)]) => Ok(TemplateValue::Int(text.len() as i64)),
+        ("len", [TemplateValue::List(items)]) => Ok(TemplateValue::Int(items.len() as i64)),
+        ("len", [TemplateValue::Map(entries)]) => Ok(TemplateValue::Int(entries.len() as i64)),
         ("index", [from, keys @ ..]) => keys.iter().try_fold(from.clone(), |from, key| index(&from, key)),
         ("print" | "println", values) => {
             let texts: Vec<String> = values.iter().map(printed).collect::<Result<_, _>>()?;
-            let is_text = |at: usize| matches!(values.get(at), Some(Value::Text(_)));
+            let is_text = |at: usize| matches!(values.get(at), Some(TemplateValue::Text(_)));
             let mut out = String::new();
             for (at, text) in texts.iter().enumerate() {
                 // `print` puts spaces only between what is no text.
@@ -239,9 +254,11 @@ fn call(function: &str, arguments: &[Value]) -> Result<Value, String> {
                 }
                 out.push_str(text);
             }
-            Ok(Value::Text((out + if function == "println" { "\n" } else { "" }).into()))
+            Ok(TemplateValue::Text((out + if function == "println" { "\n" } else { "" }).into()))
         }
-        ("printf", [Value::Text(format), values @ ..]) => printf(format, values).map(|text| Value::Text(text.into())),
+        ("printf", [TemplateValue::Text(format), values @ ..]) => {
+            printf(format, values).map(|text| TemplateValue::Text(text.into()))
+        }
         ("not" | "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "len" | "index" | "printf", _) => {
             Err(format!("`{function}` can't be used like this"))
         }
@@ -249,35 +266,37 @@ fn call(function: &str, arguments: &[Value]) -> Result<Value, String> {
     }
 }
 
-fn index(from: &Value, key: &Value) -> Result<Value, String> {
+fn index(from: &TemplateValue, key: &TemplateValue) -> Result<TemplateValue, String> {
     match (from, key) {
-        (Value::List(items), Value::Int(at)) => {
+        (TemplateValue::List(items), TemplateValue::Int(at)) => {
             let item = usize::try_from(*at).ok().and_then(|at| items.get(at));
             item.cloned().ok_or_else(|| format!("there is no element {at}"))
         }
-        (Value::Map(entries), Value::Text(key)) => Ok(entries.get(key.as_ref()).cloned().unwrap_or(Value::Nothing)),
+        (TemplateValue::Map(entries), TemplateValue::Text(key)) => {
+            Ok(entries.get(key.as_ref()).cloned().unwrap_or(TemplateValue::Nothing))
+        }
         _ => Err("`index` takes a list and a number, or a map and a text".to_owned()),
     }
 }
 
 /// How two values compare; an error if their kinds differ, as in Go.
-fn compare(one: &Value, other: &Value) -> Result<Option<Ordering>, String> {
+fn compare(one: &TemplateValue, other: &TemplateValue) -> Result<Option<Ordering>, String> {
     match (one, other) {
-        (Value::Int(one), Value::Int(other)) => Ok(Some(one.cmp(other))),
-        (Value::Float(one), Value::Float(other)) => Ok(one.partial_cmp(other)),
-        (Value::Text(one), Value::Text(other)) => Ok(Some(one.cmp(other))),
-        (Value::Bool(one), Value::Bool(other)) => Ok(Some(one.cmp(other))),
-        (Value::Nothing, Value::Nothing) => Ok(Some(Ordering::Equal)),
-        (Value::Nothing, _) | (_, Value::Nothing) => Ok(None),
+        (TemplateValue::Int(one), TemplateValue::Int(other)) => Ok(Some(one.cmp(other))),
+        (TemplateValue::Float(one), TemplateValue::Float(other)) => Ok(one.partial_cmp(other)),
+        (TemplateValue::Text(one), TemplateValue::Text(other)) => Ok(Some(one.cmp(other))),
+        (TemplateValue::Bool(one), TemplateValue::Bool(other)) => Ok(Some(one.cmp(other))),
+        (TemplateValue::Nothing, TemplateValue::Nothing) => Ok(Some(Ordering::Equal)),
+        (TemplateValue::Nothing, _) | (_, TemplateValue::Nothing) => Ok(None),
         _ => Err("values of two kinds are compared".to_owned()),
     }
 }
 
-fn ordered(one: &Value, other: &Value, is: fn(Ordering) -> bool) -> Result<Value, String> {
+fn ordered(one: &TemplateValue, other: &TemplateValue, is: fn(Ordering) -> bool) -> Result<TemplateValue, String> {
     match (one, other) {
-        (Value::Bool(_) | Value::Nothing, _) | (_, Value::Bool(_) | Value::Nothing) => {
+        (TemplateValue::Bool(_) | TemplateValue::Nothing, _) | (_, TemplateValue::Bool(_) | TemplateValue::Nothing) => {
             Err("these values have no order".to_owned())
         }
-        _ => Ok(Value::Bool(compare(one, other)?.is_some_and(is))),
+        _ => Ok(TemplateValue::Bool(compare(one, other)?.is_some_and(is))),
     }
 }

@@ -1,6 +1,6 @@
 //! How values are printed.
 
-use super::Value;
+use super::TemplateValue;
 
 /// The widest field of `printf`.
 const WIDTH_LIMIT: usize = 1_000;
@@ -10,18 +10,18 @@ const WIDTH_LIMIT: usize = 1_000;
 /// # Errors
 ///
 /// There is nothing to print, or Go's way of printing it is not known here.
-pub(super) fn printed(value: &Value) -> Result<String, String> {
+pub(super) fn printed(value: &TemplateValue) -> Result<String, String> {
     match value {
-        Value::Nothing => Err("this is not set, and process-compose would put `<no value>`".to_owned()),
-        Value::Bool(value) => Ok(value.to_string()),
-        Value::Int(value) => Ok(value.to_string()),
-        Value::Float(value) => float(*value),
-        Value::Text(text) => Ok(text.to_string()),
-        Value::List(items) => {
+        TemplateValue::Nothing => Err("this is not set, and process-compose would put `<no value>`".to_owned()),
+        TemplateValue::Bool(value) => Ok(value.to_string()),
+        TemplateValue::Int(value) => Ok(value.to_string()),
+        TemplateValue::Float(value) => float(*value),
+        TemplateValue::Text(text) => Ok(text.to_string()),
+        TemplateValue::List(items) => {
             let items: Vec<String> = items.iter().map(printed).collect::<Result<_, _>>()?;
             Ok(format!("[{}]", items.join(" ")))
         }
-        Value::Map(_) => Err("a map can't be printed here".to_owned()),
+        TemplateValue::Map(_) => Err("a map can't be printed here".to_owned()),
     }
 }
 
@@ -52,7 +52,7 @@ pub(in crate::import) fn integer(text: &str) -> Option<i64> {
 
 /// One `%` of a format.
 #[derive(Debug, Default)]
-struct Verb {
+struct FormatVerb {
     left: bool,
     zero: bool,
     plus: bool,
@@ -65,7 +65,7 @@ struct Verb {
 /// # Errors
 ///
 /// Says what is not known, or does not fit.
-pub(super) fn printf(format: &str, values: &[Value]) -> Result<String, String> {
+pub(super) fn printf(format: &str, values: &[TemplateValue]) -> Result<String, String> {
     let mut out = String::new();
     let mut values = values.iter();
     let mut chars = format.chars().peekable();
@@ -74,7 +74,7 @@ pub(super) fn printf(format: &str, values: &[Value]) -> Result<String, String> {
             out.push(c);
             continue;
         }
-        let mut verb = Verb::default();
+        let mut verb = FormatVerb::default();
         while let Some(flag) = chars.next_if(|c| "-0+".contains(*c)) {
             match flag {
                 '-' => verb.left = true,
@@ -111,23 +111,23 @@ fn number(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<usize>
     if digits.is_empty() { None } else { Some(digits.parse().unwrap_or(usize::MAX)) }
 }
 
-impl Verb {
-    fn apply(&self, letter: char, value: &Value) -> Result<String, String> {
-        let is_number = matches!(value, Value::Int(_) | Value::Float(_));
+impl FormatVerb {
+    fn apply(&self, letter: char, value: &TemplateValue) -> Result<String, String> {
+        let is_number = matches!(value, TemplateValue::Int(_) | TemplateValue::Float(_));
         let sign = |text: String, is_negative: bool| if self.plus && !is_negative { format!("+{text}") } else { text };
         let text = match (letter, value) {
-            ('d', Value::Int(n)) => sign(n.to_string(), *n < 0),
-            ('x', Value::Int(n)) if *n >= 0 => format!("{n:x}"),
-            ('X', Value::Int(n)) if *n >= 0 => format!("{n:X}"),
-            ('o', Value::Int(n)) if *n >= 0 => format!("{n:o}"),
-            ('b', Value::Int(n)) if *n >= 0 => format!("{n:b}"),
-            ('f', Value::Float(n)) => sign(format!("{n:.*}", self.precision.unwrap_or(6)), *n < 0.0),
-            ('t', Value::Bool(_)) => printed(value)?,
-            ('s', Value::Text(text)) => cut(text, self.precision),
-            ('q', Value::Text(text)) if text.chars().all(|c| c.is_ascii_graphic() || c == ' ') => {
+            ('d', TemplateValue::Int(n)) => sign(n.to_string(), *n < 0),
+            ('x', TemplateValue::Int(n)) if *n >= 0 => format!("{n:x}"),
+            ('X', TemplateValue::Int(n)) if *n >= 0 => format!("{n:X}"),
+            ('o', TemplateValue::Int(n)) if *n >= 0 => format!("{n:o}"),
+            ('b', TemplateValue::Int(n)) if *n >= 0 => format!("{n:b}"),
+            ('f', TemplateValue::Float(n)) => sign(format!("{n:.*}", self.precision.unwrap_or(6)), *n < 0.0),
+            ('t', TemplateValue::Bool(_)) => printed(value)?,
+            ('s', TemplateValue::Text(text)) => cut(text, self.precision),
+            ('q', TemplateValue::Text(text)) if text.chars().all(|c| c.is_ascii_graphic() || c == ' ') => {
                 format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
             }
-            ('v', Value::Text(text)) => cut(text, self.precision),
+            ('v', TemplateValue::Text(text)) => cut(text, self.precision),
             ('v', _) => printed(value)?,
             _ => return Err(format!("`%{letter}` is not known here for this value")),
         };

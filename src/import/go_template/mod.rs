@@ -18,20 +18,20 @@ use indexmap::IndexMap;
 
 /// A value that templates see.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(super) enum TemplateValue {
     /// What is not there.
     Nothing,
     Bool(bool),
     Int(i64),
     Float(f64),
     Text(Rc<str>),
-    List(Rc<[Value]>),
-    Map(Rc<IndexMap<String, Value>>),
+    List(Rc<[TemplateValue]>),
+    Map(Rc<IndexMap<String, TemplateValue>>),
 }
 
 /// What is wrong with a template: where in its text, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Bad {
+pub(super) struct BadTemplate {
     pub(super) span: Range<usize>,
     pub(super) what: String,
 }
@@ -41,7 +41,7 @@ pub(super) struct Bad {
 /// # Errors
 ///
 /// It is no template, uses something that is not known here, prints what is not there, or takes too much.
-pub(super) fn render(template: &str, data: &Value) -> Result<String, Bad> {
+pub(super) fn render(template: &str, data: &TemplateValue) -> Result<String, BadTemplate> {
     if !template.contains("{{") {
         return Ok(template.to_owned());
     }

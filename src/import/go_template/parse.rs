@@ -3,27 +3,27 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::{Bad, Value};
+use super::{BadTemplate, TemplateValue};
 
 /// How deep blocks and parentheses may be nested.
 const DEPTH_LIMIT: usize = 50;
 
 /// A part of a template.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum TemplatePart {
     Text(String),
     /// A pipeline whose value is printed, unless it is given to variables.
     Print(Pipeline),
     If {
         condition: Pipeline,
-        then: Vec<Part>,
-        otherwise: Vec<Part>,
+        then: Vec<TemplatePart>,
+        otherwise: Vec<TemplatePart>,
         is_with: bool,
     },
     Range {
         over: Pipeline,
-        body: Vec<Part>,
-        otherwise: Vec<Part>,
+        body: Vec<TemplatePart>,
+        otherwise: Vec<TemplatePart>,
     },
     Break,
     Continue,
@@ -59,20 +59,20 @@ pub(super) struct Operand {
 pub(super) enum Base {
     Dot,
     Variable(String),
-    Constant(Value),
+    Constant(TemplateValue),
     Group(Pipeline),
 }
 
 /// Words that are no functions.
 const KEYWORDS: [&str; 10] = ["if", "else", "end", "range", "with", "define", "template", "block", "break", "continue"];
 
-pub(super) fn parse(text: &str) -> Result<Vec<Part>, Bad> {
+pub(super) fn parse(text: &str) -> Result<Vec<TemplatePart>, BadTemplate> {
     let mut parser = Parser { text, at: 0, depth: 0, trims: false };
     let (parts, end) = parser.parts()?;
     match end {
         End::Text => Ok(parts),
         End::End(span) | End::Else(span, _) => {
-            Err(Bad { span, what: "nothing is open that this could end".to_owned() })
+            Err(BadTemplate { span, what: "nothing is open that this could end".to_owned() })
         }
     }
 }
@@ -98,16 +98,16 @@ impl<'a> Parser<'a> {
         &self.text[self.at..]
     }
 
-    fn bad<T>(&self, span: Range<usize>, what: impl Into<String>) -> Result<T, Bad> {
-        Err(Bad { span, what: what.into() })
+    fn bad<T>(&self, span: Range<usize>, what: impl Into<String>) -> Result<T, BadTemplate> {
+        Err(BadTemplate { span, what: what.into() })
     }
 
-    fn deeper(&mut self, span: &Range<usize>) -> Result<(), Bad> {
+    fn deeper(&mut self, span: &Range<usize>) -> Result<(), BadTemplate> {
         self.depth += 1;
         if self.depth > DEPTH_LIMIT { self.bad(span.clone(), "this is nested too deep") } else { Ok(()) }
     }
 
-    fn parts(&mut self) -> Result<(Vec<Part>, End), Bad> {
+    fn parts(&mut self) -> Result<(Vec<TemplatePart>, End), BadTemplate> {
         let mut parts = Vec::new();
         loop {
             let rest = self.rest();
@@ -118,7 +118,7 @@ impl<'a> Parser<'a> {
             }
             let Some(open) = open else {
                 self.at = self.text.len();
-                parts.push(Part::Text(text.to_owned()));
+                parts.push(TemplatePart::Text(text.to_owned()));
                 return Ok((parts, End::Text));
             };
             let start = self.at + open;
@@ -128,7 +128,7 @@ impl<'a> Parser<'a> {
                 self.at += 1;
             }
             if !text.is_empty() {
-                parts.push(Part::Text(text.to_owned()));
+                parts.push(TemplatePart::Text(text.to_owned()));
             }
             if let Some(end) = self.action(start, &mut parts)? {
                 return Ok((parts, end));
@@ -137,7 +137,7 @@ impl<'a> Parser<'a> {
     }
 
     /// What stands in braces. `Some` if it ends the list of parts.
-    fn action(&mut self, start: usize, parts: &mut Vec<Part>) -> Result<Option<End>, Bad> {
+    fn action(&mut self, start: usize, parts: &mut Vec<TemplatePart>) -> Result<Option<End>, BadTemplate> {
         self.space();
         if self.rest().starts_with("/*") {
             let Some(end) = self.rest().find("*/") else {
@@ -172,24 +172,24 @@ impl<'a> Parser<'a> {
                 let part = self.range(start)?;
                 parts.push(part);
             }
-            Some("break") => parts.push(self.alone(start, Part::Break)?),
-            Some("continue") => parts.push(self.alone(start, Part::Continue)?),
+            Some("break") => parts.push(self.alone(start, TemplatePart::Break)?),
+            Some("continue") => parts.push(self.alone(start, TemplatePart::Continue)?),
             Some(word) => return self.bad(start..self.at, format!("`{word}` is not known here")),
             None => {
                 let pipeline = self.pipeline(start)?;
                 self.close(start)?;
-                parts.push(Part::Print(pipeline));
+                parts.push(TemplatePart::Print(pipeline));
             }
         }
         Ok(None)
     }
 
-    fn alone(&mut self, start: usize, part: Part) -> Result<Part, Bad> {
+    fn alone(&mut self, start: usize, part: TemplatePart) -> Result<TemplatePart, BadTemplate> {
         self.close(start)?;
         Ok(part)
     }
 
-    fn condition(&mut self, start: usize, is_with: bool) -> Result<Part, Bad> {
+    fn condition(&mut self, start: usize, is_with: bool) -> Result<TemplatePart, BadTemplate> {
         self.deeper(&(start..self.at))?;
         let condition = self.pipeline(start)?;
         self.close(start)?;
@@ -202,10 +202,10 @@ impl<'a> Parser<'a> {
             End::Else(_, None) => self.until_end(opened)?,
         };
         self.depth -= 1;
-        Ok(Part::If { condition, then, otherwise, is_with })
+        Ok(TemplatePart::If { condition, then, otherwise, is_with })
     }
 
-    fn range(&mut self, start: usize) -> Result<Part, Bad> {
+    fn range(&mut self, start: usize) -> Result<TemplatePart, BadTemplate> {
         self.deeper(&(start..self.at))?;
         let over = self.pipeline(start)?;
         self.close(start)?;
@@ -218,10 +218,10 @@ impl<'a> Parser<'a> {
             End::Text => return self.bad(opened, "this is never ended"),
         };
         self.depth -= 1;
-        Ok(Part::Range { over, body, otherwise })
+        Ok(TemplatePart::Range { over, body, otherwise })
     }
 
-    fn until_end(&mut self, opened: Range<usize>) -> Result<Vec<Part>, Bad> {
+    fn until_end(&mut self, opened: Range<usize>) -> Result<Vec<TemplatePart>, BadTemplate> {
         match self.parts()? {
             (parts, End::End(_)) => Ok(parts),
             (_, End::Text) => self.bad(opened, "this is never ended"),
@@ -235,7 +235,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `}}`, or `-}}` with a space before it.
-    fn close(&mut self, start: usize) -> Result<(), Bad> {
+    fn close(&mut self, start: usize) -> Result<(), BadTemplate> {
         self.space();
         if self.rest().starts_with("}}") {
             self.at += 2;
@@ -270,7 +270,7 @@ impl<'a> Parser<'a> {
         Some(found)
     }
 
-    fn pipeline(&mut self, start: usize) -> Result<Pipeline, Bad> {
+    fn pipeline(&mut self, start: usize) -> Result<Pipeline, BadTemplate> {
         self.space();
         let (variables, declares) = self.declaration();
         let mut commands = Vec::new();
@@ -313,7 +313,7 @@ impl<'a> Parser<'a> {
         (Vec::new(), false)
     }
 
-    fn command(&mut self, start: usize) -> Result<Command, Bad> {
+    fn command(&mut self, start: usize) -> Result<Command, BadTemplate> {
         self.space();
         let from = self.at;
         let word = self.word();
@@ -340,7 +340,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn operand(&mut self) -> Result<Operand, Bad> {
+    fn operand(&mut self) -> Result<Operand, BadTemplate> {
         let start = self.at;
         let rest = self.rest();
         let first = rest.chars().next().unwrap_or(' ');
@@ -371,9 +371,9 @@ impl<'a> Parser<'a> {
                 word => {
                     self.at += word.len();
                     Base::Constant(match word {
-                        "true" => Value::Bool(true),
-                        "false" => Value::Bool(false),
-                        "nil" => Value::Nothing,
+                        "true" => TemplateValue::Bool(true),
+                        "false" => TemplateValue::Bool(false),
+                        "nil" => TemplateValue::Nothing,
                         // A function without arguments in the place of one.
                         _ => return self.bad(start..self.at, format!("`{word}` is not known here")),
                     })
@@ -400,7 +400,7 @@ impl<'a> Parser<'a> {
         fields
     }
 
-    fn string(&mut self, quote: char) -> Result<Value, Bad> {
+    fn string(&mut self, quote: char) -> Result<TemplateValue, BadTemplate> {
         let start = self.at;
         self.at += 1;
         let mut out = String::new();
@@ -410,7 +410,7 @@ impl<'a> Parser<'a> {
             let Some(c) = chars.next() else { return self.bad(open, "a quote is never closed") };
             self.at += c.len_utf8();
             match c {
-                c if c == quote => return Ok(Value::Text(out.into())),
+                c if c == quote => return Ok(TemplateValue::Text(out.into())),
                 '\n' if quote == '"' => return self.bad(open, "a quote is never closed"),
                 '\\' if quote == '"' => {
                     let escaped = chars.next();
@@ -428,22 +428,22 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<Value, Bad> {
+    fn number(&mut self) -> Result<TemplateValue, BadTemplate> {
         let start = self.at;
         let rest = self.rest();
         let end =
             rest[1..].find(|c: char| !c.is_ascii_alphanumeric() && !"._".contains(c)).map_or(rest.len(), |end| end + 1);
         self.at += end;
         let digits = rest[..end].replace('_', "");
-        let value = super::format::integer(&digits).map(Value::Int);
-        match value.or_else(|| digits.parse().ok().filter(|float: &f64| float.is_finite()).map(Value::Float)) {
+        let value = super::format::integer(&digits).map(TemplateValue::Int);
+        match value.or_else(|| digits.parse().ok().filter(|float: &f64| float.is_finite()).map(TemplateValue::Float)) {
             Some(value) => Ok(value),
             None => self.bad(start..self.at, "this is no number"),
         }
     }
 }
 
-impl From<&str> for Value {
+impl From<&str> for TemplateValue {
     fn from(text: &str) -> Self {
         Self::Text(Rc::from(text))
     }

@@ -1,18 +1,18 @@
 use super::*;
 
-fn data() -> Value {
-    let list = Value::List([Value::Int(1), "two".into()].into());
+fn data() -> TemplateValue {
+    let list = TemplateValue::List([TemplateValue::Int(1), "two".into()].into());
     let map = [("k", "v"), ("a", "b")].map(|(key, value)| (key.to_owned(), value.into()));
     let entries = [
         ("NAME", "api".into()),
-        ("PC_REPLICA_NUM", Value::Int(3)),
-        ("ON", Value::Bool(true)),
-        ("HALF", Value::Float(0.5)),
+        ("PC_REPLICA_NUM", TemplateValue::Int(3)),
+        ("ON", TemplateValue::Bool(true)),
+        ("HALF", TemplateValue::Float(0.5)),
         ("EMPTY", "".into()),
         ("LIST", list),
-        ("MAP", Value::Map(Rc::new(map.into_iter().collect()))),
+        ("MAP", TemplateValue::Map(Rc::new(map.into_iter().collect()))),
     ];
-    Value::Map(Rc::new(entries.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()))
+    TemplateValue::Map(Rc::new(entries.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()))
 }
 
 fn shown(template: &str) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Value as Toml;
 
 use crate::duration::Pretty;
-use crate::import::draft::{Draft, Weight};
+use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::escape::escaped;
 use crate::import::fields::{Field, Fields};
 use crate::import::source::Place;
@@ -70,7 +70,7 @@ struct App<'a> {
     tasks: Vec<String>,
 }
 
-pub(super) fn read(draft: &mut Draft, field: &Field<'_>, around: &Surroundings) {
+pub(super) fn read(draft: &mut ConfigDraft, field: &Field<'_>, around: &Surroundings) {
     let mut fields = Fields::of(draft, field);
     let place = field.key_place.clone();
     let Some(script) = ["script", "exec", "cmd", "command"].into_iter().find_map(|key| fields.take(key)) else {
@@ -103,12 +103,12 @@ fn base_name(script: &str) -> String {
 }
 
 /// Any scalar as its text.
-fn text_of(draft: &mut Draft, field: &Field<'_>) -> Option<String> {
+fn text_of(draft: &mut ConfigDraft, field: &Field<'_>) -> Option<String> {
     field.text(draft).map(str::to_owned)
 }
 
 /// Words: those of a list, or of a text with quotes.
-fn words(draft: &mut Draft, field: &Field<'_>) -> Vec<String> {
+fn words(draft: &mut ConfigDraft, field: &Field<'_>) -> Vec<String> {
     if field.node.sequence().is_some() {
         return field.list(draft).iter().filter_map(|word| text_of(draft, word)).collect();
     }
@@ -142,12 +142,12 @@ fn words(draft: &mut Draft, field: &Field<'_>) -> Vec<String> {
 }
 
 /// `true`, or a text that says so, as JavaScript reads options.
-fn is_true(draft: &mut Draft, field: &Field<'_>) -> bool {
+fn is_true(draft: &mut ConfigDraft, field: &Field<'_>) -> bool {
     field.text(draft).is_some_and(|text| text == "true")
 }
 
 /// A number, also in quotes.
-fn number(draft: &mut Draft, field: &Field<'_>) -> Option<i64> {
+fn number(draft: &mut ConfigDraft, field: &Field<'_>) -> Option<i64> {
     let value = field.text(draft)?.trim().parse::<f64>().ok().filter(|number| number.abs() < 9e15);
     if value.is_none() {
         field.refuse(draft, "expected a number");
@@ -156,7 +156,7 @@ fn number(draft: &mut Draft, field: &Field<'_>) -> Option<i64> {
 }
 
 /// Milliseconds, or `10s`, `2m`, `1h`.
-fn milliseconds(draft: &mut Draft, field: &Field<'_>) -> Option<i64> {
+fn milliseconds(draft: &mut ConfigDraft, field: &Field<'_>) -> Option<i64> {
     let text = field.text(draft)?;
     let unit = [("h", 3_600_000.0), ("m", 60_000.0), ("s", 1_000.0)];
     let found = unit.iter().find_map(|(unit, factor)| Some(text.strip_suffix(unit)?.parse::<f64>().ok()? * factor));
@@ -171,7 +171,7 @@ fn duration(milliseconds: i64) -> String {
 }
 
 impl App<'_> {
-    fn put(&self, draft: &mut Draft, key: &[&str], value: impl Into<Toml>, field: &Field<'_>) {
+    fn put(&self, draft: &mut ConfigDraft, key: &[&str], value: impl Into<Toml>, field: &Field<'_>) {
         let value = value.into();
         for task in &self.tasks {
             let path: Vec<&str> = ["tasks", task.as_str()].into_iter().chain(key.iter().copied()).collect();
@@ -179,7 +179,7 @@ impl App<'_> {
         }
     }
 
-    fn fill(&self, draft: &mut Draft, key: &[&str], value: impl Into<Toml>, why: &str) {
+    fn fill(&self, draft: &mut ConfigDraft, key: &[&str], value: impl Into<Toml>, why: &str) {
         let value = value.into();
         for task in &self.tasks {
             let path: Vec<&str> = ["tasks", task.as_str()].into_iter().chain(key.iter().copied()).collect();
@@ -188,7 +188,7 @@ impl App<'_> {
     }
 
     /// How many processes there are. In cluster mode they would share their ports, which takes pm2's own node.
-    fn instances(&mut self, draft: &mut Draft) -> i64 {
+    fn instances(&mut self, draft: &mut ConfigDraft) -> i64 {
         let mode = self.fields.take("exec_mode");
         let is_cluster = mode.and_then(|field| text_of(draft, &field)).map(|mode| mode.starts_with("cluster"));
         let Some(field) = self.fields.take("instances") else { return 1 };
@@ -214,7 +214,7 @@ impl App<'_> {
         }
     }
 
-    fn command(&mut self, draft: &mut Draft, field: &Field<'_>, script: &str) {
+    fn command(&mut self, draft: &mut ConfigDraft, field: &Field<'_>, script: &str) {
         let cwd = self.fields.take("cwd").and_then(|field| Some((text_of(draft, &field)?, field)));
         let dir = self.around.cwd.join(cwd.as_ref().map_or("", |(dir, _)| dir.as_str()));
         let shown = escaped(&self.around.relative(&dir));
@@ -256,7 +256,7 @@ impl App<'_> {
         }
     }
 
-    fn environment(&mut self, draft: &mut Draft) {
+    fn environment(&mut self, draft: &mut ConfigDraft) {
         let port = self.fields.take("port");
         let env = self.fields.take("env");
         let chosen = self.around.options.env.clone();
@@ -292,14 +292,14 @@ impl App<'_> {
         }
     }
 
-    fn variables(&self, draft: &mut Draft, env: &Field<'_>, increment: Option<&str>) {
+    fn variables(&self, draft: &mut ConfigDraft, env: &Field<'_>, increment: Option<&str>) {
         let prefix = env.key.len() + 1;
         for variable in Fields::of(draft, env).rest() {
             let name = variable.key[prefix..].to_owned();
             let value = match &variable.node.value {
-                yaml::Value::Scalar(_) if variable.node.is_null() => continue,
-                yaml::Value::Scalar(scalar) => scalar.text.clone(),
-                yaml::Value::Sequence(_) | yaml::Value::Mapping(_) => json(variable.node),
+                yaml::YamlValue::Scalar(_) if variable.node.is_null() => continue,
+                yaml::YamlValue::Scalar(scalar) => scalar.text.clone(),
+                yaml::YamlValue::Sequence(_) | yaml::YamlValue::Mapping(_) => json(variable.node),
             };
             if increment == Some(name.as_str()) {
                 let first = value.parse::<i64>().unwrap_or_default();
@@ -314,7 +314,7 @@ impl App<'_> {
     }
 
     /// pm2 restarts whatever ends, at once; what ends too soon is counted.
-    fn restarts(&mut self, draft: &mut Draft) {
+    fn restarts(&mut self, draft: &mut ConfigDraft) {
         let autorestart = self.fields.take("autorestart");
         let codes = self.fields.take("stop_exit_codes");
         let (least, most) = (self.fields.take("min_uptime"), self.fields.take("max_restarts"));
@@ -339,8 +339,9 @@ impl App<'_> {
                 self.put(draft, &["success_exit_codes"], codes, &field);
             }
         }
-        let seconds =
-            |draft: &mut Draft, field: &Option<Field<'_>>| field.as_ref().and_then(|field| milliseconds(draft, field));
+        let seconds = |draft: &mut ConfigDraft, field: &Option<Field<'_>>| {
+            field.as_ref().and_then(|field| milliseconds(draft, field))
+        };
         let least_time = seconds(draft, &least).unwrap_or(1_000);
         let count = most.as_ref().and_then(|field| number(draft, field)).unwrap_or(16);
         match &most {
@@ -369,7 +370,7 @@ impl App<'_> {
         }
     }
 
-    fn stop(&mut self, draft: &mut Draft) {
+    fn stop(&mut self, draft: &mut ConfigDraft) {
         self.fill(draft, &["stop", "signal"], "SIGINT", "pm2's signal");
         match self.fields.take("kill_timeout").and_then(|field| Some((milliseconds(draft, &field)?, field))) {
             Some((time, field)) => self.put(draft, &["stop", "timeout"], duration(time), &field),
@@ -388,7 +389,7 @@ impl App<'_> {
         }
     }
 
-    fn rest(&mut self, draft: &mut Draft) {
+    fn rest(&mut self, draft: &mut ConfigDraft) {
         if let Some(field) = self.fields.take("max_memory_restart")
             && let Some(size) = field.text(draft).map(size)
         {
@@ -429,7 +430,7 @@ impl App<'_> {
         self.unused(draft);
     }
 
-    fn join_group(&self, draft: &mut Draft, name: &str, field: &Field<'_>) {
+    fn join_group(&self, draft: &mut ConfigDraft, name: &str, field: &Field<'_>) {
         let group: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
         let path = ["groups", group.as_str(), "tasks"];
@@ -441,7 +442,7 @@ impl App<'_> {
         draft.take(&path, tasks, &field.node.place, field.key.clone());
     }
 
-    fn watch(&mut self, draft: &mut Draft) {
+    fn watch(&mut self, draft: &mut ConfigDraft) {
         let ignore = self.fields.take("ignore_watch");
         let delay = self.fields.take("watch_delay");
         let Some(field) = self.fields.take("watch") else { return };
@@ -491,7 +492,7 @@ impl App<'_> {
     }
 
     /// What is left.
-    fn unused(&mut self, draft: &mut Draft) {
+    fn unused(&mut self, draft: &mut ConfigDraft) {
         let mut logs = Vec::new();
         for key in LOGS {
             logs.extend(self.fields.take(key));
@@ -558,12 +559,12 @@ fn json(node: &yaml::Node) -> String {
     fn value(node: &yaml::Node, depth: usize) -> serde_json::Value {
         match &node.value {
             _ if depth > 50 || node.is_null() => serde_json::Value::Null,
-            yaml::Value::Scalar(scalar) if scalar.is_plain => {
+            yaml::YamlValue::Scalar(scalar) if scalar.is_plain => {
                 serde_json::from_str(&scalar.text).unwrap_or_else(|_| scalar.text.as_str().into())
             }
-            yaml::Value::Scalar(scalar) => scalar.text.as_str().into(),
-            yaml::Value::Sequence(items) => items.iter().map(|item| value(item, depth + 1)).collect(),
-            yaml::Value::Mapping(entries) => {
+            yaml::YamlValue::Scalar(scalar) => scalar.text.as_str().into(),
+            yaml::YamlValue::Sequence(items) => items.iter().map(|item| value(item, depth + 1)).collect(),
+            yaml::YamlValue::Mapping(entries) => {
                 let entries = entries.iter().map(|(key, node)| {
                     (key.scalar().map(|scalar| scalar.text.clone()).unwrap_or_default(), value(node, depth + 1))
                 });

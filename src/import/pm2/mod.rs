@@ -8,7 +8,7 @@ mod tests;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::draft::{Draft, Weight};
+use super::draft::{ConfigDraft, Weight};
 use super::fields::{Field, Fields};
 use super::source::Place;
 use super::surroundings::Surroundings;
@@ -18,7 +18,7 @@ use super::yaml::{self, Document, Node};
 /// Reads the ecosystem file with the number `file`. Of a JavaScript file `evaluated` is the JSON that it gave. Gives the
 /// comments.
 pub(super) fn read(
-    draft: &mut Draft,
+    draft: &mut ConfigDraft,
     file: usize,
     path: &Path,
     evaluated: Option<&str>,
@@ -55,7 +55,7 @@ pub(super) fn read(
 }
 
 /// YAML has JSON in it, but for the comments of JavaScript that pm2 takes in JSON.
-fn parse(text: &str, file: usize, path: &Path) -> Result<Document, super::draft::Mistake> {
+fn parse(text: &str, file: usize, path: &Path) -> Result<Document, super::draft::OriginalMistake> {
     let place = |span| Place::new(file, span);
     match path.extension().is_some_and(|extension| extension == "json") {
         true => yaml::parse(&json::without_comments(text), &place),
@@ -64,7 +64,7 @@ fn parse(text: &str, file: usize, path: &Path) -> Result<Document, super::draft:
 }
 
 /// The apps of a file: those of `apps` or `pm2`, those of a list, or one alone.
-fn apps<'a>(draft: &mut Draft, root: &'a Rc<Node>) -> Vec<Field<'a>> {
+fn apps<'a>(draft: &mut ConfigDraft, root: &'a Rc<Node>) -> Vec<Field<'a>> {
     let whole = Field { key: "apps".to_owned(), key_place: &root.place, node: root };
     if root.sequence().is_some() {
         return whole.list(draft);

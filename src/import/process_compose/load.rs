@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use indexmap::IndexMap;
 
-use super::substitute::{Bad, Substituted, substitute};
+use super::substitute::{BadSubstitution, Substituted, substitute};
 use super::text::Writing;
-use crate::import::draft::{Draft, Mistake, Weight};
+use crate::import::draft::{ConfigDraft, OriginalMistake, Weight};
 use crate::import::source::Place;
 use crate::import::surroundings::Surroundings;
 use crate::import::write::Comment;
-use crate::import::yaml::{Document, Node, Scalar, Value, parse_both};
+use crate::import::yaml::{Document, Node, Scalar, YamlValue, parse_both};
 
 /// The most files that extend one another.
 const FILES_LIMIT: usize = 20;
@@ -26,7 +26,7 @@ pub(super) struct Loaded {
 
 /// Loads files, the first of which is the main one. `variables` are those of `.env`.
 pub(super) fn load(
-    draft: &mut Draft,
+    draft: &mut ConfigDraft,
     files: &[(usize, PathBuf)],
     variables: &IndexMap<String, String>,
     around: &Surroundings,
@@ -52,7 +52,7 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn read(&mut self, draft: &mut Draft, file: usize, path: &Path) -> Option<Rc<Node>> {
+    fn read(&mut self, draft: &mut ConfigDraft, file: usize, path: &Path) -> Option<Rc<Node>> {
         self.paths.push(path.to_owned());
         let text = draft.sources.get(file).text.clone();
         let value_of = |name: &str| {
@@ -96,7 +96,13 @@ impl Loader<'_> {
     }
 
     /// Adds a file to the layers, and below it the files that it extends.
-    fn with_bases(&mut self, draft: &mut Draft, root: Rc<Node>, path: &Path, layers: &mut Vec<Rc<Node>>) -> Option<()> {
+    fn with_bases(
+        &mut self,
+        draft: &mut ConfigDraft,
+        root: Rc<Node>,
+        path: &Path,
+        layers: &mut Vec<Rc<Node>>,
+    ) -> Option<()> {
         let at = layers.len();
         layers.push(Rc::clone(&root));
         let (mut above, mut above_path) = (root, path.to_owned());
@@ -124,12 +130,12 @@ impl Loader<'_> {
     }
 }
 
-fn parsed(file: usize, done: &Substituted) -> Result<Document, Mistake> {
+fn parsed(file: usize, done: &Substituted) -> Result<Document, OriginalMistake> {
     parse_both(&done.text, &done.marked, &|span| Place::new(file, done.original(&span)))
 }
 
-fn bad_substitution(file: usize, bad: Bad) -> Mistake {
-    Mistake {
+fn bad_substitution(file: usize, bad: BadSubstitution) -> OriginalMistake {
+    OriginalMistake {
         place: Place::new(file, bad.span),
         title: "this can't be substituted; process-compose does that everywhere, in comments too".to_owned(),
         remedy: bad.what.to_owned(),
@@ -158,7 +164,7 @@ fn in_dir(root: &Rc<Node>, dir: &Path) -> Rc<Node> {
 
 fn made(text: &str, place: &Place) -> Rc<Node> {
     let scalar = Scalar { text: text.to_owned(), other: None, is_plain: false };
-    Rc::new(Node { value: Value::Scalar(scalar), place: place.clone() })
+    Rc::new(Node { value: YamlValue::Scalar(scalar), place: place.clone() })
 }
 
 /// A mapping with one value changed or added.
@@ -168,7 +174,7 @@ fn with(node: &Rc<Node>, key: &str, value: &Rc<Node>) -> Rc<Node> {
         Some((_, old)) => *old = Rc::clone(value),
         None => entries.push((made(key, &value.place), Rc::clone(value))),
     }
-    Rc::new(Node { value: Value::Mapping(entries), place: node.place.clone() })
+    Rc::new(Node { value: YamlValue::Mapping(entries), place: node.place.clone() })
 }
 
 fn map_processes(root: &Rc<Node>, change: impl Fn(&str, &Rc<Node>) -> Rc<Node>) -> Rc<Node> {
@@ -179,7 +185,7 @@ fn map_processes(root: &Rc<Node>, change: impl Fn(&str, &Rc<Node>) -> Rc<Node>) 
         let text = name.scalar().map_or("", |scalar| scalar.text.as_str());
         (Rc::clone(name), change(text, process))
     });
-    let changed = Node { value: Value::Mapping(entries.collect()), place: processes.place.clone() };
+    let changed = Node { value: YamlValue::Mapping(entries.collect()), place: processes.place.clone() };
     with(root, "processes", &Rc::new(changed))
 }
 
@@ -187,7 +193,7 @@ fn map_processes(root: &Rc<Node>, change: impl Fn(&str, &Rc<Node>) -> Rc<Node>) 
 /// overrides nothing.
 fn merged(base: &Rc<Node>, over: &Rc<Node>, key: &str) -> Rc<Node> {
     match (&base.value, &over.value) {
-        (Value::Mapping(below), Value::Mapping(above)) => {
+        (YamlValue::Mapping(below), YamlValue::Mapping(above)) => {
             let mut entries = below.clone();
             for (name, value) in above {
                 let text = name.scalar().map_or("", |scalar| scalar.text.as_str());
@@ -196,21 +202,21 @@ fn merged(base: &Rc<Node>, over: &Rc<Node>, key: &str) -> Rc<Node> {
                     None => entries.push((Rc::clone(name), Rc::clone(value))),
                 }
             }
-            Rc::new(Node { value: Value::Mapping(entries), place: over.place.clone() })
+            Rc::new(Node { value: YamlValue::Mapping(entries), place: over.place.clone() })
         }
-        (Value::Sequence(below), Value::Sequence(above)) => match key {
+        (YamlValue::Sequence(below), YamlValue::Sequence(above)) => match key {
             "namespace" | "paths" if !above.is_empty() => Rc::clone(over),
             "namespace" | "paths" => Rc::clone(base),
             "environment" => {
-                let value = Value::Sequence(merged_variables(below, above));
+                let value = YamlValue::Sequence(merged_variables(below, above));
                 Rc::new(Node { value, place: over.place.clone() })
             }
             _ => {
                 let items = below.iter().chain(above).cloned().collect();
-                Rc::new(Node { value: Value::Sequence(items), place: over.place.clone() })
+                Rc::new(Node { value: YamlValue::Sequence(items), place: over.place.clone() })
             }
         },
-        (_, Value::Scalar(scalar)) if is_zero(scalar) || over.is_null() => Rc::clone(base),
+        (_, YamlValue::Scalar(scalar)) if is_zero(scalar) || over.is_null() => Rc::clone(base),
         _ => Rc::clone(over),
     }
 }
@@ -233,7 +239,7 @@ fn merged_variables(base: &[Rc<Node>], over: &[Rc<Node>]) -> Vec<Rc<Node>> {
 }
 
 /// Resolves the `extends` of processes.
-fn extended(draft: &mut Draft, root: Rc<Node>) -> Rc<Node> {
+fn extended(draft: &mut ConfigDraft, root: Rc<Node>) -> Rc<Node> {
     let Some(processes) = root.get("processes").and_then(|node| node.mapping()) else { return root };
     let mut done: IndexMap<String, Rc<Node>> = IndexMap::new();
     for (name, _) in processes {
@@ -244,7 +250,7 @@ fn extended(draft: &mut Draft, root: Rc<Node>) -> Rc<Node> {
 }
 
 fn resolve(
-    draft: &mut Draft,
+    draft: &mut ConfigDraft,
     root: &Rc<Node>,
     name: &str,
     open: &mut Vec<String>,
@@ -275,7 +281,7 @@ fn resolve(
     };
     let whole = merged(&base, &process, "");
     let entries = whole.mapping().unwrap_or_default().iter().filter(|(key, _)| !key.is_text("extends"));
-    let whole = Node { value: Value::Mapping(entries.cloned().collect()), place: process.place.clone() };
+    let whole = Node { value: YamlValue::Mapping(entries.cloned().collect()), place: process.place.clone() };
     let whole = Rc::new(whole);
     done.insert(name.to_owned(), Rc::clone(&whole));
     Some(whole)

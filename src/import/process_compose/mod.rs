@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use super::draft::{Draft, Weight};
+use super::draft::{ConfigDraft, Weight};
 use super::env_file::{Dialect, parse};
 use super::source::Place;
 use super::surroundings::Surroundings;
@@ -34,7 +34,7 @@ pub(super) const OVERRIDES: [&str; 4] =
 
 /// Reads the file with the number `file` and those with `overrides`. Gives the comments.
 pub(super) fn read(
-    draft: &mut Draft,
+    draft: &mut ConfigDraft,
     file: (usize, &Path),
     overrides: &[(usize, PathBuf)],
     around: &Surroundings,
@@ -48,7 +48,7 @@ pub(super) fn read(
 }
 
 /// The variables of `.env` in the current directory.
-fn dot_env(draft: &mut Draft, place: &Place, around: &Surroundings) -> IndexMap<String, String> {
+fn dot_env(draft: &mut ConfigDraft, place: &Place, around: &Surroundings) -> IndexMap<String, String> {
     let Some(file) = around.read(draft, Path::new(".env"), place) else { return IndexMap::new() };
     let place = Place::new(file, 0..0);
     match parse(&draft.sources.get(file).text, Dialect::Godotenv) {

@@ -1,8 +1,8 @@
 //! What an exit means, and what is waited for.
 
-use super::process::Process;
+use super::process::ComposeProcess;
 use super::project::ignored;
-use crate::import::draft::{Draft, Weight};
+use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::fields::{Field, Fields};
 
 /// Longer than anything runs: a budget that never comes back.
@@ -17,7 +17,7 @@ enum Restart {
     ExitOnFailure,
 }
 
-pub(super) fn read(draft: &mut Draft, process: &mut Process<'_>) {
+pub(super) fn read(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
     availability(draft, process);
     if let Some(field) = process.fields.take("success_exit_codes") {
         let codes: Vec<i64> = field.list(draft).iter().filter_map(|code| code.whole(draft)).collect();
@@ -27,7 +27,7 @@ pub(super) fn read(draft: &mut Draft, process: &mut Process<'_>) {
     depends_on(draft, process);
 }
 
-fn availability(draft: &mut Draft, process: &mut Process<'_>) {
+fn availability(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
     let Some(field) = process.fields.take("availability") else {
         process.fill(draft, &["restart"], "never", "process-compose restarts nothing by itself");
         return;
@@ -35,8 +35,9 @@ fn availability(draft: &mut Draft, process: &mut Process<'_>) {
     let mut fields = Fields::of(draft, &field);
     let restart = fields.take("restart");
     let kind = restart.as_ref().and_then(|field| kind(draft, field)).unwrap_or(Restart::No);
-    let flag =
-        |draft: &mut Draft, field: Option<Field<'_>>| field.and_then(|field| field.flag(draft)).unwrap_or_default();
+    let flag = |draft: &mut ConfigDraft, field: Option<Field<'_>>| {
+        field.and_then(|field| field.flag(draft)).unwrap_or_default()
+    };
     let exit_on_end = fields.take("exit_on_end").filter(|field| field.flag(draft) == Some(true));
     let is_skip_fatal = fields.take("exit_on_skipped");
     match (&exit_on_end, kind) {
@@ -77,7 +78,7 @@ fn availability(draft: &mut Draft, process: &mut Process<'_>) {
     ignored(draft, &mut fields);
 }
 
-fn kind(draft: &mut Draft, field: &Field<'_>) -> Option<Restart> {
+fn kind(draft: &mut ConfigDraft, field: &Field<'_>) -> Option<Restart> {
     match field.text(draft)? {
         "no" => Some(Restart::No),
         "always" => Some(Restart::Always),
@@ -91,7 +92,7 @@ fn kind(draft: &mut Draft, field: &Field<'_>) -> Option<Restart> {
 }
 
 /// The wait is always the same, and the restarts never come back.
-fn budget(draft: &mut Draft, process: &Process<'_>, backoff: Option<Field<'_>>, most: Option<Field<'_>>) {
+fn budget(draft: &mut ConfigDraft, process: &ComposeProcess<'_>, backoff: Option<Field<'_>>, most: Option<Field<'_>>) {
     let why = "process-compose waits as long every time, 1 s at least";
     let seconds = backoff.and_then(|field| field.whole(draft)).unwrap_or_default().max(1);
     for key in ["initial_backoff", "max_backoff"] {
@@ -107,7 +108,7 @@ fn budget(draft: &mut Draft, process: &Process<'_>, backoff: Option<Field<'_>>, 
     }
 }
 
-fn depends_on(draft: &mut Draft, process: &mut Process<'_>) {
+fn depends_on(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
     let Some(field) = process.fields.take("depends_on") else { return };
     let mut fields = Fields::of(draft, &field);
     let prefix = field.key.len() + 1;
@@ -117,7 +118,7 @@ fn depends_on(draft: &mut Draft, process: &mut Process<'_>) {
     }
 }
 
-fn one_dependency(draft: &mut Draft, process: &Process<'_>, dependency: &Field<'_>, name: &str) {
+fn one_dependency(draft: &mut ConfigDraft, process: &ComposeProcess<'_>, dependency: &Field<'_>, name: &str) {
     let all = &process.project.processes;
     let group = all.get(name);
     let replica = || {

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use toml::Value as Toml;
 
-use super::process::Process;
+use super::process::ComposeProcess;
 use super::project::{ignored, shell_command};
 use super::text::Text;
-use crate::import::draft::{Draft, Weight};
+use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::fields::{Field, Fields};
 
-pub(super) fn read(draft: &mut Draft, process: &mut Process<'_>) {
+pub(super) fn read(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
     let ready = process.fields.take("readiness_probe");
     let live = process.fields.take("liveness_probe");
     let line =
@@ -38,7 +38,7 @@ pub(super) fn read(draft: &mut Draft, process: &mut Process<'_>) {
     }
 }
 
-fn probe(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>, into: &'static str) {
+fn probe(draft: &mut ConfigDraft, process: &ComposeProcess<'_>, field: &Field<'_>, into: &'static str) {
     let mut fields = Fields::of(draft, field);
     let (exec, http) = (fields.take("exec"), fields.take("http_get"));
     draft.table(&["tasks", process.task, into], field.key_place);
@@ -67,7 +67,7 @@ fn probe(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>, into: &'st
             return;
         }
     }
-    let mut seconds = |draft: &mut Draft, key: &str, to: &str, least: i64, default: i64| {
+    let mut seconds = |draft: &mut ConfigDraft, key: &str, to: &str, least: i64, default: i64| {
         let found = fields.take(key);
         let value = found.as_ref().and_then(|field| field.whole(draft)).filter(|value| *value >= least);
         let (value, text) = (value.unwrap_or(default), |value: i64| Toml::from(format!("{value}s")));
@@ -95,7 +95,7 @@ fn probe(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>, into: &'st
     ignored(draft, &mut fields);
 }
 
-fn exec_check(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>, into: &str) {
+fn exec_check(draft: &mut ConfigDraft, process: &ComposeProcess<'_>, field: &Field<'_>, into: &str) {
     let mut fields = Fields::of(draft, field);
     let dir = fields.take("working_dir").and_then(|field| process.plain_text(draft, &field));
     let dir = dir.filter(|dir| !dir.value.is_empty() && Some(dir) != process.dir.as_ref());
@@ -114,7 +114,7 @@ fn exec_check(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>, into:
 }
 
 /// A command in another directory than the process.
-fn in_dir(process: &Process<'_>, dir: &Text, line: &Text) -> Toml {
+fn in_dir(process: &ComposeProcess<'_>, dir: &Text, line: &Text) -> Toml {
     let dir = process.project.around.absolute(Path::new(&dir.value)).display().to_string();
     let mut words = vec![
         Toml::from("sh"),
@@ -129,9 +129,9 @@ fn in_dir(process: &Process<'_>, dir: &Text, line: &Text) -> Toml {
     words.into()
 }
 
-fn http_check(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>, into: &str) {
+fn http_check(draft: &mut ConfigDraft, process: &ComposeProcess<'_>, field: &Field<'_>, into: &str) {
     let mut fields = Fields::of(draft, field);
-    let mut part = |draft: &mut Draft, key: &str, default: &str| {
+    let mut part = |draft: &mut ConfigDraft, key: &str, default: &str| {
         let text = fields.take(key).and_then(|field| process.text(draft, &field));
         text.filter(|text| !text.value.trim().is_empty()).unwrap_or_else(|| default.into())
     };

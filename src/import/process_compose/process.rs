@@ -7,12 +7,12 @@ use std::rc::Rc;
 use indexmap::IndexMap;
 use toml::Value as Toml;
 
-use super::project::{Declared, Project, shell_command, unknown, variables, vars};
+use super::project::{ComposeProject, DeclaredProcess, shell_command, unknown, variables, vars};
 use super::text::Text;
 use super::{policy, probe, stop, timing};
-use crate::import::draft::{Draft, Weight};
+use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::fields::{Field, Fields};
-use crate::import::go_template::Value;
+use crate::import::go_template::TemplateValue;
 
 /// Keys that are not honoured, with what is said about them.
 const LOGS: &str = "stead keeps the output of every task in .stead/logs";
@@ -33,23 +33,28 @@ const DROPPED: [(&str, Weight, &str); 9] = [
 ];
 
 /// One replica of a process while it is read.
-pub(super) struct Process<'a> {
-    pub(super) project: &'a Project<'a>,
-    pub(super) declared: &'a Declared<'a>,
+pub(super) struct ComposeProcess<'a> {
+    pub(super) project: &'a ComposeProject<'a>,
+    pub(super) declared: &'a DeclaredProcess<'a>,
     pub(super) fields: Fields<'a>,
     /// What stead calls it.
     pub(super) task: &'a str,
     /// Variables that may be something else in the process than in the file.
     pub(super) hidden: BTreeSet<String>,
     /// What templates see: values, and marks.
-    data: (Value, Value),
+    data: (TemplateValue, TemplateValue),
     /// Where it runs, if that is said.
     pub(super) dir: Option<Text>,
     pub(super) is_daemon: bool,
 }
 
 /// Reads the replica with this number, from 0.
-pub(super) fn read(draft: &mut Draft, project: &Project<'_>, declared: &Declared<'_>, number: usize) {
+pub(super) fn read(
+    draft: &mut ConfigDraft,
+    project: &ComposeProject<'_>,
+    declared: &DeclaredProcess<'_>,
+    number: usize,
+) {
     let (name, task) = &declared.replicas[number];
     let field = &declared.field;
     draft.table(&["tasks", task], field.key_place);
@@ -60,7 +65,7 @@ pub(super) fn read(draft: &mut Draft, project: &Project<'_>, declared: &Declared
     let own = fields.take("vars").map(|field| vars(draft, &field)).unwrap_or_default();
     let data = template_data(&project.vars, own, number);
     let hidden = project.hidden.clone();
-    let mut process = Process { project, declared, fields, task, hidden, data, dir: None, is_daemon: false };
+    let mut process = ComposeProcess { project, declared, fields, task, hidden, data, dir: None, is_daemon: false };
     process.is_daemon = process.flag(draft, "is_daemon");
     process.words(draft, name, number);
     process.environment(draft, name, number);
@@ -87,41 +92,41 @@ pub(super) fn read(draft: &mut Draft, project: &Project<'_>, declared: &Declared
 }
 
 fn template_data(
-    project: &IndexMap<String, (Value, Value)>,
-    own: IndexMap<String, (Value, Value)>,
+    project: &IndexMap<String, (TemplateValue, TemplateValue)>,
+    own: IndexMap<String, (TemplateValue, TemplateValue)>,
     number: usize,
-) -> (Value, Value) {
+) -> (TemplateValue, TemplateValue) {
     let mut values = IndexMap::new();
     let mut marks = IndexMap::new();
     for (name, (value, marked)) in project.iter().chain(own.iter()) {
         values.insert(name.clone(), value.clone());
         marks.insert(name.clone(), marked.clone());
     }
-    let number = Value::Int(i64::try_from(number).unwrap_or_default());
+    let number = TemplateValue::Int(i64::try_from(number).unwrap_or_default());
     for all in [&mut values, &mut marks] {
         all.insert("PC_REPLICA_NUM".to_owned(), number.clone());
     }
-    (Value::Map(Rc::new(values)), Value::Map(Rc::new(marks)))
+    (TemplateValue::Map(Rc::new(values)), TemplateValue::Map(Rc::new(marks)))
 }
 
-impl<'a> Process<'a> {
-    pub(super) fn flag(&mut self, draft: &mut Draft, key: &str) -> bool {
+impl<'a> ComposeProcess<'a> {
+    pub(super) fn flag(&mut self, draft: &mut ConfigDraft, key: &str) -> bool {
         self.fields.take(key).and_then(|field| field.flag(draft)).unwrap_or_default()
     }
 
     /// A text as it is.
-    pub(super) fn plain_text(&self, draft: &mut Draft, field: &Field<'a>) -> Option<Text> {
+    pub(super) fn plain_text(&self, draft: &mut ConfigDraft, field: &Field<'a>) -> Option<Text> {
         field.text(draft)?;
         field.node.scalar().map(|scalar| Text::of(field.node, scalar))
     }
 
     /// A text that is a template.
-    pub(super) fn text(&self, draft: &mut Draft, field: &Field<'a>) -> Option<Text> {
+    pub(super) fn text(&self, draft: &mut ConfigDraft, field: &Field<'a>) -> Option<Text> {
         let text = self.plain_text(draft, field)?;
         self.rendered(draft, field, &text)
     }
 
-    pub(super) fn rendered(&self, draft: &mut Draft, field: &Field<'a>, text: &Text) -> Option<Text> {
+    pub(super) fn rendered(&self, draft: &mut ConfigDraft, field: &Field<'a>, text: &Text) -> Option<Text> {
         let (data, marked) = &self.data;
         match text.rendered(data, marked) {
             Ok(text) => Some(text),
@@ -148,18 +153,18 @@ impl<'a> Process<'a> {
         shell_command(&self.project.shell, self.write(text))
     }
 
-    pub(super) fn put(&self, draft: &mut Draft, key: &[&str], value: impl Into<Toml>, field: &Field<'a>) {
+    pub(super) fn put(&self, draft: &mut ConfigDraft, key: &[&str], value: impl Into<Toml>, field: &Field<'a>) {
         let path: Vec<&str> = ["tasks", self.task].into_iter().chain(key.iter().copied()).collect();
         draft.take(&path, value, &field.node.place, field.key.clone());
     }
 
-    pub(super) fn fill(&self, draft: &mut Draft, key: &[&str], value: impl Into<Toml>, why: &str) {
+    pub(super) fn fill(&self, draft: &mut ConfigDraft, key: &[&str], value: impl Into<Toml>, why: &str) {
         let path: Vec<&str> = ["tasks", self.task].into_iter().chain(key.iter().copied()).collect();
         draft.fill(&path, value, self.declared.field.key_place, why);
     }
 
     /// Its description, its directory, its group.
-    fn words(&mut self, draft: &mut Draft, name: &str, number: usize) {
+    fn words(&mut self, draft: &mut ConfigDraft, name: &str, number: usize) {
         if let Some(field) = self.fields.take("description")
             && let Some(text) = self.text(draft, &field)
         {
@@ -187,7 +192,7 @@ impl<'a> Process<'a> {
         }
     }
 
-    fn join_group(&self, draft: &mut Draft, name: &str, field: &Field<'a>) {
+    fn join_group(&self, draft: &mut ConfigDraft, name: &str, field: &Field<'a>) {
         let group: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
         let path = ["groups", group.as_str(), "tasks"];
@@ -200,7 +205,7 @@ impl<'a> Process<'a> {
     }
 
     /// Relative directories start at the current one.
-    fn dir(&mut self, draft: &mut Draft) {
+    fn dir(&mut self, draft: &mut ConfigDraft) {
         let around = self.project.around;
         let field = self.fields.take("working_dir");
         let text = field.as_ref().and_then(|field| self.text(draft, field)).filter(|text| !text.value.is_empty());
@@ -229,7 +234,7 @@ impl<'a> Process<'a> {
         }
     }
 
-    fn environment(&mut self, draft: &mut Draft, name: &str, number: usize) {
+    fn environment(&mut self, draft: &mut ConfigDraft, name: &str, number: usize) {
         if self.project.mentions_own_variables {
             let own = self.declared.field.key.strip_prefix("processes.").unwrap_or(name).to_owned();
             self.fill(draft, &["env", "PC_PROC_NAME"], own, "process-compose sets it");
@@ -263,7 +268,7 @@ impl<'a> Process<'a> {
         }
     }
 
-    fn command(&mut self, draft: &mut Draft) {
+    fn command(&mut self, draft: &mut ConfigDraft) {
         let is_plain = self.flag(draft, "is_template_disabled");
         let command =
             self.fields.take("command").filter(|field| field.node.scalar().is_none_or(|it| !it.text.is_empty()));
@@ -308,7 +313,7 @@ impl<'a> Process<'a> {
     }
 
     /// Terminals, daemons, and what is started by a person.
-    fn kind(&mut self, draft: &mut Draft) {
+    fn kind(&mut self, draft: &mut ConfigDraft) {
         for key in ["is_tty", "is_interactive"] {
             if let Some(field) = self.fields.take(key)
                 && field.flag(draft) == Some(true)

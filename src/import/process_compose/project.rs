@@ -9,9 +9,9 @@ use toml::Value as Toml;
 use super::load::Loaded;
 use super::process;
 use super::text::{Text, Writing};
-use crate::import::draft::{Draft, Weight};
+use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::fields::{Field, Fields};
-use crate::import::go_template::{Value, integer};
+use crate::import::go_template::{TemplateValue, integer};
 use crate::import::source::Place;
 use crate::import::surroundings::Surroundings;
 use crate::import::write::Comment;
@@ -21,7 +21,7 @@ use crate::import::yaml::{self, Node};
 const REPLICAS_LIMIT: i64 = 500;
 
 /// What every process is read with.
-pub(super) struct Project<'a> {
+pub(super) struct ComposeProject<'a> {
     pub(super) around: &'a Surroundings,
     pub(super) writing: &'a Writing,
     /// What a line is given to: `bash -c`.
@@ -30,28 +30,28 @@ pub(super) struct Project<'a> {
     /// Variables that the files set, so that they may be something else in a process than in the file.
     pub(super) hidden: BTreeSet<String>,
     /// The variables of templates: with values, and with marks.
-    pub(super) vars: IndexMap<String, (Value, Value)>,
-    pub(super) processes: IndexMap<String, Declared<'a>>,
+    pub(super) vars: IndexMap<String, (TemplateValue, TemplateValue)>,
+    pub(super) processes: IndexMap<String, DeclaredProcess<'a>>,
     /// Whether a command mentions the variables that process-compose sets.
     pub(super) mentions_own_variables: bool,
 }
 
 /// A process, before it is read.
-pub(super) struct Declared<'a> {
+pub(super) struct DeclaredProcess<'a> {
     pub(super) field: Field<'a>,
     /// Its replicas: what they are called there and here.
     pub(super) replicas: Vec<(String, String)>,
     pub(super) is_disabled: bool,
 }
 
-impl Declared<'_> {
+impl DeclaredProcess<'_> {
     pub(super) fn has(&self, key: &str) -> bool {
         self.field.node.get(key).is_some_and(|value| !value.is_null())
     }
 }
 
 pub(super) fn read(
-    draft: &mut Draft,
+    draft: &mut ConfigDraft,
     file: usize,
     loaded: &Loaded,
     dot_env: &IndexMap<String, String>,
@@ -86,7 +86,7 @@ pub(super) fn read(
         "process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal";
     draft.drop(Weight::Minor, &first, "exit code", what);
     let writing = &loaded.writing;
-    let project = Project { around, writing, shell, is_strict, hidden, vars, processes, mentions_own_variables };
+    let project = ComposeProject { around, writing, shell, is_strict, hidden, vars, processes, mentions_own_variables };
     for declared in project.processes.values() {
         for number in 0..declared.replicas.len() {
             process::read(draft, &project, declared, number);
@@ -96,7 +96,7 @@ pub(super) fn read(
 }
 
 /// Variables that a stead.toml can't have where they stand are written with their value of now.
-fn note_frozen(draft: &mut Draft, loaded: &Loaded) {
+fn note_frozen(draft: &mut ConfigDraft, loaded: &Loaded) {
     for (place, variable) in loaded.writing.frozen() {
         let is_comment = |comment: &Comment| {
             let span = comment.place.span();
@@ -111,11 +111,11 @@ fn note_frozen(draft: &mut Draft, loaded: &Loaded) {
 }
 
 /// The shell that lines are given to.
-fn shell(draft: &mut Draft, field: Option<Field<'_>>, around: &Surroundings) -> Vec<String> {
+fn shell(draft: &mut ConfigDraft, field: Option<Field<'_>>, around: &Surroundings) -> Vec<String> {
     let default = around.variables.get("COMPOSE_SHELL").cloned().unwrap_or_else(|| "bash".to_owned());
     let Some(field) = field else { return vec![default, "-c".to_owned()] };
     let mut fields = Fields::of(draft, &field);
-    let mut word = |draft: &mut Draft, key: &str| {
+    let mut word = |draft: &mut ConfigDraft, key: &str| {
         let field = fields.take(key)?;
         field.text(draft).map(str::to_owned)
     };
@@ -132,7 +132,7 @@ fn shell(draft: &mut Draft, field: Option<Field<'_>>, around: &Surroundings) -> 
 }
 
 /// `environment` of all processes. Gives the names.
-fn global_environment(draft: &mut Draft, field: Option<Field<'_>>, writing: &Writing) -> BTreeSet<String> {
+fn global_environment(draft: &mut ConfigDraft, field: Option<Field<'_>>, writing: &Writing) -> BTreeSet<String> {
     let mut names = BTreeSet::from(["PC_PROC_NAME".to_owned(), "PC_REPLICA_NUM".to_owned()]);
     let Some(field) = field else { return names };
     let variables = variables(draft, &field);
@@ -145,7 +145,7 @@ fn global_environment(draft: &mut Draft, field: Option<Field<'_>>, writing: &Wri
 }
 
 /// The variables of a list of `NAME=VALUE`.
-pub(super) fn variables<'a>(draft: &mut Draft, field: &Field<'a>) -> Vec<(Field<'a>, String, Text)> {
+pub(super) fn variables<'a>(draft: &mut ConfigDraft, field: &Field<'a>) -> Vec<(Field<'a>, String, Text)> {
     let mut all = Vec::new();
     for item in field.list(draft) {
         let Some(scalar) = item.node.scalar() else {
@@ -162,7 +162,7 @@ pub(super) fn variables<'a>(draft: &mut Draft, field: &Field<'a>) -> Vec<(Field<
 
 /// Where the environment has another value than `.env`, the environment wins in process-compose.
 fn over_env_file(
-    draft: &mut Draft,
+    draft: &mut ConfigDraft,
     dot_env: &IndexMap<String, String>,
     hidden: &BTreeSet<String>,
     around: &Surroundings,
@@ -175,7 +175,11 @@ fn over_env_file(
     }
 }
 
-fn declared<'a>(draft: &mut Draft, field: &Field<'a>, around: &Surroundings) -> IndexMap<String, Declared<'a>> {
+fn declared<'a>(
+    draft: &mut ConfigDraft,
+    field: &Field<'a>,
+    around: &Surroundings,
+) -> IndexMap<String, DeclaredProcess<'a>> {
     let mut fields = Fields::of(draft, field);
     let off = around.variables.get("PC_DISABLED_PROCESSES").map(String::as_str).unwrap_or_default();
     let mut all = IndexMap::new();
@@ -197,12 +201,12 @@ fn declared<'a>(draft: &mut Draft, field: &Field<'a>, around: &Surroundings) -> 
         let width = count.to_string().len();
         let names = (0..count).map(|n| if count > 1 { format!("{name}-{n:0width$}") } else { name.clone() });
         let replicas = names.map(|name| (name.clone(), draft.task_name(&name))).collect();
-        all.insert(name, Declared { field: process, replicas, is_disabled });
+        all.insert(name, DeclaredProcess { field: process, replicas, is_disabled });
     }
     all
 }
 
-fn replicas(draft: &mut Draft, field: &Field<'_>) -> Option<usize> {
+fn replicas(draft: &mut ConfigDraft, field: &Field<'_>) -> Option<usize> {
     match field.whole(draft)? {
         count if count > REPLICAS_LIMIT => {
             field.refuse(draft, format!("at most {REPLICAS_LIMIT} replicas are read"));
@@ -217,7 +221,7 @@ fn replicas(draft: &mut Draft, field: &Field<'_>) -> Option<usize> {
 }
 
 /// Keys of the project that say how process-compose itself works.
-fn settings(draft: &mut Draft, root: &mut Fields<'_>, is_strict: bool) {
+fn settings(draft: &mut ConfigDraft, root: &mut Fields<'_>, is_strict: bool) {
     for (key, what) in [
         ("log_location", "stead keeps the output of every task in .stead/logs"),
         ("log_configuration", "stead keeps the output of every task in .stead/logs, and rotates it by itself"),
@@ -244,7 +248,7 @@ fn settings(draft: &mut Draft, root: &mut Fields<'_>, is_strict: bool) {
 }
 
 /// What no one asked for at a place where process-compose looks for keys that it doesn't know.
-pub(super) fn unknown(draft: &mut Draft, fields: &mut Fields<'_>, is_strict: bool, of: &str) {
+pub(super) fn unknown(draft: &mut ConfigDraft, fields: &mut Fields<'_>, is_strict: bool, of: &str) {
     for field in fields.rest().into_iter().filter(|field| !field.name().starts_with("x-")) {
         if is_strict {
             draft.refuse(
@@ -271,12 +275,12 @@ pub(super) fn unknown(draft: &mut Draft, fields: &mut Fields<'_>, is_strict: boo
 }
 
 /// What no one asked for where process-compose ignores in silence what it does not know.
-pub(super) fn ignored(draft: &mut Draft, fields: &mut Fields<'_>) {
+pub(super) fn ignored(draft: &mut ConfigDraft, fields: &mut Fields<'_>) {
     unknown(draft, fields, false, "");
 }
 
 /// The variables of templates.
-pub(super) fn vars(draft: &mut Draft, field: &Field<'_>) -> IndexMap<String, (Value, Value)> {
+pub(super) fn vars(draft: &mut ConfigDraft, field: &Field<'_>) -> IndexMap<String, (TemplateValue, TemplateValue)> {
     let mut fields = Fields::of(draft, field);
     let prefix = field.key.len() + 1;
     let all = fields.rest().into_iter().map(|var| (var.key[prefix..].to_owned(), value(draft, &var, var.node)));
@@ -284,21 +288,21 @@ pub(super) fn vars(draft: &mut Draft, field: &Field<'_>) -> IndexMap<String, (Va
 }
 
 /// A value as Go's YAML reads it where it does not know what is wanted: with the values of variables, and with marks.
-fn value(draft: &mut Draft, field: &Field<'_>, node: &Node) -> (Value, Value) {
+fn value(draft: &mut ConfigDraft, field: &Field<'_>, node: &Node) -> (TemplateValue, TemplateValue) {
     match &node.value {
-        yaml::Value::Scalar(scalar) => {
+        yaml::YamlValue::Scalar(scalar) => {
             if scalar.is_plain && is_date(&scalar.text) {
                 draft.refuse(&node.place, format!("`{}` is a date", field.key), "write it in quotes");
             }
             let resolved = if scalar.is_plain { resolved(&scalar.text) } else { scalar.text.as_str().into() };
-            let marked = scalar.other.as_deref().map_or_else(|| resolved.clone(), Value::from);
+            let marked = scalar.other.as_deref().map_or_else(|| resolved.clone(), TemplateValue::from);
             (resolved, marked)
         }
-        yaml::Value::Sequence(items) => {
+        yaml::YamlValue::Sequence(items) => {
             let (values, marked): (Vec<_>, Vec<_>) = items.iter().map(|item| value(draft, field, item)).unzip();
-            (Value::List(values.into()), Value::List(marked.into()))
+            (TemplateValue::List(values.into()), TemplateValue::List(marked.into()))
         }
-        yaml::Value::Mapping(entries) => {
+        yaml::YamlValue::Mapping(entries) => {
             let (mut values, mut marks) = (IndexMap::new(), IndexMap::new());
             for (key, node) in entries {
                 let key = key.scalar().map_or("", |scalar| scalar.text.as_str());
@@ -306,23 +310,23 @@ fn value(draft: &mut Draft, field: &Field<'_>, node: &Node) -> (Value, Value) {
                 values.insert(key.to_owned(), own);
                 marks.insert(key.to_owned(), marked);
             }
-            (Value::Map(Rc::new(values)), Value::Map(Rc::new(marks)))
+            (TemplateValue::Map(Rc::new(values)), TemplateValue::Map(Rc::new(marks)))
         }
     }
 }
 
-fn resolved(text: &str) -> Value {
+fn resolved(text: &str) -> TemplateValue {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Nothing,
-        "true" | "True" | "TRUE" => Value::Bool(true),
-        "false" | "False" | "FALSE" => Value::Bool(false),
+        "" | "~" | "null" | "Null" | "NULL" => TemplateValue::Nothing,
+        "true" | "True" | "TRUE" => TemplateValue::Bool(true),
+        "false" | "False" | "FALSE" => TemplateValue::Bool(false),
         _ => {
             let digits = text.replace('_', "");
             let starts = digits.trim_start_matches(['+', '-', '.']).starts_with(|c: char| c.is_ascii_digit());
             let float = || digits.parse::<f64>().ok().filter(|value| value.is_finite());
             match (integer(&digits), float()) {
-                (Some(value), _) if starts => Value::Int(value),
-                (None, Some(value)) if starts => Value::Float(value),
+                (Some(value), _) if starts => TemplateValue::Int(value),
+                (None, Some(value)) if starts => TemplateValue::Float(value),
                 _ => text.into(),
             }
         }

@@ -1,8 +1,8 @@
 //! `shutdown`: how a process is stopped.
 
-use super::process::Process;
+use super::process::ComposeProcess;
 use super::project::ignored;
-use crate::import::draft::{Draft, Weight};
+use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::fields::Fields;
 use crate::signal::Signal;
 
@@ -12,7 +12,7 @@ const NO_KILL: &str = "1h";
 /// What a stop command may take when nothing else is said, in seconds.
 const COMMAND_TIMEOUT: i64 = 10;
 
-pub(super) fn read(draft: &mut Draft, process: &mut Process<'_>) {
+pub(super) fn read(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
     let no_kill = "process-compose sends no SIGKILL unless timeout_seconds is given";
     let Some(field) = process.fields.take("shutdown") else {
         process.fill(draft, &["stop", "timeout"], NO_KILL, no_kill);

@@ -20,14 +20,14 @@ pub(super) struct Substituted {
     /// With a mark in place of each variable.
     pub(super) marked: String,
     /// What the marks stand for.
-    pub(super) variables: Vec<Variable>,
+    pub(super) variables: Vec<EnvVariable>,
     /// Where parts of `text` begin, with where they begin in the original.
-    parts: Vec<(usize, usize, Part)>,
+    parts: Vec<(usize, usize, TextPart)>,
 }
 
 /// How a part of the text follows from the original.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum TextPart {
     /// It is the same.
     Copied,
     /// It is the value of something that is so long.
@@ -36,7 +36,7 @@ enum Part {
 
 /// One place at which a variable was used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Variable {
+pub(super) struct EnvVariable {
     pub(super) name: String,
     /// What it is when the variable is empty or not set; `None` if something is made of the value that a stead.toml has no
     /// way to say.
@@ -49,7 +49,7 @@ pub(super) struct Variable {
 
 /// Why a text can't be substituted: where, and what is wrong.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Bad {
+pub(super) struct BadSubstitution {
     pub(super) span: Range<usize>,
     pub(super) what: &'static str,
 }
@@ -61,7 +61,7 @@ impl Substituted {
             text: text.to_owned(),
             marked: text.to_owned(),
             variables: Vec::new(),
-            parts: vec![(0, 0, Part::Copied)],
+            parts: vec![(0, 0, TextPart::Copied)],
         }
     }
 
@@ -75,15 +75,15 @@ impl Substituted {
     fn original_of(&self, at: usize, is_last: bool) -> usize {
         let found = self.parts.partition_point(|(start, ..)| *start <= at);
         match self.parts.get(found.wrapping_sub(1)) {
-            Some((start, original, Part::Copied)) => original + (at - start),
-            Some((_, original, Part::Value(length))) if is_last => original + length.saturating_sub(1),
-            Some((_, original, Part::Value(_))) => *original,
+            Some((start, original, TextPart::Copied)) => original + (at - start),
+            Some((_, original, TextPart::Value(length))) if is_last => original + length.saturating_sub(1),
+            Some((_, original, TextPart::Value(_))) => *original,
             None => at,
         }
     }
 
     /// `text` with each mark replaced.
-    pub(super) fn unmarked(&self, text: &str, mut replace: impl FnMut(&Variable) -> String) -> String {
+    pub(super) fn unmarked(&self, text: &str, mut replace: impl FnMut(&EnvVariable) -> String) -> String {
         let mut out = String::with_capacity(text.len());
         for c in text.chars() {
             match self.variable(c) {
@@ -95,7 +95,7 @@ impl Substituted {
     }
 
     /// What a mark stands for.
-    pub(super) fn variable(&self, c: char) -> Option<&Variable> {
+    pub(super) fn variable(&self, c: char) -> Option<&EnvVariable> {
         self.variables.get((c as usize).checked_sub(MARK as usize)?)
     }
 }
@@ -105,9 +105,12 @@ impl Substituted {
 /// # Errors
 ///
 /// Something in braces is nothing that can be replaced.
-pub(super) fn substitute(text: &str, value_of: &dyn Fn(&str) -> String) -> Result<Substituted, Bad> {
+pub(super) fn substitute(text: &str, value_of: &dyn Fn(&str) -> String) -> Result<Substituted, BadSubstitution> {
     if let Some(at) = text.find('\0') {
-        return Err(Bad { span: at..at + 1, what: "the file ends here for process-compose: a NUL stands here" });
+        return Err(BadSubstitution {
+            span: at..at + 1,
+            what: "the file ends here for process-compose: a NUL stands here",
+        });
     }
     // A file that has such characters of its own can't be marked.
     let can_mark = !text.chars().any(|c| c >= MARK);
@@ -119,7 +122,7 @@ pub(super) fn substitute(text: &str, value_of: &dyn Fn(&str) -> String) -> Resul
         let rest = &text[start..];
         if let Some(variable) = rest.starts_with("${").then(|| scanner.variable(0)).transpose()? {
             copied_from = None;
-            out.parts.push((out.text.len(), start, Part::Value(scanner.at - start)));
+            out.parts.push((out.text.len(), start, TextPart::Value(scanner.at - start)));
             out.text.push_str(&variable.value);
             let mark = u32::try_from(out.variables.len()).ok().and_then(|n| char::from_u32(MARK as u32 + n));
             match mark.filter(|_| can_mark && out.variables.len() < MARKS_LIMIT) {
@@ -134,7 +137,7 @@ pub(super) fn substitute(text: &str, value_of: &dyn Fn(&str) -> String) -> Resul
         let skipped = usize::from(rest.starts_with("$$") || rest.starts_with("\\/") || rest.starts_with("\\\\"));
         if copied_from.is_none() || skipped > 0 {
             copied_from = Some(start);
-            out.parts.push((out.text.len(), start + skipped, Part::Copied));
+            out.parts.push((out.text.len(), start + skipped, TextPart::Copied));
         }
         scanner.at += skipped;
         let c = if skipped > 0 { text[scanner.at..].chars().next().unwrap_or(c) } else { c };
@@ -176,12 +179,15 @@ impl<'a> Scanner<'a> {
         &rest[..end]
     }
 
-    fn bad<T>(&self, start: usize, what: &'static str) -> Result<T, Bad> {
+    fn bad<T>(&self, start: usize, what: &'static str) -> Result<T, BadSubstitution> {
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |end| start + end);
-        Err(Bad { span: start..self.at.clamp(start + 2, line_end.max(start + 2)).min(self.text.len()), what })
+        Err(BadSubstitution {
+            span: start..self.at.clamp(start + 2, line_end.max(start + 2)).min(self.text.len()),
+            what,
+        })
     }
 
-    fn close(&mut self, start: usize) -> Result<(), Bad> {
+    fn close(&mut self, start: usize) -> Result<(), BadSubstitution> {
         if self.skip("}") {
             Ok(())
         } else {
@@ -190,7 +196,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// What begins with `${` here.
-    fn variable(&mut self, depth: usize) -> Result<Variable, Bad> {
+    fn variable(&mut self, depth: usize) -> Result<EnvVariable, BadSubstitution> {
         let start = self.at;
         if depth > DEPTH_LIMIT {
             return self.bad(start, "too deep");
@@ -202,7 +208,7 @@ impl<'a> Scanner<'a> {
             return self.bad(start, "expected the name of a variable; write `$${` for a `${` that the shell is to see");
         }
         let value = (self.value_of)(name);
-        let made = |value: String| Variable { name: name.to_owned(), default: None, value, start };
+        let made = |value: String| EnvVariable { name: name.to_owned(), default: None, value, start };
         if is_length {
             self.close(start)?;
             return Ok(made(value.len().to_string()));
@@ -210,7 +216,7 @@ impl<'a> Scanner<'a> {
         match self.peek() {
             Some('}') => {
                 self.at += 1;
-                Ok(Variable { name: name.to_owned(), default: Some(String::new()), value, start })
+                Ok(EnvVariable { name: name.to_owned(), default: Some(String::new()), value, start })
             }
             Some('=') => {
                 self.at += 1;
@@ -248,7 +254,13 @@ impl<'a> Scanner<'a> {
         same
     }
 
-    fn default(&mut self, start: usize, name: &str, value: String, depth: usize) -> Result<Variable, Bad> {
+    fn default(
+        &mut self,
+        start: usize,
+        name: &str,
+        value: String,
+        depth: usize,
+    ) -> Result<EnvVariable, BadSubstitution> {
         let mut default = String::new();
         let mut is_plain = true;
         loop {
@@ -263,7 +275,7 @@ impl<'a> Scanner<'a> {
         }
         self.at += 1;
         let value = if value.is_empty() { default.clone() } else { value };
-        Ok(Variable { name: name.to_owned(), default: is_plain.then_some(default), value, start })
+        Ok(EnvVariable { name: name.to_owned(), default: is_plain.then_some(default), value, start })
     }
 
     /// An argument: one variable, or text as far as it is accepted.
@@ -273,7 +285,7 @@ impl<'a> Scanner<'a> {
         accepts: impl Fn(char) -> bool,
         has_escapes: bool,
         depth: usize,
-    ) -> Result<String, Bad> {
+    ) -> Result<String, BadSubstitution> {
         if self.rest().starts_with("${") {
             return self.variable(depth + 1).map(|variable| variable.value);
         }
@@ -295,7 +307,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// `:offset` and `:offset:length`.
-    fn part(&mut self, start: usize, value: &str, depth: usize) -> Result<String, Bad> {
+    fn part(&mut self, start: usize, value: &str, depth: usize) -> Result<String, BadSubstitution> {
         self.at += 1;
         let offset = self.argument(start, |c| c != ':' && c != '}', false, depth)?;
         if self.skip("}") {
@@ -310,7 +322,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// `/pattern/text`, with `//` for all, `/#` and `/%` for the beginning and the end.
-    fn replaced(&mut self, start: usize, value: &str, depth: usize) -> Result<String, Bad> {
+    fn replaced(&mut self, start: usize, value: &str, depth: usize) -> Result<String, BadSubstitution> {
         self.at += 1;
         let kind = self.peek().filter(|c| "/#%".contains(*c));
         self.at += usize::from(kind.is_some());

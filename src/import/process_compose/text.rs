@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::substitute::{Substituted, Variable};
+use super::substitute::{EnvVariable, Substituted};
 use crate::import::escape::escaped;
-use crate::import::go_template::{Bad, Value, render};
+use crate::import::go_template::{BadTemplate, TemplateValue, render};
 use crate::import::source::Place;
 use crate::import::yaml::{Node, Scalar};
 
@@ -31,7 +31,7 @@ impl Text {
     }
 
     /// What a template makes of it. `data` has the values of variables, `marked` their marks.
-    pub(super) fn rendered(&self, data: &Value, marked: &Value) -> Result<Self, Bad> {
+    pub(super) fn rendered(&self, data: &TemplateValue, marked: &TemplateValue) -> Result<Self, BadTemplate> {
         let value = render(&self.value, data)?;
         let file = self.marked.as_ref().map_or(0, |(file, _)| *file);
         let text = render(self.marked.as_ref().map_or(&self.value, |(_, text)| text), marked);
@@ -88,7 +88,7 @@ impl Writing {
     }
 
     /// The variables whose value of now was written, with where they stand.
-    pub(super) fn frozen(&self) -> Vec<(Place, &Variable)> {
+    pub(super) fn frozen(&self) -> Vec<(Place, &EnvVariable)> {
         let kept = self.kept.borrow();
         let all = self.files.iter().flat_map(|(file, done)| done.variables.iter().map(|variable| (*file, variable)));
         let frozen = all.filter(|(file, variable)| !kept.contains(&(*file, variable.start)));
@@ -96,7 +96,7 @@ impl Writing {
     }
 }
 
-impl Variable {
+impl EnvVariable {
     /// How a stead.toml says it, if it can.
     fn expression(&self) -> Option<String> {
         let default = self.default.as_deref().filter(|default| !default.contains(['}', '$', '{', '\n']))?;
@@ -124,7 +124,7 @@ mod tests {
         for (text, out) in [
             ("a ${A} ${B:-x} ${B=y}", "a ${A:-} ${B:-x} ${B:-y}"),
             ("$A $${A} $${f%.c} $${#x} ${A}", "$A $${A} ${f%.c} ${#x} ${A:-}"),
-            ("${A^}", "Value"),
+            ("${A^}", "TemplateValue"),
             ("${B:-${A}}", "value"),
         ] {
             assert_eq!(written(text, &[]), out, "{text}");

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use toml::Value as Toml;
 
-use super::process::Process;
+use super::process::ComposeProcess;
 use super::project::ignored;
 use crate::duration::Pretty;
-use crate::import::draft::{Draft, Weight};
+use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::fields::{Field, Fields};
 
-pub(super) fn read(draft: &mut Draft, process: &mut Process<'_>) {
+pub(super) fn read(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
     if let Some(field) = process.fields.take("schedule") {
         schedule(draft, process, &field);
     }
@@ -20,7 +20,7 @@ pub(super) fn read(draft: &mut Draft, process: &mut Process<'_>) {
     }
 }
 
-fn schedule(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>) {
+fn schedule(draft: &mut ConfigDraft, process: &ComposeProcess<'_>, field: &Field<'_>) {
     let mut fields = Fields::of(draft, field);
     if let Some(field) = fields.take("cron")
         && let Some(text) = process.plain_text(draft, &field)
@@ -84,7 +84,7 @@ fn go_duration(text: &str) -> Option<Duration> {
         .filter(|it| !it.is_zero())
 }
 
-fn watch(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>) {
+fn watch(draft: &mut ConfigDraft, process: &ComposeProcess<'_>, field: &Field<'_>) {
     let mut fields = Fields::of(draft, field);
     let (mut globs, mut ignore) = (Vec::new(), Vec::new());
     let paths = fields.take("paths");
@@ -94,7 +94,7 @@ fn watch(draft: &mut Draft, process: &Process<'_>, field: &Field<'_>) {
         let dir = process.dir.as_ref().map_or("", |dir| &dir.value);
         let root = process.project.around.relative(&Path::new(dir).join(root));
         let prefix = if root == "." { String::new() } else { format!("{root}/") };
-        let mut patterns = |draft: &mut Draft, key: &str| {
+        let mut patterns = |draft: &mut ConfigDraft, key: &str| {
             let items = own.take(key).map(|field| field.list(draft)).unwrap_or_default();
             let items: Vec<String> = items.iter().filter_map(|item| item.text(draft).map(str::to_owned)).collect();
             items

@@ -12,15 +12,15 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::draft::{Draft, Weight};
+use super::draft::{ConfigDraft, Weight};
 use super::source::Place;
 use super::surroundings::Surroundings;
 use super::write::Comment;
-pub use rules::Tool;
+pub use rules::ProcfileRunner;
 use rules::{Fate, Rules};
 
 /// A line that names a process.
-struct Process {
+struct ProcfileProcess {
     name: String,
     command: String,
     name_place: Place,
@@ -29,10 +29,10 @@ struct Process {
 
 /// Reads the Procfile with the number `file`, which lies at `path`. Gives its comments.
 pub(super) fn read(
-    draft: &mut Draft,
+    draft: &mut ConfigDraft,
     file: usize,
     path: &Path,
-    tool: Option<Tool>,
+    tool: Option<ProcfileRunner>,
     around: &Surroundings,
 ) -> Vec<Comment> {
     let rules = Rules::read(draft, file, path, tool, around);
@@ -51,7 +51,7 @@ pub(super) fn read(
 }
 
 /// The processes of a file, and its comments. Other lines are ignored by the tools.
-fn lines(draft: &mut Draft, file: usize, tool: Tool) -> (Vec<Process>, Vec<Comment>) {
+fn lines(draft: &mut ConfigDraft, file: usize, tool: ProcfileRunner) -> (Vec<ProcfileProcess>, Vec<Comment>) {
     static LINE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"^([A-Za-z0-9_-]+):(\s*)(.+)$").expect("it is a pattern"));
     let text = draft.sources.get(file).text.clone();
@@ -83,17 +83,22 @@ fn lines(draft: &mut Draft, file: usize, tool: Tool) -> (Vec<Process>, Vec<Comme
             draft.refuse(&name_place, format!("`{}` is declared twice", &found[1]), "give one of them another name");
         }
         let command_place = Place::new(file, at_group(3));
-        processes.push(Process { name: found[1].to_owned(), command: found[3].to_owned(), name_place, command_place });
+        processes.push(ProcfileProcess {
+            name: found[1].to_owned(),
+            command: found[3].to_owned(),
+            name_place,
+            command_place,
+        });
     }
     (processes, comments)
 }
 
 fn translate(
-    draft: &mut Draft,
+    draft: &mut ConfigDraft,
     rules: &Rules,
-    all: &[Process],
+    all: &[ProcfileProcess],
     index: usize,
-    process: &Process,
+    process: &ProcfileProcess,
     around: &Surroundings,
 ) {
     let count = rules.count(&process.name);
@@ -121,7 +126,7 @@ fn translate(
 }
 
 /// When it is started, and what its end means.
-fn fate(draft: &mut Draft, rules: &Rules, task: &str, process: &Process, count: u32) {
+fn fate(draft: &mut ConfigDraft, rules: &Rules, task: &str, process: &ProcfileProcess, count: u32) {
     let place = &process.name_place;
     if process.name == "release" && !rules.is_asked_for(&process.name) {
         draft.fill(&["tasks", task, "autostart"], false, place, "`release` is a step of a deployment");
@@ -156,7 +161,7 @@ fn fate(draft: &mut Draft, rules: &Rules, task: &str, process: &Process, count: 
 }
 
 /// Whether a command says the name of a variable.
-fn mentions(processes: &[Process], variable: &str) -> bool {
+fn mentions(processes: &[ProcfileProcess], variable: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     processes.iter().any(|process| {
         process.command.match_indices(variable).any(|(at, found)| {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use toml::Value;
 
-use super::{Process, mentions};
-use crate::import::draft::{Draft, Weight};
+use super::{ProcfileProcess, mentions};
+use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::env_file::{Dialect, parse};
 use crate::import::source::Place;
 use crate::import::surroundings::Surroundings;
@@ -22,14 +22,18 @@ const INSTANCES_LIMIT: u32 = 100;
 
 /// Who runs a Procfile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tool {
+pub enum ProcfileRunner {
+    /// foreman, written in Ruby: the original.
     Foreman,
+    /// honcho, its port to Python.
     Honcho,
+    /// overmind, which runs processes in tmux.
     Overmind,
+    /// hivemind, overmind without tmux.
     Hivemind,
 }
 
-impl fmt::Display for Tool {
+impl fmt::Display for ProcfileRunner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Foreman => "foreman",
@@ -40,7 +44,7 @@ impl fmt::Display for Tool {
     }
 }
 
-impl Tool {
+impl ProcfileRunner {
     /// Whether `name:command` is a process.
     pub(super) fn takes_without_space(self) -> bool {
         matches!(self, Self::Foreman | Self::Honcho)
@@ -58,7 +62,7 @@ pub(super) enum Fate {
 /// All that is to be known beside the lines.
 #[derive(Debug)]
 pub(super) struct Rules {
-    pub(super) tool: Tool,
+    pub(super) tool: ProcfileRunner,
     /// The first port; none if no port is given.
     port: Option<u16>,
     port_step: u32,
@@ -72,21 +76,21 @@ pub(super) struct Rules {
     env_files: Vec<(PathBuf, usize, IndexMap<String, String>)>,
     timeout: u32,
     signals: BTreeMap<String, String>,
-    may_end: Names,
-    restarted: Names,
-    chosen: Names,
-    ignored: Names,
+    may_end: ProcfileNames,
+    restarted: ProcfileNames,
+    chosen: ProcfileNames,
+    ignored: ProcfileNames,
     shell: Option<String>,
 }
 
 /// Some names, or all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Names {
+enum ProcfileNames {
     All,
     These(Vec<String>),
 }
 
-impl Names {
+impl ProcfileNames {
     const NONE: Self = Self::These(Vec::new());
 
     fn parse(text: &str) -> Self {
@@ -104,34 +108,42 @@ impl Names {
 
 impl Rules {
     /// Finds out who would run the file and what they are told beside it.
-    pub(super) fn read(draft: &mut Draft, file: usize, path: &Path, tool: Option<Tool>, around: &Surroundings) -> Self {
+    pub(super) fn read(
+        draft: &mut ConfigDraft,
+        file: usize,
+        path: &Path,
+        tool: Option<ProcfileRunner>,
+        around: &Surroundings,
+    ) -> Self {
         let place = Place::new(file, 0..0);
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         let overmind = around.read(draft, Path::new(".overmind.env"), &place);
         let foreman = around.read(draft, Path::new(".foreman"), &place);
-        let tool = tool.unwrap_or(if overmind.is_some() { Tool::Overmind } else { Tool::Foreman });
+        let tool = tool.unwrap_or(if overmind.is_some() { ProcfileRunner::Overmind } else { ProcfileRunner::Foreman });
         let mut rules = Self {
             tool,
             port: Some(FIRST_PORT),
             port_step: 100,
-            instance_step: if tool == Tool::Overmind { 10 } else { 1 },
+            instance_step: if tool == ProcfileRunner::Overmind { 10 } else { 1 },
             formation: BTreeMap::new(),
             count: 1,
-            dir: if tool == Tool::Honcho { around.cwd.clone() } else { around.cwd.join(dir) },
+            dir: if tool == ProcfileRunner::Honcho { around.cwd.clone() } else { around.cwd.join(dir) },
             env_files: Vec::new(),
             timeout: 5,
             signals: BTreeMap::new(),
-            may_end: Names::NONE,
-            restarted: Names::NONE,
-            chosen: Names::All,
-            ignored: Names::NONE,
+            may_end: ProcfileNames::NONE,
+            restarted: ProcfileNames::NONE,
+            chosen: ProcfileNames::All,
+            ignored: ProcfileNames::NONE,
             shell: None,
         };
-        let env_dir = if tool == Tool::Foreman { rules.dir.clone() } else { around.cwd.clone() };
+        let env_dir = if tool == ProcfileRunner::Foreman { rules.dir.clone() } else { around.cwd.clone() };
         match tool {
-            Tool::Foreman => rules.foreman(draft, foreman, &env_dir, around, &place),
-            Tool::Overmind => rules.overmind(draft, overmind, &env_dir, around, &place),
-            Tool::Honcho | Tool::Hivemind => rules.env_file(draft, &env_dir.join(".env"), around, &place),
+            ProcfileRunner::Foreman => rules.foreman(draft, foreman, &env_dir, around, &place),
+            ProcfileRunner::Overmind => rules.overmind(draft, overmind, &env_dir, around, &place),
+            ProcfileRunner::Honcho | ProcfileRunner::Hivemind => {
+                rules.env_file(draft, &env_dir.join(".env"), around, &place)
+            }
         }
         rules.first_port(draft, around, &place);
         if let Some(formation) = around.options.formation.clone() {
@@ -142,14 +154,14 @@ impl Rules {
 
     fn dialect(&self) -> Dialect {
         match self.tool {
-            Tool::Foreman => Dialect::Foreman,
-            Tool::Honcho => Dialect::Honcho,
-            Tool::Overmind | Tool::Hivemind => Dialect::Godotenv,
+            ProcfileRunner::Foreman => Dialect::Foreman,
+            ProcfileRunner::Honcho => Dialect::Honcho,
+            ProcfileRunner::Overmind | ProcfileRunner::Hivemind => Dialect::Godotenv,
         }
     }
 
     /// Reads a file of variables, if it is there.
-    fn env_file(&mut self, draft: &mut Draft, path: &Path, around: &Surroundings, place: &Place) {
+    fn env_file(&mut self, draft: &mut ConfigDraft, path: &Path, around: &Surroundings, place: &Place) {
         let Some(file) = around.read(draft, path, place) else { return };
         match parse(&draft.sources.get(file).text, self.dialect()) {
             Ok(variables) => self.env_files.push((path.to_owned(), file, variables)),
@@ -168,7 +180,7 @@ impl Rules {
     /// `.foreman`: the options of foreman's command line, as YAML.
     fn foreman(
         &mut self,
-        draft: &mut Draft,
+        draft: &mut ConfigDraft,
         file: Option<usize>,
         env_dir: &Path,
         around: &Surroundings,
@@ -211,7 +223,7 @@ impl Rules {
     /// `.overmind.env` and `.env`: variables for overmind itself and for the processes.
     fn overmind(
         &mut self,
-        draft: &mut Draft,
+        draft: &mut ConfigDraft,
         file: Option<usize>,
         env_dir: &Path,
         around: &Surroundings,
@@ -232,7 +244,7 @@ impl Rules {
         }
     }
 
-    fn overmind_option(&mut self, draft: &mut Draft, option: &str, value: &str, place: &Place) {
+    fn overmind_option(&mut self, draft: &mut ConfigDraft, option: &str, value: &str, place: &Place) {
         let is_true = matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True");
         match option {
             "PORT" => self.set_port(draft, value, place),
@@ -241,16 +253,16 @@ impl Rules {
             "NO_PORT" if is_true => self.port = None,
             "FORMATION" => self.formation(draft, value, place),
             "TIMEOUT" => self.timeout = value.parse().unwrap_or(self.timeout),
-            "CAN_DIE" if self.may_end != Names::All => self.may_end = Names::parse(value),
-            "ANY_CAN_DIE" if is_true => self.may_end = Names::All,
+            "CAN_DIE" if self.may_end != ProcfileNames::All => self.may_end = ProcfileNames::parse(value),
+            "ANY_CAN_DIE" if is_true => self.may_end = ProcfileNames::All,
             "AUTO_RESTART" => {
-                self.restarted = Names::parse(value);
+                self.restarted = ProcfileNames::parse(value);
                 if self.restarted.has("all") {
-                    self.restarted = Names::All;
+                    self.restarted = ProcfileNames::All;
                 }
             }
-            "PROCESSES" => self.chosen = Names::parse(value),
-            "IGNORED_PROCESSES" => self.ignored = Names::parse(value),
+            "PROCESSES" => self.chosen = ProcfileNames::parse(value),
+            "IGNORED_PROCESSES" => self.ignored = ProcfileNames::parse(value),
             "SHELL" => self.shell = Some(value.to_owned()).filter(|shell| shell != "sh"),
             "STOP_SIGNALS" => {
                 let pairs = value.split(',').filter_map(|pair| pair.split_once('='));
@@ -263,16 +275,16 @@ impl Rules {
         }
     }
 
-    fn first_port(&mut self, draft: &mut Draft, around: &Surroundings, place: &Place) {
+    fn first_port(&mut self, draft: &mut ConfigDraft, around: &Surroundings, place: &Place) {
         if self.port.is_none() || self.port != Some(FIRST_PORT) && around.options.port.is_none() {
             return;
         }
         let from_system = |name: &str| around.variables.get(name).cloned();
         let from_file = self.variable("PORT").map(str::to_owned);
         let said = match self.tool {
-            Tool::Foreman | Tool::Honcho => from_file.or_else(|| from_system("PORT")),
-            Tool::Overmind => from_system("OVERMIND_PORT").or(from_file).or_else(|| from_system("PORT")),
-            Tool::Hivemind => from_system("HIVEMIND_PORT").or_else(|| from_system("PORT")).or(from_file),
+            ProcfileRunner::Foreman | ProcfileRunner::Honcho => from_file.or_else(|| from_system("PORT")),
+            ProcfileRunner::Overmind => from_system("OVERMIND_PORT").or(from_file).or_else(|| from_system("PORT")),
+            ProcfileRunner::Hivemind => from_system("HIVEMIND_PORT").or_else(|| from_system("PORT")).or(from_file),
         };
         match (around.options.port, self.tool, said) {
             // honcho asks its file first, whatever its command line says.
@@ -282,7 +294,7 @@ impl Rules {
         }
     }
 
-    fn set_port(&mut self, draft: &mut Draft, text: &str, place: &Place) {
+    fn set_port(&mut self, draft: &mut ConfigDraft, text: &str, place: &Place) {
         match text.trim().parse() {
             Ok(port) => self.port = Some(port),
             Err(_) => draft.refuse(place, format!("`{}` is no port", text.escape_debug()), "expected a number"),
@@ -290,9 +302,9 @@ impl Rules {
     }
 
     /// `web=2,worker=1`; `all` is any other process.
-    fn formation(&mut self, draft: &mut Draft, text: &str, place: &Place) {
+    fn formation(&mut self, draft: &mut ConfigDraft, text: &str, place: &Place) {
         // foreman runs only what its formation names.
-        self.count = if self.tool == Tool::Foreman { 0 } else { 1 };
+        self.count = if self.tool == ProcfileRunner::Foreman { 0 } else { 1 };
         self.formation.clear();
         for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
             let parsed = pair.split_once('=').and_then(|(name, count)| Some((name.trim(), count.trim().parse().ok()?)));
@@ -317,7 +329,8 @@ impl Rules {
 
     /// Whether it is named where it is said what is to run.
     pub(super) fn is_asked_for(&self, name: &str) -> bool {
-        self.formation.get(name).is_some_and(|count| *count > 0) || self.chosen != Names::All && self.chosen.has(name)
+        self.formation.get(name).is_some_and(|count| *count > 0)
+            || self.chosen != ProcfileNames::All && self.chosen.has(name)
     }
 
     pub(super) fn is_chosen(&self, name: &str) -> bool {
@@ -327,17 +340,17 @@ impl Rules {
     /// What the tool calls an instance.
     pub(super) fn instance_name(&self, name: &str, instance: u32, count: u32) -> String {
         match self.tool {
-            Tool::Foreman | Tool::Honcho => format!("{name}.{instance}"),
-            Tool::Overmind if count > 1 => format!("{name}#{instance}"),
-            Tool::Overmind | Tool::Hivemind => name.to_owned(),
+            ProcfileRunner::Foreman | ProcfileRunner::Honcho => format!("{name}.{instance}"),
+            ProcfileRunner::Overmind if count > 1 => format!("{name}#{instance}"),
+            ProcfileRunner::Overmind | ProcfileRunner::Hivemind => name.to_owned(),
         }
     }
 
     /// The variable that has this name.
     pub(super) fn name_variable(&self) -> &'static str {
         match self.tool {
-            Tool::Honcho => "HONCHO_PROCESS_NAME",
-            Tool::Foreman | Tool::Overmind | Tool::Hivemind => "PS",
+            ProcfileRunner::Honcho => "HONCHO_PROCESS_NAME",
+            ProcfileRunner::Foreman | ProcfileRunner::Overmind | ProcfileRunner::Hivemind => "PS",
         }
     }
 
@@ -353,8 +366,8 @@ impl Rules {
     }
 
     /// overmind tells each process the ports of the others.
-    pub(super) fn sibling_ports(&self, draft: &mut Draft, task: &str, all: &[Process], index: usize) {
-        if self.tool != Tool::Overmind || self.port.is_none() {
+    pub(super) fn sibling_ports(&self, draft: &mut ConfigDraft, task: &str, all: &[ProcfileProcess], index: usize) {
+        if self.tool != ProcfileRunner::Overmind || self.port.is_none() {
             return;
         }
         for (other, sibling) in all.iter().enumerate().filter(|(other, _)| *other != index) {
@@ -376,26 +389,26 @@ impl Rules {
     }
 
     /// Where it is run, and with what kind of input.
-    pub(super) fn place_in(&self, draft: &mut Draft, task: &str, place: &Place, around: &Surroundings) {
+    pub(super) fn place_in(&self, draft: &mut ConfigDraft, task: &str, place: &Place, around: &Surroundings) {
         let dir = around.relative(&self.dir);
         if dir != "." {
             draft.fill(&["tasks", task, "dir"], dir, place, format!("{} runs its processes there", self.tool));
         }
-        if self.tool == Tool::Overmind {
+        if self.tool == ProcfileRunner::Overmind {
             draft.fill(&["tasks", task, "tty"], true, place, "overmind runs its processes in tmux");
         }
     }
 
-    pub(super) fn stop(&self, draft: &mut Draft, task: &str, process: &Process) {
+    pub(super) fn stop(&self, draft: &mut ConfigDraft, task: &str, process: &ProcfileProcess) {
         let place = &process.name_place;
         let why = format!("{} waits so long before it kills", self.tool);
         draft.fill(&["tasks", task, "stop", "timeout"], format!("{}s", self.timeout), place, why);
         let signal = self.signals.get(&process.name).map(String::as_str).unwrap_or(match self.tool {
-            Tool::Foreman | Tool::Honcho => "SIGTERM",
-            Tool::Overmind | Tool::Hivemind => "SIGINT",
+            ProcfileRunner::Foreman | ProcfileRunner::Honcho => "SIGTERM",
+            ProcfileRunner::Overmind | ProcfileRunner::Hivemind => "SIGINT",
         });
         draft.fill(&["tasks", task, "stop", "signal"], signal, place, format!("{}'s signal", self.tool));
-        if self.tool == Tool::Foreman && !self.needs_shell(&process.command) {
+        if self.tool == ProcfileRunner::Foreman && !self.needs_shell(&process.command) {
             let why = "foreman signals the process alone, not what it has started";
             draft.fill(&["tasks", task, "stop", "only_parent"], true, place, why);
         }
@@ -410,13 +423,13 @@ impl Rules {
     }
 
     /// The files of variables, for every task.
-    pub(super) fn env_files(&self, draft: &mut Draft, around: &Surroundings) {
+    pub(super) fn env_files(&self, draft: &mut ConfigDraft, around: &Surroundings) {
         let names: Vec<Value> = self.env_files.iter().map(|(path, ..)| around.relative(path).into()).collect();
         let Some((_, file, _)) = self.env_files.first() else { return };
         let place = Place::new(*file, 0..0);
         let why = format!("{} reads it for every process", self.tool);
         draft.fill(&["supervisor", "env_file"], Value::Array(names), &place, why);
-        if self.tool != Tool::Hivemind {
+        if self.tool != ProcfileRunner::Hivemind {
             return;
         }
         // There the environment wins over the file.
@@ -429,11 +442,11 @@ impl Rules {
     }
 
     /// What stead does otherwise, whatever the lines say.
-    pub(super) fn note_differences(&self, draft: &mut Draft, place: &Place, processes: &[Process]) {
+    pub(super) fn note_differences(&self, draft: &mut ConfigDraft, place: &Place, processes: &[ProcfileProcess]) {
         let code = match self.tool {
-            Tool::Foreman | Tool::Honcho => "is that of the first process that ends; stead's is 1",
-            Tool::Overmind => "comes from tmux; stead's is 1",
-            Tool::Hivemind => "is always 0; stead's is 1",
+            ProcfileRunner::Foreman | ProcfileRunner::Honcho => "is that of the first process that ends; stead's is 1",
+            ProcfileRunner::Overmind => "comes from tmux; stead's is 1",
+            ProcfileRunner::Hivemind => "is always 0; stead's is 1",
         };
         if processes.iter().any(|process| self.fate(&process.name) == Fate::EndsAll) {
             draft.drop(
@@ -447,7 +460,7 @@ impl Rules {
             let what = format!("{} sets it; no command here mentions it, so it is left out", self.tool);
             draft.drop(Weight::Minor, place, self.name_variable(), what);
         }
-        if self.tool != Tool::Foreman {
+        if self.tool != ProcfileRunner::Foreman {
             return;
         }
         for process in processes {
@@ -471,7 +484,7 @@ impl Rules {
     }
 
     /// foreman replaces the text `$NAME` before any shell sees it, even in single quotes.
-    fn note_quoted_variables(&self, draft: &mut Draft, process: &Process) {
+    fn note_quoted_variables(&self, draft: &mut ConfigDraft, process: &ProcfileProcess) {
         let known = |name: &str| matches!(name, "PORT" | "PS") || self.variable(name).is_some();
         let quoted = process.command.split('\'').skip(1).step_by(2);
         let names = quoted.flat_map(|text| text.split('$').skip(1)).map(|text| {
@@ -487,7 +500,7 @@ impl Rules {
 }
 
 /// The line that sets a variable.
-fn line_of(draft: &Draft, file: usize, name: &str) -> Place {
+fn line_of(draft: &ConfigDraft, file: usize, name: &str) -> Place {
     let text = &draft.sources.get(file).text;
     let mut start = 0;
     for line in text.split_inclusive('\n') {

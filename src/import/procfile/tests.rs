@@ -2,7 +2,7 @@ use super::*;
 use crate::import::testing;
 
 /// What becomes of a Procfile beside these files.
-fn imported(tool: Option<Tool>, files: &[(&str, &str)], change: impl FnOnce(&mut Surroundings)) -> String {
+fn imported(tool: Option<ProcfileRunner>, files: &[(&str, &str)], change: impl FnOnce(&mut Surroundings)) -> String {
     testing::imported("Procfile", files, change, |draft, file, path, around| read(draft, file, path, tool, around))
 }
 
@@ -130,7 +130,7 @@ fn a_formation_makes_instances() {
 #[test]
 fn honcho_and_hivemind_differ() {
     let files = [("Procfile", "only: x\nworker:y\n"), (".env", "PORT=3000\nA=b\n")];
-    insta::assert_snapshot!(imported(Some(Tool::Honcho), &files, |_| {}), @r#"
+    insta::assert_snapshot!(imported(Some(ProcfileRunner::Honcho), &files, |_| {}), @r#"
     [supervisor]
     env_file = [".env"]
 
@@ -148,7 +148,7 @@ fn honcho_and_hivemind_differ() {
     - Procfile:1 exit code: honcho's is that of the first process that ends; stead's is 1 when a process has ended everything
     . Procfile:1 HONCHO_PROCESS_NAME: honcho sets it; no command here mentions it, so it is left out
     "#);
-    insta::assert_snapshot!(imported(Some(Tool::Hivemind), &files, |around| {
+    insta::assert_snapshot!(imported(Some(ProcfileRunner::Hivemind), &files, |around| {
         around.variables.insert("PORT".to_owned(), "7000".to_owned());
     }), @r#"
     [supervisor]
@@ -200,7 +200,7 @@ fn what_is_wrong_and_what_is_odd_is_said() {
 
 #[test]
 fn the_port_is_looked_up_in_the_order_of_the_tool() {
-    let port = |tool: Tool, files: &[(&str, &str)], variables: &[(&str, &str)], asked: Option<u16>| {
+    let port = |tool: ProcfileRunner, files: &[(&str, &str)], variables: &[(&str, &str)], asked: Option<u16>| {
         let files = [files, &[("Procfile", "a: x\n")]].concat();
         let text = imported(Some(tool), &files, |around| {
             around.variables =
@@ -212,12 +212,12 @@ fn the_port_is_looked_up_in_the_order_of_the_tool() {
     };
     let env = [(".env", "PORT=3000\n")];
     let system = [("PORT", "6000")];
-    assert_eq!(port(Tool::Foreman, &[], &[], None), "5000");
-    assert_eq!(port(Tool::Foreman, &[], &system, None), "6000");
-    assert_eq!(port(Tool::Foreman, &env, &system, None), "3000");
-    assert_eq!(port(Tool::Foreman, &env, &system, Some(1)), "1");
-    assert_eq!(port(Tool::Honcho, &env, &system, None), "3000");
-    assert_eq!(port(Tool::Hivemind, &env, &system, None), "6000");
-    assert_eq!(port(Tool::Overmind, &[(".overmind.env", "OVERMIND_PORT=2\n")], &system, None), "2");
-    assert_eq!(port(Tool::Overmind, &[(".overmind.env", "OVERMIND_NO_PORT=1\n")], &system, None), "none");
+    assert_eq!(port(ProcfileRunner::Foreman, &[], &[], None), "5000");
+    assert_eq!(port(ProcfileRunner::Foreman, &[], &system, None), "6000");
+    assert_eq!(port(ProcfileRunner::Foreman, &env, &system, None), "3000");
+    assert_eq!(port(ProcfileRunner::Foreman, &env, &system, Some(1)), "1");
+    assert_eq!(port(ProcfileRunner::Honcho, &env, &system, None), "3000");
+    assert_eq!(port(ProcfileRunner::Hivemind, &env, &system, None), "6000");
+    assert_eq!(port(ProcfileRunner::Overmind, &[(".overmind.env", "OVERMIND_PORT=2\n")], &system, None), "2");
+    assert_eq!(port(ProcfileRunner::Overmind, &[(".overmind.env", "OVERMIND_NO_PORT=1\n")], &system, None), "none");
 }

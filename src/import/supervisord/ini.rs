@@ -1,6 +1,6 @@
 //! INI files as Python's `configparser` reads them for supervisord.
 
-use crate::import::draft::Mistake;
+use crate::import::draft::OriginalMistake;
 use crate::import::source::Place;
 use crate::import::write::Comment;
 
@@ -16,12 +16,12 @@ pub(super) struct Ini {
 pub(super) struct Section {
     pub(super) name: String,
     pub(super) place: Place,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<IniEntry>,
 }
 
 /// `key = value`.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct IniEntry {
     /// In small letters.
     pub(super) key: String,
     pub(super) value: String,
@@ -36,7 +36,7 @@ pub(super) struct Entry {
 /// # Errors
 ///
 /// A line is neither a section nor an entry, or stands before the first section.
-pub(super) fn parse(text: &str, file: usize) -> Result<Ini, Mistake> {
+pub(super) fn parse(text: &str, file: usize) -> Result<Ini, OriginalMistake> {
     let mut ini = Ini::default();
     let mut indent = 0;
     let mut start = 0;
@@ -52,7 +52,7 @@ pub(super) fn parse(text: &str, file: usize) -> Result<Ini, Mistake> {
     Ok(ini)
 }
 
-fn take(ini: &mut Ini, file: usize, line: &str, at: usize, indent: &mut usize) -> Result<(), Mistake> {
+fn take(ini: &mut Ini, file: usize, line: &str, at: usize, indent: &mut usize) -> Result<(), OriginalMistake> {
     let comment = comment(line);
     let kept = &line[..comment.unwrap_or(line.len())];
     let value = kept.trim();
@@ -86,14 +86,14 @@ fn take(ini: &mut Ini, file: usize, line: &str, at: usize, indent: &mut usize) -
         return Ok(());
     }
     let Some(section) = ini.sections.last_mut() else {
-        return Err(Mistake {
+        return Err(OriginalMistake {
             place,
             title: "this stands before the first section".to_owned(),
             remedy: "expected a line like `[program:web]`".to_owned(),
         });
     };
     let Some(sign) = value.find(['=', ':']) else {
-        return Err(Mistake {
+        return Err(OriginalMistake {
             place,
             title: "this is neither a section nor an entry".to_owned(),
             remedy: "expected `key = value`; a value goes on in lines that are indented".to_owned(),
@@ -103,7 +103,7 @@ fn take(ini: &mut Ini, file: usize, line: &str, at: usize, indent: &mut usize) -
     let text = value[sign + 1..].trim();
     let from = at + first;
     let value_start = from + value.len() - value[sign + 1..].trim_start().len();
-    section.entries.push(Entry {
+    section.entries.push(IniEntry {
         key: key.to_lowercase(),
         value: text.to_owned(),
         key_place: Place::new(file, from..from + key.len()),

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use toml::Value as Toml;
 
-use super::draft::{Draft, Weight};
+use super::draft::{ConfigDraft, Weight};
 use super::escape::escaped;
 use super::source::Place;
 use super::surroundings::Surroundings;
 use super::write::Comment;
-use ini::Entry;
+use ini::IniEntry;
 use program::ForAll;
 use words::expand;
 
@@ -30,7 +30,7 @@ struct Group {
     place: Place,
     /// The directory of its file: `%(here)s`.
     here: PathBuf,
-    entries: IndexMap<String, Entry>,
+    entries: IndexMap<String, IniEntry>,
 }
 
 /// The file and those that it includes.
@@ -41,7 +41,7 @@ struct Files {
 }
 
 /// Reads the file with the number `file`, which lies at `path`. Gives its comments.
-pub(super) fn read(draft: &mut Draft, file: usize, path: &Path, around: &Surroundings) -> Vec<Comment> {
+pub(super) fn read(draft: &mut ConfigDraft, file: usize, path: &Path, around: &Surroundings) -> Vec<Comment> {
     let mut files = Files::default();
     let here = around.absolute(path).parent().map(Path::to_owned).unwrap_or_default();
     files.add(draft, file, &here);
@@ -64,7 +64,7 @@ pub(super) fn read(draft: &mut Draft, file: usize, path: &Path, around: &Surroun
 }
 
 impl Files {
-    fn add(&mut self, draft: &mut Draft, file: usize, here: &Path) {
+    fn add(&mut self, draft: &mut ConfigDraft, file: usize, here: &Path) {
         let text = draft.sources.get(file).text.clone();
         match ini::parse(&text, file) {
             Ok(ini) => {
@@ -81,7 +81,7 @@ impl Files {
     }
 
     /// `[include] files`: patterns, which start at the directory of the file.
-    fn include(&mut self, draft: &mut Draft, here: &Path, around: &Surroundings) {
+    fn include(&mut self, draft: &mut ConfigDraft, here: &Path, around: &Surroundings) {
         let Some(group) = self.sections.get("include") else { return };
         let Some(entry) = group.entries.get("files").cloned() else {
             draft.refuse(&group.place, "[include] without `files`", "expected `files = conf.d/*.conf`");
@@ -170,7 +170,7 @@ fn environment(around: &Surroundings, here: &Path) -> BTreeMap<String, String> {
 }
 
 /// `[supervisord]`. Gives what `%(…)s` knows in programs, and what it says for them all.
-fn own_section(draft: &mut Draft, files: &Files, around: &Surroundings) -> (BTreeMap<String, String>, ForAll) {
+fn own_section(draft: &mut ConfigDraft, files: &Files, around: &Surroundings) -> (BTreeMap<String, String>, ForAll) {
     let (mut names, mut all) = (environment(around, &around.absolute(Path::new("."))), ForAll::default());
     let Some(group) = files.sections.get("supervisord") else { return (names, all) };
     // In the foreground it keeps its directory and the file mode bits.
@@ -213,7 +213,7 @@ fn own_section(draft: &mut Draft, files: &Files, around: &Surroundings) -> (BTre
 }
 
 /// `[group:x] programs`: programs in groups.
-fn groups(draft: &mut Draft, files: &Files) {
+fn groups(draft: &mut ConfigDraft, files: &Files) {
     for (name, group) in &files.sections {
         let Some(name) = name.strip_prefix("group:") else { continue };
         let Some(entry) = group.entries.get("programs") else {
@@ -238,7 +238,7 @@ fn groups(draft: &mut Draft, files: &Files) {
 }
 
 /// Sections that are no programs.
-fn others(draft: &mut Draft, files: &Files) {
+fn others(draft: &mut ConfigDraft, files: &Files) {
     for (name, group) in &files.sections {
         let kind = name.split(':').next().unwrap_or_default();
         match kind {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Value as Toml;
 
-use super::ini::Entry;
+use super::ini::IniEntry;
 use super::words::expand;
 use super::{Files, Group, path};
-use crate::import::draft::{Draft, Weight};
+use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::source::Place;
 use crate::import::surroundings::Surroundings;
 use crate::signal::Signal;
@@ -42,7 +42,7 @@ const LOGS: [&str; 13] = [
 
 /// Reads all programs, in the order in which supervisord starts them.
 pub(super) fn read(
-    draft: &mut Draft,
+    draft: &mut ConfigDraft,
     files: &Files,
     names: &BTreeMap<String, String>,
     all: &ForAll,
@@ -92,7 +92,7 @@ struct Program<'a> {
 }
 
 /// One process of a program while it is read.
-struct Process<'a> {
+struct SupervisordProcess<'a> {
     program: &'a Program<'a>,
     task: String,
     names: BTreeMap<String, String>,
@@ -100,7 +100,7 @@ struct Process<'a> {
 
 impl Program<'_> {
     /// Gives the places of keys that concern logs.
-    fn read(&self, draft: &mut Draft) -> Vec<(Place, String)> {
+    fn read(&self, draft: &mut ConfigDraft) -> Vec<(Place, String)> {
         let entries = &self.group.entries;
         let logs = LOGS.iter().filter_map(|key| Some((entries.get(*key)?.key_place.clone(), self.key(key)))).collect();
         if self.name.is_empty() || self.name.contains([' ', ':', '/']) {
@@ -133,7 +133,7 @@ impl Program<'_> {
         logs
     }
 
-    fn process(&self, draft: &mut Draft, pattern: &str, number: i64, count: i64) {
+    fn process(&self, draft: &mut ConfigDraft, pattern: &str, number: i64, count: i64) {
         let mut names = self.names.clone();
         for (name, value) in [
             ("program_name", self.name.to_owned()),
@@ -160,7 +160,7 @@ impl Program<'_> {
         if called != task {
             draft.drop(Weight::Notable, &self.group.place, called, format!("stead calls it `{task}`"));
         }
-        let mut process = Process { program: self, task, names };
+        let mut process = SupervisordProcess { program: self, task, names };
         process.environment(draft);
         process.command(draft);
         process.account(draft);
@@ -172,7 +172,7 @@ impl Program<'_> {
         format!("program:{}.{key}", self.name)
     }
 
-    fn whole(&self, draft: &mut Draft, key: &str, default: i64) -> i64 {
+    fn whole(&self, draft: &mut ConfigDraft, key: &str, default: i64) -> i64 {
         let Some(entry) = self.group.entries.get(key) else { return default };
         entry.value.trim().parse().unwrap_or_else(|_| {
             draft.refuse(&entry.place, format!("wrong value for `{}`", self.key(key)), "expected a whole number");
@@ -180,7 +180,7 @@ impl Program<'_> {
         })
     }
 
-    fn flag(&self, draft: &mut Draft, key: &str, default: bool) -> bool {
+    fn flag(&self, draft: &mut ConfigDraft, key: &str, default: bool) -> bool {
         let Some(entry) = self.group.entries.get(key) else { return default };
         match entry.value.to_lowercase().as_str() {
             "yes" | "true" | "on" | "1" => true,
@@ -197,7 +197,7 @@ impl Program<'_> {
     }
 
     /// Keys that mean nothing here or there.
-    fn unknown(&self, draft: &mut Draft) {
+    fn unknown(&self, draft: &mut ConfigDraft) {
         const KNOWN: [&str; 19] = [
             "command",
             "process_name",
@@ -231,22 +231,22 @@ impl Program<'_> {
     }
 }
 
-impl Process<'_> {
-    fn entry(&self, key: &str) -> Option<&Entry> {
+impl SupervisordProcess<'_> {
+    fn entry(&self, key: &str) -> Option<&IniEntry> {
         self.program.group.entries.get(key)
     }
 
-    fn put(&self, draft: &mut Draft, key: &[&str], value: impl Into<Toml>, entry: &Entry) {
+    fn put(&self, draft: &mut ConfigDraft, key: &[&str], value: impl Into<Toml>, entry: &IniEntry) {
         let path: Vec<&str> = ["tasks", self.task.as_str()].into_iter().chain(key.iter().copied()).collect();
         draft.take(&path, value, &entry.place, self.program.key(&entry.key));
     }
 
-    fn fill(&self, draft: &mut Draft, key: &[&str], value: impl Into<Toml>, why: &str) {
+    fn fill(&self, draft: &mut ConfigDraft, key: &[&str], value: impl Into<Toml>, why: &str) {
         let path: Vec<&str> = ["tasks", self.task.as_str()].into_iter().chain(key.iter().copied()).collect();
         draft.fill(&path, value, &self.program.group.place, why);
     }
 
-    fn refuse(&self, draft: &mut Draft, entry: &Entry, why: impl Into<String>) {
+    fn refuse(&self, draft: &mut ConfigDraft, entry: &IniEntry, why: impl Into<String>) {
         draft.refuse(&entry.place, format!("wrong value for `{}`", self.program.key(&entry.key)), why);
     }
 
@@ -263,7 +263,7 @@ impl Process<'_> {
         move |name: &str| changed.contains(name)
     }
 
-    fn environment(&mut self, draft: &mut Draft) {
+    fn environment(&mut self, draft: &mut ConfigDraft) {
         let Some(entry) = self.entry("environment").cloned() else { return };
         let hides = self.hides();
         let pairs = expand(&entry.value, &self.names).and_then(|text| text.pairs(&hides).map_err(str::to_owned));
@@ -279,7 +279,7 @@ impl Process<'_> {
     }
 
     /// There is no shell: the words are run as they are.
-    fn command(&self, draft: &mut Draft) {
+    fn command(&self, draft: &mut ConfigDraft) {
         let Some(entry) = self.entry("command") else {
             draft.refuse(
                 &self.program.group.place,
@@ -322,7 +322,7 @@ impl Process<'_> {
         }
     }
 
-    fn account(&self, draft: &mut Draft) {
+    fn account(&self, draft: &mut ConfigDraft) {
         if let Some(entry) = self.entry("user") {
             let user: Toml = entry.value.parse::<i64>().map_or_else(|_| entry.value.as_str().into(), Toml::from);
             self.put(draft, &["user"], user, entry);
@@ -345,7 +345,7 @@ impl Process<'_> {
         }
     }
 
-    fn restarts(&self, draft: &mut Draft) {
+    fn restarts(&self, draft: &mut ConfigDraft) {
         let kind = self.entry("autorestart").map(|entry| (entry, entry.value.to_lowercase()));
         let (restart, entry) = match &kind {
             None => ("on-failure", None),
@@ -394,9 +394,9 @@ impl Process<'_> {
     }
 
     /// Ends before `startsecs` are counted, with waits of 1 s, 2 s, 3 s …; a run that lasted longer is followed at once.
-    fn budget(&self, draft: &mut Draft, seconds: i64, retries: i64) {
+    fn budget(&self, draft: &mut ConfigDraft, seconds: i64, retries: i64) {
         let why = "supervisord counts runs that end within startsecs";
-        let put = |draft: &mut Draft, key: &str, value: Toml, from: &str| match self.entry(from) {
+        let put = |draft: &mut ConfigDraft, key: &str, value: Toml, from: &str| match self.entry(from) {
             Some(entry) => self.put(draft, &[key], value, entry),
             None => self.fill(draft, &[key], value, why),
         };
@@ -407,7 +407,7 @@ impl Process<'_> {
         self.fill(draft, &["max_backoff"], format!("{}s", retries.max(1)), why);
     }
 
-    fn stop(&self, draft: &mut Draft) {
+    fn stop(&self, draft: &mut ConfigDraft) {
         if let Some(entry) = self.entry("stopsignal") {
             let number = entry.value.trim().parse::<i32>().ok().filter(|number| (1..=31).contains(number));
             match number.map(Signal::from_raw).map_or_else(|| entry.value.parse::<Signal>(), Ok) {

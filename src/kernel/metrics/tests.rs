@@ -109,7 +109,7 @@ fn a_task_is_in_one_state() {
         PhaseSnapshot::Backoff { attempt: 1, since: at(0), retry_at: at(1) },
         PhaseSnapshot::Stopped,
         PhaseSnapshot::Done,
-        PhaseSnapshot::Failed { reason: "5 retries spent".into(), dependency: None },
+        PhaseSnapshot::Failed { reason: "5 retries spent".into(), dependency: None, retry_at: None },
     ];
     for phase in phases {
         let text = render(&snapshot(1, vec![process("api", phase.clone())]), at(0));

@@ -260,7 +260,7 @@ impl LiveRun {
 }
 
 fn texts(tail: &LogTail) -> Vec<String> {
-    tail.lines().iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect()
+    tail.lines().iter().map(|line| String::from_utf8_lossy(line.text()).into_owned()).collect()
 }
 
 /// Whether a process is alive: there, and no zombie.

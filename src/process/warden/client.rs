@@ -22,9 +22,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
-use super::WARDEN_ARGUMENT;
 use super::cgroup::Claim;
 use super::orphans::Children;
+use super::predecessor;
 use super::protocol::{Exit, Id, STDIO, SignalTarget, Spawn, StartFault, WardenOrder, WardenReport, frame};
 use super::task::WardenTask;
 use crate::process::start_failure::cause;
@@ -88,16 +88,18 @@ pub(in crate::process) struct Child {
 
 impl Warden {
     /// Starts the warden from the binary of this process, which becomes the reaper of the warden's orphans. Must be
-    /// called once, before the first thread.
+    /// called once, before the first thread. `project` tells apart what this user may supervise at the same time: first
+    /// the warden that a dead supervisor of the same project left is waited for, within a bound.
     ///
     /// # Errors
     ///
     /// It can't be started.
-    pub(crate) fn start() -> io::Result<(Self, WardenTask)> {
+    pub(crate) fn start(project: &str) -> io::Result<(Self, WardenTask)> {
+        predecessor::await_end(project);
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         let mut command = Command::new(this_program()?);
-        command.arg0("stead").arg(WARDEN_ARGUMENT).arg(std::process::id().to_string());
+        command.arg0("stead").args(predecessor::arguments(project));
         Self::start_with(command, true, Claim::here())
     }
 

@@ -11,6 +11,7 @@
 //! - The warden dies: its tasks die with it (`PR_SET_PDEATHSIG`), and the supervisor reaps and kills their descendants
 //!   before it ends: [`task`].
 //! - A signal to the process group of one does not reach the other: each has a session of its own.
+//! - The supervisor dies and another one starts: that one waits until the [warden before it](predecessor) is gone.
 //! - Both die at once: the remaining processes are in [`cgroup`]s, where there are any. The next supervisor kills them.
 //!
 //! Without subreapers (anything but Linux), a tree is a process group, and the second promise is not given; see
@@ -20,6 +21,7 @@ mod cgroup;
 mod child;
 mod client;
 mod orphans;
+mod predecessor;
 mod protocol;
 mod serve;
 mod task;
@@ -44,7 +46,7 @@ pub(crate) use task::WardenTask;
 const KILLED_MAY_TAKE: Duration = Duration::from_secs(1);
 /// How often a state is polled where no event reports its change.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// The argument that makes this program the warden. A list of processes shows `stead warden-of 4312`.
+/// The argument that makes this program the warden. A list of processes shows `stead warden-of 4312 PROJECT`.
 const WARDEN_ARGUMENT: &str = "warden-of";
 
 /// Runs the warden to its end, if this process was started as one.

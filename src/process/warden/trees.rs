@@ -169,7 +169,7 @@ impl Trees {
             if owner == Owner::Removed {
                 for process in proc::family([pid]) {
                     // One that can't be killed does not belong to stead.
-                    let _ = signal_process(&process, Signal::SIGKILL);
+                    let _ = process.signal(Signal::SIGKILL);
                 }
             }
         }
@@ -247,7 +247,7 @@ impl Trees {
                 let _ = killpg(pid(tree.main), signal);
             }
             for member in members.iter().filter(|member| !by_group || member.stat.group != tree.main) {
-                let _ = signal_process(member, signal);
+                let _ = member.signal(signal);
             }
         }
     }
@@ -275,25 +275,9 @@ impl Trees {
             return self.trees.values().filter(|tree| killpg(pid(tree.main), Signal::SIGKILL).is_ok()).count() > 0;
         }
         let family = proc::family(proc::children(self.warden, self.threads));
-        let killed = family.iter().filter(|process| signal_process(process, Signal::SIGKILL) != Err(Errno::EPERM));
+        let killed = family.iter().filter(|process| process.signal(Signal::SIGKILL) != Err(Errno::EPERM));
         killed.count() > 0 || in_cgroups || family.is_empty()
     }
-}
-
-/// Sends a signal to exactly this process, and not to another that has got its pid since.
-fn signal_process(process: &Process, signal: Signal) -> Result<(), Errno> {
-    let is_it = || Stat::read(process.pid).is_some_and(|stat| stat.started == process.stat.started);
-    #[cfg(target_os = "linux")]
-    if let Some(found) = rustix::process::Pid::from_raw(process.pid.cast_signed())
-        && let Ok(held) = rustix::process::pidfd_open(found, rustix::process::PidfdFlags::empty())
-    {
-        if !is_it() {
-            return Err(Errno::ESRCH);
-        }
-        let Some(signal) = rustix::process::Signal::from_named_raw(signal as i32) else { return Err(Errno::EINVAL) };
-        return rustix::process::pidfd_send_signal(held, signal).map_err(|error| Errno::from_raw(error.raw_os_error()));
-    }
-    if is_it() { nix::sys::signal::kill(pid(process.pid), signal) } else { Err(Errno::ESRCH) }
 }
 
 fn pid(number: u32) -> Pid {

@@ -25,28 +25,45 @@ pub(super) struct Budget {
     pub(super) retries: u32,
     /// When the latest restarts happened, oldest first; at most [`Intensity::MOST`].
     recent: VecDeque<Instant>,
+    /// Whether it is known to be spent.
+    is_spent: bool,
 }
 
-/// A limit on restarts is spent; says which.
+/// A limit on restarts is spent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Exhausted(pub(super) String);
+pub(super) struct Exhausted {
+    /// Which: `5 retries`.
+    pub(super) limit: String,
+    /// Whether it was spent before.
+    pub(super) is_known: bool,
+}
 
 impl Budget {
     /// Takes one retry, after a run that lasted `ran_for`: the attempt's number, or which limit is spent.
     pub(super) fn spend(&mut self, config: &RestartConfig, ran_for: Duration, now: Instant) -> Result<u32, Exhausted> {
         if ran_for >= config.reset_after {
-            self.retries = 0;
+            self.give_back();
         }
-        if self.retries >= config.max_retries {
-            return Err(Exhausted(counted(config.max_retries, "retry", "retries")));
+        if let Some(limit) = self.spent_limit(config, now) {
+            return Err(Exhausted { limit, is_known: std::mem::replace(&mut self.is_spent, true) });
         }
-        if let Some(Intensity { restarts, within }) = config.intensity
-            && self.restarts_within(within, now) >= restarts
-        {
-            return Err(Exhausted(format!("{} within {}", counted(restarts, "restart", "restarts"), Pretty(within))));
-        }
+        self.is_spent = false;
         self.retries += 1;
         Ok(self.retries)
+    }
+
+    fn spent_limit(&self, config: &RestartConfig, now: Instant) -> Option<String> {
+        if self.retries >= config.max_retries {
+            return Some(counted(config.max_retries, "retry", "retries"));
+        }
+        let Intensity { restarts, within } = config.intensity?;
+        let is_spent = self.restarts_within(within, now) >= restarts;
+        is_spent.then(|| format!("{} within {}", counted(restarts, "restart", "restarts"), Pretty(within)))
+    }
+
+    /// A stable run gives all retries back.
+    pub(super) fn give_back(&mut self) {
+        (self.retries, self.is_spent) = (0, false);
     }
 
     /// Remembers that a restart happened.

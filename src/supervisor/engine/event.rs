@@ -67,6 +67,8 @@ pub enum EventKind {
         reason: ExitReason,
         /// Whether that was a success by the task's own codes, or asked for.
         expected: bool,
+        /// What follows.
+        then: AfterExit,
         /// How long it had lasted.
         #[serde(rename = "after_ms", with = "millis")]
         #[schema(value_type = u64)]
@@ -243,11 +245,42 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// What a hook can be told of.
+/// What follows the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterExit {
+    /// It stays down, as asked.
+    Stopped,
+    /// It leaves the board: a reload removed it.
+    Removed,
+    /// A new run starts, as asked.
+    Restart,
+    /// Its policy does not start it again.
+    Done,
+    /// It is started again after a wait.
+    Backoff,
+    /// It is held as failed.
+    Failed,
+    /// Everything drains because of it.
+    Fatal,
+}
+
+impl AfterExit {
+    /// Whether the end of the run is one that needs an explanation, however it ended.
+    #[must_use]
+    pub fn is_bad(self) -> bool {
+        match self {
+            Self::Backoff | Self::Failed | Self::Fatal => true,
+            Self::Stopped | Self::Removed | Self::Restart | Self::Done => false,
+        }
+    }
+}
+
+/// The events that a hook can be called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HookEvent {
-    /// A run ended, nobody had asked for it, and it was no success.
+    /// A run ended without a request, and it was no success.
     Failed,
     /// The retry budget is spent.
     Exhausted,

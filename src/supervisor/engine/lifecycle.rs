@@ -3,17 +3,54 @@
 use std::time::{Duration, Instant};
 
 use super::backoff::{Exhausted, backoff};
-use super::drain::ShutdownCause;
 use super::effect::Effect;
-use super::event::EventKind;
+use super::event::{AfterExit, EventKind};
 use super::exit::ExitReason;
 use super::gate::Gate;
 use super::input::{RunId, Straggler, TaskId};
 use super::policy::{OnExhausted, Policy};
+use super::shutdown::ShutdownCause;
 use super::snapshot::{LastExit, ProbeSnapshot, TaskKind};
 use super::state::TaskState;
 use super::task::{Failure, Phase, RunStage, Stop, StopCause};
 use super::{Engine, later};
+
+/// What follows an exit.
+#[derive(Debug)]
+enum Next {
+    Stopped,
+    Leave,
+    Restart,
+    Done,
+    Backoff {
+        attempt: u32,
+        wait: Duration,
+    },
+    Failed {
+        reason: String,
+        /// The limit that is spent now.
+        limit: Option<String>,
+        retry_at: Option<Instant>,
+    },
+    Fatal {
+        reason: String,
+        limit: Option<String>,
+    },
+}
+
+impl Next {
+    fn kind(&self) -> AfterExit {
+        match self {
+            Self::Stopped => AfterExit::Stopped,
+            Self::Leave => AfterExit::Removed,
+            Self::Restart => AfterExit::Restart,
+            Self::Done => AfterExit::Done,
+            Self::Backoff { .. } => AfterExit::Backoff,
+            Self::Failed { .. } => AfterExit::Failed,
+            Self::Fatal { .. } => AfterExit::Fatal,
+        }
+    }
+}
 
 impl Engine {
     /// Starts what may start, and fails what can't start any more. stead's own parts come first: one of them makes the
@@ -34,9 +71,9 @@ impl Engine {
     fn open_gate(&mut self, id: TaskId, now: Instant) -> bool {
         let waiting = match self.task(id).phase {
             Phase::Waiting { announced } => Some(announced),
-            Phase::Failed(Failure::Dependency(_)) => None,
+            Phase::Failed { failure: Failure::Dependency(_), .. } => None,
             Phase::Live(_) | Phase::Backoff { .. } | Phase::Stopped | Phase::Done => return false,
-            Phase::Failed(Failure::Own(_)) => return false,
+            Phase::Failed { failure: Failure::Own(_), .. } => return false,
         };
         match (self.gate(id), waiting) {
             (Gate::Open, Some(_)) => self.spawn(id, now),
@@ -48,7 +85,7 @@ impl Engine {
                 }
                 return false;
             }
-            (Gate::Never(dependency), Some(_)) => self.fail(id, Failure::Dependency(dependency)),
+            (Gate::Never(dependency), Some(_)) => self.fail(id, Failure::Dependency(dependency), None),
             // The dependency was started again, so this one may start after all.
             (Gate::Open | Gate::Shut(_), None) => self.task_mut(id).phase = Phase::WAITING,
             (Gate::Shut(_), Some(true)) | (Gate::Never(_), None) => return false,
@@ -64,12 +101,14 @@ impl Engine {
     pub(super) fn on_started(&mut self, id: RunId, pid: Option<u32>, address: Option<String>, now: Instant) {
         let task = self.task_mut(id.task);
         let probed = task.plan.probed;
-        let Some(run) = task.run_mut(id.number) else { return };
+        let Some(run) = task.run_mut(id.number).filter(|run| run.started.is_none()) else { return };
         run.pid = pid;
-        let RunStage::Starting { .. } = run.stage else { return };
         run.started = Some(now);
         run.address.clone_from(&address);
-        run.stage = if probed { RunStage::Running } else { RunStage::Ready };
+        // One that is being stopped already has run all the same.
+        if let RunStage::Starting { .. } = run.stage {
+            run.stage = if probed { RunStage::Running } else { RunStage::Ready };
+        }
         task.has_started = true;
         self.emit(id.task, EventKind::Started { run: id.number, pid, address });
     }
@@ -105,12 +144,12 @@ impl Engine {
         let Some(run) = self.task_mut(id.task).run_mut(id.number) else { return };
         let RunStage::Stopping(stop) = &mut run.stage else { return };
         stop.left = processes;
-        if stop.killed {
+        if stop.is_killed() {
             self.name_left(id.task);
         }
     }
 
-    fn name_left(&mut self, id: TaskId) {
+    pub(super) fn name_left(&mut self, id: TaskId) {
         let task = self.task(id);
         let Some(stop) = task.phase.stop().filter(|stop| !stop.left.is_empty()) else { return };
         let (run, name, processes) = (task.run, task.plan.name.clone(), stop.left.clone());
@@ -136,44 +175,111 @@ impl Engine {
     pub(super) fn on_exited(&mut self, id: RunId, reason: ExitReason, now: Instant) {
         let Some(run) = self.task_mut(id.task).run_mut(id.number).cloned() else { return };
         let ran_for = run.ran_for(now);
-        let cause = match run.stage {
-            RunStage::Stopping(Stop { cause, .. }) => Some(cause),
-            RunStage::Starting { .. } | RunStage::Running | RunStage::Ready => None,
+        let pending = run.pending_stop().cloned();
+        let (cause, reason, asked) = match run.stage {
+            RunStage::Stopping(Stop { cause: StopCause::GaveUp(why), .. }) => (None, why, false),
+            RunStage::Stopping(Stop { cause, .. }) => (Some(cause), reason, true),
+            RunStage::Starting { .. } | RunStage::Running | RunStage::Ready => (pending, reason, false),
         };
-        let (reason, asked) = match &cause {
-            Some(StopCause::GaveUp(why)) => (why.clone(), false),
-            Some(StopCause::Asked | StopCause::Restart | StopCause::Leave) => (reason, true),
-            None => (reason, false),
-        };
-        self.record_exit(id, &reason, asked, ran_for, run.peak_memory, now);
-        if self.drain.is_some() {
-            self.stopped(id.task);
-            return;
-        }
-        match cause {
-            Some(StopCause::Asked) => self.stopped(id.task),
-            Some(StopCause::Leave) => self.leave(id.task),
-            Some(StopCause::Restart) => self.task_mut(id.task).phase = Phase::WAITING,
+        let next = match cause {
+            _ if self.is_draining() => Next::Stopped,
+            Some(StopCause::Asked) => Next::Stopped,
+            Some(StopCause::Leave) => Next::Leave,
+            Some(StopCause::Restart) => Next::Restart,
             Some(StopCause::GaveUp(_)) | None => self.apply_policy(id.task, &reason, ran_for, now),
-        }
+        };
+        self.record_exit(id, reason, asked, ran_for, run.peak_memory, &next, now);
+        self.go_on(id.task, next, now);
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all that is known of an exit")]
     fn record_exit(
         &mut self,
         RunId { task: id, number: run }: RunId,
-        reason: &ExitReason,
+        reason: ExitReason,
         asked: bool,
         ran_for: Duration,
         peak_memory: Option<u64>,
+        next: &Next,
         now: Instant,
     ) {
-        let at = self.uptime(now);
+        let (at, then) = (self.uptime(now), next.kind());
         let task = self.task_mut(id);
-        let expected = asked || task.is_success(reason);
+        let expected = asked || task.is_success(&reason);
         task.failing |= !expected;
         *task.exits.entry(reason.class().into()).or_default() += 1;
         task.last_exit = Some(LastExit { run, reason: reason.clone(), expected, at, ran_for, peak_memory });
-        self.emit(id, EventKind::Exited { run, reason: reason.clone(), expected, after: ran_for, peak_memory });
+        self.emit(id, EventKind::Exited { run, reason, expected, then, after: ran_for, peak_memory });
+    }
+
+    /// What the policy of a task makes of an exit.
+    fn apply_policy(&mut self, id: TaskId, reason: &ExitReason, ran_for: Duration, now: Instant) -> Next {
+        let task = &mut self.tasks[id.0];
+        let success = task.is_success(reason);
+        match task.plan.policy {
+            Policy::Critical => return Next::Fatal { reason: reason.to_string(), limit: None },
+            Policy::Never | Policy::OnFailure if success => return Next::Done,
+            Policy::Never => return Next::Failed { reason: reason.to_string(), limit: None, retry_at: None },
+            Policy::Always | Policy::OnFailure => {}
+        }
+        match task.budget.spend(&task.plan.restart, ran_for, now) {
+            Ok(attempt) => {
+                let wait = backoff(&task.plan.restart, attempt);
+                Next::Backoff { attempt, wait: self.jitter.stretch(wait, task.plan.restart.jitter) }
+            }
+            Err(Exhausted { limit, is_known }) => {
+                let reason = format!("{limit} spent: {reason}");
+                let limit = (!is_known).then_some(limit);
+                match task.plan.on_exhausted {
+                    OnExhausted::Fatal => Next::Fatal { reason, limit },
+                    OnExhausted::Hold => {
+                        Next::Failed { reason, limit, retry_at: task.plan.slow_retry.map(|wait| later(now, wait)) }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes on after an exit.
+    fn go_on(&mut self, id: TaskId, next: Next, now: Instant) {
+        match next {
+            Next::Stopped => self.stopped(id),
+            Next::Leave => self.leave(id),
+            Next::Restart => self.task_mut(id).phase = Phase::WAITING,
+            Next::Done => {
+                self.task_mut(id).phase = Phase::Done;
+                self.emit(id, EventKind::Done);
+                self.recover(id);
+            }
+            Next::Backoff { attempt, wait } => {
+                let task = self.task_mut(id);
+                let max_retries = task.plan.restart.max_retries;
+                task.phase = Phase::Backoff { attempt, since: now, retry_at: later(now, wait) };
+                self.emit(id, EventKind::Backoff { attempt, max_retries, wait });
+            }
+            Next::Failed { reason, limit, retry_at } => {
+                self.exhausted(id, limit);
+                self.fail(id, Failure::Own(reason), retry_at);
+            }
+            Next::Fatal { reason, limit } => {
+                self.exhausted(id, limit);
+                let name = self.task(id).plan.name.clone();
+                self.fail(id, Failure::Own(reason.clone()), None);
+                self.begin_drain(ShutdownCause::Fatal { name, reason }, now);
+            }
+        }
+    }
+
+    fn exhausted(&mut self, id: TaskId, limit: Option<String>) {
+        if let Some(limit) = limit {
+            self.emit(id, EventKind::Exhausted { limit });
+        }
+    }
+
+    fn fail(&mut self, id: TaskId, failure: Failure, retry_at: Option<Instant>) {
+        let reason = self.failure_text(&failure);
+        self.task_mut(id).phase = Phase::Failed { failure, retry_at };
+        self.emit(id, EventKind::Failed { reason });
     }
 
     /// Records that the task is well again, if it was failing.
@@ -190,77 +296,6 @@ impl Engine {
         self.emit(id, EventKind::Stopped);
     }
 
-    fn apply_policy(&mut self, id: TaskId, reason: &ExitReason, ran_for: Duration, now: Instant) {
-        let task = self.task(id);
-        let success = task.is_success(reason);
-        match task.plan.policy {
-            Policy::Critical => self.fatal(id, reason.to_string(), now),
-            Policy::Never | Policy::OnFailure if success => {
-                self.task_mut(id).phase = Phase::Done;
-                self.emit(id, EventKind::Done);
-                self.recover(id);
-            }
-            Policy::Never => self.fail(id, Failure::Own(reason.to_string())),
-            Policy::Always | Policy::OnFailure => self.retry(id, reason, ran_for, now),
-        }
-    }
-
-    fn retry(&mut self, id: TaskId, reason: &ExitReason, ran_for: Duration, now: Instant) {
-        let task = &mut self.tasks[id.0];
-        match task.budget.spend(&task.plan.restart, ran_for, now) {
-            Ok(attempt) => {
-                let wait = backoff(&task.plan.restart, attempt);
-                let wait = self.jitter.stretch(wait, task.plan.restart.jitter);
-                let max_retries = task.plan.restart.max_retries;
-                task.phase = Phase::Backoff { attempt, since: now, retry_at: later(now, wait) };
-                self.emit(id, EventKind::Backoff { attempt, max_retries, wait });
-            }
-            Err(Exhausted(limit)) => {
-                let escalation = task.plan.on_exhausted;
-                let why = format!("{limit} spent: {reason}");
-                self.emit(id, EventKind::Exhausted { limit });
-                match escalation {
-                    OnExhausted::Fatal => self.fatal(id, why, now),
-                    OnExhausted::Hold => self.fail(id, Failure::Own(why)),
-                }
-            }
-        }
-    }
-
-    fn fail(&mut self, id: TaskId, failure: Failure) {
-        let reason = self.failure_text(&failure);
-        self.task_mut(id).phase = Phase::Failed(failure);
-        self.emit(id, EventKind::Failed { reason });
-    }
-
-    fn fatal(&mut self, id: TaskId, reason: String, now: Instant) {
-        let name = self.task(id).plan.name.clone();
-        self.fail(id, Failure::Own(reason.clone()));
-        self.begin_drain(ShutdownCause::Fatal { name, reason }, now);
-    }
-
-    /// Ends a run that does not do what it should; that counts as a failure.
-    fn give_up(&mut self, id: TaskId, why: ExitReason, now: Instant) {
-        let grace = self.task(id).plan.stop_timeout;
-        self.stop(id, StopCause::GaveUp(why), grace, now);
-    }
-
-    /// Asks a run to end; it is killed after `grace`, at once if that is zero. For a run that is being stopped already
-    /// only the cause changes, and the kill comes no later than before. Nothing happens if none is live.
-    pub(super) fn stop(&mut self, id: TaskId, cause: StopCause, grace: Duration, now: Instant) {
-        let task = self.task_mut(id);
-        let number = task.run;
-        if !task.live_mut().is_some_and(|run| run.stop(cause, later(now, grace), now)) {
-            return;
-        }
-        if grace.is_zero() {
-            self.kill(id, now);
-        } else {
-            self.effects.push(Effect::Stop(RunId { task: id, number }));
-            self.emit(id, EventKind::Stopping { run: number, grace });
-        }
-    }
-
     /// Acts on every deadline that is due.
     pub(super) fn expire(&mut self, now: Instant) {
         for id in self.ids() {
@@ -275,37 +310,21 @@ impl Engine {
                 }
                 TaskState::Running | TaskState::Ready => {
                     let recovers = task.recovers_by_lasting();
-                    self.task_mut(id).budget.retries = 0;
+                    self.task_mut(id).budget.give_back();
                     if recovers {
                         self.recover(id);
                     }
                 }
-                TaskState::Stopping => self.kill(id, now),
-                TaskState::Backoff => {
+                TaskState::Stopping if task.phase.stop().is_some_and(|stop| !stop.is_killed()) => self.kill(id, now),
+                TaskState::Stopping => self.task_mut(id).give_up_waiting(),
+                TaskState::Backoff | TaskState::Failed => {
                     let task = self.task_mut(id);
                     task.restarts += 1;
                     task.budget.restarted(now);
                     task.phase = Phase::WAITING;
                 }
-                TaskState::Waiting | TaskState::Stopped | TaskState::Done | TaskState::Failed => {}
+                TaskState::Waiting | TaskState::Stopped | TaskState::Done => {}
             }
         }
-    }
-
-    /// Kills a run that is being stopped.
-    pub(super) fn kill(&mut self, id: TaskId, now: Instant) {
-        let task = self.task_mut(id);
-        let (number, name) = (task.run, task.plan.name.clone());
-        let Some(RunStage::Stopping(stop)) = task.live_mut().map(|run| &mut run.stage) else { return };
-        if std::mem::replace(&mut stop.killed, true) {
-            return;
-        }
-        let held = now.saturating_duration_since(stop.since);
-        self.effects.push(Effect::Kill(RunId { task: id, number }));
-        self.emit(id, EventKind::Killed { run: number, held });
-        if let Some(drain) = &mut self.drain {
-            drain.note_killed(name, held);
-        }
-        self.name_left(id);
     }
 }

@@ -30,8 +30,10 @@ mod reload;
 mod replan;
 mod request;
 mod respond;
+mod shutdown;
 mod snapshot;
 mod state;
+mod stop;
 mod task;
 mod view;
 
@@ -39,15 +41,15 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use backoff::backoff;
-pub use drain::{Killed, ShutdownCause, ShutdownOutcome};
 pub use effect::Effect;
-pub use event::{Event, EventKind, HookEvent};
+pub use event::{AfterExit, Event, EventKind, HookEvent};
 pub use exit::ExitReason;
 pub use input::{Input, RunId, Straggler, TaskId};
 pub use plan::{Plan, TaskPlan};
 pub use policy::{Condition, Dependency, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig};
 pub use replan::{BadConfig, Changes, Replan};
 pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
+pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 pub use snapshot::{
     AfterStop, Blocker, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot,
     UNSTABLE_RESTARTS, Uptime, Usage,
@@ -100,14 +102,15 @@ impl Engine {
             Input::Left { run, processes } => self.on_left(run, processes),
             Input::Exceeded { run, used, limit } => self.on_exceeded(run, used, limit, now),
             Input::Measured { run, peak_memory } => self.on_measured(run, peak_memory),
-            Input::Requested { id, request, origin } => self.on_requested(id, &request, &origin, now),
+            Input::Requested { id, request, origin } => self.on_requested(id, &request, origin, now),
             Input::Loaded(loaded) => self.on_loaded(loaded, now),
             Input::Tick => {}
         }
         self.expire(now);
-        if self.drain.is_some() {
-            self.advance_drain(now);
-        } else {
+        self.enforce_bound(now);
+        self.advance_stops(now);
+        self.finish_drain(now);
+        if self.drain.is_none() {
             self.open_gates(now);
         }
         std::mem::take(&mut self.effects)
@@ -116,7 +119,7 @@ impl Engine {
     /// The time at which [`handle`](Self::handle) must be called next, or `None` if only an input can change the state.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let drain = self.drain.as_ref().and_then(Drain::deadline);
+        let drain = self.drain.as_ref().and_then(Drain::next_deadline);
         self.board.iter().filter_map(|&id| self.task(id).deadline()).chain(drain).min()
     }
 

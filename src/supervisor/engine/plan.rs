@@ -24,6 +24,8 @@ pub struct TaskPlan {
     pub name: String,
     /// Tells what its runs are made of: after a reload, another number means that only a new run has what is planned.
     pub revision: u64,
+    /// The number of its last run under an earlier supervisor: its runs go on counting from there.
+    pub runs_before: u64,
     /// What it is made of.
     pub kind: TaskKind,
     /// For people: the command line, or what the surface is.
@@ -32,6 +34,8 @@ pub struct TaskPlan {
     pub policy: Policy,
     /// What a spent budget means.
     pub on_exhausted: OnExhausted,
+    /// How long after a run one that is held as failed is tried again; never if none.
+    pub slow_retry: Option<Duration>,
     /// When and how often it is started again.
     pub restart: RestartConfig,
     /// What must hold before it starts.

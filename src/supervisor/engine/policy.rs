@@ -7,14 +7,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::duration::millis;
+use crate::duration::{maybe_millis, millis};
 
-/// How long an ordered stop may take.
+/// Bounds of the ordered stop of everything. Without one it takes as long as the stop timeouts on its longest chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct DrainConfig {
-    /// After a graceful end: `drain`, 10 s by default.
-    #[serde(rename = "drain_ms", with = "millis")]
-    pub graceful: Duration,
+    /// When it was asked for: `drain`. None by default.
+    #[serde(rename = "drain_ms", with = "maybe_millis")]
+    pub graceful: Option<Duration>,
     /// After a fatal end: `drain_fatal`, 3 s by default.
     #[serde(rename = "drain_fatal_ms", with = "millis")]
     pub fatal: Duration,
@@ -22,7 +22,7 @@ pub struct DrainConfig {
 
 impl Default for DrainConfig {
     fn default() -> Self {
-        Self { graceful: Duration::from_secs(10), fatal: Duration::from_secs(3) }
+        Self { graceful: None, fatal: Duration::from_secs(3) }
     }
 }
 
@@ -74,7 +74,7 @@ pub struct Intensity {
 }
 
 impl Intensity {
-    /// The most restarts a window can be told to allow: their instants are remembered one by one.
+    /// The most restarts that a window can allow: their instants are remembered one by one.
     pub const MOST: u32 = 1_000;
 }
 

@@ -89,13 +89,16 @@ impl Engine {
             (_, Some(StopCause::Leave)) => self.restart(id, now),
             // A person wants it to be down.
             (_, Some(StopCause::Asked)) | (Phase::Stopped, _) => {}
-            (Phase::Live(_) | Phase::Backoff { .. } | Phase::Done | Phase::Failed(_), _) if is_new => {
+            (Phase::Live(_) | Phase::Backoff { .. } | Phase::Done | Phase::Failed { .. }, _) if is_new => {
                 self.restart(id, now);
             }
-            (Phase::Waiting { .. } | Phase::Failed(Failure::Dependency(_)), _) if waits_for_other => {
+            (Phase::Waiting { .. } | Phase::Failed { failure: Failure::Dependency(_), .. }, _) if waits_for_other => {
                 task.phase = Phase::WAITING;
             }
-            (Phase::Waiting { .. } | Phase::Live(_) | Phase::Backoff { .. } | Phase::Done | Phase::Failed(_), _) => {}
+            (
+                Phase::Waiting { .. } | Phase::Live(_) | Phase::Backoff { .. } | Phase::Done | Phase::Failed { .. },
+                _,
+            ) => {}
         }
     }
 

@@ -67,7 +67,7 @@ impl fmt::Display for Changes {
 pub struct BadConfig {
     /// In one line.
     pub summary: String,
-    /// Every mistake with its place, for whoever may see the file: it quotes it. Empty where there is nothing to quote.
+    /// Every mistake with its place, for clients that may read the file: it quotes it. Empty where there is nothing to quote.
     #[serde(skip)]
     pub report: String,
 }

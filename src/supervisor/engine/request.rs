@@ -122,8 +122,26 @@ impl fmt::Display for Request {
 pub enum Answer {
     /// It is being done; the next snapshot shows the result so far.
     Taken,
+    /// The task is in the requested state already, or on its way there: there is nothing to do.
+    Already {
+        /// Which task.
+        task: String,
+        /// The state it is in.
+        state: TaskState,
+    },
     /// The configuration was read again, and these are the changes.
     Reloaded(Changes),
+}
+
+impl Answer {
+    /// The sentence to show if there was nothing to do: `api is ready already`.
+    #[must_use]
+    pub fn unchanged(&self) -> Option<String> {
+        match self {
+            Self::Already { task, state } => Some(format!("{task} is {state} already")),
+            Self::Taken | Self::Reloaded(_) => None,
+        }
+    }
 }
 
 /// Why a request was refused.
@@ -136,15 +154,7 @@ pub enum Refusal {
         /// The name that was asked for.
         task: String,
     },
-    /// It is in the requested state already.
-    #[error("{task} is {state} already")]
-    Already {
-        /// Which task.
-        task: String,
-        /// The state it is in.
-        state: Cow<'static, str>,
-    },
-    /// Nothing is running that could be stopped or signalled.
+    /// Nothing is running that could be signalled or typed to.
     #[error("{task} is not running, it is {state}")]
     NotRunning {
         /// Which task.
@@ -188,16 +198,4 @@ pub enum Refusal {
     /// The supervisor has ended, or did not take the request in time.
     #[error("stead has ended or is too busy to answer")]
     Unavailable,
-}
-
-impl Refusal {
-    /// The task is in the requested state already.
-    pub(super) fn already(task: String, state: TaskState) -> Self {
-        Self::Already { task, state: state.word().into() }
-    }
-
-    /// The task has no run that could be stopped or signalled.
-    pub(super) fn not_running(task: String, state: TaskState) -> Self {
-        Self::NotRunning { task, state: state.word().into() }
-    }
 }

@@ -3,80 +3,78 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use super::drain::ShutdownCause;
 use super::effect::Effect;
 use super::event::EventKind;
 use super::input::TaskId;
 use super::policy::Policy;
 use super::request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
+use super::shutdown::ShutdownCause;
 use super::snapshot::TaskKind;
 use super::state::TaskState;
 use super::task::{Phase, StopCause};
 
-/// Whether a verb makes sense for a task.
+/// What a request comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Act,
-    /// It is in the requested state, or on its way there.
+    /// The task is in the requested state, or on its way there.
     Already,
     NotRunning,
-    /// A reload is removing it.
+    /// A reload is removing the task.
     Leaving,
 }
 
 impl Engine {
-    pub(super) fn on_requested(&mut self, id: RequestId, request: &Request, origin: &Origin, now: Instant) {
-        let task = self.find(request);
-        let verdict = match task {
-            Ok(None) => self.allow(request),
-            Ok(Some((id, verb))) => self.allow_verb(id, verb),
-            Err(ref unknown) => Err(unknown.clone()),
+    pub(super) fn on_requested(&mut self, id: RequestId, request: &Request, origin: Origin, now: Instant) {
+        let result = match request {
+            Request::Task { task, verb } => self.on_task_request(task, *verb, &origin, now),
+            Request::RestartAll | Request::Reload | Request::ShutDown | Request::KillAll => {
+                let allowed = self.allow(request);
+                self.emit_for_all(asked(request, &origin, allowed.as_ref().err()));
+                allowed.map(|()| Answer::Taken)
+            }
         };
-        let (asked, origin) = (request.to_string(), origin.clone());
-        let kind = match &verdict {
-            Ok(()) => EventKind::Requested { asked, origin: origin.clone() },
-            Err(refusal) => EventKind::Refused { asked, origin: origin.clone(), refusal: refusal.clone() },
-        };
-        match task {
-            Ok(Some((id, _))) => self.emit(id, kind),
-            Ok(None) | Err(_) => self.emit_for_all(kind),
+        if result.is_ok() {
+            match request {
+                Request::Task { .. } => {}
+                Request::RestartAll => self.restart_all(now),
+                Request::ShutDown => self.begin_drain(ShutdownCause::Graceful { origin }, now),
+                Request::KillAll => self.force_drain(&origin, now),
+                // It is answered once the configuration is read.
+                Request::Reload => return self.await_load(id, origin),
+            }
         }
-        if let Err(refusal) = verdict {
-            self.effects.push(Effect::Answer(id, Err(refusal)));
-            return;
-        }
-        match (request, task) {
-            (Request::Task { .. }, Ok(Some((id, verb)))) => self.act(id, verb, now),
-            (Request::Task { .. }, Ok(None) | Err(_)) => {}
-            (Request::RestartAll, _) => self.restart_all(now),
-            (Request::ShutDown, _) => self.begin_drain(ShutdownCause::Graceful { origin }, now),
-            (Request::KillAll, _) => self.force_drain(&origin, now),
-            // It is answered once the configuration is read.
-            (Request::Reload, _) => return self.await_load(id, origin),
-        }
-        self.effects.push(Effect::Answer(id, Ok(Answer::Taken)));
+        self.effects.push(Effect::Answer(id, result));
     }
 
-    /// The task that a request names, if it names one.
-    fn find(&self, request: &Request) -> Result<Option<(TaskId, Verb)>, Refusal> {
-        let Request::Task { task, verb } = request else { return Ok(None) };
-        let found = self.ids().find(|&id| self.task(id).plan.name == *task);
-        found.map(|id| Some((id, *verb))).ok_or_else(|| Refusal::UnknownTask { task: task.clone() })
-    }
-
-    /// Whether a request that names no task makes sense now.
+    /// Whether a request that names no task makes sense now. Shutting down twice does.
     fn allow(&self, request: &Request) -> Result<(), Refusal> {
         match request {
-            Request::KillAll => Ok(()),
-            Request::Task { .. } | Request::RestartAll | Request::Reload | Request::ShutDown if self.is_draining() => {
-                Err(Refusal::Draining)
-            }
+            Request::RestartAll | Request::Reload if self.is_draining() => Err(Refusal::Draining),
             Request::Reload if self.reloads.len() >= RELOADS_WAITING => Err(Refusal::ManyReloads),
-            Request::Task { .. } | Request::RestartAll | Request::Reload | Request::ShutDown => Ok(()),
+            Request::Task { .. } | Request::RestartAll | Request::Reload | Request::ShutDown | Request::KillAll => {
+                Ok(())
+            }
         }
     }
 
-    /// Whether a verb makes sense for a task now.
-    fn allow_verb(&self, id: TaskId, verb: Verb) -> Result<(), Refusal> {
+    fn on_task_request(&mut self, name: &str, verb: Verb, origin: &Origin, now: Instant) -> Result<Answer, Refusal> {
+        let request = verb.of(name);
+        let Some(id) = self.ids().find(|&id| self.task(id).plan.name == name) else {
+            let unknown = Refusal::UnknownTask { task: name.to_owned() };
+            self.emit_for_all(asked(&request, origin, Some(&unknown)));
+            return Err(unknown);
+        };
+        let result = self.allow_verb(id, verb);
+        self.emit(id, asked(&request, origin, result.as_ref().err()));
+        if result == Ok(Answer::Taken) {
+            self.act(id, verb, now);
+        }
+        result
+    }
+
+    /// Whether a verb makes sense for a task now, and whether there is anything to do.
+    fn allow_verb(&self, id: TaskId, verb: Verb) -> Result<Answer, Refusal> {
         let task = self.task(id);
         let (name, state) = (|| task.plan.name.clone(), task.state());
         let is_essential = task.plan.kind == TaskKind::Builtin && task.plan.policy == Policy::Critical;
@@ -85,19 +83,18 @@ impl Engine {
                 return Err(Refusal::NoProcess { task: name() });
             }
             Verb::Input | Verb::Attach if !task.plan.tty => return Err(Refusal::NoTerminal { task: name() }),
-            // The one request that helps a drain along.
-            Verb::Kill if state == TaskState::Stopping => {}
-            Verb::Start | Verb::Stop | Verb::Restart | Verb::Kill if self.is_draining() => {
-                return Err(Refusal::Draining);
-            }
+            Verb::Start | Verb::Restart if self.is_draining() => return Err(Refusal::Draining),
+            // Everything is being stopped. Only a kill helps that along.
+            Verb::Stop if self.is_draining() => return Ok(Answer::Already { task: name(), state }),
+            Verb::Kill if self.is_draining() => {}
             Verb::Stop | Verb::Restart | Verb::Kill if is_essential => return Err(Refusal::Essential { task: name() }),
             Verb::Start | Verb::Stop | Verb::Restart | Verb::Kill => {}
             Verb::Signal { .. } | Verb::Input | Verb::Attach => {}
         }
         match verdict(verb, &task.phase) {
-            Verdict::Act => Ok(()),
-            Verdict::Already => Err(Refusal::already(name(), state)),
-            Verdict::NotRunning => Err(Refusal::not_running(name(), state)),
+            Verdict::Act => Ok(Answer::Taken),
+            Verdict::Already => Ok(Answer::Already { task: name(), state }),
+            Verdict::NotRunning => Err(Refusal::NotRunning { task: name(), state: state.word().into() }),
             Verdict::Leaving => Err(Refusal::Leaving { task: name() }),
         }
     }
@@ -123,7 +120,7 @@ impl Engine {
         match task.phase {
             Phase::Live(_) => self.stop(id, StopCause::Restart, grace, now),
             Phase::Waiting { .. } => {}
-            Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => task.phase = Phase::WAITING,
+            Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed { .. } => task.phase = Phase::WAITING,
         }
     }
 
@@ -133,7 +130,7 @@ impl Engine {
             let stays_down = match task.phase {
                 Phase::Stopped | Phase::Done => true,
                 Phase::Live(_) => task.phase.stop_cause() == Some(&StopCause::Leave),
-                Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Failed(_) => false,
+                Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Failed { .. } => false,
             };
             task.plan.kind != TaskKind::Builtin && !stays_down
         };
@@ -148,20 +145,31 @@ impl Engine {
         match task.phase {
             Phase::Live(_) => self.stop(id, StopCause::Asked, grace, now),
             Phase::Waiting { .. } | Phase::Backoff { .. } => self.stopped(id),
-            Phase::Stopped | Phase::Done | Phase::Failed(_) => {}
+            Phase::Stopped | Phase::Done | Phase::Failed { .. } => {}
         }
     }
 
-    /// A run that is being stopped already keeps what comes after.
+    /// As a stop without a grace. A run that is being stopped already keeps what comes after.
     fn kill_as_asked(&mut self, id: TaskId, now: Instant) {
-        match self.task(id).phase.stop() {
-            Some(_) => self.kill(id, now),
-            None => self.stop(id, StopCause::Asked, Duration::ZERO, now),
+        match (&self.task(id).phase, self.task(id).phase.stop()) {
+            (_, Some(_)) => self.kill(id, now),
+            (Phase::Live(_), None) => self.stop(id, StopCause::Asked, Duration::ZERO, now),
+            (Phase::Waiting { .. } | Phase::Backoff { .. }, None) => self.stopped(id),
+            (Phase::Stopped | Phase::Done | Phase::Failed { .. }, None) => {}
         }
     }
 }
 
-/// What a verb means in each state.
+/// The event that says what was asked, and whether it was refused.
+fn asked(request: &Request, origin: &Origin, refusal: Option<&Refusal>) -> EventKind {
+    let (asked, origin) = (request.to_string(), origin.clone());
+    match refusal {
+        None => EventKind::Requested { asked, origin },
+        Some(refusal) => EventKind::Refused { asked, origin, refusal: refusal.clone() },
+    }
+}
+
+/// What a verb comes to in each state.
 fn verdict(verb: Verb, phase: &Phase) -> Verdict {
     use TaskState::{Backoff, Done, Failed, Ready, Running, Starting, Stopped, Stopping, Waiting};
     match verb {
@@ -180,7 +188,7 @@ fn verdict(verb: Verb, phase: &Phase) -> Verdict {
                 Some(StopCause::Asked | StopCause::Leave) => Verdict::Already,
                 Some(StopCause::Restart | StopCause::GaveUp(_)) | None => Verdict::Act,
             },
-            Stopped | Done | Failed => Verdict::NotRunning,
+            Stopped | Done | Failed => Verdict::Already,
         },
         Verb::Restart => match phase.state() {
             Waiting => Verdict::Already,
@@ -188,10 +196,10 @@ fn verdict(verb: Verb, phase: &Phase) -> Verdict {
             Starting | Running | Ready | Stopping | Backoff | Stopped | Done | Failed => Verdict::Act,
         },
         Verb::Kill => match phase.state() {
-            Starting | Running | Ready => Verdict::Act,
-            Stopping if phase.stop().is_some_and(|stop| stop.killed) => Verdict::Already,
+            Waiting | Starting | Running | Ready | Backoff => Verdict::Act,
+            Stopping if phase.stop().is_some_and(|stop| stop.is_killed()) => Verdict::Already,
             Stopping => Verdict::Act,
-            Waiting | Backoff | Stopped | Done | Failed => Verdict::NotRunning,
+            Stopped | Done | Failed => Verdict::Already,
         },
         Verb::Signal { .. } | Verb::Input => match phase.state() {
             Running | Ready | Stopping => Verdict::Act,

@@ -94,6 +94,8 @@ pub struct TaskSnapshot {
     pub phase: PhaseSnapshot,
     /// The number of the latest run; 0 before the first.
     pub run: u64,
+    /// The number of the last run under an earlier supervisor of the project.
+    pub runs_before: u64,
     /// How much of the budget is used.
     pub retries: u32,
     /// The budget.
@@ -263,12 +265,14 @@ pub enum PhaseSnapshot {
     Stopped,
     /// Its policy says that it is done.
     Done,
-    /// It failed for good and is held for a person.
+    /// It failed for good and is held for a person; a surface is tried again now and then.
     Failed {
         /// Why, for people: `5 retries spent: SIGSEGV`, `migrate failed`.
         reason: String,
         /// The dependency that failed, if that is why.
         dependency: Option<String>,
+        /// When it is tried again, if it is.
+        retry_at: Option<Uptime>,
     },
 }
 

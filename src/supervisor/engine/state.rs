@@ -114,7 +114,7 @@ pub enum Reach {
     Met,
     /// It does not hold yet, and may without a request.
     Pending,
-    /// The task is at rest: the condition holds only after somebody starts the task.
+    /// The task is at rest: the condition holds only after a request starts the task.
     Halted,
     /// The task has failed for good.
     Failed,

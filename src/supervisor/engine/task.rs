@@ -11,13 +11,14 @@ use super::later;
 use super::plan::TaskPlan;
 use super::snapshot::{LastExit, ProbeSnapshot};
 use super::state::{Progress, TaskState};
+use super::stop::KILL_WAIT;
 
 /// A task.
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) plan: TaskPlan,
     pub(super) phase: Phase,
-    /// The number of the latest run; 0 before the first.
+    /// The number of the latest run, also of an earlier supervisor; 0 before the first.
     pub(super) run: u64,
     /// Whether any run has come to life.
     pub(super) has_started: bool,
@@ -32,6 +33,10 @@ pub(super) struct Task {
 
 /// The state of a task; the diagram is in the engine's module header.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every task has a live run: a box would cost an allocation for each"
+)]
 pub(super) enum Phase {
     /// It starts as soon as its dependencies allow. `announced`: the event log says so already.
     Waiting { announced: bool },
@@ -43,8 +48,8 @@ pub(super) enum Phase {
     Stopped,
     /// Its policy does not start it again.
     Done,
-    /// It failed for good.
-    Failed(Failure),
+    /// It failed for good, or is tried again only now and then.
+    Failed { failure: Failure, retry_at: Option<Instant> },
 }
 
 /// A live run.
@@ -62,6 +67,8 @@ pub(super) struct Run {
     pub(super) probe: Option<ProbeSnapshot>,
     /// The most memory that a process of it had, once that is known.
     pub(super) peak_memory: Option<u64>,
+    /// Why it is to be stopped as soon as its dependents are out of the way.
+    pending_stop: Option<StopCause>,
 }
 
 /// How far a live run is.
@@ -81,11 +88,24 @@ pub(super) enum RunStage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stop {
     pub(super) since: Instant,
+    /// When it is killed, or was to be.
     pub(super) kill_at: Instant,
-    pub(super) killed: bool,
+    kill: Kill,
     /// The first few processes that hold it up.
     pub(super) left: Vec<Straggler>,
     pub(super) cause: StopCause,
+}
+
+/// How far the kill of a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kill {
+    NotYet,
+    /// It was killed; its end is waited for until then.
+    Killed {
+        wait_until: Instant,
+    },
+    /// It was killed and did not end: nothing waits for it any more.
+    InVain,
 }
 
 /// Why a run is being ended, and so what follows.
@@ -111,7 +131,7 @@ pub(super) enum Failure {
 }
 
 impl Phase {
-    /// It starts as soon as it may, and nobody has been told so yet.
+    /// It starts as soon as it may, and no event says so yet.
     pub(super) const WAITING: Self = Self::Waiting { announced: false };
 
     pub(super) fn state(&self) -> TaskState {
@@ -126,7 +146,7 @@ impl Phase {
             Self::Backoff { .. } => TaskState::Backoff,
             Self::Stopped => TaskState::Stopped,
             Self::Done => TaskState::Done,
-            Self::Failed(_) => TaskState::Failed,
+            Self::Failed { .. } => TaskState::Failed,
         }
     }
 
@@ -135,7 +155,7 @@ impl Phase {
         match self {
             Self::Live(Run { stage: RunStage::Stopping(stop), .. }) => Some(stop),
             Self::Live(_) | Self::Waiting { .. } | Self::Backoff { .. } => None,
-            Self::Stopped | Self::Done | Self::Failed(_) => None,
+            Self::Stopped | Self::Done | Self::Failed { .. } => None,
         }
     }
 
@@ -148,9 +168,9 @@ impl Phase {
 impl Task {
     pub(super) fn new(plan: TaskPlan) -> Self {
         Self {
+            run: plan.runs_before,
             plan,
             phase: Phase::WAITING,
-            run: 0,
             has_started: false,
             budget: Budget::default(),
             restarts: 0,
@@ -180,6 +200,7 @@ impl Task {
             address: None,
             probe: None,
             peak_memory: None,
+            pending_stop: None,
         });
         self.run
     }
@@ -188,7 +209,7 @@ impl Task {
     pub(super) fn live(&self) -> Option<&Run> {
         match &self.phase {
             Phase::Live(run) => Some(run),
-            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => None,
+            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed { .. } => None,
         }
     }
 
@@ -196,7 +217,24 @@ impl Task {
     pub(super) fn live_mut(&mut self) -> Option<&mut Run> {
         match &mut self.phase {
             Phase::Live(run) => Some(run),
-            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => None,
+            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed { .. } => None,
+        }
+    }
+
+    /// Whether its run is being stopped, or is to be.
+    pub(super) fn is_going_down(&self) -> bool {
+        self.state() == TaskState::Stopping || self.live().is_some_and(|run| run.pending_stop.is_some())
+    }
+
+    /// Whether its run was killed and did not end in time.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.phase.stop().is_some_and(|stop| stop.kill == Kill::InVain)
+    }
+
+    /// Nothing waits any longer for the end of a run that was killed.
+    pub(super) fn give_up_waiting(&mut self) {
+        if let Some(RunStage::Stopping(stop)) = self.live_mut().map(|run| &mut run.stage) {
+            stop.kill = Kill::InVain;
         }
     }
 
@@ -232,10 +270,11 @@ impl Task {
                 RunStage::Starting { deadline } => Some(*deadline),
                 RunStage::Running | RunStage::Ready if self.recovers_by_lasting() => self.stable_at(),
                 RunStage::Running | RunStage::Ready => self.budget_back_at(),
-                RunStage::Stopping(stop) => (!stop.killed).then_some(stop.kill_at),
+                RunStage::Stopping(stop) => stop.deadline(),
             },
             Phase::Backoff { retry_at, .. } => Some(*retry_at),
-            Phase::Waiting { .. } | Phase::Stopped | Phase::Done | Phase::Failed(_) => None,
+            Phase::Failed { retry_at, .. } => *retry_at,
+            Phase::Waiting { .. } | Phase::Stopped | Phase::Done => None,
         }
     }
 
@@ -270,14 +309,59 @@ impl Run {
         self.started.map(|started| now.saturating_duration_since(started)).unwrap_or_default()
     }
 
-    /// Makes up a stop, or changes the one that is under way: it comes no later than before. Whether it is new.
+    /// Begins to stop it, or changes the stop that is under way: it comes no later than before. Whether it is new.
     pub(super) fn stop(&mut self, cause: StopCause, kill_at: Instant, now: Instant) -> bool {
+        self.pending_stop = None;
         if let RunStage::Stopping(stop) = &mut self.stage {
             stop.cause = cause;
             stop.kill_at = stop.kill_at.min(kill_at);
             return false;
         }
-        self.stage = RunStage::Stopping(Stop { since: now, kill_at, killed: false, left: Vec::new(), cause });
+        self.stage = RunStage::Stopping(Stop { since: now, kill_at, kill: Kill::NotYet, left: Vec::new(), cause });
         true
+    }
+
+    /// Has it stopped as soon as its dependents are out of the way. A stop that is under way goes on, for this cause.
+    pub(super) fn request_stop(&mut self, cause: StopCause) {
+        match &mut self.stage {
+            RunStage::Stopping(stop) => stop.cause = cause,
+            RunStage::Starting { .. } | RunStage::Running | RunStage::Ready => self.pending_stop = Some(cause),
+        }
+    }
+
+    /// Why it is to be stopped as soon as its dependents are out of the way, if it is.
+    pub(super) fn pending_stop(&self) -> Option<&StopCause> {
+        self.pending_stop.as_ref()
+    }
+
+    /// How long it may take to stop, if it is asked now and its timeout is this.
+    pub(super) fn stop_time_left(&self, timeout: Duration, now: Instant) -> Duration {
+        match &self.stage {
+            RunStage::Stopping(stop) => stop.kill_at.saturating_duration_since(now),
+            RunStage::Starting { .. } | RunStage::Running | RunStage::Ready => timeout,
+        }
+    }
+}
+
+impl Stop {
+    pub(super) fn is_killed(&self) -> bool {
+        self.kill != Kill::NotYet
+    }
+
+    /// Notes that it is killed now. Whether that is new.
+    pub(super) fn kill(&mut self, now: Instant) -> bool {
+        if self.is_killed() {
+            return false;
+        }
+        self.kill = Kill::Killed { wait_until: later(now, KILL_WAIT) };
+        true
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.kill {
+            Kill::NotYet => Some(self.kill_at),
+            Kill::Killed { wait_until } => Some(wait_until),
+            Kill::InVain => None,
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::Engine;
-use super::drain::ShutdownCause;
 use super::gate::Gate;
 use super::input::TaskId;
+use super::shutdown::ShutdownCause;
 use super::snapshot::{AfterStop, Blocker, PhaseSnapshot, Snapshot, Stage, TaskSnapshot, Uptime};
 use super::task::{Failure, Phase, Run, RunStage, StopCause};
 
@@ -18,7 +18,7 @@ impl Engine {
             Some(drain) => Stage::Draining {
                 cause: drain.cause().to_string(),
                 fatal: matches!(drain.cause(), ShutdownCause::Fatal { .. }),
-                deadline: self.uptime(drain.ends()),
+                deadline: self.uptime(drain.deadline()),
             },
         };
         Snapshot {
@@ -46,6 +46,7 @@ impl Engine {
             tty: task.plan.tty,
             phase: self.phase_snapshot(id),
             run: task.run,
+            runs_before: task.plan.runs_before,
             retries: task.budget.retries,
             max_retries: task.plan.restart.max_retries,
             initial_backoff: task.plan.restart.initial_backoff,
@@ -78,8 +79,9 @@ impl Engine {
             }
             Phase::Stopped => PhaseSnapshot::Stopped,
             Phase::Done => PhaseSnapshot::Done,
-            Phase::Failed(failure) => PhaseSnapshot::Failed {
+            Phase::Failed { failure, retry_at } => PhaseSnapshot::Failed {
                 reason: self.failure_text(failure),
+                retry_at: retry_at.map(|at| self.uptime(at)),
                 dependency: match failure {
                     Failure::Own(_) => None,
                     Failure::Dependency(dependency) => Some(self.task(*dependency).plan.name.clone()),
@@ -97,7 +99,7 @@ impl Engine {
             RunStage::Stopping(stop) => PhaseSnapshot::Stopping {
                 since: self.uptime(stop.since),
                 kill_at: self.uptime(stop.kill_at),
-                killed: stop.killed,
+                killed: stop.is_killed(),
                 left: stop.left.clone(),
                 then: match stop.cause {
                     StopCause::Asked => AfterStop::Stay,

@@ -19,12 +19,13 @@ use tokio::sync::Notify;
 
 use super::http::{Api, Clients, router, serve, trust_name};
 use super::{Surface, SurfaceContext, SurfaceHandle};
+use crate::config::builtin;
 use listener::ControlListener;
 
 pub(crate) use endpoint::{ConnectError, Endpoint, Reservation};
 
-/// Its name as a task, and the name of its clients, with what they call themselves behind it: `control/curl`.
-const CONTROL: &str = "control";
+/// The name of its clients, with what they call themselves behind it: `control/curl`.
+const CONTROL_CLIENT: &str = "control";
 
 /// The control surface.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Control {
 
 impl Surface for Control {
     fn name(&self) -> &str {
-        CONTROL
+        builtin::CONTROL
     }
 
     fn about(&self) -> String {
@@ -65,11 +66,11 @@ impl Surface for Control {
         let listener = ControlListener::bind(self.socket.clone())?;
         let api = Api::new(kernel, config);
         let named = map_request(async |request: Request| {
-            trust_name(CONTROL, &request);
+            trust_name(CONTROL_CLIENT, &request);
             request
         });
         let routes = || router(api, publish::routes(web_dist)).layer(named);
-        let clients = Clients { gateway, name: CONTROL, shutdown };
+        let clients = Clients { gateway, name: CONTROL_CLIENT, shutdown };
         Ok(SurfaceHandle { address: None, tasks: vec![tokio::spawn(serve(listener, routes, clients))] })
     }
 }

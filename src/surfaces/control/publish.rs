@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use tokio::task::spawn_blocking;
 
 use crate::surfaces::http::{Api, Problem};
-use crate::surfaces::{ActiveWebDist, WebDist};
+use crate::surfaces::web_dist::{ActiveWebDist, WebDist};
 use crate::wire::{PublishRequest, PublishResponse, WEB_DIST_PATH};
 
 pub(super) fn routes(active: ActiveWebDist) -> Router<Api> {

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::config::HookConfig;
+use crate::config::{HookConfig, builtin};
 use crate::duration::Pretty;
 use crate::kernel::KernelHandle;
 use crate::process::Warden;
@@ -32,8 +32,6 @@ use crate::supervisor::{EventFollower, Followed};
 use call::HookRunner;
 use payload::HookPayload;
 
-/// Its name as a task.
-const HOOKS: &str = "hooks";
 /// Payloads that may wait for a hook. What comes on top is dropped, and counted.
 const PAYLOADS_QUEUED: usize = 64;
 /// How long before this surface would be killed it gives up the calls that have not ended, to report them.
@@ -60,7 +58,7 @@ impl Hooks {
 
 impl Surface for Hooks {
     fn name(&self) -> &str {
-        HOOKS
+        builtin::HOOKS
     }
 
     fn about(&self) -> String {
@@ -70,7 +68,7 @@ impl Surface for Hooks {
 
     fn after(&self) -> Option<&str> {
         // Commands are its to run, also while everything ends.
-        Some("warden")
+        Some(builtin::WARDEN)
     }
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
@@ -189,7 +187,7 @@ impl HookListener {
 /// How long this surface has until it is killed. That is known from the snapshot in which it is being stopped.
 async fn time_left(kernel: &KernelHandle) -> Duration {
     let mut snapshots = kernel.watch();
-    let kill_at = |snapshot: &Snapshot| match snapshot.task(HOOKS)?.phase {
+    let kill_at = |snapshot: &Snapshot| match snapshot.task(builtin::HOOKS)?.phase {
         PhaseSnapshot::Stopping { kill_at, .. } => Some(kill_at),
         _ => None,
     };
@@ -201,7 +199,7 @@ async fn time_left(kernel: &KernelHandle) -> Duration {
 fn report_dropped(kernel: &KernelHandle, hook: &HookConfig, dropped: u64) {
     kernel.hooks().count(&hook.name, |count| count.dropped += dropped);
     let kind = EventKind::HookDropped { hook: hook.name.clone(), dropped };
-    kernel.note(Event { task: Some(HOOKS.to_owned()), kind });
+    kernel.note(Event { task: Some(builtin::HOOKS.to_owned()), kind });
 }
 
 /// The calls of one hook, one after the other.

@@ -15,12 +15,12 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::caller::Caller;
 use super::cells::CellsViewer;
 use super::extract::{Parameters, TaskName};
-use super::limits::{HEARTBEAT, SOCKET_SILENCE, WRITE_STALL};
+use super::limits::{HEARTBEAT, SOCKET_PINGS_MOST, SOCKET_SILENCE, SOCKET_WRITE_BYTES, WRITE_STALL};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::state::Api;
@@ -34,9 +34,10 @@ const SOCKET_PROTOCOL: &str = "stead.v1";
 const NOTICES_QUEUED: usize = 8;
 
 pub(super) fn routes() -> Routes {
-    let input = Operation::post("/api/v1/tasks/{name}/input", "Type bytes into its terminal.").takes_bytes();
+    let input =
+        Operation::post("type_into_task", "/api/v1/tasks/{name}/input", "Type bytes into its terminal.").takes_bytes();
     let attach = "A WebSocket to its terminal: binary messages are what it shows and what is typed.";
-    let attach = Operation::socket("/api/v1/tasks/{name}/attach", attach);
+    let attach = Operation::socket("attach_to_task", "/api/v1/tasks/{name}/attach", attach);
     let attach = attach.query("view", "^cells$", "`cells`: what it shows as rows of cells, as JSON, instead of bytes.");
     Routes::default()
         .route(input.answers::<AcceptedResponse>(StatusCode::ACCEPTED), self::input)
@@ -107,8 +108,11 @@ async fn attach(
         Ok((permit, screen(&api, &task)?))
     };
     let (permit, screen) = attaching.await.map_err(|problem: Problem| problem.into_response())?;
-    let socket =
-        socket.protocols([SOCKET_PROTOCOL]).max_message_size(KEYS_MESSAGE_BYTES).max_frame_size(KEYS_MESSAGE_BYTES);
+    let socket = socket
+        .protocols([SOCKET_PROTOCOL])
+        .max_message_size(KEYS_MESSAGE_BYTES)
+        .max_frame_size(KEYS_MESSAGE_BYTES)
+        .max_write_buffer_size(SOCKET_WRITE_BYTES);
     Ok(socket.on_upgrade(async move |socket| {
         let _permit = permit;
         converse(socket, screen, view, caller).await;
@@ -168,8 +172,9 @@ async fn show(
     let _ = timeout(HEARTBEAT, out.send(Message::Close(Some(farewell)))).await;
 }
 
-/// Until the client has left, or says nothing: not even that it is alive, which it is asked now and then.
+/// Until the client has left, pings too often, or says nothing: not even that it is alive, which it is asked now and then.
 async fn listen(mut keys: SplitStream<WebSocket>, screen: &TaskScreen, notices: &mpsc::Sender<TerminalNotice>) {
+    let (mut counted_since, mut pings) = (Instant::now(), 0);
     while let Ok(Some(Ok(message))) = timeout(SOCKET_SILENCE, keys.next()).await {
         let refused = match message {
             Message::Binary(bytes) => screen.type_in(&bytes).err().map(|refusal| refusal.to_string()),
@@ -181,7 +186,17 @@ async fn listen(mut keys: SplitStream<WebSocket>, screen: &TaskScreen, notices: 
                 Err(error) => Some(format!("expected {{\"resize\": {{\"rows\": 24, \"columns\": 80}}}}: {error}")),
             },
             Message::Close(_) => return,
-            Message::Ping(_) | Message::Pong(_) => None,
+            Message::Ping(_) => {
+                if counted_since.elapsed() > HEARTBEAT {
+                    (counted_since, pings) = (Instant::now(), 0);
+                }
+                pings += 1;
+                if pings > SOCKET_PINGS_MOST {
+                    return;
+                }
+                None
+            }
+            Message::Pong(_) => None,
         };
         if let Some(why) = refused {
             // A client that takes no more has not read the first ones.

@@ -57,7 +57,7 @@ impl Caller {
     pub(super) async fn accepted(&self, api: &Api, request: SupervisorRequest) -> Result<AcceptedResponse, Problem> {
         let accepted = request.to_string();
         match self.request(request).await {
-            Ok(_) => Ok(AcceptedResponse { accepted }),
+            Ok(answer) => Ok(AcceptedResponse { accepted, unchanged: answer.unchanged() }),
             Err(Refusal::UnknownTask { task }) => Err(Problem::unknown_task(&task, &api.kernel.snapshot())),
             Err(refusal) => Err(refusal.into()),
         }

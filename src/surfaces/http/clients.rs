@@ -13,8 +13,9 @@ use super::state::Api;
 use crate::gateway::{ClientRefusal, ConnectedClient};
 
 pub(super) fn routes() -> Routes {
-    let list = Operation::get("/api/v1/clients", "Who is connected.").answers_list_of::<ConnectedClient>();
-    let disconnect = Operation::delete("/api/v1/clients/{id}", "Disconnect a client.");
+    let list =
+        Operation::get("list_clients", "/api/v1/clients", "Who is connected.").answers_list_of::<ConnectedClient>();
+    let disconnect = Operation::delete("disconnect_client", "/api/v1/clients/{id}", "Disconnect a client.");
     Routes::default()
         .route(list, self::list)
         .route(disconnect.answers::<ConnectedClient>(StatusCode::OK), self::disconnect)

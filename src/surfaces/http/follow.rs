@@ -78,7 +78,7 @@ impl LogFeed {
         let (snapshot, reader) = (api.kernel.snapshot(), api.logs());
         let all = (!query.names_tasks()).then(|| processes(&snapshot));
         let tasks = read(&api, move |_| {
-            let tasks = query.tasks_among(known(&reader, &snapshot)?, &snapshot)?;
+            let tasks = query.compile(known(&reader, &snapshot)?, &snapshot)?;
             Ok((query, reader, tasks))
         });
         let (query, reader, tasks) = tasks.await?;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// Connections served at once; more wait in the listener's backlog until one ends. Below the 1024 descriptors that a
-/// process usually has, so that no crowd of browsers keeps a task from being started.
+/// Connections served at once. For one more, the one that has waited longest for its client is closed; if none waits, it
+/// stays in the listener's backlog until one ends. Below the 1024 descriptors that a process usually has, so that no crowd
+/// of browsers keeps a task from being started.
 pub(in crate::surfaces) const CONNECTIONS_MOST: usize = 640;
 /// Live streams at once; one more is refused. Far below [`CONNECTIONS_MOST`], so that streams leave room for requests.
 pub(in crate::surfaces) const STREAMS_MOST: usize = 128;
@@ -27,12 +28,28 @@ pub(in crate::surfaces) const LINGER: Duration = Duration::from_secs(1);
 pub(in crate::surfaces) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The least time between two snapshots on one stream. Faces must agree within 100 ms.
 pub(in crate::surfaces) const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(50);
+/// Bytes of changes of the snapshot that one stream sends in a second, in the long run.
+pub(in crate::surfaces) const DELTA_BYTES_PER_SECOND: f64 = 100.0 * 1024.0;
+/// For how long a stream may send more than that at first.
+pub(in crate::surfaces) const DELTA_BURST_TIME: Duration = Duration::from_secs(2);
+/// Changes that are kept for other streams that need the same.
+pub(in crate::surfaces) const DELTAS_KEPT: usize = 8;
 /// A stream that has been silent for this long says that it is alive.
 pub(in crate::surfaces) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The wait a browser is told to keep before it connects again.
 pub(in crate::surfaces) const RECONNECT_TIME: Duration = Duration::from_secs(1);
 /// The time a client may leave a write waiting: one that reads nothing for longer is let go of.
 pub(in crate::surfaces) const WRITE_STALL: Duration = Duration::from_secs(30);
+/// A client that has taken none of what is written for this long counts as one that is waited for.
+pub(in crate::surfaces) const STALL_TIME: Duration = Duration::from_secs(1);
+/// The wait before connections that wait are looked for again, when none did and there are as many as there may be.
+pub(in crate::surfaces) const FULL_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of one WebSocket that may wait until its client takes them. A screen of the largest size with a colour for every
+/// cell has about half of this.
+pub(in crate::surfaces) const SOCKET_WRITE_BYTES: usize = 32 * 1024 * 1024;
+/// Pings of a client within [`HEARTBEAT`]. Each is answered with as many bytes, which wait if the client reads nothing: one
+/// that sends more is let go of.
+pub(in crate::surfaces) const SOCKET_PINGS_MOST: u32 = 64;
 /// A WebSocket that has been silent for this long, though it is asked now and then, is let go of.
 pub(in crate::surfaces) const SOCKET_SILENCE: Duration = Duration::from_secs(60);
 /// Terminals that are attached to at once; one more is refused.
@@ -41,7 +58,7 @@ pub(in crate::surfaces) const ATTACHED_MOST: usize = 32;
 pub(in crate::surfaces) const CELLS_INTERVAL: Duration = Duration::from_millis(33);
 /// Reads of the logs at once; more wait their turn.
 pub(in crate::surfaces) const READS_MOST: usize = 4;
-/// The time a read for one answer may take, its turn included. Below [`RESPONSE_TIME`], so that the reason is told.
+/// The time a read for one answer may take, its turn included. Below [`RESPONSE_TIME`], so that the client receives the reason.
 pub(in crate::surfaces) const LOG_READ_TIME: Duration = Duration::from_secs(8);
 /// The time in which lines are looked for; what was found by then is the answer. Below [`LOG_READ_TIME`].
 pub(in crate::surfaces) const SEARCH_TIME: Duration = Duration::from_secs(6);

@@ -1,11 +1,12 @@
 //! `/api/v1/events`: the state and the events as they happen, as server-sent events; `/api/v1/event-log`: the events that
 //! are kept, at once.
 //!
-//! A stream queues nothing: a slow client gets the latest snapshot when it is ready for one, and the events from the
-//! event log, as long as that keeps them.
+//! A stream queues nothing: a slow client gets the change to the latest snapshot when it is ready for one, and the events
+//! from the event log, as long as that keeps them.
 
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -18,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::caller::Caller;
 use super::extract::Parameters;
-use super::limits::{RECONNECT_TIME, SNAPSHOT_INTERVAL};
+use super::limits::{DELTA_BURST_TIME, DELTA_BYTES_PER_SECOND, RECONNECT_TIME, SNAPSHOT_INTERVAL};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::sse::{self, last_event_id, message};
@@ -40,9 +41,10 @@ pub(super) fn routes() -> Routes {
     let after = |operation: Operation| {
         operation.query("after", "^([0-9]+-)?[0-9]+$", "The number or the id of the last event that was seen.")
     };
-    let log = Operation::get("/api/v1/event-log", "The events that are kept.");
-    let events = "The events and the state as they happen: messages `snapshot`, `event`, `dropped` and `disconnected`.";
-    let events = Operation::get("/api/v1/events", events);
+    let log = Operation::get("list_events", "/api/v1/event-log", "The events that are kept.");
+    let events =
+        "The state and the events as they happen: messages `snapshot`, `delta`, `event`, `dropped`, `disconnected`.";
+    let events = Operation::get("follow_events", "/api/v1/events", events);
     Routes::default()
         .route(after(log).answers_list_of::<EventRecord>(), event_log)
         .route(after(events).answers_text("text/event-stream"), self::events)
@@ -54,7 +56,7 @@ async fn event_log(State(api): State<Api>, Parameters(query): Parameters<EventsQ
     Ok(Json(api.kernel.event_log().after(after)).into_response())
 }
 
-/// Sends `snapshot` at once and at every change, `event` for what the event log has and gets, and `dropped` with a
+/// Sends `snapshot` at once and `delta` at every change of it, `event` for what the event log has and gets, and `dropped` with a
 /// count for what this client can't have any more. Ends with the client's connection.
 ///
 /// An event's id says which supervisor it is from, too: a client that comes back with an id of an earlier one gets
@@ -94,8 +96,9 @@ fn epoch(api: &Api) -> i64 {
 struct EventFeed {
     api: Api,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// When the last snapshot was sent.
-    shown: Option<Instant>,
+    /// The last snapshot that was sent, as a whole or as a change.
+    sent: Option<Arc<Snapshot>>,
+    pace: Pace,
     events: EventFollower,
     _usage: UsageObserver,
     _permit: OwnedSemaphorePermit,
@@ -105,7 +108,8 @@ impl EventFeed {
     fn new(api: Api, permit: OwnedSemaphorePermit, after: u64) -> Self {
         Self {
             snapshots: api.kernel.watch(),
-            shown: None,
+            sent: None,
+            pace: Pace::new(),
             events: api.kernel.event_log().follow(after),
             _usage: api.kernel.observe_usage(),
             _permit: permit,
@@ -113,10 +117,22 @@ impl EventFeed {
         }
     }
 
+    /// The whole snapshot.
     fn snapshot(&mut self) -> Event {
-        self.shown = Some(Instant::now());
         let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+        self.sent = Some(Arc::clone(&snapshot));
+        self.pace.sent(0);
         message("snapshot", &self.api.snapshot(snapshot))
+    }
+
+    /// What has changed since `sent`.
+    fn delta(&mut self, sent: &Snapshot) -> Event {
+        let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+        let delta = self.api.deltas.between(sent, &snapshot);
+        self.pace.sent(delta.len());
+        self.sent = Some(snapshot);
+        let now = self.api.kernel.now().0.as_millis();
+        Event::default().event("delta").data(format!("{{\"now\":{now},{}", &delta[1..]))
     }
 
     fn followed(&self, followed: Followed) -> Event {
@@ -129,7 +145,7 @@ impl EventFeed {
 
 impl sse::Feed for EventFeed {
     async fn next(&mut self) -> Option<Event> {
-        let Some(shown) = self.shown else {
+        let Some(sent) = self.sent.clone() else {
             return Some(self.snapshot().retry(RECONNECT_TIME));
         };
         if let Some(followed) = self.events.try_next() {
@@ -137,14 +153,39 @@ impl sse::Feed for EventFeed {
         }
         tokio::select! {
             followed = self.events.next() => Some(self.followed(followed)),
-            () = due(&mut self.snapshots, shown) => Some(self.snapshot()),
+            () = due(&mut self.snapshots, self.pace.next_at()) => Some(self.delta(&sent)),
         }
     }
 }
 
+/// When the next change may be sent: not too soon after the last, and of many large ones no more than a client and the way
+/// to it can be expected to take.
+#[derive(Debug)]
+struct Pace {
+    last: Instant,
+    /// When what was sent so far has been taken, at the rate that is expected.
+    taken_at: Instant,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { last: Instant::now(), taken_at: Instant::now() }
+    }
+
+    fn sent(&mut self, bytes: usize) {
+        self.last = Instant::now();
+        let takes = Duration::from_secs_f64(bytes as f64 / DELTA_BYTES_PER_SECOND);
+        self.taken_at = self.taken_at.max(self.last) + takes;
+    }
+
+    fn next_at(&self) -> Instant {
+        (self.last + SNAPSHOT_INTERVAL).max(self.taken_at - DELTA_BURST_TIME)
+    }
+}
+
 /// Waits until there is a snapshot that was not sent, and sending it is not too soon.
-async fn due(snapshots: &mut watch::Receiver<Arc<Snapshot>>, shown: Instant) {
-    sleep_until(shown + SNAPSHOT_INTERVAL).await;
+async fn due(snapshots: &mut watch::Receiver<Arc<Snapshot>>, not_before: Instant) {
+    sleep_until(not_before).await;
     if snapshots.changed().await.is_err() {
         // The supervisor has ended; so will this run.
         pending::<()>().await;

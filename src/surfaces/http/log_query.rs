@@ -16,6 +16,8 @@ pub(super) struct LogsQuery {
     /// None named: all.
     tasks: Vec<String>,
     pub(super) filter: LineQuery,
+    /// The regular expression that is to match: compiled in the turn to read, as that takes time and memory.
+    grep: Option<String>,
     /// Forwards: the first lines behind the cursor. Backwards: the last ones before it, or of all.
     pub(super) direction: Direction,
     /// The line to go on from, and by what name that was given.
@@ -59,6 +61,7 @@ impl LogsQuery {
         let mut read = Self {
             tasks: Vec::new(),
             filter: LineQuery::default(),
+            grep: None,
             direction: Direction::Backwards,
             cursor: None,
             limit,
@@ -87,7 +90,10 @@ impl LogsQuery {
             "task" if self.tasks.iter().any(|task| task == value) => {}
             "task" => self.tasks.push(value.to_owned()),
             "stream" => self.filter.stream = Some(stream(value)?),
-            "grep" => self.filter.pattern = Some(pattern(value)?),
+            "grep" if value.len() > PATTERN_BYTES => {
+                return Err(bad("grep", &format!("{PATTERN_BYTES} bytes at most")));
+            }
+            "grep" => self.grep = Some(value.to_owned()),
             "limit" => self.limit = limit(value)?,
             "run" => self.filter.run = Some(run(value)?),
             "since" => self.filter.since = Some(moment(key, value)?),
@@ -109,14 +115,19 @@ impl LogsQuery {
         !self.tasks.is_empty()
     }
 
-    /// The tasks that are meant; from here on the query knows where among their lines to begin.
+    /// Compiles the query, and returns the tasks that are meant. Takes time: for the turn to read.
     ///
     /// # Errors
     ///
-    /// One that is named has never written and is not there, or the line to go on from is of none of them.
-    pub(super) fn tasks_among(&mut self, known: Vec<String>, snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
+    /// `grep` is no regular expression or too large a one, a task that is named has never written and is not there, or the
+    /// line to go on from is of none of them.
+    pub(super) fn compile(&mut self, known: Vec<String>, snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
+        let compile = |text: &String| {
+            LinePattern::new(text).map_err(|error| bad("grep", &format!("a regular expression: {error}")))
+        };
+        self.filter.pattern = self.grep.as_ref().map(compile).transpose()?;
         if let Some(unknown) = self.tasks.iter().find(|task| !known.contains(task)) {
-            return Err(Problem::unknown_task(unknown, snapshot));
+            return Err(no_log(unknown, &known, snapshot));
         }
         let tasks = if self.tasks.is_empty() { known } else { self.tasks.clone() };
         if let Some((name, cursor)) = &self.cursor {
@@ -126,6 +137,14 @@ impl LogsQuery {
         }
         Ok(tasks)
     }
+}
+
+/// There is no log of this name; says which name is near.
+fn no_log(task: &str, known: &[String], snapshot: &Snapshot) -> Problem {
+    if snapshot.task(task).is_some() {
+        return Problem::new(StatusCode::NOT_FOUND, format!("{task} is a part of stead and has no log; see stead.log"));
+    }
+    Problem::unknown_name(task, known.iter().map(String::as_str))
 }
 
 fn bad(key: &str, expected: &str) -> Problem {
@@ -138,13 +157,6 @@ fn stream(text: &str) -> Result<OutputStream, Problem> {
         "stderr" => Ok(OutputStream::Stderr),
         _ => Err(bad("stream", "`stdout` or `stderr`")),
     }
-}
-
-fn pattern(text: &str) -> Result<LinePattern, Problem> {
-    if text.len() > PATTERN_BYTES {
-        return Err(bad("grep", &format!("{PATTERN_BYTES} bytes at most")));
-    }
-    LinePattern::new(text).map_err(|error| bad("grep", &format!("a regular expression: {error}")))
 }
 
 fn limit(text: &str) -> Result<usize, Problem> {
@@ -201,7 +213,6 @@ mod tests {
             "limit=x",
             "limit=1&limit=2",
             "stream=both",
-            "grep=(",
             "run=1",
             "task=a&task=b&run=1",
             "task=a&run=x",

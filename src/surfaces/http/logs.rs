@@ -22,7 +22,11 @@ use crate::supervisor::engine::{Snapshot, TaskKind};
 use crate::wire::LogPage;
 
 pub(super) fn routes() -> Routes {
-    let page = Operation::get("/api/v1/logs", "What tasks wrote: the last lines, or those after or before a line.");
+    let page = Operation::get(
+        "read_logs",
+        "/api/v1/logs",
+        "What tasks wrote: the last lines, or those after or before a line.",
+    );
     let page = filtered(page)
         .query("run", "^[0-9]{1,10}(-[0-9]{1,9})?$", "Only this run: its number, or its id. Of one task only.")
         .query_as("since", json!({ "type": "string" }), "Only what was written since: a time, or a span like `10m`.")
@@ -34,7 +38,7 @@ pub(super) fn routes() -> Routes {
         )
         .query("before", r"^[0-9]{1,18}\.[0-9]{1,18}\.[0-9]{1,20}\..+$", "The lines before the one of this cursor.")
         .query_as("limit", limit(1, PAGE_LINES_DEFAULT), "How many lines at most.");
-    let follow = Operation::get("/api/v1/logs/follow", "What tasks write: messages `line` and `gap`.");
+    let follow = Operation::get("follow_logs", "/api/v1/logs/follow", "What tasks write: messages `line` and `gap`.");
     let follow = filtered(follow).query_as("limit", limit(0, 0), "How many of the last lines come first.");
     Routes::default()
         .route(page.answers::<LogPage>(StatusCode::OK), self::page)
@@ -70,7 +74,7 @@ impl LogsQuery {
         until: Instant,
         cancelled: CancellationToken,
     ) -> Result<LogPage, Problem> {
-        let tasks = self.tasks_among(known(reader, snapshot)?, snapshot)?;
+        let tasks = self.compile(known(reader, snapshot)?, snapshot)?;
         self.filter.cancelled = cancelled;
         let lines = match self.direction {
             Direction::Forwards => reader.forwards(&tasks, &self.filter),

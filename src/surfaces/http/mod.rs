@@ -6,26 +6,30 @@
 //! | module | its job |
 //! |---|---|
 //! | `server` | connections: accept, register, bound, end in good order |
+//! | `activity` | which connections wait for their clients |
 //! | `router` | every route, and the bounds on requests |
 //! | `state` | what the routes share |
 //! | `caller`, `extract` | what handlers take from a request |
 //! | `status`, `readiness` | the supervisor at one instant, and its configuration |
-//! | `live`, `sse` | the event stream |
+//! | `live`, `deltas`, `sse` | the event stream, with the changes of the state |
 //! | `requests` | requests that change something |
 //! | `clients` | who is connected |
 //! | `attach`, `cells` | a task's terminal: input, and a WebSocket to it |
 //! | `logs`, `log_query`, `follow` | what the tasks wrote: pages, and lines as they are written |
 //! | `runs`, `why` | a task's past; why it is in its state |
 //! | `reading` | turns to read what is on disk |
-//! | `openapi` | the description of the routes |
+//! | `openapi`, `flat_schemas` | the description of the routes |
 //! | `problem` | refusals |
 //! | `limits` | every bound |
 
+mod activity;
 mod attach;
 mod caller;
 mod cells;
 mod clients;
+mod deltas;
 mod extract;
+mod flat_schemas;
 mod follow;
 pub(super) mod limits;
 mod live;

@@ -10,6 +10,7 @@ use axum::routing::{MethodFilter, get, on};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::flat_schemas::flatten;
 use super::state::Api;
 use crate::wire::ProblemBody;
 
@@ -38,10 +39,11 @@ pub(super) struct Operation {
 type Schemas = BTreeMap<String, Value>;
 
 impl Routes {
-    /// All of these routes.
-    pub(super) fn of(groups: impl IntoIterator<Item = Self>) -> Self {
-        groups.into_iter().fold(Self::default(), |mut all, group| {
+    /// The routes of several groups, each under its tag.
+    pub(super) fn of<const GROUPS: usize>(groups: [(&str, Self); GROUPS]) -> Self {
+        groups.into_iter().fold(Self::default(), |mut all, (tag, mut group)| {
             all.router = all.router.merge(group.router);
+            group.paths.values_mut().flat_map(Map::values_mut).for_each(|about| about["tags"] = json!([tag]));
             all.paths.extend(group.paths);
             all.schemas.extend(group.schemas);
             all
@@ -74,7 +76,7 @@ impl Routes {
             },
             "paths": self.paths,
             "components": {
-                "schemas": self.schemas,
+                "schemas": flatten(&self.schemas),
                 "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
             },
         });
@@ -84,27 +86,28 @@ impl Routes {
 }
 
 impl Operation {
-    /// A look at something.
-    pub(super) fn get(path: &'static str, about: &str) -> Self {
-        Self::new(path, (MethodFilter::GET, "get"), about)
+    /// Reads something. `id` is the name of the function in generated clients.
+    pub(super) fn get(id: &str, path: &'static str, about: &str) -> Self {
+        Self::new(id, path, (MethodFilter::GET, "get"), about)
     }
 
-    /// A change. Over TCP it needs the token.
-    pub(super) fn post(path: &'static str, about: &str) -> Self {
-        let mut operation = Self::new(path, (MethodFilter::POST, "post"), about);
-        operation.about["security"] = json!([{ "token": [] }, {}]);
-        operation
+    /// Changes something.
+    pub(super) fn post(id: &str, path: &'static str, about: &str) -> Self {
+        Self::new(id, path, (MethodFilter::POST, "post"), about)
     }
 
-    /// A removal. Over TCP it needs the token.
-    pub(super) fn delete(path: &'static str, about: &str) -> Self {
-        let mut operation = Self::new(path, (MethodFilter::DELETE, "delete"), about);
-        operation.about["security"] = json!([{ "token": [] }, {}]);
-        operation
+    /// Removes something.
+    pub(super) fn delete(id: &str, path: &'static str, about: &str) -> Self {
+        Self::new(id, path, (MethodFilter::DELETE, "delete"), about)
     }
 
-    fn new(path: &'static str, (method, verb): (MethodFilter, &'static str), about: &str) -> Self {
-        let mut operation = Self { path, method, verb, about: json!({ "summary": about }), schemas: Schemas::new() };
+    fn new(id: &str, path: &'static str, (method, verb): (MethodFilter, &'static str), about: &str) -> Self {
+        let about = json!({ "operationId": id, "summary": about });
+        let mut operation = Self { path, method, verb, about, schemas: Schemas::new() };
+        if path.starts_with("/api/") {
+            // Only over TCP.
+            operation.about["security"] = json!([{ "token": [] }, {}]);
+        }
         let problem = operation.reference::<ProblemBody>();
         operation.about["responses"]["default"] = json!({
             "description": "It is refused, and the detail says why.",
@@ -130,32 +133,25 @@ impl Operation {
         self
     }
 
-    /// A body that can be left out.
-    pub(super) fn may_take<T: ToSchema>(mut self) -> Self {
-        let schema = self.reference::<T>();
-        self.takes_as(false, JSON_MEDIA, schema)
-    }
-
     /// A body.
     pub(super) fn takes<T: ToSchema>(mut self) -> Self {
         let schema = self.reference::<T>();
-        self.takes_as(true, JSON_MEDIA, schema)
+        self.takes_as(JSON_MEDIA, schema)
     }
 
     /// A body of any bytes.
     pub(super) fn takes_bytes(self) -> Self {
-        self.takes_as(true, "application/octet-stream", json!({ "type": "string", "format": "binary" }))
+        self.takes_as("application/octet-stream", json!({ "type": "string", "format": "binary" }))
     }
 
-    fn takes_as(mut self, required: bool, media: &str, schema: Value) -> Self {
-        self.about["requestBody"] = json!({ "required": required, "content": { media: { "schema": schema } } });
+    fn takes_as(mut self, media: &str, schema: Value) -> Self {
+        self.about["requestBody"] = json!({ "required": true, "content": { media: { "schema": schema } } });
         self
     }
 
     /// A change that is asked for with GET: a WebSocket.
-    pub(super) fn socket(path: &'static str, about: &str) -> Self {
-        let mut operation = Self::get(path, about);
-        operation.about["security"] = json!([{ "token": [] }, {}]);
+    pub(super) fn socket(id: &str, path: &'static str, about: &str) -> Self {
+        let mut operation = Self::get(id, path, about);
         operation.about["responses"]["101"] = json!({ "description": "A WebSocket from here on." });
         operation
     }

@@ -25,7 +25,12 @@ impl Problem {
 
     /// There is no such task; says which name is near.
     pub(in crate::surfaces) fn unknown_task(name: &str, snapshot: &Snapshot) -> Self {
-        let near = nearest(name, snapshot.tasks.iter().map(|task| task.name.as_str()));
+        Self::unknown_name(name, snapshot.tasks.iter().map(|task| task.name.as_str()))
+    }
+
+    /// No task has this name; says which of these is near.
+    pub(super) fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        let near = nearest(name, known);
         let mut problem = Self::from(Refusal::UnknownTask { task: name.to_owned() });
         if let Some(near) = near {
             problem.detail += &format!("; did you mean `{near}`?");
@@ -38,10 +43,10 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, format!("`{id}` is no id of an event"))
     }
 
-    /// A client without the token wants to change something.
+    /// A client without the token asks for what needs it.
     pub(in crate::surfaces) fn token_needed() -> Self {
-        let detail = "to change anything, open the link that `stead status` prints, or send the token in \
-                      .stead/token as `Authorization: Bearer TOKEN`";
+        let detail = "this needs the token: open the link that `stead status` prints, or send what is in .stead/token as \
+                      `Authorization: Bearer TOKEN`";
         Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 
@@ -60,7 +65,6 @@ impl From<Refusal> for Problem {
             Refusal::BadConfig(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Leaving { .. }
             | Refusal::Essential { .. }
-            | Refusal::Already { .. }
             | Refusal::NotRunning { .. }
             | Refusal::NoProcess { .. }
             | Refusal::NoTerminal { .. }

@@ -80,7 +80,10 @@ mod tests {
         let blockers = vec![Blocker { task: "db".into(), condition: Condition::Ready, state: "starting".into() }];
         let tasks = vec![
             process("api", PhaseSnapshot::Backoff { attempt: 3, since: at(0), retry_at: at(3_000) }),
-            process("worker", PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into(), dependency: None }),
+            process(
+                "worker",
+                PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into(), dependency: None, retry_at: None },
+            ),
             process("mailer", PhaseSnapshot::Waiting { blockers }),
             process("db", PhaseSnapshot::Starting { since: at(0), deadline: at(30_000) }),
         ];
@@ -97,7 +100,10 @@ mod tests {
 
     #[test]
     fn a_surface_is_not_what_people_wait_for() {
-        let mut web = process("web", PhaseSnapshot::Failed { reason: "port 7070 in use".into(), dependency: None });
+        let mut web = process(
+            "web",
+            PhaseSnapshot::Failed { reason: "port 7070 in use".into(), dependency: None, retry_at: None },
+        );
         web.kind = TaskKind::Builtin;
         assert_eq!(told(vec![web]), [""; 0]);
     }

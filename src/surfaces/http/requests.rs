@@ -1,5 +1,7 @@
 //! What changes something: one task, several, all, or the end of everything.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -43,35 +45,41 @@ struct ReloadQuery {
     dry_run: bool,
 }
 
+const TASKS_EXAMPLE: &str = "{\"tasks\": [\"api\"]} or {\"all\": true}";
+
 pub(super) fn routes() -> Routes {
     let mut routes = Routes::default();
     for (verb, [of_one, of_many], about) in VERBS {
-        let one_task = Operation::post(of_one, about).answers::<AcceptedResponse>(StatusCode::ACCEPTED);
-        let several = format!("{about} Several tasks; without a body all processes.");
-        let several = Operation::post(of_many, &several)
-            .may_take::<TasksRequest>()
+        let word = verb.word();
+        let one_task =
+            Operation::post(&format!("{word}_task"), of_one, about).answers::<AcceptedResponse>(StatusCode::ACCEPTED);
+        let several = format!("{about} Several tasks, or all processes.");
+        let several = Operation::post(&format!("{word}_tasks"), of_many, &several)
+            .takes::<TasksRequest>()
             .answers::<TasksResponse>(StatusCode::ACCEPTED);
         // A task may be called like a verb.
         let look = format!("The state of the task that is called `{}`.", verb.word());
-        let look = Operation::get(of_many, &look).answers::<TaskResponse>(StatusCode::OK);
+        let look =
+            Operation::get(&format!("get_task_named_{word}"), of_many, &look).answers::<TaskResponse>(StatusCode::OK);
         routes = routes
             .route(one_task, move |api, caller, name| one(verb, api, caller, name))
             .route(several, move |api, caller, body| many(verb, api, caller, body))
             .route(look, async move |State(api)| status::task_named(&api, verb.word()));
     }
-    let reload = Operation::post("/api/v1/reload", "Read the configuration anew, and touch only what has changed.")
-        .query("dry_run", "^(true|false)$", "true: only say what would change.")
-        .answers::<Changes>(StatusCode::OK);
+    let reload =
+        Operation::post("reload", "/api/v1/reload", "Read the configuration anew, and touch only what has changed.")
+            .query("dry_run", "^(true|false)$", "true: only say what would change.")
+            .answers::<Changes>(StatusCode::OK);
     let routes = routes.route(reload, self::reload);
     let signal = "Send a signal to its main process, or to all of them. What comes of that is its policy's matter.";
-    let signal = Operation::post("/api/v1/tasks/{name}/signal", signal).takes::<SignalRequest>();
-    let shutdown = Operation::post("/api/v1/shutdown", "Stop everything in good order, and end.");
+    let signal = Operation::post("signal_task", "/api/v1/tasks/{name}/signal", signal).takes::<SignalRequest>();
+    let shutdown = Operation::post("shut_down", "/api/v1/shutdown", "Stop everything in good order, and end.");
     routes
         .route(signal.answers::<AcceptedResponse>(StatusCode::ACCEPTED), send_signal)
         .route(shutdown.answers::<AcceptedResponse>(StatusCode::ACCEPTED), shut_down)
 }
 
-/// What a verb without a body means: every process where it makes a difference, and what is done stays so.
+/// What a verb means for all: every process where it makes a difference, and what is done stays so.
 fn of_all(verb: Verb, snapshot: &Snapshot) -> Vec<Request> {
     let wanted = |task: &TaskSnapshot| match verb {
         Verb::Start => task.state().can_start() && task.state() != TaskState::Done,
@@ -103,7 +111,7 @@ async fn reload(
     match answer {
         Ok(Answer::Reloaded(changes)) => Ok(Json(changes).into_response()),
         // It is not taken before it is done.
-        Ok(Answer::Taken) => Err(Refusal::Unavailable.into()),
+        Ok(Answer::Taken | Answer::Already { .. }) => Err(Refusal::Unavailable.into()),
         Err(Refusal::BadConfig(bad)) => {
             // Only whoever may reload sees it: it quotes the file.
             let report = bad.report.clone();
@@ -141,40 +149,42 @@ async fn request(api: &Api, caller: &Caller, request: Request) -> Result<Respons
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
 
-/// Asks for several tasks, one after the other. A name that is unknown refuses the whole, before anything is done.
+/// Sends a request for each of several tasks, one after the other. A name that is unknown refuses the whole, before
+/// anything is done.
 async fn many(verb: Verb, State(api): State<Api>, caller: Caller, body: Bytes) -> Result<Response, Problem> {
     let snapshot = api.kernel.snapshot();
-    let requests = match chosen(&body)? {
-        None => of_all(verb, &snapshot),
-        Some(names) => {
-            if let Some(unknown) = names.iter().find(|name| snapshot.task(name).is_none()) {
-                return Err(Problem::unknown_task(unknown, &snapshot));
-            }
-            names.iter().map(|name| verb.of(name)).collect()
-        }
-    };
+    let requests = requests(verb, object(&body, TASKS_EXAMPLE)?, &snapshot)?;
     let mut response = TasksResponse::default();
     for request in requests {
         let text = request.to_string();
         match caller.request(request).await {
-            Ok(_) => response.accepted.push(text),
+            Ok(answer) => match answer.unchanged() {
+                Some(unchanged) => response.unchanged.push(unchanged),
+                None => response.accepted.push(text),
+            },
             Err(refusal) => {
                 let (detail, refusal) = (refusal.to_string(), Lenient::Known(refusal));
                 response.refused.push(RefusedRequest { request: text, detail, refusal });
             }
         }
     }
-    if response.accepted.is_empty() && !response.refused.is_empty() {
+    if response.accepted.is_empty() && response.unchanged.is_empty() && !response.refused.is_empty() {
         let details: Vec<_> = response.refused.iter().map(|refused| refused.detail.as_str()).collect();
         return Err(Problem::new(StatusCode::CONFLICT, details.join("; ")).with("refused", &response.refused));
     }
     Ok((StatusCode::ACCEPTED, Json(response)).into_response())
 }
 
-fn chosen(body: &[u8]) -> Result<Option<Vec<String>>, Problem> {
-    if body.is_empty() {
-        return Ok(None);
+fn requests(
+    verb: Verb,
+    TasksRequest { tasks: mut names, all }: TasksRequest,
+    snapshot: &Snapshot,
+) -> Result<Vec<Request>, Problem> {
+    // Each once: what is repeated would only fill the events.
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    if let Some(unknown) = names.iter().find(|name| snapshot.task(name).is_none()) {
+        return Err(Problem::unknown_task(unknown, snapshot));
     }
-    let TasksRequest { tasks } = object(body, "{\"tasks\": [\"api\"]}")?;
-    Ok(Some(tasks))
+    Ok(if all { of_all(verb, snapshot) } else { names.iter().map(|name| verb.of(name)).collect() })
 }

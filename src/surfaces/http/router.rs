@@ -1,5 +1,6 @@
 //! Every route, with the bounds on what a request may send and how long it may take.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +13,7 @@ use axum::routing::any;
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
+use super::activity::{Activity, answer_body};
 use super::limits::{DISCARD_BYTES, REQUEST_BODY_BYTES, REQUEST_BODY_TIME, RESPONSE_TIME};
 use super::openapi::Routes;
 use super::problem::Problem;
@@ -22,14 +24,14 @@ use crate::duration::Pretty;
 /// The routes of the API, and beside them those that only one listener has.
 pub(in crate::surfaces) fn router(api: Api, beside: Router<Api>) -> Router {
     let groups = [
-        status::routes(),
-        clients::routes(),
-        live::routes(),
-        logs::routes(),
-        runs::routes(),
-        why::routes(),
-        requests::routes(),
-        attach::routes(),
+        ("supervisor", status::routes()),
+        ("clients", clients::routes()),
+        ("events", live::routes()),
+        ("logs", logs::routes()),
+        ("tasks", runs::routes()),
+        ("tasks", why::routes()),
+        ("tasks", requests::routes()),
+        ("terminals", attach::routes()),
     ];
     beside
         .merge(Routes::of(groups).finish())
@@ -50,12 +52,22 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
 
 /// Reads the whole body first, and gives the answer a limited time.
 async fn bounded(request: Request, next: Next) -> Response {
+    let activity = request.extensions().get::<Arc<Activity>>().cloned();
+    let response = answered(request, next, activity.as_deref()).await;
+    match activity {
+        Some(activity) => response.map(|body| answer_body(body, activity)),
+        None => response,
+    }
+}
+
+async fn answered(request: Request, next: Next, activity: Option<&Activity>) -> Response {
     let (parts, body) = request.into_parts();
     let body = match timeout(REQUEST_BODY_TIME, read(body, &parts.headers)).await {
         Ok(Ok(body)) => body,
         Ok(Err(problem)) => return problem.into_response(),
         Err(_) => return slow(StatusCode::REQUEST_TIMEOUT, "the body did not come within", REQUEST_BODY_TIME),
     };
+    activity.inspect(|activity| activity.answers());
     match timeout(RESPONSE_TIME, next.run(Request::from_parts(parts, body))).await {
         Ok(response) => response,
         Err(_) => slow(StatusCode::GATEWAY_TIMEOUT, "the supervisor did not answer within", RESPONSE_TIME),

@@ -19,7 +19,7 @@ use crate::supervisor::engine::{EventKind, TaskSnapshot};
 use crate::wire::RunSummary;
 
 pub(super) fn routes() -> Routes {
-    let operation = Operation::get("/api/v1/tasks/{name}/runs", "The runs of a task, newest first.");
+    let operation = Operation::get("list_runs", "/api/v1/tasks/{name}/runs", "The runs of a task, newest first.");
     Routes::default().route(operation.answers_list_of::<RunSummary>(), self::get)
 }
 
@@ -141,6 +141,7 @@ mod tests {
         PostMortem {
             task: "api".to_owned(),
             run,
+            session: Timestamp::UNIX_EPOCH,
             at: at(second),
             reason: "code 7".to_owned(),
             class: "failure".to_owned(),

@@ -4,8 +4,10 @@
 //! ends must neither wait for an idle client nor cut off a request that is being answered.
 
 use std::cell::LazyCell;
+use std::collections::HashMap;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
@@ -14,15 +16,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+use super::activity::{Activity, WatchedStream};
 use super::caller::Caller;
 use super::limits::{
-    ACCEPT_PAUSE, CONNECTIONS_MOST, LINGER, REQUEST_HEAD_BYTES, REQUEST_HEAD_TIME, REQUEST_HEADERS, WRITE_STALL,
+    ACCEPT_PAUSE, CONNECTIONS_MOST, FULL_PAUSE, LINGER, REQUEST_HEAD_BYTES, REQUEST_HEAD_TIME, REQUEST_HEADERS,
+    WRITE_STALL,
 };
 use crate::gateway::{ClientRefusal, Connection, Gateway};
 
@@ -72,20 +76,16 @@ pub(in crate::surfaces) async fn serve<L: Listen>(
     let router = LazyCell::new(router);
     // What a connection has become, a WebSocket, is no part of it any more.
     let _over = shutdown.clone().drop_guard();
-    let mut connections = JoinSet::new();
+    let mut connections = Connections::default();
     loop {
+        let has_room = connections.has_room();
         tokio::select! {
             () = shutdown.cancelled() => break,
-            Some(ended) = connections.join_next() => {
-                if let Err(panicked) = ended {
-                    tracing::error!(error = %panicked, "a connection ended badly");
-                }
-            }
-            accepted = listener.accept(), if connections.len() < CONNECTIONS_MOST => match accepted {
+            () = connections.ended() => {}
+            () = sleep(FULL_PAUSE), if !has_room => {}
+            accepted = listener.accept(), if has_room => match accepted {
                 Ok(Some(accepted)) => match clients.register(accepted.from.clone()) {
-                    Ok(connection) => {
-                        connections.spawn(converse(accepted, Router::clone(&router), Caller::new(connection)));
-                    }
+                    Ok(connection) => connections.add(accepted, Router::clone(&router), Caller::new(connection)),
                     Err(error) => tracing::warn!(%error, from = accepted.from, "a connection was turned away"),
                 },
                 Ok(None) => {}
@@ -97,20 +97,81 @@ pub(in crate::surfaces) async fn serve<L: Listen>(
         }
     }
     drop(listener);
-    if timeout(LINGER, async { while connections.join_next().await.is_some() {} }).await.is_err() {
-        tracing::debug!(connections = connections.len(), "connections cut off");
+    if timeout(LINGER, connections.all_ended()).await.is_err() {
+        tracing::debug!(connections = connections.tasks.len(), "connections cut off");
     }
     Ok(())
 }
 
-async fn converse<S, P>(Accepted { stream, peer, .. }: Accepted<S, P>, router: Router, caller: Caller)
-where
+/// The connections that are served.
+#[derive(Default)]
+struct Connections {
+    tasks: JoinSet<()>,
+    activities: HashMap<Id, (Arc<Activity>, AbortHandle)>,
+}
+
+impl Connections {
+    /// Whether another can be served, if need be in the place of one that waits for its client.
+    fn has_room(&self) -> bool {
+        self.activities.len() < CONNECTIONS_MOST || self.longest_waiting().is_some()
+    }
+
+    fn longest_waiting(&self) -> Option<Id> {
+        let waiting = self.activities.iter().filter_map(|(id, (activity, _))| Some((activity.waiting_since()?, *id)));
+        waiting.min_by_key(|(since, _)| *since).map(|(_, id)| id)
+    }
+
+    fn add<S, P>(&mut self, accepted: Accepted<S, P>, router: Router, caller: Caller)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        P: Clone + Send + Sync + 'static,
+    {
+        if self.activities.len() >= CONNECTIONS_MOST
+            && let Some((_, connection)) = self.longest_waiting().and_then(|id| self.activities.remove(&id))
+        {
+            connection.abort();
+        }
+        let activity = Arc::new(Activity::new());
+        let task = self.tasks.spawn(converse(accepted, router, caller, Arc::clone(&activity)));
+        self.activities.insert(task.id(), (activity, task));
+    }
+
+    /// Waits until one has ended; for ever if there are none.
+    async fn ended(&mut self) {
+        let ended = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => {
+                if error.is_panic() {
+                    tracing::error!(%error, "a connection ended badly");
+                }
+                error.id()
+            }
+            None => std::future::pending().await,
+        };
+        self.activities.remove(&ended);
+    }
+
+    async fn all_ended(&mut self) {
+        while !self.tasks.is_empty() {
+            self.ended().await;
+        }
+    }
+}
+
+async fn converse<S, P>(
+    Accepted { stream, peer, .. }: Accepted<S, P>,
+    router: Router,
+    caller: Caller,
+    activity: Arc<Activity>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     P: Clone + Send + Sync + 'static,
 {
-    let client = caller.clone();
+    let (client, activity_of_requests) = (caller.clone(), Arc::clone(&activity));
     let service = service_fn(move |mut request: Request<Incoming>| {
         client.note(&request);
+        activity_of_requests.waits();
+        request.extensions_mut().insert(Arc::clone(&activity_of_requests));
         request.extensions_mut().insert(peer.clone());
         request.extensions_mut().insert(client.clone());
         router.clone().call(request)
@@ -120,7 +181,7 @@ where
         .header_read_timeout(REQUEST_HEAD_TIME)
         .max_headers(REQUEST_HEADERS)
         .max_buf_size(REQUEST_HEAD_BYTES);
-    let mut stream = Box::pin(TimeoutWriter::new(stream));
+    let mut stream = Box::pin(TimeoutWriter::new(WatchedStream::new(stream, activity)));
     stream.as_mut().set_timeout_pinned(Some(WRITE_STALL));
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::deltas::Deltas;
 use super::limits::{ATTACHED_MOST, READS_MOST, STREAMS_MOST};
 use super::problem::Problem;
 use crate::kernel::KernelHandle;
@@ -24,13 +25,14 @@ pub(in crate::surfaces) struct Api {
     attached: Arc<Semaphore>,
     /// Permits to read logs.
     pub(super) reads: Arc<Semaphore>,
+    pub(super) deltas: Deltas,
 }
 
 impl Api {
     pub(in crate::surfaces) fn new(kernel: KernelHandle, config: SharedConfig) -> Self {
         let [streams, attached, reads] =
             [STREAMS_MOST, ATTACHED_MOST, READS_MOST].map(|most| Arc::new(Semaphore::new(most)));
-        Self { kernel, config, streams, attached, reads }
+        Self { kernel, config, streams, attached, reads, deltas: Deltas::default() }
     }
 
     /// A permit for a live stream.

@@ -16,20 +16,29 @@ use crate::wire::{SnapshotResponse, TaskResponse, VersionResponse};
 pub(super) fn routes() -> Routes {
     let get = Operation::get;
     let metrics = [Format::Text, Format::OpenMetrics].map(Format::content_type);
-    let metrics = metrics.into_iter().fold(get("/metrics", "Metrics for Prometheus."), Operation::answers_text);
+    let metrics =
+        metrics.into_iter().fold(get("get_metrics", "/metrics", "Metrics for Prometheus."), Operation::answers_text);
     let ready = "Whether every task is ready, done or stopped.";
     let config = "The configuration in force, without the values of variables.";
     Routes::default()
-        .route(get("/healthz", "Whether the supervisor answers.").answers_text("text/plain"), healthy)
-        .route(get("/readyz", ready).answers_text("text/plain"), self::ready)
+        .route(get("get_health", "/healthz", "Whether the supervisor answers.").answers_text("text/plain"), healthy)
+        .route(get("get_readiness", "/readyz", ready).answers_text("text/plain"), self::ready)
         .route(metrics, self::metrics)
-        .route(get("/api/v1/version", "Which supervisor answers.").answers::<VersionResponse>(StatusCode::OK), version)
         .route(
-            get("/api/v1/snapshot", "The state of every task.").answers::<SnapshotResponse>(StatusCode::OK),
+            get("get_version", "/api/v1/version", "Which supervisor answers.")
+                .answers::<VersionResponse>(StatusCode::OK),
+            version,
+        )
+        .route(
+            get("get_snapshot", "/api/v1/snapshot", "The state of every task.")
+                .answers::<SnapshotResponse>(StatusCode::OK),
             snapshot,
         )
-        .route(get("/api/v1/config", config).answers_object(), self::config)
-        .route(get("/api/v1/tasks/{name}", "The state of a task.").answers::<TaskResponse>(StatusCode::OK), task)
+        .route(get("get_config", "/api/v1/config", config).answers_object(), self::config)
+        .route(
+            get("get_task", "/api/v1/tasks/{name}", "The state of a task.").answers::<TaskResponse>(StatusCode::OK),
+            task,
+        )
 }
 
 async fn healthy() -> &'static str {

@@ -17,7 +17,8 @@ use crate::present::why::why;
 use crate::wire::WhyResponse;
 
 pub(super) fn routes() -> Routes {
-    let operation = Operation::get("/api/v1/tasks/{name}/why", "Why a task is as it is, and how it failed before.");
+    let operation =
+        Operation::get("explain_task", "/api/v1/tasks/{name}/why", "Why a task is as it is, and how it failed before.");
     Routes::default().route(operation.answers::<WhyResponse>(StatusCode::OK), self::get)
 }
 
@@ -28,7 +29,8 @@ async fn get(State(api): State<Api>, TaskName(task): TaskName) -> Result<Respons
     let newest_line = |task: &str| api.kernel.logs().tail(task).last();
     let causes = why(state, &snapshot, &newest_line, &Clock::new(now));
     let post_mortems = post_mortems(&api, &task).await?;
-    Ok(uncached(WhyResponse { task, now: Some(now), causes: Some(causes), post_mortems }))
+    let session = Some(api.kernel.started_at());
+    Ok(uncached(WhyResponse { task, now: Some(now), session, causes: Some(causes), post_mortems }))
 }
 
 /// What is kept of a task's failed runs, newest first.

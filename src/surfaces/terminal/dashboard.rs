@@ -63,13 +63,13 @@ pub(super) struct Dashboard {
     has_left: bool,
     /// What a person asked for; with what there is to say of it.
     asked: JoinSet<Option<String>>,
-    pace: Pace,
+    pace: FramePace,
     _usage: UsageObserver,
 }
 
 /// When the next frame is due.
 #[derive(Debug)]
-struct Pace {
+struct FramePace {
     /// Whether something has changed since the last frame.
     is_stale: bool,
     /// The earliest time of the next frame.
@@ -111,7 +111,7 @@ impl Dashboard {
             zone: TimeZone::system(),
             has_left: false,
             asked: JoinSet::new(),
-            pace: Pace { is_stale: true, not_before: Instant::now(), tick: None },
+            pace: FramePace { is_stale: true, not_before: Instant::now(), tick: None },
             _usage: kernel.observe_usage(),
             screen,
             seat,
@@ -262,7 +262,7 @@ impl Dashboard {
             let mut words = None;
             for request in requests {
                 words = words.or(match connection.request(request).await {
-                    Ok(Answer::Taken) => None,
+                    Ok(answer @ (Answer::Taken | Answer::Already { .. })) => answer.unchanged(),
                     Ok(Answer::Reloaded(changes)) => Some(format!("reloaded: {changes}")),
                     Err(refusal) => Some(refusal.to_string()),
                 });
@@ -296,7 +296,7 @@ impl Dashboard {
         if let (Some(screen), Some(size)) = (self.sources.screen(), self.model.screen_size()) {
             screen.resize(size);
         }
-        self.pace = Pace { is_stale: false, not_before: now + FRAME, tick: next_change.map(|wait| now + wait) };
+        self.pace = FramePace { is_stale: false, not_before: now + FRAME, tick: next_change.map(|wait| now + wait) };
         self.notify()
     }
 
@@ -332,7 +332,7 @@ impl Dashboard {
     }
 }
 
-impl Pace {
+impl FramePace {
     /// When the next frame is due; never if nothing has changed and nothing will by itself.
     fn due(&self) -> Option<Instant> {
         if self.is_stale { Some(self.not_before) } else { self.tick.map(|tick| tick.max(self.not_before)) }

@@ -23,14 +23,15 @@ use tokio::sync::oneshot::{self, error::RecvError};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
+use crate::config::builtin;
 use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 use crate::ui::Theme;
 use dashboard::{Dashboard, Seat};
 use screen::Screen;
 
-/// Its name as a task, and as the origin of its requests.
-const NAME: &str = "terminal";
+/// The origin of its requests.
+const ORIGIN: &str = "terminal";
 /// The thread that draws. A panic on it gives the terminal back first; see [`screen`].
 const THREAD: &str = "stead-terminal";
 
@@ -80,7 +81,7 @@ impl Terminal {
         ensure!(io::stdin().is_terminal(), "standard input is not a terminal");
         ensure!(io::stdout().is_terminal(), "standard output is not a terminal");
         screen::restore_before_panics();
-        let connection = Arc::new(setup.gateway.register_own(NAME)?);
+        let connection = Arc::new(setup.gateway.register_own(ORIGIN)?);
         let shutdown = shutdown.child_token();
         let watch = Watch { _cancel: shutdown.clone().drop_guard(), is_over: false };
         let told = shutdown.clone();
@@ -111,7 +112,7 @@ impl Terminal {
 
 impl Surface for Terminal {
     fn name(&self) -> &str {
-        NAME
+        builtin::TERMINAL
     }
 
     fn about(&self) -> String {

@@ -1,9 +1,10 @@
 //! Who may talk to the web surface at all, decided before any route sees the request.
 //!
-//! A supervisor on loopback is reachable by every page the user's browser has open. Three checks keep those out:
-//! the `Host` must be a name no foreign page can be served under (against DNS rebinding), a request that changes
-//! something must not come from another origin, and it must have the token, which other users of this machine and
-//! other machines don't.
+//! A supervisor on loopback is reachable by every page that the user's browser has open and by every user of this
+//! machine. Three checks keep those out: the `Host` must be a name under which no foreign page can be served (against DNS
+//! rebinding), nothing below `/api` and no metrics go to a page of another origin (which could measure how long an answer
+//! takes, if not read it), and a request must have the token. Without it there are only the page's own files, health,
+//! and on loopback metrics, and what [`ReadAccess::Anyone`] opens.
 
 use std::net::IpAddr;
 
@@ -14,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::token::Token;
+use crate::config::ReadAccess;
 use crate::surfaces::http::Problem;
 
 /// How a WebSocket of a page shows its token, as a page can't set headers: among the protocols that it speaks.
@@ -21,17 +23,34 @@ const PROTOCOL: &[u8] = b"token.";
 /// How a request shows its token: `Authorization: Bearer TOKEN`.
 const SCHEME: &[u8] = b"Bearer ";
 
+/// Where everything is that is not the page's own.
+const API: &str = "/api/";
+/// The one path below it that says nothing of this supervisor.
+const DESCRIPTION: &str = "/api/openapi.json";
+const METRICS: &str = "/metrics";
+
 /// What requests are judged by.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     /// The address listened on.
     listen: IpAddr,
+    read: ReadAccess,
     token: Token,
 }
 
 impl Guard {
-    pub(super) fn new(listen: IpAddr, token: Token) -> Self {
-        Self { listen, token }
+    pub(super) fn new(listen: IpAddr, read: ReadAccess, token: Token) -> Self {
+        Self { listen, read, token }
+    }
+
+    /// Whether reading what is at this path needs the token.
+    fn protects(&self, path: &str) -> bool {
+        let is_exposed = !self.listen.to_canonical().is_loopback();
+        match path {
+            DESCRIPTION => false,
+            METRICS => is_exposed,
+            path => path.starts_with(API) && (is_exposed || self.read == ReadAccess::Token),
+        }
     }
 }
 
@@ -70,17 +89,15 @@ fn admit(guard: &Guard, request: &Request) -> Result<(), Problem> {
         let detail = format!("this server is not `{host}`; ask for it by localhost or by its address");
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
     }
-    let headers = request.headers();
-    // What is asked for with GET may be typed into.
+    let (headers, path) = (request.headers(), request.uri().path());
+    // It begins with GET, and can be typed into.
     let is_socket = headers.contains_key(header::UPGRADE);
-    if request.method().is_safe() && !is_socket {
-        return Ok(());
-    }
-    if !is_same_origin(headers, &host) {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "a page of another origin may not change anything here"));
+    let changes = is_socket || !request.method().is_safe();
+    if (changes || path == METRICS || path.starts_with(API)) && !is_same_origin(headers, &host) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "a page of another origin has no access"));
     }
     let admitted = has_token(headers, &guard.token) || (is_socket && speaks_token(headers, &guard.token));
-    if admitted { Ok(()) } else { Err(Problem::token_needed()) }
+    if admitted || !(changes || guard.protects(path)) { Ok(()) } else { Err(Problem::token_needed()) }
 }
 
 fn speaks_token(headers: &HeaderMap, token: &Token) -> bool {
@@ -165,13 +182,59 @@ mod tests {
     }
 
     fn admitted(method: &str, headers: &[(&str, &str)]) -> Result<(), StatusCode> {
-        let mut request = axum::http::Request::builder().method(method).uri("/api/v1/tasks/api/restart");
+        let guard = Guard::new(LOOPBACK, ReadAccess::Anyone, Token::sample());
+        admitted_by(&guard, method, "/api/v1/tasks/api/restart", headers)
+    }
+
+    fn admitted_by(guard: &Guard, method: &str, path: &str, headers: &[(&str, &str)]) -> Result<(), StatusCode> {
+        let mut request = axum::http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.extension(Reached(LOOPBACK)).body(axum::body::Body::empty()).unwrap();
-        let guard = Guard::new(LOOPBACK, Token::sample());
-        admit(&guard, &request).map_err(|problem| problem.into_response().status())
+        let request = request.extension(Reached(guard.listen)).body(axum::body::Body::empty()).unwrap();
+        admit(guard, &request).map_err(|problem| problem.into_response().status())
+    }
+
+    #[test]
+    fn whoever_reads_has_the_token_too() {
+        let host = ("host", "localhost:7070");
+        let bearer = format!("Bearer {}", Token::sample().secret());
+        let lan: IpAddr = "192.168.1.5".parse().unwrap();
+        let guard = |listen, read| Guard::new(listen, read, Token::sample());
+        let (private, open) = (guard(LOOPBACK, ReadAccess::Token), guard(LOOPBACK, ReadAccess::Anyone));
+        let exposed = guard(lan, ReadAccess::Anyone);
+        for path in ["/api/v1/logs?grep=x", "/api/v1/snapshot", "/api/v1/config", "/api/v1/tasks/api", "/api/v2/x"] {
+            for method in ["GET", "HEAD", "OPTIONS"] {
+                let refused = Err(StatusCode::UNAUTHORIZED);
+                assert_eq!(admitted_by(&private, method, path, &[host]), refused, "{method} {path}");
+                assert_eq!(admitted_by(&exposed, method, path, &[host]), refused, "{method} {path}");
+                let shown = [host, ("authorization", bearer.as_str())];
+                assert_eq!(admitted_by(&private, method, path, &shown), Ok(()), "{method} {path}");
+                assert_eq!(admitted_by(&open, method, path, &[host]), Ok(()), "{method} {path}");
+            }
+        }
+        for path in ["/", "/app.js", "/healthz", "/readyz", "/api/openapi.json"] {
+            assert_eq!(admitted_by(&private, "GET", path, &[host]), Ok(()), "{path}");
+            assert_eq!(admitted_by(&exposed, "GET", path, &[host]), Ok(()), "{path}");
+        }
+        assert_eq!(admitted_by(&private, "GET", "/metrics", &[host]), Ok(()));
+        assert_eq!(admitted_by(&exposed, "GET", "/metrics", &[host]), Err(StatusCode::UNAUTHORIZED));
+    }
+
+    #[test]
+    fn a_page_of_another_origin_reads_nothing() {
+        let guard = Guard::new(LOOPBACK, ReadAccess::Anyone, Token::sample());
+        let get =
+            |path: &str, name, value| admitted_by(&guard, "GET", path, &[("host", "localhost:7070"), (name, value)]);
+        for path in ["/api/v1/logs?grep=s", "/api/v1/snapshot", "/api/openapi.json", "/metrics"] {
+            for (name, value) in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "null")]
+            {
+                assert_eq!(get(path, name, value), Err(StatusCode::FORBIDDEN), "{path} {value}");
+            }
+            assert_eq!(get(path, "sec-fetch-site", "none"), Ok(()), "{path}");
+        }
+        // A link from another page leads to this one.
+        assert_eq!(get("/", "sec-fetch-site", "cross-site"), Ok(()));
     }
 
     #[test]

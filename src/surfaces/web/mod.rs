@@ -1,17 +1,13 @@
 //! The web surface: the page and the HTTP API on a TCP port.
 //!
-//! It decides who may talk to it at all; what is asked is the API's matter. Everybody who reaches the port can look;
-//! whoever wants to change anything needs the token.
+//! It decides who may connect and what needs the token; the API does the rest.
 //!
 //! | module | its job |
 //! |---|---|
-//! | `guard` | who may talk to it at all, and who may change anything |
-//! | `token` | the secret that says so |
+//! | `guard` | which requests are admitted |
+//! | `token` | the secret that admits them |
 //! | `page` | the routes of the page's files |
-//! | `dist`, `bundle_dir` | those files, compiled in or from a directory |
 
-mod bundle_dir;
-mod dist;
 mod guard;
 mod page;
 #[cfg(test)]
@@ -28,17 +24,16 @@ use axum::middleware::from_fn_with_state;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::http::{Accepted, Api, Clients, Listen, router, serve};
+use super::web_dist::{self, BundleWatch};
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::config::WebConfig;
-use bundle_dir::BundleWatch;
+use crate::config::{WebConfig, builtin};
+use crate::supervisor::engine::OnExhausted;
 use guard::{Guard, Reached};
 
-pub use bundle_dir::DistError;
-pub use dist::{ActiveWebDist, WebDist};
 pub(crate) use token::Token;
 
-/// Its name as a task, and the name of its clients.
-const WEB: &str = "web";
+/// The name of its clients.
+const WEB_CLIENT: &str = "web";
 
 /// The web surface. What a run listens on and serves is said by `[web]` of the config.
 pub struct Web {
@@ -64,11 +59,15 @@ impl Web {
 
 impl Surface for Web {
     fn name(&self) -> &str {
-        WEB
+        builtin::WEB
     }
 
     fn about(&self) -> String {
         format!("http on {}", self.config.listen)
+    }
+
+    fn on_exhausted(&self) -> OnExhausted {
+        self.config.on_exhausted
     }
 
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
@@ -76,7 +75,7 @@ impl Surface for Web {
         // Watched before it is read, so that no change falls in between.
         let watch = self.config.dist.clone().and_then(watch);
         let dist = match &self.config.dist {
-            Some(dir) => Some(bundle_dir::load(dir.clone()).await?),
+            Some(dir) => Some(web_dist::load(dir.clone()).await?),
             None => None,
         };
         let token = (self.token)()?;
@@ -88,10 +87,10 @@ impl Surface for Web {
             web_dist.activate(dist);
         }
         let api = Api::new(kernel, config);
-        let guard = Guard::new(address.ip(), token);
+        let guard = Guard::new(address.ip(), self.config.read, token);
         let pages = web_dist.clone();
         let routes = || router(api, page::routes(pages)).layer(from_fn_with_state(guard, guard::guard));
-        let clients = Clients { gateway, name: WEB, shutdown: shutdown.clone() };
+        let clients = Clients { gateway, name: WEB_CLIENT, shutdown: shutdown.clone() };
         let mut tasks = vec![tokio::spawn(serve(listener, routes, clients))];
         tasks.extend(watch.map(|watch| tokio::spawn(watch.follow(web_dist, shutdown))));
         Ok(SurfaceHandle { address: Some(format!("http://{address}")), tasks })

@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::dist::{ActiveWebDist, Asset};
 use crate::surfaces::http::{Api, Problem};
+use crate::surfaces::web_dist::{ActiveWebDist, Asset};
 
 pub(super) fn routes(dist: ActiveWebDist) -> Router<Api> {
     Router::new().route("/", get(index)).route("/{*path}", get(file)).with_state(dist)

@@ -11,11 +11,11 @@ use anyhow::{Context, bail};
 use rustix::process::geteuid;
 
 /// Bytes of randomness; the token has two hexadecimal digits for each.
-const BYTES: usize = 32;
+const TOKEN_BYTES: usize = 32;
 /// The most that is read of the file.
-const FILE_MOST: u64 = 1_024;
+const TOKEN_FILE_BYTES: u64 = 1_024;
 /// Digits that a token in a file must have at least, in case somebody writes one by hand.
-const LEAST: usize = 16;
+const TOKEN_DIGITS_LEAST: usize = 16;
 
 /// A secret. It is shown nowhere by accident.
 #[derive(Clone)]
@@ -53,18 +53,20 @@ impl Token {
         if about.mode() & 0o077 != 0 || ![0, owner].contains(&about.uid()) {
             bail!("{} is not private: remove it, and a new one is made", path.display());
         }
-        file.take(FILE_MOST).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
+        file.take(TOKEN_FILE_BYTES)
+            .read_to_string(&mut text)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         let token = text.trim();
-        if token.len() < LEAST || !token.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        if token.len() < TOKEN_DIGITS_LEAST || !token.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             bail!("{} holds no token: remove it, and a new one is made", path.display());
         }
         Ok(Self(token.to_owned()))
     }
 
     fn make(path: &Path) -> io::Result<Self> {
-        let mut bytes = [0; BYTES];
+        let mut bytes = [0; TOKEN_BYTES];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        let mut token = String::with_capacity(2 * BYTES);
+        let mut token = String::with_capacity(2 * TOKEN_BYTES);
         for byte in bytes {
             let _ = write!(token, "{byte:02x}");
         }

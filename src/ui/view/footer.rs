@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::keymap::{Binding, KEYS};
 use super::super::layout::{ClickTarget, Layout, split_left};
-use super::super::model::{Overlay, Prompt, Purpose};
+use super::super::model::{Message, Overlay, Prompt, Purpose};
 use super::super::offer::offer;
 use super::super::query::LogWindow;
 use super::context::DrawContext;
@@ -26,9 +26,10 @@ pub(super) fn draw(
     if let Some(Overlay::Prompt(prompt)) = &context.model.overlay {
         return Some(draw_prompt(context, prompt, area, buffer));
     }
-    match &context.model.message {
-        Some(message) => {
-            let text = format!(" {}", fit(&plain(message), usize::from(area.width).saturating_sub(2)));
+    let message = context.model.message.as_ref();
+    match message.filter(|message| message.until.is_none_or(|until| context.clock.is_before(until))) {
+        Some(Message { text, .. }) => {
+            let text = format!(" {}", fit(&plain(text), usize::from(area.width).saturating_sub(2)));
             buffer.set_line(area.x, area.y, &Line::styled(text, context.theme.warning()), area.width);
         }
         None => draw_hints(context, area, layout, buffer),
@@ -44,7 +45,7 @@ fn draw_hints(context: &DrawContext<'_>, area: Rect, layout: &mut Layout, buffer
             Span::styled(format!(" {}", binding.keys.first()?.name()), context.theme.accent()),
             Span::styled(format!(" {} ", offer(binding, context.model, context.shown)?), context.theme.dim()),
         ]);
-        Some((binding.hint?.rank, binding.action, hint))
+        Some((binding.rank?, binding.action, hint))
     };
     let mut hints: Vec<_> =
         KEYS.iter().filter(|binding| binding.contexts.contains(&here)).filter_map(offered).collect();

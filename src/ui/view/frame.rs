@@ -53,6 +53,18 @@ pub(super) fn continue_below(theme: Theme, area: Rect, title: &str, buffer: &mut
     rule(theme, area, area.y, title, buffer);
 }
 
+/// Writes a title on the left of the lower edge; returns where it stands.
+pub(super) fn lower_title(theme: Theme, pane: Rect, title: &str, buffer: &mut Buffer) -> Rect {
+    if pane.width < 2 || pane.height < 2 {
+        return Rect::default();
+    }
+    let title = format!(" {} ", fit(title, usize::from(pane.width).saturating_sub(6)));
+    let width = u16::try_from(Span::raw(&title).width()).unwrap_or(u16::MAX);
+    let place = Rect { x: pane.x + 1, y: pane.bottom().saturating_sub(1), width, height: 1 }.intersection(pane);
+    buffer.set_stringn(place.x, place.y, title, usize::from(place.width), theme.dim());
+    place
+}
+
 /// Says in the lower edge which of `len` rows are visible, if not all are.
 pub(super) fn hint(theme: Theme, pane: Rect, first: usize, visible: usize, len: usize, buffer: &mut Buffer) {
     if len <= visible || pane.height < 2 || visible == 0 {

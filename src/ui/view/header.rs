@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use super::context::DrawContext;
 use crate::present::ansi::plain;
 use crate::present::state::look;
+use crate::present::task::short_name;
 use crate::present::text::{fit, memory};
 use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, TaskState, Uptime};
 
@@ -111,7 +112,7 @@ fn address(context: &DrawContext<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'s
     let address = task.address.as_ref().filter(|_| task.kind == TaskKind::Builtin)?;
     let host = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest).trim_end_matches('/');
     let host = host.strip_prefix("127.0.0.1").filter(|port| port.starts_with(':')).unwrap_or(host);
-    let name = Span::raw(format!("{} ", task.name));
+    let name = Span::raw(format!("{} ", short_name(task)));
     if matches!(task.phase, PhaseSnapshot::Ready { .. }) {
         return Some(vec![name, Span::raw(plain(host))]);
     }

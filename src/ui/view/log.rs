@@ -16,11 +16,14 @@ use super::super::query::LogOf;
 use super::super::scroll::{Entries, ScrollPosition};
 use super::context::{DrawContext, set_symbol};
 use super::{footer, frame, screen};
-use crate::logs::{LogLine, RunKey};
+use crate::logs::{LogLine, OutputStream, RunKey};
 use crate::present::ansi::{TextRow, plain};
 use crate::present::text::fit;
 use crate::screen::ScreenContents;
 use crate::supervisor::engine::{Event, EventKind};
+
+/// Stands before the lines of standard error.
+const STDERR_MARK: &str = "▎";
 
 /// Draws the pane; returns where the task's own terminal wants the cursor.
 pub(super) fn draw(context: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -151,6 +154,9 @@ fn draw_row(context: &DrawContext<'_>, entries: &LogEntries<'_>, row: &ViewRow, 
         buffer.set_stringn(area.x + 1, area.y, text + &dashes, room, dim);
         return;
     };
+    if line.stream == OutputStream::Stderr {
+        buffer.set_stringn(area.x, area.y, STDERR_MARK, 1, context.theme.bad());
+    }
     if row.begins_line {
         draw_origin(context, entries, row.index, area, buffer);
     }

@@ -25,7 +25,6 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::layout::{self, Layout, Page, Panes};
 use super::model::{Model, Overlay};
-use super::rows::rows;
 use super::shown::Shown;
 use crate::present::clock::Clock;
 use context::DrawContext;
@@ -55,7 +54,7 @@ pub fn view(model: &Model, shown: &Shown<'_>, frame: &mut Frame<'_>) -> DrawnFra
 fn draw(context: &DrawContext<'_>, buffer: &mut Buffer) -> (Layout, Option<Position>) {
     let (model, shown) = (context.model, context.shown);
     let has_log_alone = model.zoomed || matches!(model.overlay, Some(Overlay::Attached));
-    let panes = Panes::new(buffer.area, rows(shown.snapshot).len(), has_log_alone);
+    let panes = Panes::new(buffer.area, model.rows(shown.snapshot).rows.len(), has_log_alone);
     let mut layout = Layout::new(panes);
     header::draw(context, panes.header, buffer);
     table::draw(context, panes.table, &mut layout, buffer);
@@ -74,7 +73,7 @@ fn draw(context: &DrawContext<'_>, buffer: &mut Buffer) -> (Layout, Option<Posit
         }
         Some(Overlay::Events(position)) => layout.page = events::draw_page(context, *position, middle, buffer),
         Some(Overlay::Confirm(question)) => confirm::draw(context, question, middle, buffer),
-        Some(Overlay::Palette(palette)) => cursor = palette::draw(context, palette, middle, buffer),
+        Some(Overlay::Palette(palette)) => cursor = palette::draw(context, palette, middle, &mut layout, buffer),
         Some(Overlay::Attached | Overlay::Prompt(_)) | None => {}
     }
     if let Some(selection) = &model.selection {

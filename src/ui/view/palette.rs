@@ -2,16 +2,17 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-use super::super::layout;
+use super::super::layout::{ClickTarget, Layout, centred, first_visible, inside};
 use super::super::palette::{Palette, PaletteEntry};
 use super::context::DrawContext;
 use super::frame;
 use crate::present::text::fit;
 
+/// Columns of the names.
+const NAME_COLUMNS: usize = 18;
 /// Columns and rows of the palette, with its frame.
 const SIZE: (u16, u16) = (64, 16);
 
@@ -20,13 +21,14 @@ pub(super) fn draw(
     context: &DrawContext<'_>,
     palette: &Palette,
     middle: Rect,
+    layout: &mut Layout,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let area = layout::centred(middle, SIZE.0, SIZE.1);
+    let area = centred(middle, SIZE.0, SIZE.1);
     let entries = palette.entries(context.shown);
     Clear.render(area, buffer);
     frame::draw(context.theme, area, "commands", "", buffer);
-    let inside = layout::inside(area);
+    let inside = inside(area);
     if inside.width < 4 || inside.height == 0 {
         return None;
     }
@@ -34,9 +36,11 @@ pub(super) fn draw(
     let list = Rect { y: inside.y + 1, height: inside.height - 1, ..inside };
     let visible = usize::from(list.height);
     let chosen = palette.chosen.min(entries.len().saturating_sub(1));
-    let first = layout::first_visible(0, chosen, entries.len(), visible);
+    let first = first_visible(0, chosen, entries.len(), visible);
     for (y, (index, entry)) in (list.y..list.bottom()).zip(entries.iter().enumerate().skip(first)) {
-        draw_entry(context, entry, index == chosen, Rect { y, height: 1, ..list }, buffer);
+        let row = Rect { y, height: 1, ..list };
+        draw_entry(context, entry, index == chosen, row, buffer);
+        layout.add_target(row, ClickTarget::PaletteEntry(index));
     }
     if entries.is_empty() && visible > 0 {
         buffer.set_stringn(
@@ -62,14 +66,20 @@ fn draw_line(context: &DrawContext<'_>, palette: &Palette, area: Rect, buffer: &
 }
 
 fn draw_entry(context: &DrawContext<'_>, entry: &PaletteEntry, is_chosen: bool, area: Rect, buffer: &mut Buffer) {
-    let (mark, style) = if is_chosen { ("▸", context.theme.strong()) } else { (" ", Style::new()) };
-    buffer.set_stringn(area.x, area.y, mark, 1, context.theme.accent());
-    let room = usize::from(area.width - 3);
-    let keys_width = Span::raw(&entry.keys).width();
-    let title = fit(&entry.title, room.saturating_sub(keys_width + 1));
-    buffer.set_stringn(area.x + 2, area.y, title, room, style);
-    if keys_width < room {
-        let x = area.right() - 1 - u16::try_from(keys_width).unwrap_or(0);
-        buffer.set_stringn(x, area.y, &entry.keys, keys_width, context.theme.dim());
+    let keys = Span::styled(entry.keys.as_str(), context.theme.dim());
+    let room = usize::from(area.width - 3).saturating_sub(keys.width() + 1);
+    let name = fit(&entry.name, room);
+    let name = format!("{name}{:gap$}", "", gap = NAME_COLUMNS.saturating_sub(Span::raw(&name).width()));
+    let help = fit(entry.help, room.saturating_sub(Span::raw(&name).width()));
+    let line = Line::from(vec![Span::raw(name), Span::styled(help, context.theme.dim())]);
+    buffer.set_line(area.x + 2, area.y, &line, area.width - 3);
+    if let Some(x) =
+        area.right().checked_sub(1 + u16::try_from(keys.width()).unwrap_or(u16::MAX)).filter(|x| *x > area.x)
+    {
+        buffer.set_span(x, area.y, &keys, area.right() - x);
+    }
+    if is_chosen {
+        buffer.set_string(area.x, area.y, "▸", context.theme.accent());
+        buffer.set_style(area, context.theme.selected());
     }
 }

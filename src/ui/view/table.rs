@@ -6,15 +6,16 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
+use super::super::action::Action;
 use super::super::layout::{ClickTarget, Layout, TABLE_FRAME, first_visible, inside};
-use super::super::rows::{TableRow, position, rows};
+use super::super::rows::{TableRow, TableRows};
 use super::context::DrawContext;
 use super::{frame, next};
 use crate::present::ansi::plain;
 use crate::present::task as present;
 use crate::present::text::{fit, memory};
 use crate::supervisor::engine::Policy;
-use crate::supervisor::engine::{ExitReason, PhaseSnapshot, TaskKind, TaskSnapshot};
+use crate::supervisor::engine::{ExitReason, TaskSnapshot, TaskState};
 
 /// Columns before the name: the marks of selection and marking.
 const MARKERS: u16 = 3;
@@ -67,9 +68,11 @@ const CUTS: [Cut; 9] = [
 
 pub(super) fn draw(context: &DrawContext<'_>, area: Rect, layout: &mut Layout, buffer: &mut Buffer) {
     let snapshot = context.shown.snapshot;
-    let rows = rows(snapshot);
+    let TableRows { rows, folded } = &context.model.rows(snapshot);
     let visible = usize::from(area.height.saturating_sub(TABLE_FRAME));
-    let selected = position(&rows, context.model.selected.as_deref());
+    let selected_task = context.model.selected(snapshot);
+    let is_selected = |row: &TableRow<'_>| row.task().is_some_and(|task| Some(task.name.as_str()) == selected_task);
+    let selected = rows.iter().position(is_selected);
     let first = first_visible(context.model.layout.first_row, selected.unwrap_or(0), rows.len(), visible);
     layout.first_row = first;
     let note = match context.model.marked.len() {
@@ -78,6 +81,10 @@ pub(super) fn draw(context: &DrawContext<'_>, area: Rect, layout: &mut Layout, b
     };
     frame::draw_noted(context.theme, area, "Tasks", note, buffer);
     frame::hint(context.theme, area, first, visible, rows.len(), buffer);
+    if let Some(folded) = folded {
+        let place = frame::lower_title(context.theme, area, folded, buffer);
+        layout.add_target(place, ClickTarget::Action(Action::Parts));
+    }
     let inside = inside(area);
     // A column of air stays free on the right.
     let columns = columns(&snapshot.tasks, inside.width.saturating_sub(1));
@@ -105,7 +112,7 @@ fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(TableColumn, u16)> {
     let retries = widest(|task| present::retries(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let pips = widest(|task| present::pips(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let mut columns = vec![
-        (TableColumn::Name, widest(|task| task.name.clone()).clamp(NAME_WIDTHS.0, NAME_WIDTHS.1)),
+        (TableColumn::Name, widest(|task| present::short_name(task).to_owned()).clamp(NAME_WIDTHS.0, NAME_WIDTHS.1)),
         (TableColumn::State, if tasks.iter().any(is_critical) { STATE_WIDTH_WITH_CRITICAL } else { STATE_WIDTH }),
         (TableColumn::Pips, pips),
         (TableColumn::Next, NEXT_WIDTHS.0),
@@ -174,17 +181,15 @@ fn task_row(
     buffer: &mut Buffer,
 ) {
     let theme = context.theme;
-    if is_selected {
-        buffer.set_stringn(row.x + 1, row.y, "▸", usize::from(row.width.saturating_sub(1)), theme.accent());
-    }
     if context.model.marked.contains(&task.name) {
         buffer.set_stringn(row.x, row.y, "◆", usize::from(row.width), theme.marked());
     }
     let cells = columns.iter().map(|&(column, width)| (column, width, cell(context, task, is_selected, column, width)));
     set_cells(cells, row, buffer);
-    // Stead's own parts need no eyes while they are well.
-    let is_well = matches!(task.phase, PhaseSnapshot::Ready { .. });
-    if task.kind == TaskKind::Builtin && is_well && !is_selected {
+    if is_selected {
+        buffer.set_stringn(row.x + 1, row.y, "▸", usize::from(row.width.saturating_sub(1)), theme.accent());
+        buffer.set_style(row, theme.selected());
+    } else if task.is_builtin() && task.state() == TaskState::Ready {
         buffer.set_style(row, theme.dim());
     }
 }
@@ -215,7 +220,7 @@ fn cell(
     match column {
         TableColumn::Name => {
             let style = if is_selected { context.theme.strong() } else { Style::new() };
-            Line::styled(fit(&task.name, width), style)
+            Line::styled(fit(present::short_name(task), width), style)
         }
         TableColumn::State => state(context, task, width),
         TableColumn::Pips => budget(context, task, present::pips),
@@ -232,7 +237,7 @@ fn state(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'
     let (glyph, style) = context.theme.state(task.state());
     let mut line = Line::styled(format!("{glyph} {:<8}", task.phase.word()), style);
     if task.policy == Policy::Critical && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
-        line.push_span(Span::styled(" crit", context.theme.dim()));
+        line.push_span(Span::styled(" crit", context.theme.strong()));
     }
     line
 }

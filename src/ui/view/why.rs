@@ -40,8 +40,14 @@ pub(super) fn lines(context: &DrawContext<'_>, area: Rect) -> Vec<Line<'static>>
             lines.push(line);
         }
     }
+    let mut session = None;
     for failed in context.model.history(context.shown).iter().flat_map(|history| history.post_mortems.iter().rev()) {
         lines.push(Line::default());
+        if failed.run <= task.runs_before && session.replace(failed.session) != Some(failed.session) {
+            let heading = post_mortem::earlier_session(failed, shown.zone);
+            lines.push(Line::styled(fit(&heading, width), context.theme.dim()));
+            lines.push(Line::default());
+        }
         lines.extend(examined(context, failed, width));
     }
     lines

@@ -66,15 +66,15 @@ fn a_hundred_clients_one_of_which_never_reads_and_a_storm_of_restarts_are_borne(
     let project = Project::new("web.listen = '127.0.0.1:0'\ntasks.api.command = 'exec sleep 1000'\n");
     let mut stead = project.up_with(&["up", "--headless"]);
     let address = address(&mut stead);
-    watch_until(&address, |snapshot| snapshot["tasks"][0]["state"] == "ready");
     let bearer = bearer(&project);
+    watch_until(&address, &bearer, |snapshot| snapshot["tasks"][0]["state"] == "ready");
     let before = memory(stead.pid(), "VmRSS");
 
-    let never_reads = open(&address, "GET", "/api/v1/events", "");
+    let never_reads = open(&address, "GET", "/api/v1/events", &bearer);
     let (seen, all_seen) = channel();
     let clients: Vec<_> = (1..CLIENTS)
         .map(|_| {
-            let (stream, seen) = (open(&address, "GET", "/api/v1/events", ""), seen.clone());
+            let (stream, seen) = (open(&address, "GET", "/api/v1/events", &bearer), seen.clone());
             thread::spawn(move || follow(stream, &seen))
         })
         .collect();

@@ -87,7 +87,7 @@ fn only_the_main_process_is_asked_where_the_task_says_so() {
 fn too_few_descriptors_fail_starts_by_name_and_nothing_spins() {
     let tasks = (0..20).map(|number| format!("[tasks.t{number}]\ncommand = ['sleep', '600']\n"));
     let project = Project::new(&tasks.collect::<String>());
-    let mut stead = project.up_after("ulimit -n 20");
+    let mut stead = project.up_after("ulimit -n 24");
     stead.wait_for("too many open files (EMFILE)");
     stead.wait_for("retry 1 of 5 in 500ms");
     stead.signal(Signal::SIGTERM);

@@ -131,3 +131,41 @@ fn a_reader_that_goes_away_is_no_error() {
     drop(reader.stdout.take());
     assert_eq!(reader.wait().expect("a child").code(), Some(0));
 }
+
+/// A project whose task has run and is gone.
+fn written(command: &str) -> Project {
+    let project = Project::new(&format!("[tasks.a]\ncommand = '''{command}'''\nrestart = 'never'\n"));
+    let mut stead = project.up_with(&["up", "--headless"]);
+    stead.wait_for(" done");
+    stead.signal(Signal::SIGTERM);
+    stead.end();
+    project
+}
+
+#[test]
+fn into_a_pipe_go_the_bytes_as_they_were_written() {
+    let project = written(
+        r"printf 'secret\rfine\n\033[31mred\033[0m\r\nbad \377\n'; printf '👨\342\200\215👩 ❤\357\270\217\n';
+          head -c 300000 /dev/zero | tr '\0' x; echo; printf 'no end'",
+    );
+    let kept = fs::read(project.path().join(".stead/logs/a.log")).expect("a log");
+    let output = stead(&project, &["logs", "a"]);
+    assert!(output.stdout == [&kept, &b"\n"[..]].concat(), "{} of {} bytes", output.stdout.len(), kept.len());
+}
+
+#[test]
+fn a_carriage_return_hides_nothing_from_programs() {
+    let project = written(r"printf 'secret\rfine\n'");
+    let json: Value = serde_json::from_str(&lines(&project, &["logs", "--json"])[0]).expect("JSON");
+    assert_eq!(json["text"], "secret\rfine");
+    for pattern in ["secret", "^secret$", "^fine$", "secret.fine"] {
+        assert_eq!(stead(&project, &["logs", "a", "-g", pattern]).stdout, b"secret\rfine\n", "{pattern}");
+    }
+}
+
+#[test]
+fn what_matches_is_printed_however_far_along_the_line_it_is() {
+    let project = written(r"head -c 700000 /dev/zero | tr '\0' x; echo needle; echo other");
+    let output = stead(&project, &["logs", "a", "--grep", "needle$"]);
+    assert!(output.stdout.len() == 700_007 && output.stdout.ends_with(b"xneedle\n"), "{}", output.stdout.len());
+}

@@ -98,19 +98,19 @@ impl Agent {
 fn an_agent_sees_how_tasks_stand_why_and_what_they_wrote() {
     let project = Project::new(STACK);
     let mut stead = project.up();
-    stead.wait_for("control * ");
+    stead.wait_for("stead.control * ");
     stead.wait_for("failed: 0 retries spent: code 7");
     stead.wait_for("| listening on 80");
     let mut agent = Agent::new(&project, &[]);
     assert_eq!(agent.tools(), ["status", "why", "logs", "wait"]);
     assert_eq!(agent.call("wait", json!({ "tasks": ["api"] })), json!({ "reached": true, "missing": [] }));
     let missing = agent.call("wait", json!({ "tasks": ["bad"], "until": "success" }));
-    assert_eq!(missing["missing"], json!(["bad is failed, 0 retries spent: code 7"]));
+    assert_eq!(missing["missing"], json!(["bad has failed: 0 retries spent: code 7"]));
     let status = agent.call("status", json!({ "tasks": ["bad"] }));
     assert_eq!(status["tasks"].as_array().map(Vec::len), Some(1), "{status}");
     assert_eq!(
         (&status["tasks"][0]["state"], &status["tasks"][0]["next"]),
-        (&"failed".into(), &"0 retries spent: code 7".into())
+        (&"failed".into(), &"until restarted".into())
     );
     let why = agent.call("why", json!({ "task": "bad" }));
     assert!(why["causes"][0]["sentences"].to_string().contains("has failed"), "{why}");
@@ -126,7 +126,7 @@ fn an_agent_sees_how_tasks_stand_why_and_what_they_wrote() {
 fn an_agent_changes_nothing_unless_it_may() {
     let project = Project::new(STACK);
     let mut stead = project.up();
-    stead.wait_for("control * ");
+    stead.wait_for("stead.control * ");
     stead.wait_for_start("api");
     let mut agent = Agent::new(&project, &[]);
     let refused = agent.ask("tools/call", json!({ "name": "stop", "arguments": { "tasks": ["api"] } }));
@@ -151,7 +151,7 @@ fn an_agent_is_told_when_no_supervisor_runs_and_finds_the_next_one() {
     assert!(agent.fail("logs", json!({ "grep": "(" })).contains("grep: "));
     assert!(agent.fail("why", json!({ "name": "api" })).contains("unknown field `name`"));
     let mut stead = project.up();
-    stead.wait_for("control * ");
+    stead.wait_for("stead.control * ");
     assert_eq!(agent.call("wait", json!({ "tasks": ["api"] }))["reached"], true);
     stead.signal(nix::sys::signal::Signal::SIGTERM);
     stead.end();

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use regex::Regex;
 
-use super::web::{address, exchange, exchange_with, watch_until};
+use super::web::{address, bearer, exchange, exchange_with, watch_until};
 use super::{Project, Stead, has};
 
 const STACK: &str = r#"
@@ -23,7 +23,7 @@ const STACK: &str = r#"
 fn up(project: &Project) -> (Stead, String) {
     let mut stead = project.up();
     let address = address(&mut stead);
-    watch_until(&address, |snapshot| {
+    watch_until(&address, &bearer(project), |snapshot| {
         let is_seen = snapshot["tasks"][0]["usage"].is_object() || cfg!(not(target_os = "linux"));
         is_seen && snapshot["tasks"][0]["state"] == "ready" && snapshot["tasks"][1]["state"] == "failed"
     });

@@ -1,6 +1,7 @@
 //! The real binary, with real processes, from outside.
 
 mod attach;
+mod check;
 mod control;
 #[cfg(target_os = "linux")]
 mod crowds;

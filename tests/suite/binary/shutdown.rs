@@ -2,7 +2,7 @@
 
 use nix::sys::signal::{Signal, kill};
 
-use super::{Project, has, is_alive};
+use super::{Project, has, is_alive, until};
 
 /// Says `up`, and something last when it is told to stop.
 const POLITE: &str = r#"
@@ -124,4 +124,69 @@ fn redis_comes_back_after_a_kill() {
     let end = stead.end();
     assert_eq!(end.code(), Some(0));
     assert!(project.log("redis").contains("User requested shutdown"), "{}", project.log("redis"));
+}
+
+#[test]
+fn runs_go_on_counting_where_the_last_supervisor_of_the_project_ended() {
+    let project =
+        Project::new("[tasks.a]\ncommand = 'echo up; exec sleep 1000'\n[tasks.b]\ncommand = 'exit 3'\nmax_retries = 0");
+    for run in 1..=3 {
+        let mut stead = project.up();
+        stead.wait_for(&format!("run {run} started"));
+        stead.wait_for("failed: 0 retries spent: code 3");
+        stead.signal(Signal::SIGTERM);
+        assert_eq!(stead.end().code(), Some(0));
+    }
+    let mut stead = project.up();
+    stead.wait_for("failed: 0 retries spent: code 3");
+    let why =
+        || -> serde_json::Value { serde_json::from_str(&project.client(&["why", "b", "--json"]).out).expect("JSON") };
+    // The post-mortem is written beside the events.
+    until(|| why()["post_mortems"][0]["run"] == 4);
+    let why = why();
+    let runs: Vec<_> = why["post_mortems"].as_array().expect("a list").iter().map(|failed| &failed["run"]).collect();
+    assert_eq!(runs, [4, 3, 2, 1]);
+    let is_own = |at: usize| why["post_mortems"][at]["session"] == why["session"];
+    assert!(is_own(0) && !is_own(1) && !is_own(2), "{why}");
+}
+
+#[test]
+fn an_exit_with_success_that_is_fatal_is_explained_too() {
+    let project = Project::new("[tasks.db]\ncommand = 'echo bye'\ncritical = true");
+    let end = project.up().end();
+    assert_eq!((end.code(), end.last()), (Some(1), "stead: fatal: db: code 0"));
+    let why = project.client(&["why", "db"]);
+    assert!(why.out.contains("db: code 0 after") && why.out.contains("bye"), "{why:?}");
+}
+
+#[test]
+fn the_ends_of_deaf_tasks_are_known_even_where_the_drain_is_short() {
+    let tasks: String = (0..6).map(|at| format!("[tasks.t{at}]{DEAF}")).collect();
+    let project = Project::new(&format!("[supervisor]\ndrain = '500ms'\n{tasks}"));
+    let mut stead = project.up();
+    for _ in 0..6 {
+        stead.wait_for("| up");
+    }
+    stead.signal(Signal::SIGTERM);
+    let end = stead.end();
+    assert_eq!(end.code(), Some(0), "{:?}", end.report);
+    let killed = end.lines.iter().filter(|line| line.contains("run 1 exited, SIGKILL")).count();
+    assert_eq!(killed, 6, "{:?}", end.lines);
+}
+
+#[test]
+fn a_stop_timeout_is_honoured_in_a_drain() {
+    let slow = "trap 'sleep 1.2; echo done; exit 0' TERM; echo up; while :; do sleep 60 & wait $!; done";
+    let project = Project::new(&format!(
+        "[tasks.db]\ncommand = \"{slow}\"\nstop.timeout = '2s'\n\
+         [tasks.api]\ncommand = \"{slow}\"\nstop.timeout = '2s'\nafter.db = 'started'"
+    ));
+    let mut stead = project.up();
+    stead.wait_for("| up");
+    stead.wait_for("| up");
+    stead.signal(Signal::SIGTERM);
+    stead.wait_for("draining within 4s");
+    let end = stead.end();
+    assert_eq!((end.code(), end.report.len()), (Some(0), 1), "nothing had to be killed: {:?}", end.report);
+    assert!(project.log("db").contains("\ndone\n") && project.log("api").contains("\ndone\n"));
 }

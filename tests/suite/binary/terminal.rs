@@ -59,7 +59,7 @@ fn the_dashboard_is_drawn_and_restarts() {
     let tmux = Tmux::new(&project, 120, 30);
     let screen = up(&tmux);
     assert_eq!(tmux.fact("alternate_on"), "1");
-    for shown in [" Tasks ", "● ready", "steady · run 1 · log", "gateway", "is up"] {
+    for shown in [" Tasks ", "● ready", "steady · run 1 · log", "stead: ", "is up"] {
         assert!(screen.contains(shown), "{shown}:\n{screen}");
     }
     tmux.press(&["r"]);
@@ -135,6 +135,21 @@ fn any_size_is_drawn_and_a_storm_of_sizes_is_survived() {
     });
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     assert_eq!(said(&project).len(), 1, "the task did not notice");
+}
+
+#[test]
+fn a_terminal_that_is_resized_and_back_between_two_frames_is_drawn_whole() {
+    if !has("tmux") {
+        return;
+    }
+    let project = Project::new(STEADY);
+    let tmux = Tmux::new(&project, 120, 30);
+    up(&tmux);
+    tmux.resize_and_back(30, 5);
+    tmux.wait_until("all of the dashboard", |screen| {
+        let lines: Vec<_> = screen.lines().collect();
+        lines[0].contains("up ") && lines[2].contains("LAST EXIT") && lines[29].contains(FOOTER)
+    });
 }
 
 #[test]

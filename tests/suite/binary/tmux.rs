@@ -72,6 +72,14 @@ impl<'a> Tmux<'a> {
         self.tmux(["resize-window", "-t", "test", "-x", &columns.to_string(), "-y", &rows.to_string()]);
     }
 
+    /// Makes the terminal this large and as large as before at once: what is cut off meanwhile is lost.
+    pub(super) fn resize_and_back(&self, columns: u16, rows: u16) {
+        let [width, height] = ["window_width", "window_height"].map(|fact| self.fact(fact));
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        let there = ["resize-window", "-t", "test", "-x", &columns, "-y", &rows];
+        self.tmux(there.into_iter().chain([";", "resize-window", "-t", "test", "-x", &width, "-y", &height]));
+    }
+
     /// Runs a shell line to its end in another process that has the same terminal as its standard input.
     pub(super) fn run_beside(&self, line: &str) {
         let terminal = fs::File::open(self.fact("pane_tty")).expect("a terminal");

@@ -39,25 +39,44 @@ pub(super) fn open(address: &str, method: &str, path: &str, header: &str) -> Tcp
     stream
 }
 
-/// The header that gives leave to change something, with the token of the link that `stead status` prints.
+/// The header that shows the token.
 pub(super) fn bearer(project: &Project) -> String {
-    let link = project.client(&["status"]).out;
-    let token = link.split("#token=").nth(1).expect("a link with the token").trim();
-    format!("authorization: Bearer {token}\r\n")
+    let token = fs::read_to_string(project.path().join(".stead/token")).expect("a token");
+    format!("authorization: Bearer {}\r\n", token.trim())
 }
 
 /// Follows the live stream to a snapshot in which this holds.
-pub(super) fn watch_until(address: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    let begin = Instant::now();
-    for line in BufReader::new(open(address, "GET", "/api/v1/events", "")).lines() {
+pub(super) fn watch_until(address: &str, bearer: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    let (begin, mut snapshot) = (Instant::now(), Value::Null);
+    for line in BufReader::new(open(address, "GET", "/api/v1/events", bearer)).lines() {
         let line = line.expect("a line in time");
         assert!(begin.elapsed() < DEADLINE, "it never held");
-        let data = line.strip_prefix("data: ").and_then(|data| serde_json::from_str::<Value>(data).ok());
-        if let Some(snapshot) = data.filter(|data| data["tasks"].is_array() && holds(data)) {
+        let Some(data) = line.strip_prefix("data: ").and_then(|data| serde_json::from_str::<Value>(data).ok()) else {
+            continue;
+        };
+        if data["tasks"].is_array() {
+            snapshot = data;
+        } else if data["base"].is_u64() {
+            apply(&mut snapshot, &data);
+        }
+        if snapshot["tasks"].is_array() && holds(&snapshot) {
             return snapshot;
         }
     }
     panic!("the stream ended");
+}
+
+/// Goes on with a change, as docs/reference.md has it.
+fn apply(snapshot: &mut Value, delta: &Value) {
+    assert_eq!(delta["base"], snapshot["generation"], "no change is missing");
+    snapshot["generation"] = delta["generation"].clone();
+    for (name, members) in delta["tasks"].as_object().into_iter().flatten() {
+        let tasks = snapshot["tasks"].as_array_mut().expect("tasks");
+        let Some(task) = tasks.iter_mut().find(|task| task["name"] == **name) else { continue };
+        for (key, value) in members.as_object().into_iter().flatten() {
+            task[key] = value.clone();
+        }
+    }
 }
 
 #[test]
@@ -70,20 +89,21 @@ fn a_restart_by_the_api_is_seen_live_and_an_open_stream_does_not_hold_the_drain(
     );
     let mut stead = project.up();
     let address = address(&mut stead);
-    let first = watch_until(&address, |snapshot| snapshot["tasks"][0]["state"] == "ready");
+    let bearer = bearer(&project);
+    let first = watch_until(&address, &bearer, |snapshot| snapshot["tasks"][0]["state"] == "ready");
     assert_eq!(first["tasks"][0]["run"], 1);
     let (status, refusal) = exchange(&address, "POST", "/api/v1/tasks/api/restart");
     assert!(status == 401 && refusal.contains("stead status"), "{refusal}");
-    let bearer = bearer(&project);
+    assert_eq!(exchange(&address, "GET", "/api/v1/snapshot").0, 401);
     assert_eq!(exchange_with(&address, "POST", "/api/v1/tasks/api/restart", &bearer).0, 202);
-    let second = watch_until(&address, |snapshot| {
+    let second = watch_until(&address, &bearer, |snapshot| {
         let api = &snapshot["tasks"][0];
         api["state"] == "ready" && api["run"] == 2
     });
     assert_ne!(first["tasks"][0]["pid"], second["tasks"][0]["pid"]);
     assert_eq!(exchange(&address, "GET", "/readyz").0, 200);
 
-    let mut stream = open(&address, "GET", "/api/v1/events", "");
+    let mut stream = open(&address, "GET", "/api/v1/events", &bearer);
     stream.read_exact(&mut [0; 64]).expect("the stream has begun");
     stead.signal(Signal::SIGTERM);
     let end = stead.end();
@@ -103,10 +123,11 @@ fn a_killed_process_is_back_and_its_exit_is_told() {
     );
     let mut stead = project.up();
     let address = address(&mut stead);
-    let up = watch_until(&address, |snapshot| snapshot["tasks"][0]["state"] == "ready");
+    let bearer = bearer(&project);
+    let up = watch_until(&address, &bearer, |snapshot| snapshot["tasks"][0]["state"] == "ready");
     let pid = up["tasks"][0]["pid"].as_i64().expect("a pid");
     kill(Pid::from_raw(pid.try_into().expect("a pid")), Signal::SIGKILL).expect("a signal");
-    let back = watch_until(&address, |snapshot| {
+    let back = watch_until(&address, &bearer, |snapshot| {
         let api = &snapshot["tasks"][0];
         api["state"] == "ready" && api["run"] == 2
     });
@@ -118,7 +139,7 @@ fn a_killed_process_is_back_and_its_exit_is_told() {
 }
 
 #[test]
-fn a_taken_port_is_named_retried_and_fatal_in_the_end() {
+fn a_taken_port_is_named_and_ends_nothing_unless_the_file_says_so() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port();
     let project = Project::new(&format!(
@@ -132,9 +153,24 @@ fn a_taken_port_is_named_retried_and_fatal_in_the_end() {
     stead.wait_for(&format!("port {port} in use"));
     stead.wait_for("retry 1 of 2");
     stead.wait_for("retry 2 of 2");
-    let end = stead.end();
+    stead.wait_for("failed: 2 retries spent");
+    let status = project.client(&["status"]);
+    let row = |name: &str| status.out.lines().find(|line| line.starts_with(name)).expect("a row").to_owned();
+    assert!(row("stead.web ").contains("✖ failed") && row("stead.web ").contains("tried again in "), "{status:?}");
+    assert!(row("api ").contains("● ready"), "{status:?}");
+    stead.signal(Signal::SIGTERM);
+    assert_eq!(stead.end().code(), Some(0));
+
+    let config = project.path().join("stead.toml");
+    let strict = fs::read_to_string(&config).expect("a file").replacen(
+        "web.listen",
+        "web.on_exhausted = \"fatal\"\nweb.listen",
+        1,
+    );
+    fs::write(&config, strict).expect("a file");
+    let end = project.up().end();
     assert_eq!(end.code(), Some(1), "{:?}", end.report);
-    let cause = format!("stead: fatal: web: 2 retries spent: port {port} in use");
+    let cause = format!("stead: fatal: stead.web: 2 retries spent: port {port} in use");
     assert!(end.last().starts_with(&cause), "{:?}", end.report);
 }
 
@@ -157,7 +193,7 @@ fn a_page_of_ones_own_is_published_and_taken_back_without_a_restart() {
     fs::write(dir.join("mine.js"), "1").expect("a file");
     assert_eq!(project.client(&["web", "publish", "page"]).out, "published: 2 files\n");
     assert_eq!((page().contains("mine.js"), exchange(&address, "GET", "/mine.js").1), (true, "1".to_owned()));
-    assert_eq!(project.client(&["restart", "web"]).code, Some(0), "it outlives a run of the web surface");
+    assert_eq!(project.client(&["restart", "stead.web"]).code, Some(0), "it outlives a run of the web surface");
     let address = self::address(&mut stead);
     assert_eq!(exchange(&address, "GET", "/mine.js").1, "1");
     let over_tcp = exchange(&address, "DELETE", "/api/v1/web-dist");

@@ -74,14 +74,19 @@ fn the_page_shows_what_others_do_and_who_it_was() {
 
 #[test]
 fn the_buttons_act_with_the_token_and_ask_first_where_all_is_at_stake() {
-    let Some(site) = Site::start(SLEEPER) else { return };
+    let Some(site) = Site::start(&format!("web.read = \"anyone\"\nweb.listen = \"127.0.0.1:0\"\n{SLEEPER}")) else {
+        return;
+    };
     site.visit("");
     site.row_says("api", "ready");
+    site.browser.wait_until("!document.querySelector('#token-note').hidden");
     site.browser.click("#tasks [aria-label=\"restart api\"]");
     site.says("#toast", "stead status");
 
     let told = site.project.client(&["status"]).out;
-    let link = told.split_whitespace().find(|word| word.contains("#token=")).expect("a link with the token");
+    assert!(told.contains(&format!("page: http://{}/ (its token is in ", site.address)), "{told}");
+    assert!(!told.contains(&site.token()), "it goes to a terminal only: {told}");
+    let link = &format!("http://{}/#token={}", site.address, site.token());
     site.browser.visit("about:blank");
     site.browser.visit(link);
     site.row_says("api", "ready");
@@ -96,6 +101,35 @@ fn the_buttons_act_with_the_token_and_ask_first_where_all_is_at_stake() {
     site.browser.press(&["y"]);
     site.says("#events", "restart all, asked by web");
     site.says("#events", "run 3 started");
+}
+
+#[test]
+fn without_the_token_the_page_shows_nothing_and_says_what_to_do() {
+    let Some(site) = Site::start(SLEEPER) else { return };
+    site.browser.visit(&format!("http://{}/", site.address));
+    site.says("#banner", "this needs the token: open the link that `stead status` prints");
+    assert_eq!(site.browser.evaluate("document.querySelectorAll('#tasks tbody tr').length"), 0);
+    site.browser.visit("about:blank");
+    site.browser.visit(&format!("http://{}/#token=00000000000000000000", site.address));
+    site.says("#banner", "not valid any more");
+    site.browser.visit("about:blank");
+    site.visit(&format!("#token={}", site.token()));
+    site.row_says("api", "ready");
+    site.browser.wait_until("document.querySelector('#banner').hidden");
+}
+
+#[test]
+fn a_page_that_is_disconnected_says_by_whom_and_waits_for_its_reader() {
+    let Some(site) = Site::open(SLEEPER) else { return };
+    site.row_says("api", "ready");
+    let clients: serde_json::Value =
+        serde_json::from_str(&site.project.client(&["clients", "--json"]).out).expect("JSON");
+    let follows = |client: &&serde_json::Value| client["last_request"] == "GET /api/v1/events";
+    let id = clients.as_array().and_then(|all| all.iter().find(follows)).expect("the page")["id"].to_string();
+    assert_eq!(site.project.client(&["clients", "--disconnect", &id]).code, Some(0));
+    site.says("#banner", "disconnected by control/cli");
+    site.browser.click("#retry");
+    site.browser.wait_until("document.querySelector('#banner').hidden");
 }
 
 #[test]
@@ -234,18 +268,18 @@ fn a_page_that_lost_its_server_says_so_and_comes_back_as_it_was() {
     site.row_says("api", "ready");
     site.browser.press(&["j"]);
     site.says("#detail-title", "api");
-    assert_eq!(site.project.client(&["kill", "web"]).code, Some(0));
+    assert_eq!(site.project.client(&["kill", "stead.web"]).code, Some(0));
     site.browser.wait_until("!document.querySelector('#banner').hidden");
     site.says("#banner", "reached");
     site.browser.wait_until("document.title.includes('lost')");
     assert_eq!(site.project.client(&["stop", "db"]).code, Some(0));
-    assert_eq!(site.project.client(&["start", "web"]).code, Some(0));
+    assert_eq!(site.project.client(&["start", "stead.web"]).code, Some(0));
     site.browser.wait_until("document.querySelector('#banner').hidden");
     site.row_says("db", "stopped");
     site.says("#detail-title", "api");
     site.says("#events", "stop db, asked by control");
-    assert_eq!(site.project.client(&["restart", "web"]).code, Some(0));
-    site.says("#events", "restart web, asked by control");
+    assert_eq!(site.project.client(&["restart", "stead.web"]).code, Some(0));
+    site.says("#events", "restart stead.web, asked by control");
 }
 
 #[test]

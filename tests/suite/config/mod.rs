@@ -38,7 +38,7 @@ notify = false
 
 [hooks.page]
 on = ["failed", "exhausted", "recovered", "fatal"]
-tasks = ["web"]
+tasks = ["stead.web"]
 url = "http://127.0.0.1:9000/stead"
 timeout = "3s"
 
@@ -52,8 +52,10 @@ max_size = 0
 keep = 2
 
 [web]
+on_exhausted = "fatal"
 enabled = false
 listen = "[::1]:0"
+read = "anyone"
 dist = "bundle"
 
 [tasks.db]
@@ -137,7 +139,7 @@ fn a_complete_file_is_taken_as_it_says() {
     fs::create_dir(dir.path().join("below")).unwrap();
     let config = Config::load(None, &dir.path().join("below")).unwrap();
     assert_eq!((config.path, config.root.as_path()), (dir.path().join("stead.toml"), dir.path()));
-    assert_eq!(config.supervisor.drain.graceful, Duration::from_secs(20));
+    assert_eq!(config.supervisor.drain.graceful, Some(Duration::from_secs(20)));
     assert_eq!((config.logs.dir, config.logs.max_size, config.logs.keep), (dir.path().join("logs"), 0, 2));
     assert_eq!((config.web.enabled, config.web.listen.port()), (false, 0));
     assert_eq!(config.web.dist, Some(dir.path().join("bundle")));
@@ -393,16 +395,25 @@ fn a_critical_task_has_no_restarts_to_speak_of() {
 
 #[test]
 fn names_are_fit_for_files_and_terminals() {
-    let schema = schema();
-    let fit = regex::Regex::new(schema["properties"]["tasks"]["propertyNames"]["pattern"].as_str().unwrap()).unwrap();
+    let names = &schema()["properties"]["tasks"]["propertyNames"];
+    let fit = regex::Regex::new(names["pattern"].as_str().unwrap()).unwrap();
     for name in ["../x", "a/b", "a\\nb", "a\\u001bb", ".hidden", "-x", "", "é", &"x".repeat(65)] {
         assert!(!fit.is_match(&name.replace("\\n", "\n")), "{name}");
         let report = refused(&format!("[tasks.\"{name}\"]\ncommand = \"x\"\n"));
         assert!(report.contains("expected 1 to 64 letters"), "{name}\n{report}");
         assert!(!report.contains(['\x1b', '\r']), "{name}\n{report}");
     }
-    for name in stead::config::RESERVED_NAMES {
-        assert!(refused(&format!("[tasks.{name}]\ncommand = \"x\"\n")).contains("stead's own tasks are called"));
+    let own = regex::Regex::new(names["not"]["pattern"].as_str().unwrap()).unwrap();
+    for name in ["stead.web", "stead.anything"] {
+        assert!(own.is_match(name));
+        assert!(
+            refused(&format!("[tasks.\"{name}\"]\ncommand = \"x\"\n"))
+                .contains("what begins with `stead.` is stead's own")
+        );
+    }
+    for name in ["web", "control", "gateway", "stead", "steadfast.web"] {
+        assert!(!own.is_match(name));
+        parse(&format!("[tasks.\"{name}\"]\ncommand = \"x\"\n")).unwrap();
     }
     assert!(refused("[tasks.a]\ncommand = \"x\"\n[tasks.a]\ncommand = \"y\"\n").contains("duplicate key"));
     for name in ["a.b-c_1", "_", &"x".repeat(64)] {
@@ -497,13 +508,13 @@ proptest! {
 #[test]
 fn a_hook_is_read_with_its_defaults() {
     let text = "tasks.api.command = './api'\nhooks.page = { on = ['failed', 'fatal'], url = 'http://localhost:9/x' }\n\
-                hooks.mail = { on = ['exhausted'], tasks = ['api', 'web'], command = ['mail'], timeout = '3s' }";
+                hooks.mail = { on = ['exhausted'], tasks = ['api', 'stead.web'], command = ['mail'], timeout = '3s' }";
     let config = Config::parse(text, Path::new("stead.toml")).unwrap();
     let [page, mail] = config.hooks.as_slice() else { panic!("{:?}", config.hooks) };
     assert_eq!((page.name.as_str(), page.on.as_slice()), ("page", &[HookEvent::Failed, HookEvent::Fatal][..]));
     assert_eq!((&page.call, page.timeout.as_secs()), (&HookCall::Url("http://localhost:9/x".to_owned().into()), 10));
     assert!(page.tasks.is_empty() && config.ui.notify);
-    assert_eq!((mail.tasks.as_slice(), mail.timeout.as_secs()), (&["api".to_owned(), "web".to_owned()][..], 3));
+    assert_eq!((mail.tasks.as_slice(), mail.timeout.as_secs()), (&["api".to_owned(), "stead.web".to_owned()][..], 3));
 }
 
 #[test]
@@ -515,6 +526,7 @@ fn a_hook_that_could_not_work_is_refused() {
         ("{ on = [], command = 'x' }", "expected at least one of"),
         ("{ on = ['faild'], command = 'x' }", "did you mean \"failed\"?"),
         ("{ on = ['failed'], tasks = ['apy'], command = 'x' }", "no task is called `apy`; did you mean `api`?"),
+        ("{ on = ['failed'], tasks = ['web'], command = 'x' }", "no task is called `web`; did you mean `stead.web`?"),
         ("{ on = ['failed'], url = 'https://example.org' }", "curl --fail --json @- URL"),
         ("{ on = ['failed'], url = 'localhost' }", "expected a URL like"),
         ("{ on = ['failed'], command = 'x', timeout = '0s' }", "expected more than nothing"),

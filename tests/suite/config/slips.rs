@@ -80,7 +80,10 @@ fn the_configuration_serialises_under_the_keys_of_the_file() {
     assert_eq!((&api["stop"]["signal"], &api["stop"]["timeout_ms"]), (&"SIGTERM".into(), &10_000.into()));
     assert_eq!((&page["ready"]["log"], &page["ready"]["interval_ms"]), (&"up".into(), &2_000.into()));
     assert_eq!((&page["after"], &page["limits"]["core"]), (&json!({ "api": "started" }), &0.into()));
-    assert_eq!((&shown["supervisor"]["drain_ms"], &shown["supervisor"]["jitter"]), (&10_000.into(), &0.5.into()));
+    assert_eq!(
+        (&shown["supervisor"]["drain_ms"], &shown["supervisor"]["jitter"]),
+        (&serde_json::Value::Null, &0.5.into())
+    );
     assert_eq!(shown["hooks"]["page"]["url"], "http://localhost:9/***");
     assert_eq!(
         (&shown["hooks"]["mail"]["command"], &shown["hooks"]["mail"]["on"]),

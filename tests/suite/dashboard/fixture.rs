@@ -18,8 +18,8 @@ use stead::screen::{KeyModes, ScreenCell, ScreenContents, ScreenRow};
 use stead::signal::Signal;
 use stead::supervisor::EventRecord;
 use stead::supervisor::engine::{
-    AfterStop, Blocker, Event, EventKind, ExitReason, LastExit, Origin, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage,
-    TaskKind, TaskSnapshot, Uptime, Usage,
+    AfterExit, AfterStop, Blocker, Event, EventKind, ExitReason, LastExit, Origin, PhaseSnapshot, ProbeSnapshot,
+    Snapshot, Stage, TaskKind, TaskSnapshot, Uptime, Usage,
 };
 use stead::supervisor::engine::{Condition, OnExhausted, Policy};
 use stead::ui::{
@@ -93,7 +93,7 @@ impl Dashboard {
         self.snapshot.stage = Stage::Draining { cause, fatal: false, deadline: in_millis(6_200) };
         for task in &mut self.snapshot.tasks {
             task.phase = match task.name.as_str() {
-                "db" | "gateway" => task.phase.clone(),
+                "db" | "stead.gateway" => task.phase.clone(),
                 "api" => stopping(2_100, 4_600, false),
                 "assets" => stopping(3_800, 0, true),
                 _ => PhaseSnapshot::Stopped,
@@ -288,6 +288,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         tty: false,
         phase,
         run: 1,
+        runs_before: 0,
         retries: 0,
         max_retries: 5,
         initial_backoff: Duration::from_millis(500),
@@ -357,21 +358,26 @@ fn snapshot() -> Snapshot {
         },
         TaskSnapshot { run: 0, ..task("mailer", "node mailer.js", PhaseSnapshot::Waiting { blockers: vec![blocker] }) },
         TaskSnapshot { last_exit: exited(1, ExitReason::Code { code: 0 }, 600, 61), ..stopped("docs") },
-        surface("gateway", "routes requests", Policy::Critical, PhaseSnapshot::Ready { since: ago(8_040), pid: None }),
+        surface(
+            "stead.gateway",
+            "routes requests",
+            Policy::Critical,
+            PhaseSnapshot::Ready { since: ago(8_040), pid: None },
+        ),
         TaskSnapshot {
             retries: 3,
             restarts: 3,
             restarts_last_hour: 3,
             last_exit: exited(3, port, 1, 0),
             address: Some("http://127.0.0.1:7070".to_owned()),
-            ..surface("web", "browser page and API", Policy::Always, backoff())
+            ..surface("stead.web", "browser page and API", Policy::Always, backoff())
         },
     ];
     Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks }
 }
 
 fn failed(reason: &str) -> PhaseSnapshot {
-    PhaseSnapshot::Failed { reason: reason.to_owned(), dependency: None }
+    PhaseSnapshot::Failed { reason: reason.to_owned(), dependency: None, retry_at: None }
 }
 
 fn backoff() -> PhaseSnapshot {
@@ -410,6 +416,7 @@ fn events() -> Vec<Arc<EventRecord>> {
                 run: 1,
                 reason: ExitReason::Code { code: 0 },
                 expected: true,
+                then: AfterExit::Done,
                 after: 3 * second,
                 peak_memory: None,
             },
@@ -423,6 +430,7 @@ fn events() -> Vec<Arc<EventRecord>> {
                 run: 1,
                 reason: ExitReason::Code { code: 1 },
                 expected: false,
+                then: AfterExit::Backoff,
                 after: 720 * second,
                 peak_memory: None,
             },
@@ -430,22 +438,34 @@ fn events() -> Vec<Arc<EventRecord>> {
         (109, "api", retry(1, 500)),
         (108, "api", started(2, 4121)),
         (106, "api", EventKind::Ready { run: 2, after: 2 * second }),
-        (40, "worker", EventKind::Exited { run: 6, reason: segv(), expected: false, after: second, peak_memory: None }),
+        (
+            40,
+            "worker",
+            EventKind::Exited {
+                run: 6,
+                reason: segv(),
+                expected: false,
+                then: AfterExit::Failed,
+                after: second,
+                peak_memory: None,
+            },
+        ),
         (40, "worker", EventKind::Exhausted { limit: "5 retries".to_owned() }),
         (40, "worker", EventKind::Failed { reason: "5 retries spent: SIGSEGV (core dumped)".to_owned() }),
         (9, "mailer", waiting),
         (
             1,
-            "web",
+            "stead.web",
             EventKind::Exited {
                 run: 3,
                 reason: port(),
                 expected: false,
+                then: AfterExit::Backoff,
                 after: Duration::from_millis(12),
                 peak_memory: None,
             },
         ),
-        (1, "web", retry(3, 2_000)),
+        (1, "stead.web", retry(3, 2_000)),
     ]
     .into_iter()
     .zip(1..)
@@ -490,6 +510,7 @@ pub(crate) fn post_mortem(task: &str, run: u64) -> PostMortem {
     PostMortem {
         task: task.to_owned(),
         run,
+        session: jiff::Timestamp::UNIX_EPOCH,
         at: wall(109),
         reason: "SIGABRT".to_owned(),
         class: "signal".to_owned(),

@@ -1,12 +1,14 @@
 //! What the keys and the mouse do.
 
+use std::time::Duration;
+
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::style::Modifier;
 use stead::screen::{KeyModes, ScreenSize};
-use stead::supervisor::engine::{PhaseSnapshot, Request, Verb};
+use stead::supervisor::engine::{PhaseSnapshot, Request, TaskSnapshot, Uptime, Verb};
 use stead::ui::{DashboardEffect, DashboardInput};
 
-use super::fixture::{Dashboard, log, log_from, post_mortem};
+use super::fixture::{Dashboard, post_mortem};
 
 fn ask(verb: Verb, name: &str) -> DashboardEffect {
     DashboardEffect::Ask(verb.of(name))
@@ -16,12 +18,12 @@ fn selected(dashboard: &Dashboard) -> &str {
     dashboard.model.selected(&dashboard.snapshot).unwrap()
 }
 
-fn mouse(kind: MouseEventKind, column: u16, row: u16) -> DashboardInput {
+pub(super) fn mouse(kind: MouseEventKind, column: u16, row: u16) -> DashboardInput {
     DashboardInput::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
 }
 
 /// Where this text begins on the screen.
-fn find(dashboard: &mut Dashboard, text: &str) -> (u16, u16) {
+pub(super) fn find(dashboard: &mut Dashboard, text: &str) -> (u16, u16) {
     let screen = dashboard.text();
     let (row, line) = screen.lines().enumerate().find(|(_, line)| line.contains(text)).unwrap();
     let column = line[..line.find(text).unwrap()].chars().count();
@@ -34,9 +36,11 @@ fn selecting_stops_at_both_ends_and_skips_the_rule() {
     dashboard.press("g");
     dashboard.press("k");
     assert_eq!(selected(&dashboard), "db");
-    dashboard.press("Gk");
-    assert_eq!(selected(&dashboard), "gateway");
-    dashboard.press("k");
+    dashboard.press("G");
+    assert_eq!(selected(&dashboard), "docs", "the last task, not the last of stead's own parts");
+    dashboard.press("bGjj");
+    assert_eq!(selected(&dashboard), "stead.web");
+    dashboard.press("jkk");
     assert_eq!(selected(&dashboard), "docs");
 }
 
@@ -77,8 +81,8 @@ fn killing_asks_first() {
 #[test]
 fn stopping_a_part_of_stead_asks_first() {
     let mut dashboard = Dashboard::new(120, 30);
-    assert_eq!(dashboard.press("Gs"), []);
-    assert_eq!(dashboard.press("y"), [ask(Verb::Stop, "web")]);
+    assert_eq!(dashboard.press("Gjs"), []);
+    assert_eq!(dashboard.press("y"), [ask(Verb::Stop, "stead.web")]);
 }
 
 #[test]
@@ -130,135 +134,6 @@ fn a_refusal_is_shown_until_the_next_key() {
     assert!(dashboard.text().contains("api is stopping already"));
     dashboard.press("j");
     assert!(!dashboard.text().contains("api is stopping already"));
-}
-
-#[test]
-fn a_paused_log_stands_still_while_lines_come_and_go() {
-    let mut dashboard = Dashboard::new(80, 24);
-    let lines: Vec<String> = (1..=300).map(|n| format!("line {n}.")).collect();
-    let lines: Vec<(i64, u32, &str)> = lines.iter().map(|line| (1, 2, line.as_str())).collect();
-    let all = log("api", &lines);
-    let show = |dashboard: &mut Dashboard, from: usize, to: usize| {
-        dashboard.logs.insert("api".to_owned(), all[from..to].to_vec());
-        dashboard.input(DashboardInput::Changed);
-        dashboard.text()
-    };
-    show(&mut dashboard, 0, 100);
-    dashboard.press("f");
-    assert!(dashboard.text().contains("line 100."));
-    let later = show(&mut dashboard, 50, 250);
-    assert!(later.contains("line 100.") && !later.contains("line 101."), "{later}");
-    assert!(later.contains("paused · 150 below"), "{later}");
-    let gone = show(&mut dashboard, 200, 300);
-    assert!(gone.contains("line 201."), "what was read is gone, the oldest stands there: {gone}");
-    dashboard.press("f");
-    assert!(dashboard.text().contains("line 300."));
-}
-
-/// The dashboard over so many numbered lines, of which few are read at a time.
-fn long_log(lines: u32) -> Dashboard {
-    let mut dashboard = Dashboard::new(80, 24);
-    let texts: Vec<String> = (1..=lines).map(|n| format!("line {n}.")).collect();
-    let texts: Vec<_> = texts.iter().map(|text| (1, 2, text.as_str())).collect();
-    dashboard.logs.insert("api".to_owned(), log("api", &texts));
-    dashboard.beside = 30;
-    dashboard.input(DashboardInput::Changed);
-    dashboard.press("z");
-    dashboard
-}
-
-#[test]
-fn scrolling_goes_through_all_that_is_kept_whatever_is_read_at_a_time() {
-    let mut dashboard = long_log(5_000);
-    assert!(dashboard.text().contains("line 5000."));
-    dashboard.press("g");
-    assert!(dashboard.text().contains("line 1."), "{}", dashboard.text());
-    assert!(dashboard.text().contains("+ below"), "{}", dashboard.text());
-    for _ in 0..100 {
-        dashboard.press("j");
-    }
-    assert!(dashboard.text().contains("line 101.") && !dashboard.text().contains("line 100."), "{}", dashboard.text());
-    for _ in 0..500 {
-        dashboard.key(KeyCode::PageDown);
-    }
-    assert!(dashboard.text().contains("line 5000.") && dashboard.text().contains("following"));
-    dashboard.key(KeyCode::PageUp);
-    dashboard.press("kkk");
-    let before = dashboard.text();
-    dashboard.press("jk");
-    assert_eq!(dashboard.text(), before);
-    dashboard.press("gG");
-    assert!(dashboard.text().contains("line 5000.") && dashboard.text().contains("following"));
-}
-
-#[test]
-fn a_match_that_is_far_away_comes_into_view_with_its_surroundings() {
-    let mut dashboard = long_log(5_000);
-    dashboard.press("/line 123\\.");
-    dashboard.key(KeyCode::Enter);
-    let text = dashboard.text();
-    for shown in ["line 120.", "line 123.", "line 130.", "1 of 1"] {
-        assert!(text.contains(shown), "{shown}: {text}");
-    }
-    dashboard.press("/");
-    (0..20).for_each(|_| drop(dashboard.key(KeyCode::Backspace)));
-    dashboard.press("[05]00\\.");
-    dashboard.key(KeyCode::Enter);
-    dashboard.press("n");
-    assert!(dashboard.text().contains(" of 10"), "{}", dashboard.text());
-    let copied = dashboard.press("y");
-    assert!(matches!(&copied[..], [DashboardEffect::Copy(text)] if text.contains("00.\nline ")), "{copied:?}");
-}
-
-#[test]
-fn a_filter_and_a_search_within_it_reach_what_is_far_away() {
-    let mut dashboard = long_log(5_000);
-    dashboard.press("F00\\.");
-    dashboard.key(KeyCode::Enter);
-    assert!(dashboard.text().contains("only 00\\. · 30+ matches"), "{}", dashboard.text());
-    dashboard.press("g");
-    assert!(dashboard.text().contains("line 100.") && dashboard.text().contains("line 200."));
-    dashboard.press("/line 4[89]");
-    dashboard.key(KeyCode::Enter);
-    let text = dashboard.text();
-    assert!(text.contains("2 of 2") || text.contains("1 of 2"), "{text}");
-    assert!(text.contains("line 4800.") && text.contains("line 4900."), "{text}");
-}
-
-#[test]
-fn scrolling_down_to_the_end_follows_again() {
-    let mut dashboard = Dashboard::new(80, 24);
-    dashboard.key(KeyCode::PageUp);
-    assert!(dashboard.text().contains("paused"));
-    dashboard.key(KeyCode::PageDown);
-    assert!(dashboard.text().contains("following"));
-}
-
-#[test]
-fn the_search_goes_round_and_highlights() {
-    let mut dashboard = Dashboard::new(120, 30).without_color();
-    dashboard.press("/get");
-    dashboard.key(KeyCode::Enter);
-    assert!(dashboard.text().contains("get · 3 of 3"));
-    dashboard.press("n");
-    assert!(dashboard.text().contains("get · 1 of 3"));
-    dashboard.press("N");
-    let (x, y) = find(&mut dashboard, "GET /health 200 in 3 ms");
-    let (buffer, _) = dashboard.draw();
-    let reversed = |x: u16| buffer[(x, y)].modifier.contains(Modifier::REVERSED);
-    assert_eq!((x..x + 5).map(reversed).collect::<Vec<_>>(), [true, true, true, false, false]);
-    dashboard.key(KeyCode::Esc);
-    assert!(!dashboard.text().contains("get ·"));
-}
-
-#[test]
-fn a_prompt_that_is_given_up_leaves_things_as_they_were() {
-    let mut dashboard = Dashboard::new(80, 24);
-    let before = dashboard.text();
-    dashboard.press("/pool");
-    assert!(dashboard.text().contains("2 of 3") || dashboard.text().contains("3 of 3"));
-    dashboard.key(KeyCode::Esc);
-    assert_eq!(dashboard.text(), before);
 }
 
 #[test]
@@ -316,141 +191,11 @@ fn attaching_needs_a_terminal_and_ends_with_it() {
 #[test]
 fn the_terminal_is_to_be_as_large_as_its_pane() {
     let mut dashboard = Dashboard::new(120, 30).with_terminal();
-    assert_eq!(dashboard.model.screen_size(), Some(ScreenSize::new(73, 13)));
+    assert_eq!(dashboard.model.screen_size(), Some(ScreenSize::new(73, 14)));
     dashboard.press("a");
     assert_eq!(dashboard.model.screen_size(), Some(ScreenSize::new(118, 26)));
     dashboard.resize(80, 3);
     assert_eq!(dashboard.model.screen_size(), None);
-}
-
-#[test]
-fn searching_and_scrolling_leave_the_screen_for_the_log() {
-    let mut dashboard = Dashboard::new(120, 30).with_terminal();
-    assert!(dashboard.text().contains("Python 3.14"));
-    dashboard.key(KeyCode::PageUp);
-    assert!(dashboard.text().contains("slow query"));
-    dashboard.press("f/health");
-    assert!(dashboard.text().contains("GET /health"));
-    dashboard.key(KeyCode::Esc);
-    assert!(dashboard.text().contains("Python 3.14"));
-}
-
-/// Drags from one place to another, and lets go.
-fn drag(dashboard: &mut Dashboard, from: (u16, u16), to: (u16, u16)) -> Vec<DashboardEffect> {
-    let left = MouseButton::Left;
-    dashboard.input(mouse(MouseEventKind::Down(left), from.0, from.1));
-    dashboard.input(mouse(MouseEventKind::Drag(left), to.0, to.1));
-    dashboard.input(mouse(MouseEventKind::Up(left), to.0, to.1))
-}
-
-#[test]
-fn what_is_dragged_over_is_copied_exactly_and_clipped_to_the_pane() {
-    let mut dashboard = Dashboard::new(120, 30);
-    let from = find(&mut dashboard, "slow query");
-    let (_, end) = find(&mut dashboard, "loading catalogue");
-    let copied = drag(&mut dashboard, from, (119, end - 1));
-    let line =
-        "slow query: select * from orders where customer = $1 and state in ('open', 'paid') order by id took 1204 ms";
-    assert_eq!(copied, [DashboardEffect::Copy(line.to_owned())], "a broken line is whole, without times and frames");
-    let from = find(&mut dashboard, "日本語");
-    let copied = drag(&mut dashboard, from, (from.0 + 4, from.1));
-    assert_eq!(copied, [DashboardEffect::Copy("日本語".to_owned())]);
-    assert!(dashboard.text().contains("copied 3 characters"));
-    assert_eq!(dashboard.press("y"), [DashboardEffect::Copy("日本語".to_owned())]);
-}
-
-#[test]
-fn a_drag_backwards_selects_the_same_and_works_in_every_pane() {
-    let mut dashboard = Dashboard::new(120, 30);
-    let (x, y) = find(&mut dashboard, "run 2 started");
-    let copied = drag(&mut dashboard, (x + 4, y), (x, y));
-    assert_eq!(copied, [DashboardEffect::Copy("run 2".to_owned())]);
-    let (x, y) = find(&mut dashboard, "mailer");
-    let copied = drag(&mut dashboard, (x, y), (x + 5, y));
-    assert_eq!(copied, [DashboardEffect::Copy("mailer".to_owned())]);
-    dashboard.press("w");
-    let (x, y) = find(&mut dashboard, "mailer is waiting");
-    let copied = drag(&mut dashboard, (x, y), (0, y));
-    assert!(matches!(&copied[..], [DashboardEffect::Copy(text)] if text.ends_with('m')), "{copied:?}");
-}
-
-#[test]
-fn a_log_stands_still_while_it_is_selected_and_goes_on_after() {
-    let mut dashboard = Dashboard::new(120, 30);
-    let (x, y) = find(&mut dashboard, "loading catalogue 100%");
-    dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), x, y));
-    dashboard.input(mouse(MouseEventKind::Drag(MouseButton::Left), x + 6, y));
-    let more: Vec<_> = (0..40).map(|_| (1, 2, "more")).collect();
-    let mut log = dashboard.logs["api"].clone();
-    log.extend(log_from("api", 11, &more));
-    dashboard.logs.insert("api".to_owned(), log);
-    let copied = dashboard.input(mouse(MouseEventKind::Up(MouseButton::Left), x + 6, y));
-    assert_eq!(copied, [DashboardEffect::Copy("loading".to_owned())]);
-    dashboard.key(KeyCode::Esc);
-    assert!(dashboard.text().contains("following"));
-}
-
-#[test]
-fn a_click_selects_no_text() {
-    let mut dashboard = Dashboard::new(120, 30);
-    let (x, y) = find(&mut dashboard, "slow query");
-    let before = dashboard.draw().0;
-    dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), x, y));
-    assert_eq!(dashboard.input(mouse(MouseEventKind::Up(MouseButton::Left), x, y)), []);
-    assert_eq!(dashboard.draw().0, before);
-}
-
-#[test]
-fn a_terminals_wrapped_line_is_copied_as_one() {
-    let mut dashboard = Dashboard::new(120, 30).with_terminal();
-    let screen = dashboard.screens.get_mut("api").unwrap();
-    screen.rows[0].wrapped = true;
-    let (x, y) = find(&mut dashboard, "Python 3.14");
-    let copied = drag(&mut dashboard, (x, y), (x + 8, y + 1));
-    let DashboardEffect::Copy(text) = &copied[0] else { panic!("{copied:?}") };
-    assert!(
-        text.starts_with("Python 3.14.0 on linux") && text.ends_with(">>> print") && !text.contains('\n'),
-        "{text}"
-    );
-}
-
-#[test]
-fn too_much_to_copy_is_told() {
-    let mut dashboard = Dashboard::new(1_000, 100);
-    let long = "x".repeat(4_000);
-    let lines: Vec<_> = (0..40).map(|_| (1, 2, long.as_str())).collect();
-    dashboard.logs.insert("api".to_owned(), log("api", &lines));
-    dashboard.press("z");
-    assert_eq!(dashboard.press("y"), []);
-    assert!(dashboard.text().contains("more than the 74994 that terminals take"));
-}
-
-#[test]
-fn runs_are_gone_through_one_by_one() {
-    let mut dashboard = Dashboard::new(120, 30);
-    dashboard.press("[");
-    let text = dashboard.text();
-    assert!(
-        text.contains("api · run 1 · code 1 · log") && text.contains("a past run") && !text.contains("/cart"),
-        "{text}"
-    );
-    dashboard.press("[");
-    assert!(dashboard.text().contains("nothing older than run 1 is kept"));
-    dashboard.press("]");
-    assert!(dashboard.text().contains("/cart"));
-    dashboard.press("]");
-    assert!(dashboard.text().contains("run 2 is the newest"));
-}
-
-#[test]
-fn a_past_run_says_how_it_ended() {
-    let mut dashboard = Dashboard::new(120, 30);
-    dashboard.press("[");
-    assert!(dashboard.text().contains("api · run 1 · code 1 · log"), "{}", dashboard.text());
-    // What the timeline has forgotten, the post-mortem knows.
-    dashboard.events.clear();
-    dashboard.post_mortems = vec![post_mortem("api", 1)];
-    assert!(dashboard.text().contains("api · run 1 · SIGABRT · log"), "{}", dashboard.text());
 }
 
 #[test]
@@ -463,27 +208,6 @@ fn why_tells_how_a_task_has_failed() {
         assert!(text.contains(told), "{told}: {text}");
     }
     assert!(!text.contains("(run 1)"), "{text}");
-}
-
-#[test]
-fn marked_tasks_alone_are_merged() {
-    let mut dashboard = Dashboard::new(120, 30);
-    dashboard.press(" jj m");
-    let text = dashboard.text();
-    assert!(text.contains("2 tasks · merged log"), "{text}");
-    assert!(text.contains("webpack") || text.contains("slow query"), "{text}");
-    assert!(!text.contains("connected to queue"), "{text}");
-    dashboard.press("/get");
-    assert!(dashboard.text().contains("3 of 3"));
-}
-
-#[test]
-fn a_search_goes_with_the_reader_to_another_task() {
-    let mut dashboard = Dashboard::new(120, 30);
-    dashboard.press("/fatal");
-    dashboard.key(KeyCode::Enter);
-    dashboard.press("j");
-    assert!(dashboard.text().contains("fatal · 1 match"), "{}", dashboard.text());
 }
 
 #[test]
@@ -548,9 +272,88 @@ fn why_names_what_a_chain_hangs_on() {
 fn why_follows_a_dependency_that_failed() {
     let mut dashboard = Dashboard::new(120, 30);
     let mailer = dashboard.snapshot.tasks.iter_mut().find(|task| task.name == "mailer").unwrap();
-    mailer.phase = PhaseSnapshot::Failed { reason: "worker failed".to_owned(), dependency: Some("worker".to_owned()) };
+    mailer.phase = PhaseSnapshot::Failed {
+        reason: "worker failed".to_owned(),
+        dependency: Some("worker".to_owned()),
+        retry_at: None,
+    };
     dashboard.press("jjjw");
     let text = dashboard.text();
     assert!(text.contains("mailer has failed: worker failed"), "{text}");
     assert!(text.contains("└─ worker has failed"), "{text}");
+}
+
+#[test]
+fn a_key_that_does_nothing_says_so_for_a_second() {
+    let mut dashboard = Dashboard::new(120, 30);
+    dashboard.press("x");
+    assert!(dashboard.text().contains("x does nothing here; ? lists all keys"), "{}", dashboard.text());
+    assert_eq!(dashboard.draw().1.map(|wait| wait <= Duration::from_secs(1)), Some(true));
+    dashboard.now = Uptime(dashboard.now.0 + Duration::from_secs(1));
+    assert!(dashboard.text().contains("restart"), "{}", dashboard.text());
+    for (keys, told) in [("gk", "k does nothing now"), ("qx", "x does nothing here"), ("w:", ": does nothing here")] {
+        let mut dashboard = Dashboard::new(120, 30);
+        dashboard.press(keys);
+        assert!(dashboard.text().contains(told), "{keys}: {}", dashboard.text());
+    }
+    let mut narrow = Dashboard::new(40, 12);
+    narrow.press("t");
+    assert!(narrow.text().contains("api · run 2 · log"), "a key for the log brings it: {}", narrow.text());
+}
+
+#[test]
+fn hints_and_entries_of_the_palette_can_be_clicked() {
+    let mut dashboard = Dashboard::new(120, 30);
+    let at = find(&mut dashboard, "? help");
+    dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), at.0 + 2, at.1));
+    assert!(dashboard.text().contains("╭ keys"), "{}", dashboard.text());
+    dashboard.key(KeyCode::Esc);
+    let at = find(&mut dashboard, "r restart");
+    let clicked = dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), at.0, at.1));
+    assert_eq!(clicked, [ask(Verb::Restart, "api")]);
+    dashboard.press(":kill");
+    let at = find(&mut dashboard, "kill now, without");
+    dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), at.0, at.1));
+    assert!(dashboard.text().contains("Kill api now"), "{}", dashboard.text());
+}
+
+#[test]
+fn the_parts_of_stead_take_one_line_while_they_are_well() {
+    let mut dashboard = Dashboard::new(120, 30);
+    let text = dashboard.text();
+    assert!(text.contains("stead: 1 other part ready") && text.contains("web      ◐ backoff"), "{text}");
+    let web = dashboard.snapshot.tasks.iter_mut().find(|task| task.name == "stead.web").unwrap();
+    web.phase = PhaseSnapshot::Ready { since: Uptime::default(), pid: None };
+    let text = dashboard.text();
+    assert!(text.contains("stead: 2 parts ready") && !text.contains("gateway"), "{text}");
+    let at = find(&mut dashboard, "2 parts ready");
+    dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), at.0, at.1));
+    assert!(dashboard.text().contains("gateway") && !dashboard.text().contains("parts ready"), "{}", dashboard.text());
+    dashboard.press("b:go to gateway");
+    dashboard.key(KeyCode::Enter);
+    let text = dashboard.text();
+    assert!(text.contains("stead: 1 part ready") && text.contains("▸ gateway"), "what is selected has its row: {text}");
+}
+
+#[test]
+fn the_log_has_half_of_the_screen_however_many_tasks_there_are() {
+    for (width, height) in [(80, 24), (120, 30)] {
+        let mut dashboard = Dashboard::new(width, height);
+        let template = dashboard.snapshot.tasks[0].clone();
+        let many = (0..40).map(|nth| TaskSnapshot { name: format!("worker-{nth}"), ..template.clone() });
+        dashboard.snapshot.tasks.splice(0..0, many);
+        dashboard.input(DashboardInput::Changed);
+        let rows = dashboard.model.screen_size().unwrap().rows + 2;
+        assert!(rows >= height / 2, "{rows} of {height}");
+    }
+}
+
+#[test]
+fn the_selected_row_is_marked_over_its_whole_width() {
+    for mut dashboard in [Dashboard::new(80, 24), Dashboard::new(80, 24).without_color()] {
+        let (x, y) = find(&mut dashboard, "api ");
+        let (buffer, _) = dashboard.draw();
+        let is_reversed = |x: u16, y: u16| buffer[(x, y)].modifier.contains(Modifier::REVERSED);
+        assert!((1..79).all(|x| is_reversed(x, y)) && !is_reversed(x, y + 1));
+    }
 }

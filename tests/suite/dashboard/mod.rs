@@ -4,4 +4,5 @@ mod fixture;
 mod keys;
 mod picture;
 mod properties;
+mod reading;
 mod screens;

@@ -111,3 +111,22 @@ proptest! {
         prop_assert_eq!(number(&before), number(&dashboard.draw().0));
     }
 }
+
+#[test]
+fn every_key_changes_something_asks_for_something_or_says_that_it_does_nothing() {
+    let letters = (' '..='~').map(KeyCode::Char);
+    let others = [KeyCode::Enter, KeyCode::Esc, KeyCode::Up, KeyCode::Down, KeyCode::Left, KeyCode::Right];
+    let more = [KeyCode::PageUp, KeyCode::PageDown, KeyCode::Home, KeyCode::End, KeyCode::Tab, KeyCode::F(5)];
+    let keys: Vec<KeyCode> = letters.chain(others).chain(more).collect();
+    for (width, height) in [(120, 30), (40, 12)] {
+        for first in ["", "z", "w", "e", "?", "q", "g", "m"] {
+            for key in &keys {
+                let mut dashboard = Dashboard::new(width, height);
+                dashboard.press(first);
+                let before = dashboard.draw().0;
+                let effects = dashboard.key(*key);
+                assert!(!effects.is_empty() || dashboard.draw().0 != before, "{key:?} after {first:?} at {width}");
+            }
+        }
+    }
+}

@@ -61,25 +61,88 @@ fn pending_restarts_are_dropped() {
 }
 
 #[test]
-fn a_layer_that_does_not_follow_is_killed_after_half_of_what_remains() {
-    let mut sim = Sim::new("db; api after db started");
-    sim.run("started db; started api; ask shut-down; wait 4999ms");
+fn every_task_of_a_chain_has_its_whole_stop_timeout() {
+    let mut sim = Sim::new("db stop 10s; api stop 7s after db started");
+    sim.run("started db; started api; ask shut-down");
+    let Stage::Draining { deadline, .. } = sim.snapshot().stage else { panic!("not draining") };
+    assert_eq!(deadline.0, Duration::from_secs(17));
+    sim.run("wait 6999ms");
     assert_eq!(sim.said.last().map(String::as_str), Some("stop api#1"));
-    sim.run("wait 1ms");
-    assert_eq!(sim.said[sim.said.len() - 2..], ["kill api#1", "stop db#1"]);
-}
-
-#[test]
-fn the_last_layer_may_use_all_that_remains() {
-    let mut sim = Sim::new("db");
-    sim.run("started db; ask shut-down; wait 9999ms");
+    sim.run("wait 1ms; signal api KILL");
+    assert_eq!(sim.said[sim.said.len() - 3..], ["kill api#1", "stopped api", "stop db#1"]);
+    sim.run("wait 9999ms");
     assert_eq!(sim.said.last().map(String::as_str), Some("stop db#1"));
     sim.run("wait 1ms; signal db KILL");
     let said = &sim.said[sim.said.len() - 3..];
-    assert_eq!(said, ["kill db#1", "stopped db", "finish 0: graceful, asked by test, drained in 10s"]);
+    assert_eq!(said, ["kill db#1", "stopped db", "finish 0: graceful, asked by test, drained in 17s"]);
     let outcome = sim.core.outcome().expect("an outcome");
-    assert_eq!(outcome.killed.len(), 1);
-    assert_eq!((outcome.killed[0].name.as_str(), outcome.killed[0].held), ("db", Duration::from_secs(10)));
+    let killed: Vec<_> = outcome.killed.iter().map(|killed| (killed.name.as_str(), killed.held.as_secs())).collect();
+    assert_eq!(killed, [("api", 7), ("db", 10)]);
+}
+
+#[test]
+fn a_task_stops_as_soon_as_its_own_dependents_are_down() {
+    let mut sim = Sim::new("db; api after db started; cache; page after cache started");
+    sim.run("started db; started cache; started api; started page; ask shut-down; signal page TERM");
+    assert_eq!(sim.said.last().map(String::as_str), Some("stop cache#1"), "api still runs");
+}
+
+#[test]
+fn what_was_killed_in_vain_is_in_nobodys_way() {
+    let mut sim = Sim::new("db; api stop 1s after db started; gateway surface");
+    sim.run("started gateway; started db; started api; ask shut-down; wait 1399ms");
+    assert_eq!(sim.said.last().map(String::as_str), Some("kill api#1"));
+    sim.run("wait 1ms");
+    assert_eq!(sim.said.last().map(String::as_str), Some("stop db#1"));
+    sim.run("signal db TERM; signal gateway TERM");
+    let said = &sim.said[sim.said.len() - 5..];
+    let end = "finish 0: graceful, asked by test, drained in 1.4s";
+    assert_eq!(said, ["stopped db", "stop gateway#1", "stopped gateway", "abandoned api", end]);
+}
+
+#[test]
+fn a_bound_that_is_set_cuts_every_time_short() {
+    let mut sim = Sim::new("DRAIN 2s; db; api after db started");
+    sim.run("started db; started api; ask shut-down; wait 1999ms");
+    assert_eq!(sim.said.last().map(String::as_str), Some("stop api#1"));
+    sim.run("wait 1ms");
+    assert_eq!(sim.said[sim.said.len() - 2..], ["kill api#1", "kill db#1"]);
+}
+
+#[test]
+fn all_ends_are_reported_before_steads_own_parts_stop() {
+    let mut sim = Sim::new("DRAIN 2s; a; b; warden surface critical; hooks surface after warden started");
+    sim.run("started warden; started hooks; started a; started b; ask shut-down; wait 2s; signal a KILL");
+    assert_eq!(sim.said[sim.said.len() - 3..], ["kill a#1", "kill b#1", "stopped a"]);
+    sim.run("signal b KILL");
+    assert_eq!(sim.said[sim.said.len() - 2..], ["stopped b", "stop hooks#1"]);
+    sim.run("exit hooks 0; exit warden 0");
+    let said = &sim.said[sim.said.len() - 4..];
+    assert_eq!(
+        said,
+        ["stopped hooks", "stop warden#1", "stopped warden", "finish 0: graceful, asked by test, drained in 2s"]
+    );
+}
+
+#[test]
+fn what_shows_the_drain_outlives_what_still_has_to_tell_something() {
+    let mut sim = Sim::new("page surface; warden surface critical; hooks surface after warden started");
+    sim.run("started page; started warden; started hooks; ask shut-down");
+    assert_eq!(sim.said.last().map(String::as_str), Some("stop hooks#1"));
+    sim.run("exit hooks 0");
+    assert_eq!(sim.said[sim.said.len() - 2..], ["stop page#1", "stop warden#1"]);
+}
+
+#[test]
+fn the_end_comes_a_second_after_the_bound_whatever_hangs() {
+    let mut sim = Sim::new("DRAIN 2s; a; warden surface critical; hooks surface after warden started");
+    sim.run("started warden; started hooks; started a; ask shut-down; wait 2400ms");
+    assert_eq!(sim.said.last().map(String::as_str), Some("stop hooks#1"));
+    sim.run("wait 200ms");
+    assert_eq!(sim.said[sim.said.len() - 2..], ["kill hooks#1", "kill warden#1"]);
+    sim.run("wait 400ms");
+    assert_eq!(sim.said.last().map(String::as_str), Some("finish 0: graceful, asked by test, drained in 3s"));
+    assert_eq!(sim.core.outcome().expect("an outcome").abandoned, ["a", "warden", "hooks"]);
 }
 
 #[test]
@@ -111,8 +174,8 @@ fn a_second_request_kills_everything_now() {
             "drain: asked by test",
             "stop a#1",
             "kill a#1",
-            "kill web#1",
             "stopped a",
+            "stop web#1",
             "stopped web",
             "finish 130: forced, asked by test, killed after 1s",
         ],
@@ -135,9 +198,9 @@ fn a_kill_of_one_task_helps_a_drain_along() {
 }
 
 #[test]
-fn nothing_else_is_taken_during_a_drain() {
+fn nothing_starts_during_a_drain_and_what_stops_is_stopped_already() {
     check(
-        "started web; ask shut-down; ask restart web; ask restart-all; ask shut-down",
+        "started web; ask shut-down; ask restart web; ask restart-all; ask start web; ask stop web; ask shut-down",
         &[
             "spawn web#1",
             "drain: asked by test",
@@ -145,6 +208,26 @@ fn nothing_else_is_taken_during_a_drain() {
             "refused: stead is shutting down; nothing starts any more",
             "refused: stead is shutting down; nothing starts any more",
             "refused: stead is shutting down; nothing starts any more",
+            "web is stopping already",
+        ],
+    );
+}
+
+#[test]
+fn a_kill_of_a_task_that_is_not_yet_asked_to_stop_helps_a_drain_along() {
+    check_plan(
+        "db; api after db started",
+        "started db; started api; ask shut-down; ask kill db; signal db KILL; exit api 0",
+        &[
+            "spawn db#1",
+            "wait api for db to be started",
+            "spawn api#1",
+            "drain: asked by test",
+            "stop api#1",
+            "kill db#1",
+            "stopped db",
+            "stopped api",
+            "finish 0: graceful, asked by test, drained in 0ms",
         ],
     );
 }

@@ -20,8 +20,8 @@ use stead::supervisor::engine::{
     BadConfig, Changes, Condition, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig,
 };
 use stead::supervisor::engine::{
-    Effect, Engine, EventKind, ExitReason, Input, Origin, Plan, Replan, Request, RequestId, RunId, Snapshot, Straggler,
-    TaskId, TaskKind, TaskPlan, Verb,
+    Effect, Engine, Event, EventKind, ExitReason, Input, Origin, Plan, Replan, Request, RequestId, RunId, Snapshot,
+    Straggler, TaskId, TaskKind, TaskPlan, Verb,
 };
 
 /// Runs a script against one on-failure task named `web` and compares everything the core said.
@@ -36,8 +36,14 @@ pub(crate) fn check_plan(plan: &str, script: &str, expected: &[&str]) {
     assert_eq!(sim.said, expected, "\nplan: {plan}\nscript: {script}");
 }
 
-/// Reads a plan: tasks divided by `;`, each a name followed by words.
+/// Reads a plan: tasks divided by `;`, each a name followed by words. `DRAIN 2s` bounds the drain.
 pub(crate) fn plan(text: &str) -> Plan {
+    let bound = text.split(';').find_map(|part| part.trim().strip_prefix("DRAIN "));
+    let drain = DrainConfig {
+        graceful: bound.map(|bound| parse_duration(bound).expect("a duration")),
+        ..DrainConfig::default()
+    };
+    let text = text.split(';').filter(|part| !part.trim().starts_with("DRAIN ")).collect::<Vec<_>>().join(";");
     let names: Vec<&str> = text.split(';').filter_map(|task| task.split_whitespace().next()).collect();
     let find = |name: &str| TaskId(names.iter().position(|known| *known == name).expect("a task of the plan"));
     let tasks = text.split(';').map(|task| {
@@ -45,10 +51,12 @@ pub(crate) fn plan(text: &str) -> Plan {
         let mut plan = TaskPlan {
             name: words.pop_front().expect("a name").to_owned(),
             revision: 0,
+            runs_before: 0,
             kind: TaskKind::Process,
             about: String::new(),
             policy: Policy::OnFailure,
             on_exhausted: OnExhausted::Hold,
+            slow_retry: None,
             restart: RestartConfig::default(),
             after: Vec::new(),
             probed: false,
@@ -64,11 +72,19 @@ pub(crate) fn plan(text: &str) -> Plan {
                 "critical" => plan.policy = Policy::Critical,
                 "always" => plan.policy = Policy::Always,
                 "never" => plan.policy = Policy::Never,
+                "slow" => {
+                    let wait = parse_duration(words.pop_front().expect("a duration")).expect("a duration");
+                    plan.slow_retry = Some(wait);
+                }
                 "fatal" => plan.on_exhausted = OnExhausted::Fatal,
                 "surface" => plan.kind = TaskKind::Builtin,
                 "tty" => plan.tty = true,
                 "probed" => plan.probed = true,
                 "threshold" => plan.failure_threshold = words.pop_front().and_then(|n| n.parse().ok()),
+                "stop" => {
+                    plan.stop_timeout = parse_duration(words.pop_front().expect("a duration")).expect("a duration");
+                }
+                "before" => plan.runs_before = words.pop_front().expect("a number").parse().expect("a number"),
                 "retries" => plan.restart.max_retries = words.pop_front().expect("a number").parse().expect("a number"),
                 "intensity" => {
                     let restarts = words.pop_front().expect("a number").parse().expect("a number");
@@ -91,7 +107,7 @@ pub(crate) fn plan(text: &str) -> Plan {
         }
         plan
     });
-    Plan { tasks: tasks.collect(), drain: DrainConfig::default(), seed: 1 }
+    Plan { tasks: tasks.collect(), drain, seed: 1 }
 }
 
 /// What another process is sent means there what it means here.
@@ -108,6 +124,7 @@ pub(crate) struct Sim {
     pub began: Instant,
     names: Vec<String>,
     pub said: Vec<String>,
+    pub events: Vec<Event>,
     requests: u64,
 }
 
@@ -116,7 +133,15 @@ impl Sim {
         let plan = plan(text);
         let names = plan.tasks.iter().map(|task| task.name.clone()).collect();
         let now = Instant::now();
-        let mut sim = Self { core: Engine::new(plan, now), now, began: now, names, said: Vec::new(), requests: 0 };
+        let mut sim = Self {
+            core: Engine::new(plan, now),
+            now,
+            began: now,
+            names,
+            said: Vec::new(),
+            events: Vec::new(),
+            requests: 0,
+        };
         sim.handle(Input::Tick);
         sim
     }
@@ -274,6 +299,9 @@ impl Sim {
 
     fn hear(&mut self, effects: &[Effect]) {
         for effect in effects {
+            if let Effect::Event(event) = effect {
+                self.events.push(event.clone());
+            }
             let said = self.say(effect);
             self.said.extend(said);
         }
@@ -287,7 +315,8 @@ impl Sim {
             Effect::Signal { run, signal, tree } => {
                 format!("signal {} {signal}{}", self.name(*run), if *tree { " tree" } else { "" })
             }
-            Effect::Answer(_, Ok(_)) | Effect::Adopt(_) => return None,
+            Effect::Answer(_, Ok(answer)) => return answer.unchanged(),
+            Effect::Adopt(_) => return None,
             Effect::Load => "load".to_owned(),
             Effect::Answer(_, Err(refusal)) => format!("refused: {refusal}"),
             Effect::Finish => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stead::supervisor::engine::RestartConfig;
-use stead::supervisor::engine::{PhaseSnapshot, backoff};
+use stead::supervisor::engine::{AfterExit, EventKind, PhaseSnapshot, backoff};
 
 use super::{Sim, check, check_plan};
 
@@ -287,4 +287,66 @@ fn a_task_that_a_person_brings_back_recovers_too_and_one_that_is_done_at_once() 
         "started web; exit web 1; wait 500ms; started web; exit web 0",
         &["spawn web#1", "backoff web 1/5 500ms", "spawn web#2", "done web", "recovered web#2"],
     );
+}
+
+#[test]
+fn a_surface_that_has_failed_is_tried_again_now_and_then() {
+    let mut sim = Sim::new("web surface always retries 1 slow 1m");
+    sim.run("no-start web; wait 500ms; no-start web; wait 1m; no-start web; wait 59s; ask start web; no-start web");
+    assert_eq!(
+        sim.said,
+        [
+            "spawn web#1",
+            "backoff web 1/1 500ms",
+            "spawn web#2",
+            "failed web: 1 retry spent: no such file",
+            "spawn web#3",
+            "failed web: 1 retry spent: no such file",
+            "spawn web#4",
+            "backoff web 1/1 500ms",
+        ]
+    );
+    let spent = sim.events.iter().filter(|event| matches!(event.kind, EventKind::Exhausted { .. }));
+    assert_eq!(spent.count(), 1, "it is said once");
+}
+
+#[test]
+fn a_drain_tries_nothing_again() {
+    check_plan(
+        "web surface always retries 0 slow 1m; a",
+        "no-start web; started a; ask shut-down; wait 5m",
+        &[
+            "spawn web#1",
+            "spawn a#1",
+            "failed web: 0 retries spent: no such file",
+            "drain: asked by test",
+            "stop a#1",
+            "kill a#1",
+            "abandoned a",
+            "finish 0: graceful, asked by test, drained in 10s",
+        ],
+    );
+}
+
+#[test]
+fn an_exit_comes_with_what_follows() {
+    let then = |plan: &str, script: &str| {
+        let mut sim = Sim::new(plan);
+        sim.run(script);
+        let mut exits = sim.events.iter().filter_map(|event| match event.kind {
+            EventKind::Exited { then, .. } => Some(then),
+            _ => None,
+        });
+        exits.next_back().expect("an exit")
+    };
+    assert_eq!(then("web", "started web; exit web 0"), AfterExit::Done);
+    assert_eq!(then("web", "started web; exit web 1"), AfterExit::Backoff);
+    assert_eq!(then("web always", "started web; exit web 0"), AfterExit::Backoff);
+    assert_eq!(then("web never", "started web; exit web 1"), AfterExit::Failed);
+    assert_eq!(then("web retries 0", "no-start web"), AfterExit::Failed);
+    assert_eq!(then("web critical", "started web; exit web 0"), AfterExit::Fatal);
+    assert_eq!(then("web", "started web; ask stop web; exit web 1"), AfterExit::Stopped);
+    assert_eq!(then("web", "started web; ask restart web; exit web 1"), AfterExit::Restart);
+    assert_eq!(then("web; db", "started web; reload db; exit web 1"), AfterExit::Removed);
+    assert_eq!(then("web; db", "started web; ask shut-down; exit web 1"), AfterExit::Stopped);
 }

@@ -84,7 +84,7 @@ fn a_task_on_its_way_out_can_be_killed_and_not_be_started() {
             "stop web#1",
             "refused: web is not in the configuration any more; it is being stopped",
             "refused: web is not in the configuration any more; it is being stopped",
-            "refused: web is stopping already",
+            "web is stopping already",
             "kill web#1",
             "removed web"
         ]

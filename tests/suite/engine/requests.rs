@@ -116,16 +116,6 @@ fn restart_all_leaves_out_what_is_stopped_or_done_and_the_surfaces() {
 #[test]
 fn refusals_say_why() {
     check("ask stop wbe", &["spawn web#1", "refused: no task is called `wbe`"]);
-    check("started web; ask start web", &["spawn web#1", "refused: web is ready already"]);
-    check(
-        "started web; exit web 0; ask stop web; ask kill web",
-        &[
-            "spawn web#1",
-            "done web",
-            "refused: web is not running, it is done",
-            "refused: web is not running, it is done",
-        ],
-    );
     check_plan(
         "gateway critical surface",
         "started gateway; ask stop gateway; ask restart gateway",
@@ -135,6 +125,48 @@ fn refusals_say_why() {
             "refused: gateway can't be stopped alone: nothing goes on without it; shut down instead",
         ],
     );
+}
+
+#[test]
+fn a_request_for_what_is_so_already_is_no_error() {
+    check(
+        "ask start web; started web; ask start web; ask restart web; ask start web",
+        &["spawn web#1", "web is starting already", "web is ready already", "stop web#1", "web is stopping already"],
+    );
+    check(
+        "started web; exit web 0; ask stop web; ask kill web",
+        &["spawn web#1", "done web", "web is done already", "web is done already"],
+    );
+    check(
+        "started web; ask stop web; ask stop web; signal web TERM; ask stop web; ask kill web",
+        &[
+            "spawn web#1",
+            "stop web#1",
+            "web is stopping already",
+            "stopped web",
+            "web is stopped already",
+            "web is stopped already",
+        ],
+    );
+    check("started web; exit web 1; ask kill web; wait 1h", &["spawn web#1", "backoff web 1/5 500ms", "stopped web"]);
+}
+
+#[test]
+fn a_run_that_is_stopped_within_its_start_has_started_all_the_same() {
+    let mut sim = Sim::new("web");
+    sim.run("ask stop web; started web; wait 2s; signal web TERM");
+    let kinds: Vec<_> = sim.events.iter().map(|event| event.kind.to_string()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "stop web, asked by test",
+            "run 1 asked to stop within 10s",
+            "run 1 started, pid 100",
+            "run 1 exited, SIGTERM after 2s",
+            "stopped"
+        ]
+    );
+    assert!(sim.snapshot().tasks[0].has_started);
 }
 
 #[test]

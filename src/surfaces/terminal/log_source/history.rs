@@ -1,6 +1,6 @@
 //! The past of one task: its runs of which lines are kept, and what is kept of those that failed.
 
-use super::worker::{Job, Progress};
+use super::worker::{Job, JobProgress};
 use crate::kernel::PostMortems;
 use crate::logs::LogReader;
 use crate::ui::{History, HistoryQuery};
@@ -29,8 +29,8 @@ impl Job for HistoryJob {
 
     fn refresh(&mut self) {}
 
-    fn step(&mut self) -> Progress {
-        Progress::Done
+    fn step(&mut self) -> JobProgress {
+        JobProgress::Done
     }
 
     fn answer(&mut self) -> History {

@@ -1,6 +1,6 @@
 //! Where the dashboard's windows of the logs come from: the files, read on threads of their own.
 //!
-//! It needs the directory of the logs and to be told when something was written there, and knows no supervisor. A query
+//! It needs the directory of the logs and a notice when something was written there, and knows no supervisor. A query
 //! is taken at once and answered when it can be: a newer one takes the place of one that waits, and what is read is
 //! handed in as it grows. However slow a disk is, nobody waits for it longer than [`ANSWER_MAY_TAKE`].
 

@@ -143,14 +143,10 @@ impl Scan {
     }
 
     /// At the end: the lines that have begun but not ended.
-    ///
-    /// # Errors
-    ///
-    /// A log can't be read.
-    pub(super) fn unfinished(&mut self) -> io::Result<Vec<LogLine>> {
-        match &mut self.newer {
+    pub(super) fn unfinished(&self) -> Vec<LogLine> {
+        match &self.newer {
             Newer::AtEnd(lines) => lines.unfinished(),
-            Newer::AfterOlder | Newer::Reading(_) | Newer::GivenUp => Ok(Vec::new()),
+            Newer::AfterOlder | Newer::Reading(_) | Newer::GivenUp => Vec::new(),
         }
     }
 

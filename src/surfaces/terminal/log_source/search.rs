@@ -6,14 +6,14 @@ use std::io;
 
 use super::scan::Scan;
 use super::window::query;
-use super::worker::{Job, Progress};
+use super::worker::{Job, JobProgress};
 use crate::logs::{LineId, LinePattern, LogLine, LogReader, ReadStep};
 use crate::ui::{Hits, LogChoice, SearchQuery};
 
 /// Matches that can be gone to; more are only counted.
 pub(super) const HITS_KEPT: usize = 200_000;
 /// Lines that are taken at once.
-const STEPS_AT_ONCE: usize = 4_096;
+const SEARCH_STEPS: usize = 4_096;
 
 /// What is searched, and for what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,26 +76,24 @@ impl Job for SearchJob {
         }
     }
 
-    fn step(&mut self) -> Progress {
-        let Ok(Some(running)) = &mut self.running else { return Progress::Done };
+    fn step(&mut self) -> JobProgress {
+        let Ok(Some(running)) = &mut self.running else { return JobProgress::Done };
         let had_none = running.ids.is_empty();
         match running.go_on() {
-            Ok(true) if had_none && !running.ids.is_empty() => Progress::News,
-            Ok(true) => Progress::More,
-            Ok(false) => Progress::Done,
+            Ok(true) if had_none && !running.ids.is_empty() => JobProgress::News,
+            Ok(true) => JobProgress::More,
+            Ok(false) => JobProgress::Done,
             Err(error) => {
                 self.running = Err(error);
-                Progress::Done
+                JobProgress::Done
             }
         }
     }
 
     fn answer(&mut self) -> Hits {
         let Some(SearchRequest { choice, search }) = self.wanted.clone() else { return Hits::default() };
-        if let Ok(Some(running)) = &mut self.running
-            && let Err(error) = running.see_unfinished()
-        {
-            self.running = Err(error);
+        if let Ok(Some(running)) = &mut self.running {
+            running.see_unfinished();
         }
         match &self.running {
             Ok(Some(running)) => Hits { choice, search, ..running.answer() },
@@ -121,7 +119,7 @@ impl Running {
 
     /// Searches a window of the log, or takes what was found in one. Whether there is more.
     fn go_on(&mut self) -> io::Result<bool> {
-        for _ in 0..STEPS_AT_ONCE {
+        for _ in 0..SEARCH_STEPS {
             let is_back = self.scan.can_go_back();
             let step = if is_back { self.scan.step_back()? } else { self.scan.step_on()? };
             match step {
@@ -147,10 +145,9 @@ impl Running {
         self.filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes))
     }
 
-    fn see_unfinished(&mut self) -> io::Result<()> {
-        let lines = self.scan.unfinished()?;
+    fn see_unfinished(&mut self) {
+        let lines = self.scan.unfinished();
         self.unfinished = lines.iter().filter(|line| self.passes(line)).map(|line| line.id).collect();
-        Ok(())
     }
 
     fn found_before(&mut self, id: LineId) {

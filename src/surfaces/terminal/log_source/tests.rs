@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::search::{SearchJob, SearchRequest};
 use super::window::{LINES_BESIDE, Opened, WindowJob};
-use super::worker::{Job, Progress};
+use super::worker::{Job, JobProgress};
 use crate::config::LogsConfig;
 use crate::logs::{LineId, LineQuery, LogLine, LogReader, LogWriter, OutputStream, Store};
 use crate::ui::{Hits, LogChoice, LogOf, LogWindow, SearchQuery};
@@ -43,7 +43,7 @@ fn of(tasks: &[&str]) -> LogChoice {
 }
 
 fn finish<J: Job>(job: &mut J) -> J::Answer {
-    while job.step() != Progress::Done {}
+    while job.step() != JobProgress::Done {}
     job.answer()
 }
 
@@ -155,7 +155,7 @@ fn a_search_finds_the_nearest_first_then_all_then_what_comes() {
     let mut job = SearchJob::new(LogReader::new(dir.path()));
     let search_query = SearchQuery { pattern: "LINE".to_lowercase(), from: lines[7_000].id };
     job.turn_to(Some(SearchRequest { choice: it.clone(), search: search_query }));
-    while job.step() == Progress::More {}
+    while job.step() == JobProgress::More {}
     assert_eq!(job.answer().ids, [lines[6_999].id]);
     let hits = finish(&mut job);
     assert_eq!((hits.count(), hits.is_complete, hits.percent), (10_000, true, 100));

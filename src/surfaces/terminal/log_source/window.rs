@@ -5,18 +5,17 @@ use std::io;
 use std::sync::Arc;
 
 use super::scan::Scan;
-use super::worker::{Job, Progress};
-use crate::logs::TAIL_LINE_BYTES;
-use crate::logs::{LineId, LinePattern, LineQuery, LogLine, LogReader, ReadStep, RunChoice};
+use super::worker::{Job, JobProgress};
+use crate::logs::{LineId, LineLimits, LinePattern, LineQuery, LogLine, LogReader, ReadStep, RunChoice};
 use crate::ui::{LogChoice, LogWindow};
 
 /// Lines that are read on each side of the place. More than any screen has rows, so that a page up or down stays in
-/// the window. Each takes at most [`TAIL_LINE_BYTES`].
+/// the window. Each takes at most [`LineLimits::SCREEN`].
 pub(super) const LINES_BESIDE: usize = 1_000;
 /// Steps that are done at once, if each is only a line.
-const STEPS_AT_ONCE: usize = 256;
+const WINDOW_STEPS: usize = 256;
 /// Who is so far behind what is written begins anew at the end.
-const BEHIND_BYTES: u64 = 512 * 1024;
+const WINDOW_BEHIND_BYTES: u64 = 512 * 1024;
 
 /// Which lines, and where among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,7 +79,7 @@ impl Job for WindowJob {
         let is_refreshed = window.scan.refresh();
         let is_far_behind = self.wanted.around.is_none()
             && self.wanted.choice.filter.is_none()
-            && window.scan.bytes_ahead() > BEHIND_BYTES;
+            && window.scan.bytes_ahead() > WINDOW_BEHIND_BYTES;
         match is_refreshed {
             Ok(()) if is_far_behind => self.open(),
             Ok(()) => {}
@@ -88,23 +87,23 @@ impl Job for WindowJob {
         }
     }
 
-    fn step(&mut self) -> Progress {
+    fn step(&mut self) -> JobProgress {
         let grows = self.with_window(|window, around| {
-            for _ in 0..STEPS_AT_ONCE {
+            for _ in 0..WINDOW_STEPS {
                 match window.step(around)? {
-                    Some(ReadStep::Line(_)) => {}
-                    Some(ReadStep::Reading | ReadStep::End) => return Ok(true),
+                    Some(false) => {}
+                    Some(true) => return Ok(true),
                     None => return Ok(false),
                 }
             }
             Ok(true)
         });
-        if grows { Progress::More } else { Progress::Done }
+        if grows { JobProgress::More } else { JobProgress::Done }
     }
 
     fn answer(&mut self) -> LogWindow {
         let (choice, around) = (self.wanted.choice.clone(), self.wanted.around);
-        let answer = self.with_window(|window, _| window.answer(around));
+        let answer = self.window.as_ref().map(|window| window.answer(around)).unwrap_or_default();
         let error = self.window.as_ref().err().map(|error| format!("can't be read: {error}"));
         LogWindow { choice, error, ..answer }
     }
@@ -136,34 +135,30 @@ impl OpenWindow {
         (before, self.lines.len() - before)
     }
 
-    /// Grows by a step where lines are missing. None if they are not.
-    fn step(&mut self, around: Option<LineId>) -> io::Result<Option<ReadStep>> {
+    /// Grows by a step where lines are missing. `None` if none are; whether it was more than a line otherwise.
+    fn step(&mut self, around: Option<LineId>) -> io::Result<Option<bool>> {
         let (before, after) = self.beside(around);
         let wants_back = self.scan.can_go_back() && before < LINES_BESIDE;
         let wants_on = self.scan.can_go_on() && (around.is_none() || after < LINES_BESIDE);
         self.turns_back = wants_back && (!self.turns_back || !wants_on);
         if self.turns_back {
-            let step = self.scan.step_back()?;
-            if let ReadStep::Line(line) = &step {
-                self.lines.push_front(kept(line));
-                self.forget_newest();
-            }
-            return Ok(Some(step));
+            let ReadStep::Line(line) = self.scan.step_back()? else { return Ok(Some(true)) };
+            self.lines.push_front(Arc::new(line));
+            self.forget_newest();
+            return Ok(Some(false));
         }
         if wants_on {
-            let step = self.scan.step_on()?;
-            if let ReadStep::Line(line) = &step {
-                // It may have begun before lines that were there first.
-                let at = self.lines.partition_point(|other| other.id < line.id);
-                self.lines.insert(at, kept(line));
-                self.forget_oldest();
-            }
-            return Ok(Some(step));
+            let ReadStep::Line(line) = self.scan.step_on()? else { return Ok(Some(true)) };
+            // It may have begun before lines that were there first.
+            let at = self.lines.partition_point(|other| other.id < line.id);
+            self.lines.insert(at, Arc::new(line));
+            self.forget_oldest();
+            return Ok(Some(false));
         }
         if around.is_none() && self.scan.can_go_back() {
             // At the end nothing older is wanted for good.
             self.scan.end_older()?;
-            return Ok(Some(ReadStep::Reading));
+            return Ok(Some(true));
         }
         Ok(None)
     }
@@ -182,42 +177,26 @@ impl OpenWindow {
         }
     }
 
-    fn answer(&mut self, around: Option<LineId>) -> io::Result<LogWindow> {
+    fn answer(&self, around: Option<LineId>) -> LogWindow {
         let (before, _) = self.beside(around);
         let mut lines: Vec<_> = self.lines.iter().cloned().collect();
-        for line in self.scan.unfinished()? {
+        for line in self.scan.unfinished() {
             let at = lines.partition_point(|other| other.id < line.id);
-            lines.insert(at, kept(&line));
+            lines.insert(at, Arc::new(line));
         }
         let is_reading = (self.scan.can_go_back() && before < LINES_BESIDE) || self.scan.can_go_on();
-        Ok(LogWindow {
+        LogWindow {
             lines,
             is_start: self.scan.is_start_reached(),
             is_end: self.scan.is_end_reached(),
             is_reading,
             ..LogWindow::default()
-        })
+        }
     }
 }
 
 /// The query for these lines, and among them those that match.
 pub(super) fn query(choice: &LogChoice, pattern: Option<&str>) -> io::Result<LineQuery> {
     let pattern = pattern.map(LinePattern::smart_case).transpose().map_err(io::Error::other)?;
-    Ok(LineQuery { run: choice.run.map(RunChoice::Key), pattern, ..LineQuery::default() })
-}
-
-/// As much of a line as is shown.
-fn kept(line: &LogLine) -> Arc<LogLine> {
-    let bytes = line.bytes[..line.bytes.len().min(TAIL_LINE_BYTES)].to_vec();
-    let cut = line.cut || bytes.len() < line.bytes.len();
-    Arc::new(LogLine {
-        id: line.id,
-        task: Arc::clone(&line.task),
-        at: line.at,
-        run: line.run,
-        stream: line.stream,
-        bytes,
-        cut,
-        is_finished: line.is_finished,
-    })
+    Ok(LineQuery { run: choice.run.map(RunChoice::Key), pattern, limits: LineLimits::SCREEN, ..LineQuery::default() })
 }

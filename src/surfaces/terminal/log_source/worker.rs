@@ -24,7 +24,7 @@ pub(super) trait Job: Send + 'static {
     fn refresh(&mut self);
 
     /// Does a bounded part of the work.
-    fn step(&mut self) -> Progress;
+    fn step(&mut self) -> JobProgress;
 
     /// What there is so far.
     fn answer(&mut self) -> Self::Answer;
@@ -32,7 +32,7 @@ pub(super) trait Job: Send + 'static {
 
 /// What a step has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum JobProgress {
     /// There is more to do.
     More,
     /// There is more to do, but what there is must be shown.
@@ -149,8 +149,8 @@ impl<W> Mailbox<W> {
 
 /// The thread's body.
 fn work<J: Job>(mut job: J, mailbox: &Mailbox<J::Query>, shown: &watch::Sender<Answered<J::Answer>>) {
-    let (mut seen, mut progress, mut shown_at) = (0, Progress::Done, Instant::now());
-    while let Some((count, wanted, has_changed)) = mailbox.take(seen, progress == Progress::Done) {
+    let (mut seen, mut progress, mut shown_at) = (0, JobProgress::Done, Instant::now());
+    while let Some((count, wanted, has_changed)) = mailbox.take(seen, progress == JobProgress::Done) {
         seen = count;
         if let Some(wanted) = wanted {
             job.turn_to(wanted);
@@ -159,7 +159,7 @@ fn work<J: Job>(mut job: J, mailbox: &Mailbox<J::Query>, shown: &watch::Sender<A
             job.refresh();
         }
         progress = job.step();
-        if progress != Progress::More || shown_at.elapsed() >= SHOWN_EVERY {
+        if progress != JobProgress::More || shown_at.elapsed() >= SHOWN_EVERY {
             let answer = Arc::new(job.answer());
             shown.send_replace(Answered { count: seen, answer });
             shown_at = Instant::now();

@@ -145,3 +145,20 @@ async fn a_signal_reaches_the_supervisor_by_its_name() {
         assert_eq!(site.post_json(path, body).await.problem(), 400, "{body}");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_pings_and_never_reads_is_let_go_of() {
+    let site = Site::new().await;
+    site.terminal();
+    let mut socket = site.attached().await;
+    let sent = async {
+        let mut sent = 0_u64;
+        while socket.feed(Message::Ping(vec![7; 125].into())).await.is_ok() && socket.flush().await.is_ok() {
+            sent += 1;
+            tokio::task::yield_now().await;
+        }
+        sent
+    };
+    let sent = within(sent).await;
+    assert!(sent < 100_000, "{sent} pings were taken");
+}

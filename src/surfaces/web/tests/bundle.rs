@@ -111,10 +111,10 @@ async fn a_broken_directory_is_refused_and_the_old_bundle_stays() {
     let told = refusal(dir.path());
     assert_eq!(told, format!("index.html in {} asks for what is not there: gone.js", dir.path().display()));
     let active = ActiveWebDist::default();
-    bundle_dir::swap(dir.path(), &active).await;
+    crate::surfaces::web_dist::swap(dir.path(), &active).await;
     assert_eq!(*active.current(), WebDist::embedded());
     write(dir.path(), &[("gone.js", "")]);
-    bundle_dir::swap(dir.path(), &active).await;
+    crate::surfaces::web_dist::swap(dir.path(), &active).await;
     assert_eq!(*active.current(), WebDist::load(dir.path()).unwrap());
 }
 

@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::logs::OutputStream;
-use crate::surfaces::http::limits::{REQUEST_HEAD_TIME, WRITE_STALL};
+use crate::surfaces::http::limits::{CONNECTIONS_MOST, REQUEST_HEAD_TIME, WRITE_STALL};
 
 /// Reads to the end of the connection under a clock that runs ahead whenever nothing else happens, and says how long
 /// that took by it.
@@ -63,7 +63,8 @@ async fn a_client_that_never_reads_is_let_go_of() {
     let line = "x".repeat(100_000) + "\n";
     (0..40).for_each(|_| site.write(1, OutputStream::Stdout, &line));
     let mut stream = site.connect().await;
-    stream.write_all(b"GET /api/v1/logs?limit=40 HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let head = format!("GET /api/v1/logs?limit=40 HTTP/1.1\r\nhost: localhost\r\n{}\r\n\r\n", site.authorization());
+    stream.write_all(head.as_bytes()).await.unwrap();
     // What fits into the buffers between the two is on its way; then nothing goes on.
     stream.readable().await.unwrap();
     tokio::time::sleep(2 * WRITE_STALL).await;
@@ -85,7 +86,38 @@ async fn five_hundred_idle_connections_leave_the_api_alone() {
     // They are connections still.
     let mut last = idle.pop().unwrap();
     last.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
-    assert_eq!(Answer::read(&mut last).await.status, 200);
+    assert_eq!(HttpAnswer::read(&mut last).await.status, 200);
+}
+
+#[tokio::test]
+async fn when_all_places_are_taken_the_one_that_has_waited_longest_makes_room() {
+    let site = Site::new().await;
+    let mut stream = site.connect().await;
+    let head = format!("GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\n{}\r\n\r\n", site.authorization());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.read_exact(&mut [0; 15]).await.unwrap();
+    let mut slow = Vec::new();
+    for number in 0..2 * CONNECTIONS_MOST {
+        let mut connection = site.connect().await;
+        // Heads and bodies that never come to their end.
+        let part = match number % 3 {
+            0 => String::new(),
+            1 => "GET / HTTP/1.1\r\nhost: localho".to_owned(),
+            _ => format!(
+                "POST /api/v1/tasks/api/stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n{}\r\n\r\n1",
+                site.authorization()
+            ),
+        };
+        // It may be closed already.
+        let _ = connection.write_all(part.as_bytes()).await;
+        slow.push(connection);
+    }
+    let begin = Instant::now();
+    assert_eq!(site.get("/api/v1/snapshot").await.status, 200);
+    assert_eq!(site.post("/api/v1/tasks/api/restart").await.status, 202);
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    // What is being answered was left alone.
+    stream.read_exact(&mut [0; 200]).await.unwrap();
 }
 
 #[tokio::test]
@@ -136,7 +168,8 @@ async fn the_next_run_listens_where_the_last_one_did() {
 async fn aborted_tasks_leave_no_connection_behind() {
     let site = Site::new().await;
     let mut stream = site.connect().await;
-    stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let head = format!("GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\n{}\r\n\r\n", site.authorization());
+    stream.write_all(head.as_bytes()).await.unwrap();
     let mut line = String::new();
     let mut stream = tokio::io::BufReader::new(stream);
     within(stream.read_line(&mut line)).await.unwrap();
@@ -168,6 +201,6 @@ async fn a_run_that_ends_finishes_what_it_is_answering() {
     .await;
     site.shutdown.cancel();
     hesitation.cancel();
-    assert_eq!(Answer::read(&mut stream).await.status, 202);
+    assert_eq!(HttpAnswer::read(&mut stream).await.status, 202);
     site.end().await;
 }

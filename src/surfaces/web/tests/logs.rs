@@ -1,8 +1,9 @@
 //! What the tasks wrote, and what is known of their runs.
 
-use super::live::Stream as Live;
+use super::live::LiveStream as Live;
 use super::*;
 use crate::logs::{LogWriter, OutputStream, Store};
+use crate::supervisor::engine::TaskKind;
 use crate::surfaces::http::limits::FOLLOW_BEHIND_BYTES;
 
 impl Site {
@@ -62,8 +63,10 @@ async fn a_log_is_paged_through_in_both_directions() {
 #[tokio::test]
 async fn lines_are_chosen_by_run_stream_time_and_pattern() {
     let site = Site::new().await;
-    site.write(1, OutputStream::Stdout, "listening\n");
-    site.write(1, OutputStream::Stderr, "\u{1b}[31merr\u{1b}[0mor 7\n");
+    // One run: two that begin in different milliseconds are different runs of that number.
+    let mut first = site.run(1);
+    first(OutputStream::Stdout, "listening\n");
+    first(OutputStream::Stderr, "\u{1b}[31merr\u{1b}[0mor 7\n");
     site.write(2, OutputStream::Stdout, "listening again\n<script>\n");
     assert_eq!(texts(&site.page("task=api&run=1").await).len(), 2);
     assert_eq!(texts(&site.page("stream=stderr").await), ["\u{1b}[31merr\u{1b}[0mor 7"]);
@@ -139,4 +142,27 @@ async fn what_is_known_of_runs_comes_together() {
     assert!(why["causes"][0]["sentences"][0].as_str().unwrap().starts_with("is ready: run 1"), "{why}");
     assert_eq!(site.get("/api/v1/tasks/apu/runs").await.problem(), 404);
     assert_eq!(site.get("/api/v1/tasks/apu/why").await.problem(), 404);
+}
+
+#[tokio::test]
+async fn a_name_without_a_log_is_never_answered_with_itself() {
+    let site = Site::new().await;
+    let mut hooks = process("stead.hooks", ready(0));
+    hooks.kind = TaskKind::Builtin;
+    site.show(snapshot(2, vec![process("api", ready(0)), hooks]));
+    let answer = site.get("/api/v1/logs?task=stead.hooks").await;
+    assert_eq!((answer.problem(), answer.json().get("near")), (404, None), "{}", answer.text());
+    assert_eq!(site.get("/api/v1/logs?task=ap").await.json()["near"], "api");
+}
+
+#[tokio::test]
+async fn a_pattern_that_is_none_or_too_large_is_refused() {
+    let site = Site::new().await;
+    for (pattern, why) in [("(", "unclosed group"), ("%5Cw{300}", "size limit"), ("(%3Fi)%5Cpath{200}", "%5Cp")] {
+        let answer = site.get(&format!("/api/v1/logs?grep={pattern}")).await;
+        assert_eq!(answer.problem(), 400, "{pattern}");
+        assert!(why == "%5Cp" || answer.json()["detail"].as_str().unwrap().contains(why), "{}", answer.text());
+    }
+    assert_eq!(site.get("/api/v1/logs?grep=%5Cw{1,20}+error").await.status, 200);
+    assert_eq!(site.get(&format!("/api/v1/logs?grep={}", "x".repeat(5_000))).await.problem(), 400);
 }

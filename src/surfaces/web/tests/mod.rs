@@ -21,18 +21,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::config::{Config, LogsConfig};
+use crate::config::{Config, LogsConfig, ReadAccess};
 use crate::gateway::Gateway;
 use crate::kernel::KernelHandle;
 use crate::kernel::sample::{process, ready, snapshot};
 use crate::supervisor::EventLog;
 use crate::supervisor::engine::{self, Origin, Refusal, Request, Snapshot};
-use crate::supervisor::engine::{BadConfig, Changes};
+use crate::supervisor::engine::{BadConfig, Changes, OnExhausted};
 use crate::supervisor::{Backend, handle};
 use crate::surfaces::SharedConfig;
+use crate::surfaces::web_dist::{ActiveWebDist, WebDist};
 
 /// What a test waits for comes long before this, or never.
-const DEADLINE: Duration = Duration::from_secs(20);
+const SITE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A web surface that runs, registered with a gateway.
 struct Site {
@@ -61,7 +62,8 @@ struct Supervisor {
 }
 
 fn config(listen: &str, dist: Option<PathBuf>) -> WebConfig {
-    WebConfig { enabled: true, listen: listen.parse().unwrap(), dist }
+    let listen = listen.parse().unwrap();
+    WebConfig { enabled: true, listen, read: ReadAccess::Token, dist, on_exhausted: OnExhausted::Hold }
 }
 
 fn logs_in(dir: &Path) -> LogsConfig {
@@ -142,17 +144,19 @@ impl Site {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    async fn get(&self, path: &str) -> Answer {
-        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+    async fn get(&self, path: &str) -> HttpAnswer {
+        let authorization = self.authorization();
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{authorization}\r\n\r\n"))
+            .await
     }
 
-    async fn post(&self, path: &str) -> Answer {
+    async fn post(&self, path: &str) -> HttpAnswer {
         let authorization = self.authorization();
         self.send(&format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{authorization}\r\n\r\n"))
             .await
     }
 
-    async fn post_json(&self, path: &str, body: &str) -> Answer {
+    async fn post_json(&self, path: &str, body: &str) -> HttpAnswer {
         let (authorization, length) = (self.authorization(), body.len());
         self.send(&format!(
             "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{authorization}\r\n\
@@ -161,19 +165,19 @@ impl Site {
         .await
     }
 
-    /// The header that gives leave to change something.
+    /// The header that shows the token.
     fn authorization(&self) -> String {
         format!("authorization: Bearer {}", self.token.secret())
     }
 
     /// Writes bytes as they are, and reads until the server closes.
-    async fn send(&self, request: &str) -> Answer {
+    async fn send(&self, request: &str) -> HttpAnswer {
         let mut stream = self.connect().await;
         stream.write_all(request.as_bytes()).await.unwrap();
-        Answer::read(&mut stream).await
+        HttpAnswer::read(&mut stream).await
     }
 
-    async fn send_owned(&self, request: String) -> Answer {
+    async fn send_owned(&self, request: String) -> HttpAnswer {
         self.send(&request).await
     }
 
@@ -187,18 +191,18 @@ impl Site {
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, future).await.expect("it happens before the deadline")
+    tokio::time::timeout(SITE_DEADLINE, future).await.expect("it happens before the deadline")
 }
 
 /// One response, whole.
 #[derive(Debug)]
-struct Answer {
+struct HttpAnswer {
     status: u16,
     head: String,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpAnswer {
     async fn read(stream: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
         within(stream.read_to_end(&mut bytes)).await.unwrap();

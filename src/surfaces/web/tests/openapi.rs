@@ -75,6 +75,9 @@ async fn every_route_is_described_and_every_description_is_served() {
         let path = path.replace("{name}", "api");
         let answer = match method {
             "get" => site.get(&path).await,
+            _ if ["start", "stop", "restart", "kill"].iter().any(|verb| path == format!("/api/v1/tasks/{verb}")) => {
+                site.post_json(&path, r#"{"all": true}"#).await
+            }
             _ if path.ends_with("/signal") => site.post_json(&path, r#"{"signal": "SIGHUP"}"#).await,
             _ => site.post(&path).await,
         };
@@ -92,7 +95,9 @@ async fn every_type_that_is_spoken_of_is_described() {
     let document = Site::new().await.get("/api/openapi.json").await.json();
     let mut spoken = BTreeSet::new();
     references(&document, &mut spoken);
-    assert!(spoken.contains("#/components/schemas/PhaseSnapshot"), "{spoken:?}");
+    assert!(spoken.contains("#/components/schemas/LastExit"), "{spoken:?}");
+    // What is composed can't be read by generators of clients.
+    assert!(!document.to_string().contains("allOf"), "{document:#}");
     for reference in spoken {
         assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
     }

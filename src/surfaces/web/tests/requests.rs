@@ -1,9 +1,11 @@
 //! What is asked, and what it is answered with.
 
-use super::live::Stream;
+use super::live::LiveStream;
 use super::*;
 use crate::kernel::sample::at;
 use crate::supervisor::engine::{PhaseSnapshot, Stage, Verb};
+
+const ALL: &str = r#"{"all": true}"#;
 
 #[tokio::test]
 async fn a_reload_says_what_changed_or_where_the_mistake_is() {
@@ -57,10 +59,19 @@ async fn several_tasks_are_asked_at_once_and_each_is_answered() {
     ));
     let answer = site.post_json("/api/v1/tasks/restart", r#"{"tasks": ["db", "api"]}"#).await;
     assert_eq!(answer.status, 202);
-    assert_eq!(answer.json(), serde_json::json!({ "accepted": ["restart db", "restart api"], "refused": [] }));
-    assert_eq!(site.post("/api/v1/tasks/restart").await.json()["accepted"], serde_json::json!(["restart all"]));
-    assert_eq!(site.post("/api/v1/tasks/stop").await.json()["accepted"], serde_json::json!(["stop api", "stop db"]));
-    assert_eq!(site.post("/api/v1/tasks/start").await.json()["accepted"], serde_json::json!([]));
+    assert_eq!(
+        answer.json(),
+        serde_json::json!({ "accepted": ["restart db", "restart api"], "unchanged": [], "refused": [] })
+    );
+    assert_eq!(
+        site.post_json("/api/v1/tasks/restart", ALL).await.json()["accepted"],
+        serde_json::json!(["restart all"])
+    );
+    assert_eq!(
+        site.post_json("/api/v1/tasks/stop", ALL).await.json()["accepted"],
+        serde_json::json!(["stop api", "stop db"])
+    );
+    assert_eq!(site.post_json("/api/v1/tasks/start", ALL).await.json()["accepted"], serde_json::json!([]));
     assert_eq!(site.asked().len(), 5);
 }
 
@@ -70,10 +81,24 @@ async fn one_unknown_name_among_several_leaves_all_as_they_are() {
     let answer = site.post_json("/api/v1/tasks/restart", r#"{"tasks": ["api", "apu"]}"#).await;
     assert_eq!((answer.problem(), &answer.json()["near"]), (404, &"api".into()));
     assert_eq!(answer.json()["detail"], "no task is called `apu`; did you mean `api`?");
-    for body in ["{", "[]", r#"[["api"]]"#, r#"{"task": "api"}"#, r#"{"tasks": [1]}"#] {
+    assert_eq!(site.post_json("/api/v1/tasks/stop", r#"{"all": true, "tasks": ["apu"]}"#).await.problem(), 404);
+    for body in ["{}", r#"{"all": false}"#, r#"{"tasks": []}"#] {
+        let nothing = serde_json::json!({ "accepted": [], "unchanged": [], "refused": [] });
+        assert_eq!(site.post_json("/api/v1/tasks/stop", body).await.json(), nothing, "{body}");
+    }
+    for body in ["", "{", "[]", r#"[["api"]]"#, r#"{"task": "api"}"#, r#"{"tasks": [1]}"#, r#"{"all": 1}"#] {
         assert_eq!(site.post_json("/api/v1/tasks/restart", body).await.problem(), 400, "{body}");
     }
     assert_eq!(site.asked(), []);
+}
+
+#[tokio::test]
+async fn a_name_that_is_repeated_is_asked_for_once() {
+    let site = Site::new().await;
+    let names = vec!["api"; 6_000];
+    let answer = site.post_json("/api/v1/tasks/restart", &serde_json::json!({ "tasks": names }).to_string()).await;
+    assert_eq!(answer.json()["accepted"], serde_json::json!(["restart api"]));
+    assert_eq!(site.asked().len(), 1);
 }
 
 #[tokio::test]
@@ -120,7 +145,6 @@ async fn a_refusal_is_a_problem_with_its_reason() {
     let task = || "api".to_owned();
     for (refusal, status, word) in [
         (Refusal::UnknownTask { task: task() }, 404, "unknown_task"),
-        (Refusal::Already { task: task(), state: "ready".into() }, 409, "already"),
         (Refusal::NotRunning { task: task(), state: "done".into() }, 409, "not_running"),
         (Refusal::Draining, 409, "draining"),
         (Refusal::Unavailable, 503, "unavailable"),
@@ -136,7 +160,7 @@ async fn a_refusal_is_a_problem_with_its_reason() {
 #[tokio::test]
 async fn a_client_that_is_disconnected_is_told_by_whom_and_its_connection_ends() {
     let site = Site::new().await;
-    let mut stream = Stream::open(&site).await;
+    let mut stream = LiveStream::open(&site).await;
     let id = stream_id(&site).await;
     let delete = |id: &str| format!("DELETE /api/v1/clients/{id} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
     assert_eq!(site.send_owned(delete(&id) + "\r\n").await.problem(), 401);
@@ -278,7 +302,7 @@ async fn a_body_of_three_megabytes_is_too_large() {
 async fn health_is_told_apart_from_readiness() {
     let site = Site::new().await;
     assert_eq!(site.get("/readyz").await.status, 200);
-    let failed = PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into(), dependency: None };
+    let failed = PhaseSnapshot::Failed { reason: "5 retries spent: SIGSEGV".into(), dependency: None, retry_at: None };
     site.show(snapshot(2, vec![process("api", ready(0)), process("worker", failed)]));
     let answer = site.get("/readyz").await;
     assert_eq!(answer.problem(), 503);

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A key that has no counterpart in the file that was made, with what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Loss {
+pub(crate) struct Omission {
     /// The task that it belongs to; `None` for the config as a whole.
     pub(crate) task: Option<String>,
     /// The key of stead.toml.
@@ -13,7 +13,7 @@ pub(crate) struct Loss {
     pub(crate) remedy: String,
 }
 
-impl Loss {
+impl Omission {
     pub(super) fn new(task: &str, key: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { task: Some(task.to_owned()), key: key.into(), remedy: remedy.into() }
     }
@@ -23,7 +23,7 @@ impl Loss {
     }
 }
 
-impl fmt::Display for Loss {
+impl fmt::Display for Omission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.task {
             Some(task) => write!(f, "{task}: `{}`: {}", self.key, self.remedy),
@@ -32,8 +32,8 @@ impl fmt::Display for Loss {
     }
 }
 
-/// The losses of one task as comment lines.
-pub(super) fn comments<'a>(losses: &'a [Loss], task: &'a str) -> impl Iterator<Item = String> + 'a {
-    let own = losses.iter().filter(move |loss| loss.task.as_deref() == Some(task));
-    own.map(|loss| format!("# `{}`: {}", loss.key, loss.remedy.replace('\n', " ")))
+/// The omissions of one task as comment lines.
+pub(super) fn comments<'a>(omissions: &'a [Omission], task: &'a str) -> impl Iterator<Item = String> + 'a {
+    let own = omissions.iter().filter(move |omission| omission.task.as_deref() == Some(task));
+    own.map(|omission| format!("# `{}`: {}", omission.key, omission.remedy.replace('\n', " ")))
 }

@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::dist::{ActiveWebDist, WebDist};
+use super::{ActiveWebDist, WebDist};
 use crate::surfaces::http::limits::{BUNDLE_BYTES, BUNDLE_ENTRIES, BUNDLE_QUIET};
 
 /// Why a directory is no bundle.
@@ -66,7 +66,7 @@ impl WebDist {
     /// [`DistError`]: it can't be read, is too large, has a symbolic link that leads out of it, or is incomplete.
     pub fn load(dir: &Path) -> Result<Self, DistError> {
         let root = dir.canonicalize().map_err(|source| DistError::Read { path: dir.into(), source })?;
-        let dist = Self::new(Reader { root: &root, entries: 0, bytes: 0, files: Vec::new() }.read()?);
+        let dist = Self::new(BundleReader { root: &root, entries: 0, bytes: 0, files: Vec::new() }.read()?);
         match dist.missing() {
             None => Err(DistError::NoIndex { dir: dir.into() }),
             Some(names) if names.is_empty() => Ok(dist),
@@ -75,14 +75,14 @@ impl WebDist {
     }
 }
 
-struct Reader<'a> {
+struct BundleReader<'a> {
     root: &'a Path,
     entries: usize,
     bytes: u64,
     files: Vec<(String, Vec<u8>)>,
 }
 
-impl Reader<'_> {
+impl BundleReader<'_> {
     fn read(mut self) -> Result<Vec<(String, Vec<u8>)>, DistError> {
         let mut pending = vec![(self.root.to_owned(), String::new())];
         while let Some((dir, prefix)) = pending.pop() {
@@ -142,12 +142,12 @@ impl Reader<'_> {
 }
 
 /// Reads a bundle away from the threads that serve.
-pub(super) async fn load(dir: PathBuf) -> anyhow::Result<WebDist> {
+pub(in crate::surfaces) async fn load(dir: PathBuf) -> anyhow::Result<WebDist> {
     Ok(spawn_blocking(move || WebDist::load(&dir)).await??)
 }
 
 /// Activates what is in `dir` now; if that is no bundle, what was served stays.
-pub(super) async fn swap(dir: &Path, active: &ActiveWebDist) {
+pub(in crate::surfaces) async fn swap(dir: &Path, active: &ActiveWebDist) {
     match load(dir.to_owned()).await {
         Ok(dist) => {
             if active.activate(dist) {
@@ -160,7 +160,7 @@ pub(super) async fn swap(dir: &Path, active: &ActiveWebDist) {
 
 /// Watches a bundle's directory.
 #[derive(Debug)]
-pub(super) struct BundleWatch {
+pub(in crate::surfaces) struct BundleWatch {
     dir: PathBuf,
     changed: Arc<Notify>,
     watcher: RecommendedWatcher,
@@ -168,14 +168,18 @@ pub(super) struct BundleWatch {
 
 impl BundleWatch {
     /// Begins to watch; changes from here on are seen by [`BundleWatch::follow`].
-    pub(super) fn new(dir: PathBuf) -> notify::Result<Self> {
+    pub(in crate::surfaces) fn new(dir: PathBuf) -> notify::Result<Self> {
         let changed = Arc::new(Notify::new());
         let watcher = watcher(&dir, &changed)?;
         Ok(Self { dir, changed, watcher })
     }
 
     /// Swaps the directory's content in whenever it has changed. Runs until `shutdown`.
-    pub(super) async fn follow(mut self, active: ActiveWebDist, shutdown: CancellationToken) -> anyhow::Result<()> {
+    pub(in crate::surfaces) async fn follow(
+        mut self,
+        active: ActiveWebDist,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),

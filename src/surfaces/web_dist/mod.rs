@@ -2,6 +2,8 @@
 //!
 //! Requests look names up in a map; no request ever reaches the file system.
 
+mod directory;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockWriteGuard};
@@ -9,6 +11,11 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockWriteGuard};
 use axum::body::Bytes;
 use regex::Regex;
 use rust_embed::RustEmbed;
+
+pub use directory::DistError;
+#[cfg(test)]
+pub(super) use directory::swap;
+pub(super) use directory::{BundleWatch, load};
 
 /// The bundle that is served, and the place to swap it while it is. Cheap to clone; every clone sees the same.
 ///
