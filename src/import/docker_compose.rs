@@ -378,9 +378,9 @@ env_file = [".env"]
 
 # the database
 [tasks.db]
-command = ["docker", "compose", "up", "--no-deps", "--no-log-prefix", "--exit-code-from", "db", "db"]
+command = "docker compose up --no-deps --no-log-prefix --exit-code-from db db"
 restart = "always"
-stop = { command = ["docker", "compose", "stop", "db"], timeout = "130s" }
+stop = { command = "docker compose stop db", timeout = "130s" }
 
 [tasks.db.ready]
 exec = ["docker", "compose", "exec", "-T", "db", "sh", "-c", "pg_isready -U ${USER:-} -d $PGDATABASE"]
@@ -388,9 +388,9 @@ interval = "5s"
 timeout = "30s"
 
 [tasks.cache]
-command = ["docker", "compose", "up", "--no-deps", "--no-log-prefix", "--exit-code-from", "cache", "cache"]
+command = "docker compose up --no-deps --no-log-prefix --exit-code-from cache cache"
 max_retries = 3
-stop = { command = ["docker", "compose", "stop", "cache"], timeout = "30s" }
+stop = { command = "docker compose stop cache", timeout = "30s" }
 
 [tasks.cache.ready]
 exec = """docker inspect --format '{{.State.Health.Status}}' "$(docker compose ps -q cache)" | grep -qx healthy"""
@@ -398,26 +398,17 @@ interval = "30s"
 timeout = "30s"
 
 [tasks.api]
-command = ["docker", "compose", "up", "--no-deps", "--no-log-prefix", "--exit-code-from", "api", "api"]
+command = "docker compose up --no-deps --no-log-prefix --exit-code-from api api"
 profiles = ["dev"]
 restart = "never"
 after = { db = "ready", cache = "ready", migrate = "success" }
-stop = { command = ["docker", "compose", "stop", "api"], timeout = "30s" }
+stop = { command = "docker compose stop api", timeout = "30s" }
 
 [tasks.migrate]
-command = [
-    "docker",
-    "compose",
-    "up",
-    "--no-deps",
-    "--no-log-prefix",
-    "--exit-code-from",
-    "migrate",
-    "migrate",
-]
+command = "docker compose up --no-deps --no-log-prefix --exit-code-from migrate migrate"
 restart = "never"
 after = { db = "started" }
-stop = { command = ["docker", "compose", "stop", "migrate"], timeout = "30s" }
+stop = { command = "docker compose stop migrate", timeout = "30s" }
 ! compose.yaml:24 services.migrate.deploy.replicas: one task runs one container here: say `--scale` in its command
 . compose.yaml:1 services: what is not about order, readiness, restarts and stops stays in the compose file, which docker reads
 "#);
@@ -426,46 +417,23 @@ stop = { command = ["docker", "compose", "stop", "migrate"], timeout = "30s" }
     #[test]
     fn a_file_with_another_name_is_named() {
         insta::assert_snapshot!(imported(&[("stack.yml", "services:\n  web: { image: x, healthcheck: { test: curl -f localhost } }\n  b: { depends_on: [c], restart: often }\n")]), @r#"
-        [tasks.web-process]
-        command = [
-            "docker",
-            "compose",
-            "-f",
-            "stack.yml",
-            "up",
-            "--no-deps",
-            "--no-log-prefix",
-            "--exit-code-from",
-            "web",
-            "web",
-        ]
-        restart = "never"
-        stop = { command = ["docker", "compose", "-f", "stack.yml", "stop", "web"], timeout = "30s" }
+[tasks.web]
+command = "docker compose -f stack.yml up --no-deps --no-log-prefix --exit-code-from web web"
+restart = "never"
+stop = { command = "docker compose -f stack.yml stop web", timeout = "30s" }
 
-        [tasks.web-process.ready]
-        exec = ["docker", "compose", "-f", "stack.yml", "exec", "-T", "web", "sh", "-c", "curl -f localhost"]
-        interval = "30s"
-        timeout = "30s"
+[tasks.web.ready]
+exec = ["docker", "compose", "-f", "stack.yml", "exec", "-T", "web", "sh", "-c", "curl -f localhost"]
+interval = "30s"
+timeout = "30s"
 
-        [tasks.b]
-        command = [
-            "docker",
-            "compose",
-            "-f",
-            "stack.yml",
-            "up",
-            "--no-deps",
-            "--no-log-prefix",
-            "--exit-code-from",
-            "b",
-            "b",
-        ]
-        stop = { command = ["docker", "compose", "-f", "stack.yml", "stop", "b"], timeout = "30s" }
-        - stack.yml:2 web: stead calls it `web-process`
-        . stack.yml:1 services: what is not about order, readiness, restarts and stops stays in the compose file, which docker reads
-        error stack.yml:3 wrong value for `services.b.restart`: expected `no`, `always`, `unless-stopped` or `on-failure`
-        error stack.yml:3 `c` is waited for and not declared: expected the name of a service
-        "#);
+[tasks.b]
+command = "docker compose -f stack.yml up --no-deps --no-log-prefix --exit-code-from b b"
+stop = { command = "docker compose -f stack.yml stop b", timeout = "30s" }
+. stack.yml:1 services: what is not about order, readiness, restarts and stops stays in the compose file, which docker reads
+error stack.yml:3 wrong value for `services.b.restart`: expected `no`, `always`, `unless-stopped` or `on-failure`
+error stack.yml:3 `c` is waited for and not declared: expected the name of a service
+"#);
     }
 
     #[test]

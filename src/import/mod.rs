@@ -11,7 +11,7 @@
 //! | `procfile`, `process_compose`, `mprocs`, `supervisord`, `pm2`, `docker_compose` | the readers |
 //! | `draft`, `source` | the document in the making, and the places it comes from |
 //! | `yaml`, `go_template`, `env_file`, `escape` | the languages in those files |
-//! | `defaults`, `write` | the document as text |
+//! | `missing_keys`, `defaults`, `write` | the document as text |
 //! | `translation` | what comes out: a config, the lists, a stead.toml |
 
 mod defaults;
@@ -22,6 +22,7 @@ mod escape;
 mod fields;
 mod go_template;
 mod kind;
+mod missing_keys;
 mod mprocs;
 mod node;
 mod pm2;

@@ -9,7 +9,7 @@ use super::procfile::ProcfileRunner;
 use super::source::{OriginalFiles, Place, read_text};
 use super::surroundings::{Options, Surroundings};
 use super::write::{Comment, write};
-use super::{defaults, docker_compose, escape, mprocs, pm2, process_compose, procfile, supervisord};
+use super::{defaults, docker_compose, escape, missing_keys, mprocs, pm2, process_compose, procfile, supervisord};
 use crate::config::{Config, ConfigError, TranslatedText};
 
 /// A file that was read.
@@ -96,6 +96,7 @@ pub fn translate(
     if !draft.mistakes.is_empty() {
         return Err(in_files(&draft.sources, draft.mistakes).into());
     }
+    missing_keys::take_out(&mut draft);
     defaults::leave_out(&mut draft);
     Ok(Translation { kind, path: absolute, root: root.to_owned(), draft, comments })
 }
@@ -183,7 +184,7 @@ impl Translation {
         }
         if !reasons.is_empty() {
             header.push_str(
-                "#\n# WrittenDocument here because the original's own tool assumes it, and stead does not:\n",
+                "#\n# Written here because the original's own tool assumes it, and stead does not:\n",
             );
             for (key, why) in reasons {
                 header.push_str(&comment(&format!("- {key}: {why}")));

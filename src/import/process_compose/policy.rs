@@ -51,7 +51,9 @@ fn availability(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
         }
         (None, Restart::ExitOnFailure) => {
             if let Some(field) = &restart {
-                process.put(draft, &["critical"], "on-failure", field);
+                process.put(draft, &["restart"], "on-failure", field);
+                process.fill(draft, &["max_retries"], 0, "the first failure ends everything");
+                process.fill(draft, &["on_exhausted"], "fatal", "the first failure ends everything");
             }
         }
         (None, _) => {}

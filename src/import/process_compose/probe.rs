@@ -99,16 +99,16 @@ fn exec_check(draft: &mut ConfigDraft, process: &ComposeProcess<'_>, field: &Fie
     let mut fields = Fields::of(draft, field);
     let dir = fields.take("working_dir").and_then(|field| process.plain_text(draft, &field));
     let dir = dir.filter(|dir| !dir.value.is_empty() && Some(dir) != process.dir.as_ref());
-    if let Some(command) = fields.take("command")
-        && let Some(text) = process.text(draft, &command)
-    {
+    let Some(command) = fields.take("command") else {
+        field.refuse(draft, "expected a `command`");
+        return;
+    };
+    if let Some(text) = process.text(draft, &command) {
         let value = match dir {
             None => process.shell_line(&text),
             Some(dir) => in_dir(process, &dir, &text),
         };
         process.put(draft, &[into, "exec"], value, &command);
-    } else {
-        field.refuse(draft, "expected a `command`");
     }
     ignored(draft, &mut fields);
 }

@@ -189,9 +189,10 @@ fn restarts() {
     reset_after = "0s"
     "#);
     insta::assert_snapshot!(restart("exit_on_failure"), @r#"
-    command = "x"
-    critical = "on-failure"
-    "#);
+command = "x"
+on_exhausted = "fatal"
+max_retries = 0
+"#);
     insta::assert_snapshot!(restart("sometimes"), @r#"
     command = "x"
     error process-compose.yaml:6 wrong value for `processes.it.availability.restart`: expected `always`, `on_failure`, `exit_on_failure` or `no`
@@ -220,14 +221,14 @@ fn restarts() {
 #[test]
 fn stops() {
     insta::assert_snapshot!(task("command: x\nshutdown: {command: ./stop, signal: 2}"), @r#"
-    command = "x"
-    stop = { command = "./stop", signal = "SIGKILL", timeout = "20s" }
-    - process-compose.yaml:5 processes.it.shutdown.signal: process-compose ignores it, because there is a `command`
-    "#);
+command = "x"
+stop.command = "./stop"
+- process-compose.yaml:5 processes.it.shutdown.signal: process-compose ignores it, because there is a `command`
+"#);
     insta::assert_snapshot!(task("command: x\nshutdown: {command: ./stop, timeout_seconds: 30}"), @r#"
-    command = "x"
-    stop = { command = "./stop", signal = "SIGKILL", timeout = "60s" }
-    "#);
+command = "x"
+stop = { command = "./stop", timeout = "30s" }
+"#);
     insta::assert_snapshot!(task("command: x\nshutdown: {signal: 99, parent_only: true, timeout_seconds: 3}"), @r#"
     command = "x"
     stop = { only_parent = true, timeout = "3s" }

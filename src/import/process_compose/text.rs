@@ -124,7 +124,7 @@ mod tests {
         for (text, out) in [
             ("a ${A} ${B:-x} ${B=y}", "a ${A:-} ${B:-x} ${B:-y}"),
             ("$A $${A} $${f%.c} $${#x} ${A}", "$A $${A} ${f%.c} ${#x} ${A:-}"),
-            ("${A^}", "TemplateValue"),
+            ("${A^}", "Value"),
             ("${B:-${A}}", "value"),
         ] {
             assert_eq!(written(text, &[]), out, "{text}");

@@ -13,21 +13,21 @@ fn of(text: &str) -> String {
 #[test]
 fn foreman_ends_all_with_one_and_gives_ports() {
     insta::assert_snapshot!(of("# The site\nweb: bundle exec rails s -p $PORT\nworker: bundle exec sidekiq\n"), @r#"
-    # The site
-    [tasks.web-process]
-    command = "bundle exec rails s -p $PORT"
-    env = { PORT = "5000" }
-    critical = true
-    stop = { only_parent = true, timeout = "5s" }
+# The site
+[tasks.web]
+command = "bundle exec rails s -p $PORT"
+env = { PORT = "5000" }
+critical = true
+stop = { only_parent = true, timeout = "5s" }
 
-    [tasks.worker]
-    command = "bundle exec sidekiq"
-    env = { PORT = "5100" }
-    critical = true
-    stop = { only_parent = true, timeout = "5s" }
-    - Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
-    . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
-    "#);
+[tasks.worker]
+command = "bundle exec sidekiq"
+env = { PORT = "5100" }
+critical = true
+stop = { only_parent = true, timeout = "5s" }
+- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
+. Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
+"#);
 }
 
 #[test]
@@ -62,35 +62,35 @@ fn overmind_is_recognized_by_its_file_and_follows_its_options() {
         (".env", "OVERMIND_STOP_SIGNALS=web=QUIT\nSECRET=x\n"),
     ];
     insta::assert_snapshot!(imported(None, &files, |_| {}), @r#"
-    [supervisor]
-    env_file = [".overmind.env", ".env"]
+[supervisor]
+env_file = [".overmind.env", ".env"]
 
-    [tasks.web-process]
-    command = "rails s"
-    env = { PORT = "3000" }
-    tty = true
-    critical = true
-    stop = { signal = "SIGQUIT", timeout = "5s" }
+[tasks.web]
+command = "rails s"
+env = { PORT = "3000" }
+tty = true
+critical = true
+stop = { signal = "SIGQUIT", timeout = "5s" }
 
-    [tasks.api]
-    command = "serve $OVERMIND_PROCESS_web_PORT"
-    env = { PORT = "3010", OVERMIND_PROCESS_web_PORT = "3000" }
-    tty = true
-    restart = "always"
-    initial_backoff = "100ms"
-    reset_after = "0s"
-    stop = { signal = "SIGINT", timeout = "5s" }
+[tasks.api]
+command = "serve $OVERMIND_PROCESS_web_PORT"
+env = { PORT = "3010", OVERMIND_PROCESS_web_PORT = "3000" }
+tty = true
+restart = "always"
+initial_backoff = "100ms"
+reset_after = "0s"
+stop = { signal = "SIGINT", timeout = "5s" }
 
-    [tasks.job]
-    command = "work"
-    env = { PORT = "3020", OVERMIND_PROCESS_web_PORT = "3000" }
-    tty = true
-    restart = "never"
-    stop = { signal = "SIGINT", timeout = "5s" }
-    - Procfile:2 skipped:no space: overmind ignores it: a process is `name: command`, with the space
-    - Procfile:1 exit code: overmind's comes from tmux; stead's is 1 when a process has ended everything
-    . Procfile:1 PS: overmind sets it; no command here mentions it, so it is left out
-    "#);
+[tasks.job]
+command = "work"
+env = { PORT = "3020", OVERMIND_PROCESS_web_PORT = "3000" }
+tty = true
+restart = "never"
+stop = { signal = "SIGINT", timeout = "5s" }
+- Procfile:2 skipped:no space: overmind ignores it: a process is `name: command`, with the space
+- Procfile:1 exit code: overmind's comes from tmux; stead's is 1 when a process has ended everything
+. Procfile:1 PS: overmind sets it; no command here mentions it, so it is left out
+"#);
 }
 
 #[test]
@@ -170,26 +170,26 @@ fn honcho_and_hivemind_differ() {
 fn what_is_wrong_and_what_is_odd_is_said() {
     let files = [("Procfile", "web: a '$PORT' $PORT\nweb: b\n  indented: c\n# no: process\n")];
     insta::assert_snapshot!(imported(None, &files, |_| {}), @r#"
-    [tasks.web-process]
-    command = "a '$PORT' $PORT"
-    env = { PORT = "5000" }
-    critical = true
-    stop.timeout = "5s"
+[tasks.web]
+command = "a '$PORT' $PORT"
+env = { PORT = "5000" }
+critical = true
+stop.timeout = "5s"
 
-    [tasks.web-process-2]
-    command = "b"
-    env = { PORT = "5100" }
-    critical = true
-    stop = { only_parent = true, timeout = "5s" }
+[tasks.web-2]
+command = "b"
+env = { PORT = "5100" }
+critical = true
+stop = { only_parent = true, timeout = "5s" }
 
-    # no: process
-    - Procfile:3 indented: c: foreman ignores it: a process is `name: command`
-    - Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
-    . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
-    ! Procfile:1 web: $PORT: foreman replaces $PORT even in single quotes; stead leaves it to the shell, which does not
-    . Procfile:1 web: stop: foreman signals only the shell, and leaves behind what that has started; stead signals all of it
-    error Procfile:2 `web` is declared twice: give one of them another name
-    "#);
+# no: process
+- Procfile:3 indented: c: foreman ignores it: a process is `name: command`
+- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
+. Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
+! Procfile:1 web: $PORT: foreman replaces $PORT even in single quotes; stead leaves it to the shell, which does not
+. Procfile:1 web: stop: foreman signals only the shell, and leaves behind what that has started; stead signals all of it
+error Procfile:2 `web` is declared twice: give one of them another name
+"#);
     insta::assert_snapshot!(imported(None, &[("Procfile", "# nothing\n"), (".foreman", "formation: web\n")], |_| {}), @"
 
     # nothing
