@@ -149,8 +149,8 @@ pub(super) fn read_foreign(
     args: &ForeignArgs,
     scripts: Scripts,
 ) -> anyhow::Result<Translation> {
-    let root = cwd.join(path).parent().map(Path::to_owned).unwrap_or_default();
-    translate(path, cwd, &root, None, args.options(), scripts).map_err(no_translation)
+    let project = Project::of(&cwd.join(path));
+    translate(path, cwd, &project.root, None, args.options(), scripts).map_err(no_translation)
 }
 
 /// The error as the command line prints it: with every mistake and its place.

@@ -56,6 +56,8 @@ pub(super) fn read(draft: &mut ConfigDraft, file: usize, path: &Path, around: &S
         "exit",
         "mprocs stays open when everything has ended; `stead up --stay` does, too",
     );
+    let what = "mprocs signals only the process that it has started; stead signals all of its processes";
+    draft.drop(Weight::Minor, &first, "stop", what);
     document.comments
 }
 
@@ -320,11 +322,7 @@ impl MprocsProcess<'_> {
 
     fn stop(&mut self, stop: Option<&Field<'_>>) {
         self.fill(&["stop", "timeout"], NO_KILL, "mprocs sends no SIGKILL by itself");
-        let only = "mprocs signals the process alone, not what it has started";
-        let Some(field) = stop else {
-            self.fill(&["stop", "only_parent"], true, only);
-            return;
-        };
+        let Some(field) = stop else { return };
         if let Some(scalar) = field.node.scalar() {
             let signal = match scalar.text.as_str() {
                 name @ ("SIGINT" | "SIGTERM" | "SIGKILL") => name,
@@ -338,7 +336,6 @@ impl MprocsProcess<'_> {
                 }
             };
             self.put(&["stop", "signal"], signal, field);
-            self.fill(&["stop", "only_parent"], true, only);
             return;
         }
         let mut fields = Fields::of(self.draft, field);
@@ -417,13 +414,13 @@ scrollback: 5000
 command = "npm run dev"
 tty = true
 restart = "never"
-stop = { only_parent = true, timeout = "1h" }
+stop.timeout = "1h"
 
 [tasks.b]
 command = ["cargo", "run", "$${X}"]
 tty = true
 restart = "never"
-stop = { only_parent = true, timeout = "1h" }
+stop.timeout = "1h"
 
 [tasks.Tailwind--v3]
 command = "tailwind -w"
@@ -433,12 +430,13 @@ tty = true
 autostart = false
 restart = "never"
 after = { a = "started" }
-stop = { only_parent = true, timeout = "1h" }
+stop.timeout = "1h"
 . mprocs.yaml:6 procs.c: it is null: mprocs has no such process
 - mprocs.yaml:7 Tailwind (v3): stead calls it `Tailwind--v3`
 - mprocs.yaml:11 procs.Tailwind (v3).depends_on: mprocs ignores it, too: its word is `deps`
 . mprocs.yaml:13 scrollback: only mprocs' own display and keys are concerned
 . mprocs.yaml:1 exit: mprocs stays open when everything has ended; `stead up --stay` does, too
+. mprocs.yaml:1 stop: mprocs signals only the process that it has started; stead signals all of its processes
 "#);
     }
 
@@ -463,7 +461,7 @@ dir = "sub"
 env = { A = "1", PATH = "${PATH}:node_modules/.bin" }
 tty = true
 restart = "never"
-stop = { only_parent = true, timeout = "1h" }
+stop.timeout = "1h"
 
 [tasks.b]
 command = ["env", "-u", "C", "sh", "-c", "ls $${A}"]
@@ -471,8 +469,9 @@ dir = "/srv"
 env = { PATH = "${PATH}:a:b" }
 tty = true
 restart = "never"
-stop = { only_parent = true, timeout = "1h" }
+stop.timeout = "1h"
 . mprocs.yaml:1 exit: mprocs stays open when everything has ended; `stead up --stay` does, too
+. mprocs.yaml:1 stop: mprocs signals only the process that it has started; stead signals all of its processes
 "#);
     }
 
@@ -493,13 +492,13 @@ max_retries = 1
 initial_backoff = "0s"
 max_backoff = "0s"
 reset_after = "1s"
-stop = { signal = "SIGINT", only_parent = true, timeout = "1h" }
+stop = { signal = "SIGINT", timeout = "1h" }
 
 [tasks.b]
 command = "x"
 tty = true
 restart = "never"
-stop = { signal = "SIGKILL", only_parent = true, timeout = "1h" }
+stop = { signal = "SIGKILL", timeout = "1h" }
 
 [tasks.c]
 command = "x"
@@ -521,6 +520,7 @@ stop = { command = "podman compose down", timeout = "1h" }
 . mprocs.yaml:3 procs.a.autorestart: stead tries once again when it fails within its first second; mprocs does not
 ! mprocs.yaml:6 procs.d.stop.send-keys: stead types nothing to stop a task: it sends the signal
 . mprocs.yaml:1 exit: mprocs stays open when everything has ended; `stead up --stay` does, too
+. mprocs.yaml:1 stop: mprocs signals only the process that it has started; stead signals all of its processes
 "#);
     }
 
@@ -540,17 +540,17 @@ procs:
 command = ["y"]
 tty = true
 restart = "never"
-stop = { only_parent = true, timeout = "1h" }
+stop.timeout = "1h"
 
 [tasks.b]
 tty = true
 restart = "never"
-stop = { only_parent = true, timeout = "1h" }
+stop.timeout = "1h"
 
 [tasks.c]
 tty = true
 restart = "never"
-stop = { only_parent = true, timeout = "1h" }
+stop.timeout = "1h"
 
 [tasks.d]
 command = "x"
@@ -562,15 +562,16 @@ stop.timeout = "1h"
 command = "x"
 tty = true
 restart = "never"
-stop = { only_parent = true, timeout = "1h" }
+stop.timeout = "1h"
 
 [tasks.f]
 tty = true
 restart = "never"
-stop = { only_parent = true, timeout = "1h" }
+stop.timeout = "1h"
 ! mprocs.yaml:8 <<: mprocs does not merge: for it this is a key like any other, which it ignores
 . mprocs.yaml:2 x: only mprocs' own display and keys are concerned
 . mprocs.yaml:1 exit: mprocs stays open when everything has ended; `stead up --stay` does, too
+. mprocs.yaml:1 stop: mprocs signals only the process that it has started; stead signals all of its processes
 error mprocs.yaml:4 wrong value for `procs.a`: expected either `shell` or `cmd`
 error mprocs.yaml:5 wrong value for `procs.b`: expected either `shell` or `cmd`
 error mprocs.yaml:6 wrong value for `procs.c`: expected a text; write a number in quotes
@@ -583,6 +584,7 @@ error mprocs.yaml:9 wrong value for `procs.f.shell`: expected a text; write a nu
 "#);
         insta::assert_snapshot!(of("procs:\n"), @"
         . mprocs.yaml:1 exit: mprocs stays open when everything has ended; `stead up --stay` does, too
+        . mprocs.yaml:1 stop: mprocs signals only the process that it has started; stead signals all of its processes
         error mprocs.yaml:1 no process is declared: expected at least one below `procs`
         ");
     }

@@ -22,7 +22,7 @@ const OUTPUT_LIMIT: u64 = 1 << 20;
 
 /// Prints what a file exports. Functions and the like are left out, as JSON does.
 const PROGRAM: &str = "\
-    const path = process.argv[1];\
+    const path = require('node:path').resolve(process.argv[1]);\
     const done = (found) => process.stdout.write(JSON.stringify(found && found.default ? found.default : found));\
     import('node:url').then(({ pathToFileURL }) => path.endsWith('.mjs') ? import(pathToFileURL(path)) : require(path)).then(done)\
     .catch((error) => { console.error(String(error && error.stack || error).split('\\n').slice(0, 5).join('\\n')); process.exit(1) })";
@@ -36,7 +36,7 @@ pub(super) fn evaluate(path: &Path, cwd: &Path) -> Result<String, String> {
     let child = Command::new("node")
         .args(["-e", PROGRAM, "--"])
         .arg(path)
-        .current_dir(cwd)
+        .current_dir(if cwd.as_os_str().is_empty() { Path::new(".") } else { cwd })
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

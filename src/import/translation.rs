@@ -183,9 +183,7 @@ impl Translation {
             }
         }
         if !reasons.is_empty() {
-            header.push_str(
-                "#\n# Written here because the original's own tool assumes it, and stead does not:\n",
-            );
+            header.push_str("#\n# Written here because the original's own tool assumes it, and stead does not:\n");
             for (key, why) in reasons {
                 header.push_str(&comment(&format!("- {key}: {why}")));
             }

@@ -46,7 +46,7 @@ pub(super) fn read(
         app::read(draft, app, around);
     }
     if evaluated.is_some() {
-        let what = "it was run once by node, and these are the values that it gave";
+        let what = "node was run on it, and these are the values that it gave";
         draft.drop(Weight::Notable, &first, path.display().to_string(), what);
     }
     let what = "pm2 goes on in the background when all apps have ended; `stead up -d` does, too";

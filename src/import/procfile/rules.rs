@@ -408,10 +408,6 @@ impl Rules {
             ProcfileRunner::Overmind | ProcfileRunner::Hivemind => "SIGINT",
         });
         draft.fill(&["tasks", task, "stop", "signal"], signal, place, format!("{}'s signal", self.tool));
-        if self.tool == ProcfileRunner::Foreman && !self.needs_shell(&process.command) {
-            let why = "foreman signals the process alone, not what it has started";
-            draft.fill(&["tasks", task, "stop", "only_parent"], true, place, why);
-        }
     }
 
     pub(super) fn fate(&self, name: &str) -> Fate {
@@ -465,22 +461,9 @@ impl Rules {
         }
         for process in processes {
             self.note_quoted_variables(draft, process);
-            if self.needs_shell(&process.command) {
-                let what =
-                    "foreman signals only the shell, and leaves behind what that has started; stead signals all of it";
-                draft.drop(Weight::Minor, &process.command_place, format!("{}: stop", process.name), what);
-            }
+            let what = "foreman signals only the process that it has started; stead signals all of its processes";
+            draft.drop(Weight::Minor, &process.command_place, format!("{}: stop", process.name), what);
         }
-    }
-
-    /// Whether foreman's Ruby gives a command to a shell, instead of running the program itself; by then foreman has
-    /// replaced the variables that it knows.
-    fn needs_shell(&self, command: &str) -> bool {
-        let names = self.env_files.iter().flat_map(|(.., variables)| variables.iter());
-        let names =
-            names.map(|(name, value)| (name.as_str(), value.as_str())).chain([("PORT", "5000"), ("PS", "web.1")]);
-        let command = names.fold(command.to_owned(), |text, (name, value)| text.replace(&format!("${name}"), value));
-        command.contains(|c: char| "*?{}[]<>()~&|\\$;'`\"\n#=%".contains(c))
     }
 
     /// foreman replaces the text `$NAME` before any shell sees it, even in single quotes.

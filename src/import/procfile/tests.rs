@@ -18,37 +18,41 @@ fn foreman_ends_all_with_one_and_gives_ports() {
 command = "bundle exec rails s -p $PORT"
 env = { PORT = "5000" }
 critical = true
-stop = { only_parent = true, timeout = "5s" }
+stop.timeout = "5s"
 
 [tasks.worker]
 command = "bundle exec sidekiq"
 env = { PORT = "5100" }
 critical = true
-stop = { only_parent = true, timeout = "5s" }
+stop.timeout = "5s"
 - Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
 . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
+. Procfile:2 web: stop: foreman signals only the process that it has started; stead signals all of its processes
+. Procfile:3 worker: stop: foreman signals only the process that it has started; stead signals all of its processes
 "#);
 }
 
 #[test]
 fn a_release_step_is_not_started_by_itself() {
     insta::assert_snapshot!(of("release: rake db:migrate\nworker: sidekiq\n"), @r#"
-    [tasks.release]
-    command = "rake db:migrate"
-    env = { PORT = "5000" }
-    autostart = false
-    restart = "never"
-    stop = { only_parent = true, timeout = "5s" }
+[tasks.release]
+command = "rake db:migrate"
+env = { PORT = "5000" }
+autostart = false
+restart = "never"
+stop.timeout = "5s"
 
-    [tasks.worker]
-    command = "sidekiq"
-    env = { PORT = "5100" }
-    critical = true
-    stop = { only_parent = true, timeout = "5s" }
-    - Procfile:1 release:: it is a step of a deployment, so it is not started by itself (`stead start release` does); foreman starts it with the others
-    - Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
-    . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
-    "#);
+[tasks.worker]
+command = "sidekiq"
+env = { PORT = "5100" }
+critical = true
+stop.timeout = "5s"
+- Procfile:1 release:: it is a step of a deployment, so it is not started by itself (`stead start release` does); foreman starts it with the others
+- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
+. Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
+. Procfile:1 release: stop: foreman signals only the process that it has started; stead signals all of its processes
+. Procfile:2 worker: stop: foreman signals only the process that it has started; stead signals all of its processes
+"#);
 }
 
 #[test]
@@ -98,33 +102,36 @@ fn a_formation_makes_instances() {
     let files =
         [("Procfile", "web: serve\nworker: work\njob: x\n"), (".foreman", "port: 4000\nformation: web=2,worker=1\n")];
     insta::assert_snapshot!(imported(None, &files, |_| {}), @r#"
-    [tasks."web.1"]
-    command = "serve"
-    env = { PORT = "4000" }
-    critical = true
-    stop = { only_parent = true, timeout = "5s" }
+[tasks."web.1"]
+command = "serve"
+env = { PORT = "4000" }
+critical = true
+stop.timeout = "5s"
 
-    [tasks."web.2"]
-    command = "serve"
-    env = { PORT = "4001" }
-    critical = true
-    stop = { only_parent = true, timeout = "5s" }
+[tasks."web.2"]
+command = "serve"
+env = { PORT = "4001" }
+critical = true
+stop.timeout = "5s"
 
-    [tasks.worker]
-    command = "work"
-    env = { PORT = "4100" }
-    critical = true
-    stop = { only_parent = true, timeout = "5s" }
+[tasks.worker]
+command = "work"
+env = { PORT = "4100" }
+critical = true
+stop.timeout = "5s"
 
-    [tasks.job]
-    command = "x"
-    env = { PORT = "4200" }
-    autostart = false
-    critical = true
-    stop = { only_parent = true, timeout = "5s" }
-    - Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
-    . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
-    "#);
+[tasks.job]
+command = "x"
+env = { PORT = "4200" }
+autostart = false
+critical = true
+stop.timeout = "5s"
+- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
+. Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
+. Procfile:1 web: stop: foreman signals only the process that it has started; stead signals all of its processes
+. Procfile:2 worker: stop: foreman signals only the process that it has started; stead signals all of its processes
+. Procfile:3 job: stop: foreman signals only the process that it has started; stead signals all of its processes
+"#);
 }
 
 #[test]
@@ -180,14 +187,15 @@ stop.timeout = "5s"
 command = "b"
 env = { PORT = "5100" }
 critical = true
-stop = { only_parent = true, timeout = "5s" }
+stop.timeout = "5s"
 
 # no: process
 - Procfile:3 indented: c: foreman ignores it: a process is `name: command`
 - Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
 . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
 ! Procfile:1 web: $PORT: foreman replaces $PORT even in single quotes; stead leaves it to the shell, which does not
-. Procfile:1 web: stop: foreman signals only the shell, and leaves behind what that has started; stead signals all of it
+. Procfile:1 web: stop: foreman signals only the process that it has started; stead signals all of its processes
+. Procfile:2 web: stop: foreman signals only the process that it has started; stead signals all of its processes
 error Procfile:2 `web` is declared twice: give one of them another name
 "#);
     insta::assert_snapshot!(imported(None, &[("Procfile", "# nothing\n"), (".foreman", "formation: web\n")], |_| {}), @"
