@@ -31,6 +31,7 @@ mod http_client;
 pub mod import;
 pub mod kernel;
 pub mod logs;
+mod port_holder;
 pub mod present;
 mod private;
 pub mod process;

@@ -165,7 +165,11 @@ fn open_any(path: &Path) -> io::Result<OwnedFd> {
 
 fn open_dir_at(parent: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir = openat(parent, name, flags, Mode::empty()).map_err(|error| named(error, name))?;
+    let dir = openat(parent, name, flags, Mode::empty()).map_err(|error| match error {
+        // The system says the same of a link and of a file.
+        Errno::NOTDIR if is_link(parent, name) => named(Errno::LOOP, name),
+        error => named(error, name),
+    })?;
     let about = fstat(&dir)?;
     check_owner(&about, name)?;
     if Mode::from_raw_mode(about.st_mode).contains(Mode::WOTH) {
@@ -185,12 +189,17 @@ fn check_owner(about: &Stat, name: &OsStr) -> io::Result<()> {
     ))
 }
 
+fn is_link(parent: &OwnedFd, name: &OsStr) -> bool {
+    statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|about| FileType::from_raw_mode(about.st_mode) == FileType::Symlink)
+}
+
 /// The error of an open that does not follow links.
 fn named(error: Errno, name: &OsStr) -> io::Error {
     match error {
         // A link is the one or the other, depending on what it was opened as.
         Errno::LOOP | Errno::MLINK => refused(name, "is a symbolic link: name what it leads to, or remove it"),
-        Errno::NOTDIR => refused(name, "is not a directory, or is a symbolic link: remove it, or name another"),
+        Errno::NOTDIR => refused(name, "is not a directory: remove it, or name another"),
         error => error.into(),
     }
 }

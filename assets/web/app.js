@@ -18,7 +18,7 @@ import { why } from "./why.js";
 
 const TOAST_MS = 6000;
 const TICK_MS = 100;
-/** How often a page that nobody looks at asks, so that the title and icon of its tab stay true. */
+/** How often a hidden page asks, so that the title and icon of its tab stay true. */
 const PEEK_MS = 10_000;
 
 let snapshot = null;
@@ -117,7 +117,7 @@ function selected() {
   if (terminal.isOpen && terminal.task !== task?.name) terminal.close();
 }
 
-/** In a narrow window what was pointed at is told below the table. */
+/** In a narrow window the description of what was pointed at stands below the table. */
 function pointed() {
   if (matchMedia("(max-width: 56rem)").matches) element("detail").scrollIntoView({ block: "nearest" });
 }

@@ -31,7 +31,7 @@ export class Timeline {
     this.#hold(record);
   }
 
-  /** Says that there were events which nobody can tell any more. */
+  /** Says that there were events which are not kept any more. */
   missed(count) {
     this.#hold({ at: null, text: `${count} events were too many to be kept or sent` });
   }

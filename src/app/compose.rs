@@ -9,14 +9,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::Presentation;
 use super::builtin::{Surfaces, track_gateway, track_warden};
+use super::inspect::ports_of_tasks;
 use super::run_numbers::RunNumbers;
 use super::state_dir::StateDir;
 use super::task_factory::TaskFactory;
-use crate::config::SharedConfig;
+use crate::config::{Config, SharedConfig};
 use crate::kernel::{KernelHandle, PostMortems};
 use crate::process::{Warden, WardenTask, is_hangup_ignored};
 use crate::supervisor::TaskSupervisor;
 use crate::supervisor::engine::Usage;
+use crate::surfaces::web::PortChoice;
 use crate::surfaces::{Control, Hooks, Plain, Terminal, Web};
 
 /// Composes it, and the handle that surfaces use. Nothing has started when this returns.
@@ -58,7 +60,7 @@ pub(super) fn compose(
     };
     surfaces.track(Control::new(state.control.clone()));
     if config.web.enabled {
-        surfaces.track(Web::new(config.web.clone(), state.token_source()));
+        surfaces.track(Web::new(config.web.clone(), port_choice(&config, state), state.token_source()));
     }
     if !config.hooks.is_empty() {
         surfaces.track(Hooks::new(config.hooks.clone(), &config.root, warden));
@@ -72,4 +74,11 @@ pub(super) fn compose(
     factory.set_builtins(supervisor.tracked());
     let supervisor = supervisor.with_loader(Box::new(move || factory.load()));
     Ok((supervisor, kernel))
+}
+
+/// How the page finds a port where the configuration names none.
+fn port_choice(config: &Config, state: &StateDir) -> PortChoice {
+    let project = std::path::absolute(&config.path).unwrap_or_else(|_| config.path.clone());
+    let project = project.into_os_string().into_encoded_bytes();
+    PortChoice { file: state.paths.web_port.clone(), project, not: ports_of_tasks(config) }
 }

@@ -1,6 +1,6 @@
 //! `stead check` beyond the configuration itself: whether what it names is there, and what is probably not meant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -36,8 +36,8 @@ pub(crate) fn inspect(config: &Config) -> Advice {
     look_at_readiness(config, &mut advice);
     look_at_ports(config, &mut advice);
     look_at_stops(config, &mut advice);
-    if !config.web.listen.ip().is_loopback() && config.web.enabled {
-        let title = format!("the page is served beyond this machine, at {}", config.web.listen);
+    if let Some(listen) = config.web.listen.filter(|_| config.web.is_exposed() && config.web.enabled) {
+        let title = format!("the page is served beyond this machine, at {listen}");
         advice.warn(&["web", "listen"], title, "who reaches it needs the token: see docs/reference.md");
     }
     advice.sorted()
@@ -99,8 +99,8 @@ fn look_at_readiness(config: &Config, advice: &mut Advice) {
 
 fn look_at_ports(config: &Config, advice: &mut Advice) {
     let mut holders: BTreeMap<u16, &str> = BTreeMap::new();
-    if config.web.enabled && config.web.listen.port() != 0 {
-        holders.insert(config.web.listen.port(), "[web] listen");
+    if let Some(listen) = config.web.listen.filter(|listen| config.web.enabled && listen.port() != 0) {
+        holders.insert(listen.port(), "[web] listen");
     }
     for task in &config.tasks {
         let Some((port, path)) = port_of(task) else { continue };
@@ -115,6 +115,11 @@ fn look_at_ports(config: &Config, advice: &mut Advice) {
             }
         }
     }
+}
+
+/// The ports of this machine that tasks will probably listen on.
+pub(super) fn ports_of_tasks(config: &Config) -> BTreeSet<u16> {
+    config.tasks.iter().filter_map(|task| Some(port_of(task)?.0)).collect()
 }
 
 /// The port of this machine that a task will probably listen on, and the keys that say so.

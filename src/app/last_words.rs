@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 
 use crate::duration::Pretty;
@@ -30,9 +31,16 @@ pub(super) fn last_words(outcome: &ShutdownOutcome) -> String {
 /// Writes them to standard error. A terminal that is gone loses them, and one that is stalled does not delay the end.
 pub(super) fn write_last_words(text: String) {
     let (written, done) = channel();
-    std::thread::spawn(move || {
-        let _ = io::stderr().write_all(text.as_bytes());
-        let _ = written.send(());
+    let writing = thread::Builder::new().spawn({
+        let text = text.clone();
+        move || {
+            let _ = io::stderr().write_all(text.as_bytes());
+            let _ = written.send(());
+        }
     });
-    let _ = done.recv_timeout(WRITE_TIME);
+    match writing {
+        Ok(_) => drop(done.recv_timeout(WRITE_TIME)),
+        // No thread is left, which is no reason to lose them.
+        Err(_) => drop(io::stderr().write_all(text.as_bytes())),
+    }
 }

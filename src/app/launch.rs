@@ -1,11 +1,12 @@
 //! Runs a configuration to its end: what `stead up` and `stead demo` have in common.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::announce::announce;
@@ -14,15 +15,15 @@ use super::diagnostics::write_diagnostics;
 use super::last_words::{last_words, write_last_words};
 use super::post_mortems::Examiner;
 use super::run_numbers::{RunCounter, RunNumbers};
+use super::runtime::start_runtime;
 use super::sampling::sample;
 use super::state_dir::StateDir;
 use crate::config::{Config, Project, SharedConfig};
 use crate::kernel::Containment;
-use crate::process::{InheritedLimits, Warden};
+use crate::private;
+use crate::process::{InheritedLimits, Warden, reserve_descriptors};
 use crate::supervisor::engine::BadConfig;
 
-/// Threads of a runtime. Two at least, so that one that is stuck does not hold the rest.
-const LEAST_THREADS: usize = 2;
 /// The name of the threads that drive the engine and the runs of tasks.
 const ENGINE_THREAD: &str = "stead-engine";
 /// The name of the threads that drive the surfaces: whatever clients ask for, they never take the time of the engine.
@@ -58,14 +59,16 @@ pub(crate) fn launch(
     let identity = identity(&project)?;
     let read = move || read(&project);
     let config = read().map_err(|bad| anyhow!(bad.summary))?;
+    check_log_dir(&config.logs.dir)?;
     // Before the first thread: a fork takes only one along.
     let warden = Warden::start(&identity).context("cannot start the warden, which is to start the tasks")?;
     // After the warden: it gives the tasks the limits that stead was started with.
     InheritedLimits::raise();
+    reserve_descriptors();
     let _diagnostics = write_diagnostics(state.diagnostics.clone())?;
     state.keep();
     report_containment(warden.1.containment());
-    let (runtime, surfaces) = (runtime(ENGINE_THREAD)?, runtime(SURFACES_THREAD)?);
+    let (runtime, surfaces) = (start_runtime(ENGINE_THREAD)?, start_runtime(SURFACES_THREAD)?);
     let config = SharedConfig::new(config, read);
     let (sampled, usage) = watch::channel(BTreeMap::new());
     let run_numbers = state.paths.run_numbers.clone();
@@ -96,16 +99,21 @@ pub(crate) fn launch(
     Ok(ExitCode::from(outcome.exit_code()))
 }
 
+/// Refuses a log directory that another user could write to, or that is reached by a link.
+fn check_log_dir(dir: &Path) -> anyhow::Result<()> {
+    match private::open_dir(dir) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot use the log directory {}; nothing was started", dir.display()))
+        }
+        // It is created for the first log.
+        _ => Ok(()),
+    }
+}
+
 /// What tells a project from any other on this machine, also after it was moved.
 fn identity(project: &Project) -> anyhow::Result<String> {
     let root = std::fs::metadata(&project.root).with_context(|| format!("cannot read {}", project.root.display()))?;
     Ok(format!("{:x}:{:x}:{}", root.dev(), root.ino(), String::from_utf8_lossy(project.key())))
-}
-
-fn runtime(name: &str) -> anyhow::Result<Runtime> {
-    let threads = std::thread::available_parallelism().map_or(LEAST_THREADS, |cores| cores.get().max(LEAST_THREADS));
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(threads).thread_name(name).enable_all().build().context("cannot start the runtime")
 }
 
 /// Reports at once if the containment is weaker than this system could have.

@@ -10,6 +10,7 @@ mod last_words;
 mod launch;
 mod post_mortems;
 mod run_numbers;
+mod runtime;
 mod sampling;
 mod state_dir;
 mod surface_host;

@@ -62,7 +62,7 @@ async fn start<S: Surface>(
     }
 }
 
-/// Waits until one task ends or the run is told to end, then sees the others off. The first end counts.
+/// Waits until one task ends or the run is asked to end, then ends the others. The first end counts.
 async fn watch(tasks: Vec<JoinHandle<TaskResult>>, token: &CancellationToken, run: &RunContext) -> ExitReason {
     let aborts: Vec<AbortHandle> = tasks.iter().map(JoinHandle::abort_handle).collect();
     let mut tasks: FuturesUnordered<_> = tasks.into_iter().collect();

@@ -1,4 +1,4 @@
-//! `stead attach`: this terminal becomes a dashboard of the supervisor that runs, or a task's terminal. Whoever leaves
+//! `stead attach`: this terminal becomes a dashboard of the supervisor that runs, or a task's terminal. Leaving
 //! it leaves everything running.
 
 mod dashboard;
@@ -21,7 +21,7 @@ use super::{FileArgs, completions};
 /// The client's name: events call it `control/attach`.
 const ATTACH_AGENT: &str = concat!("attach/", env!("CARGO_PKG_VERSION"));
 
-/// What `stead attach` is told.
+/// The arguments of `stead attach`.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 pub(super) struct AttachArgs {

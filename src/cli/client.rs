@@ -196,7 +196,7 @@ impl Client {
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(self.connect().await?)).await;
         let (mut sender, connection) = handshake.map_err(ClientError::broken)?;
         tokio::spawn(async move {
-            // What breaks off is told to whoever waits for the answer.
+            // A connection that breaks off is reported to the caller that waits for the answer.
             let _ = connection.await;
         });
         let mut request = Request::builder()

@@ -10,28 +10,28 @@ use tokio::sync::oneshot;
 use crate::app::StatePaths;
 
 /// The end of a supervisor. Waited for by a thread: a runtime could not end before it.
-pub(super) struct SupervisorEnd(oneshot::Receiver<io::Result<()>>);
+pub(super) struct SupervisorEnd(io::Result<oneshot::Receiver<io::Result<()>>>);
 
 impl SupervisorEnd {
     /// The end of the process at the other end of `stream`.
     pub(super) fn of(stream: &UnixStream, paths: &StatePaths) -> Self {
         let (sender, end) = oneshot::channel();
         let (process, paths) = (open_process(stream), paths.clone());
-        thread::spawn(move || {
+        let waiting = thread::Builder::new().spawn(move || {
             let ended = process.map_or_else(|| paths.wait_until_free(), |process| wait_for(&process));
             // No one may wait any more.
             let _ = sender.send(ended);
         });
-        Self(end)
+        Self(waiting.map(|_| end))
     }
 
     /// Waits until the process has ended.
     ///
     /// # Errors
     ///
-    /// The system can't tell.
+    /// The system can't tell, or there is no thread to wait on.
     pub(super) async fn wait(self) -> io::Result<()> {
-        self.0.await.map_err(io::Error::other)?
+        self.0?.await.map_err(io::Error::other)?
     }
 }
 

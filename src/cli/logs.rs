@@ -28,7 +28,7 @@ const EXIT_NOTHING: u8 = 1;
 /// The colours of names, by their number in a terminal.
 const COLOURS: [u8; 6] = [36, 33, 32, 35, 34, 31];
 
-/// What `stead logs` is told.
+/// The arguments of `stead logs`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct LogsArgs {
     /// Only these tasks [default: all that have written]

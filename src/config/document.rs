@@ -81,7 +81,7 @@ fn sections(file: &mut Table<'_>, path: PathBuf, root: PathBuf) -> (Config, Vec<
     let about = "The processes to supervise. A name is 1 to 64 of letters, digits, `-`, `_` and `.`.";
     let tasks = file.tables("tasks", about, task::names, |table| task::read(table, &supervisor.restart));
     let known: Vec<_> = tasks.iter().map(task::Declared::name).collect();
-    let about = "Who is told when a task fails, is given up, recovers, or ends everything.";
+    let about = "Commands and webhooks that are called when a task fails, is given up, recovers, or ends everything.";
     let hooks = file.tables("hooks", about, hooks::names, |table| hooks::read(table, &known));
     config.hooks = hooks.into_iter().flatten().collect();
     (config, tasks)
@@ -183,7 +183,9 @@ const READ_ACCESS: OneOf<ReadAccess> = OneOf(&[("token", ReadAccess::Token), ("a
 
 fn web_keys(table: &mut Table<'_>, web: &mut WebConfig) {
     table.or("enabled", &Flag, "Whether the page is served at all.", &mut web.enabled);
-    table.or("listen", &ADDRESS, "Where the page is served.", &mut web.listen);
+    let about =
+        "Where the page is served. Default: port 7070 of 127.0.0.1, or a free one that stays the same from day to day.";
+    web.listen = table.get("listen", &ADDRESS, about);
     let about = "Who may read over its port: clients that have the token, or anyone on this machine.";
     table.or("read", &READ_ACCESS, about, &mut web.read);
     let about = "A directory with a bundle to serve instead of the embedded one.";

@@ -94,10 +94,11 @@ pub(super) const TASK: &[Foreign] = &[
         remedy: "stead's word is `limits`: limits.open_files = 1024",
     },
     Foreign {
-        words: &["is_tty", "interactive", "pty", "terminal", "stdin_open"],
+        words: &["is_tty", "interactive", "pty", "terminal"],
         key: "tty",
         remedy: "stead's word is `tty`: tty = true",
     },
+    Foreign { words: &["stdin_open"], key: "stdin", remedy: "stead's word is `stdin`: stdin = \"open\"" },
     Foreign { words: &["username", "uid", "run_as"], key: "user", remedy: "stead's word is `user`: user = \"www\"" },
     Foreign { words: &["gid"], key: "group", remedy: "stead's word is `group`: group = \"www\"" },
     Foreign {

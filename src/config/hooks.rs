@@ -29,7 +29,7 @@ pub(super) fn names() -> Json {
 /// Reads one hook. `known` are the tasks of the file.
 pub(super) fn read(table: &mut Table<'_>, known: &[&str]) -> Option<HookConfig> {
     check_name(table, "hook");
-    let about = "What it is told of: a run that failed, a spent retry budget, a task that is well again, a fatal end.";
+    let about = "What calls it: a run that failed, a spent retry budget, a task that is well again, a fatal end.";
     let on = table.require("on", &ListOf(ON), about);
     if on.as_ref().is_some_and(Vec::is_empty) {
         table.refuse("on", "expected at least one of \"failed\", \"exhausted\", \"recovered\", \"fatal\"");

@@ -1,6 +1,6 @@
 //! One table of the file while it is read.
 //!
-//! Whoever reads a table names each key once, with its kind and what it means. That one line takes the value,
+//! A reader of a table names each key once, with its kind and what it means. That one line takes the value,
 //! fills in its variables, makes the key known (a key that is not named is reported as unknown), and describes it for the
 //! JSON Schema: the schema is what the readers say of themselves over an empty file, so it can't differ from them.
 //!

@@ -11,7 +11,7 @@ use super::parsed::{AsWritten, DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP, UMA
 use super::report::Span;
 use super::table::Table;
 use super::value::SpannedValue;
-use super::{Check, CommandLine, Limits, ReadyConfig, StopConfig, TaskConfig, environment, foreign};
+use super::{Check, CommandLine, Limits, ReadyConfig, StopConfig, TaskConfig, TaskStdin, environment, foreign};
 use crate::supervisor::engine::{Condition, Dependency, OnExhausted, Policy, RestartConfig};
 
 /// The longest name: it is part of file names.
@@ -22,6 +22,8 @@ const RESTART: OneOf<Policy> =
 
 pub(super) const ON_EXHAUSTED: OneOf<OnExhausted> =
     OneOf(&[("hold", OnExhausted::Hold), ("fatal", OnExhausted::Fatal)]);
+
+const STDIN: OneOf<TaskStdin> = OneOf(&[("null", TaskStdin::Null), ("open", TaskStdin::Open)]);
 
 /// As setpriority(2) has it.
 const NICE: Signed = Signed(-20, 19);
@@ -78,11 +80,18 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
         table.refuse("max_memory", "expected more than nothing; leave it out for no limit");
     }
     table.or("nice", &NICE, "Added to the niceness it inherits: the higher, the less it gets.", &mut task.nice);
-    task.user = table.get("user", &AccountName, "Whom it runs as, by name or number. Only root can choose.");
+    task.user = table.get("user", &AccountName, "The user it runs as, by name or number. Only root can choose.");
     let about = "The group it runs as, by name or number. Default: the user's own.";
     task.group = table.get("group", &AccountName, about);
     task.umask = table.get("umask", &UMASK, "The file mode bits it withholds, in octal.");
     table.or("tty", &Flag, "Whether it gets a terminal instead of pipes.", &mut task.tty);
+    let about = "What it reads from standard input: the end of file, or nothing until stead ends, for programs that end with \
+                 their input.";
+    table.or("stdin", &STDIN, about, &mut task.stdin);
+    if task.tty && table.has("stdin") {
+        let title = format!("`stdin` has no effect beside `tty = true` {}", table.place());
+        table.report(table.key_span("stdin"), title, "a terminal is its standard input: remove one of them");
+    }
     let about = "Exit codes that count as success.";
     table.or("success_exit_codes", &ListOf(EXIT_CODE), about, &mut task.success_exit_codes);
     task.env = table.scope.own().clone();
@@ -182,16 +191,17 @@ fn ready(table: &mut Table<'_>) -> Option<ReadyConfig> {
 
 fn stop_keys(table: &mut Table<'_>, stop: &mut StopConfig) {
     table.or("signal", &SIGNAL, "The signal sent to all its processes.", &mut stop.signal);
-    stop.command = table.get("command", &Runnable, "A command run instead of the signal.");
-    table.or("timeout", &DURATION, "How long it may take before all its processes are killed.", &mut stop.timeout);
+    let about = "A command that is run first. The signal follows if it fails, or if the task is still there after half of \
+                 the timeout. STEAD_PID is the main process.";
+    stop.command = table.get("command", &Runnable, about);
+    table.or(
+        "timeout",
+        &DURATION,
+        "How long the command and the signal may take before all its processes are killed.",
+        &mut stop.timeout,
+    );
     let about = "Whether only its main process gets the signal. All of its processes are killed in the end.";
     table.or("only_parent", &Flag, about, &mut stop.only_parent);
-    for key in ["signal", "only_parent"] {
-        if table.has(key) && table.has("command") {
-            let title = format!("`{key}` has no effect beside `command` {}", table.place());
-            table.report(table.key_span(key), title, "the command is run instead of the signal: remove one of them");
-        }
-    }
 }
 
 fn limits_keys(table: &mut Table<'_>, limits: &mut Limits) {

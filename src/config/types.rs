@@ -57,7 +57,7 @@ impl Config {
             logs: LogsConfig { dir: Project::of(&path).state_dir().join("logs"), max_size: 64 << 20, keep: 8 },
             web: WebConfig {
                 enabled: true,
-                listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+                listen: None,
                 read: ReadAccess::Token,
                 dist: None,
                 on_exhausted: OnExhausted::Hold,
@@ -112,8 +112,8 @@ pub struct LogsConfig {
 pub struct WebConfig {
     /// Whether the web surface runs at all.
     pub enabled: bool,
-    /// The address it listens on; loopback by default.
-    pub listen: SocketAddr,
+    /// The address it listens on; none: a free port of loopback.
+    pub listen: Option<SocketAddr>,
     /// Who may read over its port.
     pub read: ReadAccess,
     /// A directory with a bundle to serve instead of the embedded one; absolute.
@@ -137,7 +137,7 @@ impl WebConfig {
     /// Whether other machines may reach it.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
-        !self.listen.ip().to_canonical().is_loopback()
+        self.listen.is_some_and(|listen| !listen.ip().to_canonical().is_loopback())
     }
 }
 
@@ -154,17 +154,17 @@ impl Default for UiConfig {
     }
 }
 
-/// `[hooks.NAME]`: who is told of what happens to tasks.
+/// `[hooks.NAME]`: what is called when something happens to tasks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HookConfig {
     /// Its unique name, as of a task.
     #[serde(skip)]
     pub name: String,
-    /// What it is told of; never empty.
+    /// What calls it; never empty.
     pub on: Vec<HookEvent>,
     /// Only of these tasks; of all, if it is empty.
     pub tasks: Vec<String>,
-    /// How it is told.
+    /// How it is called.
     #[serde(flatten)]
     pub call: HookCall,
     /// A call that takes longer has failed; 10 s by default.
@@ -172,7 +172,7 @@ pub struct HookConfig {
     pub timeout: Duration,
 }
 
-/// How a hook is told.
+/// How a hook is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HookCall {
@@ -215,7 +215,7 @@ pub struct TaskConfig {
     pub max_memory: Option<u64>,
     /// Added to the niceness it inherits: from -20 to 19, 0 by default.
     pub nice: i32,
-    /// Whom it runs as; as stead does by default.
+    /// The user it runs as; by default stead's own.
     pub user: Option<Account>,
     /// Its group; the user's own, or stead's, by default.
     pub group: Option<Account>,
@@ -224,6 +224,8 @@ pub struct TaskConfig {
     pub umask: Option<u32>,
     /// Whether it gets a terminal instead of pipes.
     pub tty: bool,
+    /// What it reads from its standard input, unless that is a terminal.
+    pub stdin: TaskStdin,
     /// Exit codes that count as success; `[0]` by default.
     pub success_exit_codes: Vec<i32>,
     /// What is read again at each start.
@@ -253,10 +255,21 @@ impl TaskConfig {
             group: None,
             umask: None,
             tty: false,
+            stdin: TaskStdin::Null,
             success_exit_codes: vec![0],
             source: TaskSource::default(),
         }
     }
+}
+
+/// `stdin`: what a task without a terminal reads from its standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStdin {
+    /// The end of file, at once.
+    Null,
+    /// Nothing, and no end as long as stead lives: some programs take the end for that of the program that started them.
+    Open,
 }
 
 /// `ready`: how a task is known to be ready.
@@ -295,7 +308,7 @@ pub enum Check {
 pub struct StopConfig {
     /// The signal sent to the whole tree; `SIGTERM` by default.
     pub signal: Signal,
-    /// A command run instead of the signal.
+    /// A command that is run first; the signal follows if it has no effect.
     pub command: Option<CommandLine>,
     /// How long it may take before the whole tree is killed; 10 s by default.
     #[serde(rename = "timeout_ms", with = "millis")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::omission::comments;
 use super::yaml::{Yaml, YamlMap, document};
 use super::{Export, ExportOptions, ExportedFile, Omission, argv, dns_label, host_and_port};
-use crate::config::{Check, Config, ReadyConfig, TaskConfig};
+use crate::config::{Check, Config, ReadyConfig, TaskConfig, TaskStdin};
 use crate::signal::Signal;
 use crate::supervisor::engine::{Condition, Policy, RestartConfig};
 
@@ -161,6 +161,9 @@ fn resources(task: &TaskConfig, service: &mut YamlMap, omissions: &mut Vec<Omiss
         None => user.to_string(),
     });
     service.put_some("user", account);
+    if task.stdin == TaskStdin::Open {
+        service.put("stdin_open", true);
+    }
     if task.tty {
         service.put("tty", true);
         service.put("stdin_open", true);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::omission::comments;
 use super::yaml::{Yaml, YamlMap, document};
 use super::{Export, ExportOptions, ExportedFile, Omission, argv, dns_label, host_and_port, is_loopback};
-use crate::config::{Account, Check, Config, ReadyConfig, TaskConfig};
+use crate::config::{Account, Check, Config, ReadyConfig, TaskConfig, TaskStdin};
 use crate::signal::Signal;
 use crate::supervisor::engine::{Condition, Policy};
 
@@ -184,6 +184,9 @@ impl Pod<'_> {
         }
         if let Some(security) = security(task, omissions) {
             container.put("securityContext", security);
+        }
+        if task.stdin == TaskStdin::Open {
+            container.put("stdin", true);
         }
         if task.tty {
             container.put("tty", true);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::omission::comments;
 use super::{Export, ExportOptions, ExportedFile, Omission, argv, host_and_port};
-use crate::config::{Check, CommandLine, Config, ReadyConfig, TaskConfig};
+use crate::config::{Check, CommandLine, Config, ReadyConfig, TaskConfig, TaskStdin};
 use crate::duration::Pretty;
 use crate::supervisor::engine::{Condition, Policy};
 
@@ -107,6 +107,10 @@ impl Units<'_> {
         }
         if let Some(ready) = &task.ready {
             wait_until_ready(task, ready, unit, omissions);
+        }
+        if task.stdin == TaskStdin::Open {
+            let remedy = "a service reads the end of file; `StandardInput=socket` with a unit of its own comes nearest";
+            omissions.push(Omission::new(&task.name, "stdin", remedy));
         }
         if task.tty {
             omissions.push(Omission::new(

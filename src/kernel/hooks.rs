@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Clone, Default)]
 pub struct HookCounts(Arc<Mutex<BTreeMap<String, HookCount>>>);
 
-/// How often a hook was called, and of what it was not told.
+/// How often a hook was called, and how many events it missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HookCount {
     /// Calls that went well.
     pub succeeded: u64,
     /// Calls that failed, those that took too long included.
     pub failed: u64,
-    /// Events it was not told of, because too many waited already or the end came first.
+    /// Events it was not called for, because too many waited or the supervisor ended first.
     pub dropped: u64,
 }
 

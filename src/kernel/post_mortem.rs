@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::private;
+
 /// Failed runs that are kept per task.
 pub const POST_MORTEMS_KEPT: usize = 10;
 /// Lines that are kept of each.
@@ -44,7 +46,7 @@ pub struct PostMortem {
     pub max_retries: u32,
     /// What became of the task: `backoff`, `failed`, `done` …
     pub then: String,
-    /// The most memory it was seen to use, in bytes; none if nobody looked.
+    /// The most memory it was seen to use, in bytes; none if it was never sampled.
     pub peak_memory_bytes: Option<u64>,
     /// The last lines it wrote, oldest first.
     pub lines: Vec<LastLine>,
@@ -97,7 +99,7 @@ impl PostMortems {
         let path = self.path(&post_mortem.task);
         let mut kept = self.of(&post_mortem.task)?;
         kept.drain(..kept.len().saturating_sub(POST_MORTEMS_KEPT - 1));
-        fs::create_dir_all(&self.dir)?;
+        private::create_dir(&self.dir)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
         for entry in kept.iter().chain([post_mortem]) {
             serde_json::to_writer(&mut file, entry)?;

@@ -1,4 +1,4 @@
-//! Snapshots to test the faces with.
+//! Snapshots to test the surfaces with.
 
 use std::time::Duration;
 

@@ -1,11 +1,12 @@
 //! Reports which logs of a directory have grown, whichever process writes them.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::private;
 
 /// Watches a directory of logs while it lives.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ impl LogChanges {
     ///
     /// The directory can't be made, or the system can't watch it.
     pub(crate) fn watch(dir: &Path, on_growth: impl Fn(&str) + Send + 'static) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+        private::create_dir(dir)?;
         let see = move |event: notify::Result<Event>| match event {
             // Reading, which is what we do, is no change.
             Ok(event) if event.kind.is_access() => {}

@@ -1,8 +1,8 @@
 //! What is known about the bytes of a log: one fixed-size record per chunk, in the order of the file.
 //!
 //! A record follows the bytes it describes and carries a check of itself. So whatever is cut off, by a crash or by
-//! somebody, leaves an index that is right about what it still tells; bytes of which it tells nothing are taken for
-//! more of what came before them. A record never crosses a page, so that nobody reads half of one.
+//! hand, leaves an index that is right about what it still describes; bytes that it does not describe count as more of
+//! what came before them. A record never crosses a page, so no reader sees half of one.
 
 use std::fs::File;
 use std::io;

@@ -29,7 +29,7 @@ pub(super) struct Segment {
 #[derive(Debug)]
 enum Log {
     Plain(File),
-    /// Compressed, and what was in it once somebody has read it: a file without a name.
+    /// Compressed; once it was read, also its contents in a file without a name.
     Packed(File, Option<File>),
 }
 
@@ -60,7 +60,7 @@ impl Segment {
         if let Log::Plain(file) = &self.log {
             let len = file.metadata()?.len();
             if len < self.len {
-                // Somebody has cut it short: it begins anew.
+                // It was cut short: it begins anew.
                 self.began = None;
             }
             self.len = len;

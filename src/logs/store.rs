@@ -15,15 +15,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 
 use super::origin::RunKey;
 use crate::config::LogsConfig;
+use crate::private;
 
 /// An index larger than this share of a segment ends the segment, too: many tiny chunks are as good as many bytes.
 const INDEX_SHARE: u64 = 8;
 /// An index up to this size is never too large.
 const INDEX_BYTES: u64 = 4 * 1024;
-/// One segment is compressed at a time, over all tasks: it must not take a second core.
+/// One segment is compressed at a time, over all tasks: it must not use a second processor.
 static COMPRESSING: Mutex<()> = Mutex::new(());
 
 /// Where the log of one task is kept. Cheap to clone.
@@ -168,7 +170,10 @@ impl Store {
         let StoreInner { dir, name, .. } = &*self.0;
         let _turn = COMPRESSING.lock().unwrap_or_else(PoisonError::into_inner);
         let packed = dir.join(format!("{name}.log.gz.tmp"));
-        let mut encoder = GzEncoder::new(File::create(&packed)?, Compression::fast());
+        let mut encoder = GzEncoder::new(
+            private::open(&packed, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?,
+            Compression::fast(),
+        );
         io::copy(&mut &*segment, &mut encoder)?;
         encoder.finish()?;
         // It may have grown older meanwhile, or too old.

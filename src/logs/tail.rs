@@ -1,7 +1,7 @@
 //! For each task the last lines it wrote, in bounded memory, for the screen.
 //!
-//! What is written waits in a short backlog and is cut into lines when somebody looks. Of a flood the backlog only
-//! knows where it is in the log: it is read there when somebody looks, and never if nobody does.
+//! What is written waits in a short backlog and is cut into lines when they are read. Of a flood the backlog only
+//! knows where it is in the log: it is read there on demand.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
@@ -23,7 +23,7 @@ pub const TAIL_LINES: usize = 2_000;
 /// Bytes that are kept per task, over all its lines.
 pub const TAIL_BYTES: usize = 512 * 1024;
 /// Bytes per task that may wait to be cut into lines. Without its oldest chunk it still fills the tail, so that a
-/// flood is never cut for nobody.
+/// flood is never cut if no one reads it.
 const TAIL_BACKLOG_BYTES: usize = 2 * TAIL_BYTES;
 /// Pieces of output per task that may wait to be cut into lines: a small one takes memory, too.
 const BACKLOG_CHUNKS: usize = 1_024;
@@ -337,7 +337,7 @@ impl Chunk {
 }
 
 impl ChunkBytes {
-    /// The bytes; none if somebody has cut the file short.
+    /// The bytes; none if the file was cut short.
     fn read(self) -> Option<Vec<u8>> {
         match self {
             Self::Here(bytes) => Some(bytes),
@@ -362,7 +362,7 @@ impl TailState {
             let cutter = self.cutters[stream as usize]
                 .get_or_insert_with(|| LineSplitter::new(Arc::clone(task), run, stream, LineLimits::SCREEN));
             match text {
-                // Lines that nobody will see are counted and never made.
+                // Lines that will not be shown are counted and never made.
                 ChunkBytes::Here(bytes) if !is_seen => {
                     cutter.skip(&bytes, at);
                     self.pass(ends);

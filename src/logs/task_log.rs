@@ -1,6 +1,6 @@
 //! One task's log as it is read: all its segments, oldest first, and the lines in any stretch of them.
 //!
-//! A line belongs to where it begins. So the lines of any window can be told without knowing those around it, and
+//! A line belongs to where it begins. So the lines of any window are known without those around it, and
 //! reading forwards and backwards is the same but for the order. Memory is bounded by the window, whatever is in it.
 
 use std::fs::File;

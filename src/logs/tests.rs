@@ -120,7 +120,7 @@ fn whatever_is_cut_off_the_rest_is_read() {
             let ends = log[..log_len].iter().filter(|byte| **byte == b'\n').count();
             assert_eq!(bytes, log_len - ends, "log {log_len}, index {index_len}: {lines:?}");
             assert_eq!(lines, cut.backwards(&LineQuery::default()), "log {log_len}, index {index_len}");
-            // Whoever writes on tells nothing wrong about what is there.
+            // A writer that goes on says nothing wrong about what is there.
             cut.run(9, &[(Err, "new\n")]);
             let new = LineQuery { run: Some(RunChoice::Number(9)), stream: Some(Err), ..LineQuery::default() };
             assert_eq!(cut.forwards(&new), ["new"], "log {log_len}, index {index_len}");
@@ -204,7 +204,7 @@ fn what_is_written_after_a_loss_is_a_line_of_its_own() {
 }
 
 #[test]
-fn what_somebody_else_adds_is_read_and_does_no_harm() {
+fn what_another_program_adds_is_read_and_does_no_harm() {
     let logs = TestLogs::new(0, 0);
     let mut writer = LogWriter::new(logs.store.clone(), 1);
     writer.write(Out, b"ours\n").unwrap();
@@ -431,7 +431,7 @@ proptest! {
         prop_assert_eq!(logs.forwards(&LineQuery::default()), logs.backwards(&LineQuery::default()));
     }
 
-    /// From whichever line somebody goes on, in whichever direction, of one task or several: nothing is left out,
+    /// From whichever line a reader goes on, in whichever direction, of one task or several: nothing is left out,
     /// nothing comes twice.
     #[test]
     fn reading_from_a_line_on_gives_the_rest(
@@ -458,7 +458,7 @@ proptest! {
                 before.reverse();
                 prop_assert_eq!(&before[..], &all[..at]);
             }
-            // Whoever stops anywhere, before a line or a window, can go on there.
+            // A reader that stops anywhere, before a line or a window, can go on there.
             let (mut forwards, mut taken) = (reader.forwards(tasks, &LineQuery::default()).unwrap(), 0);
             while let Some(cursor) = forwards.cursor().unwrap() {
                 let from = LineId::of_cursor(&cursor, tasks).map(LineId::behind);
@@ -479,5 +479,26 @@ proptest! {
             prop_assert_eq!(read(reader.forwards(tasks, &end)).len(), 0);
             prop_assert_eq!(read(reader.backwards(tasks, &end)).len(), all.len());
         }
+    }
+}
+
+#[test]
+fn a_log_that_is_cut_short_between_two_writes_goes_on_where_it_ends() {
+    let logs = TestLogs::new(0, 0);
+    let mut writer = LogWriter::new(logs.store.clone(), 1);
+    let path = logs.store.path();
+    for rest in [0, 4, 7] {
+        writer.write(OutputStream::Stdout, b"one\ntwo\nthr").unwrap();
+        // As `copytruncate` does; no one has looked since.
+        File::options().write(true).open(&path).unwrap().set_len(rest).unwrap();
+        let written = writer.write(OutputStream::Stdout, b"ee\nfour\n").unwrap();
+        assert_eq!(written.offset, rest);
+        let log = fs::read(&path).unwrap();
+        assert_eq!(log, [&b"one\ntwo\nthr"[..rest as usize], b"ee\nfour\n"].concat());
+        let lines = logs.all();
+        assert_eq!(lines.last().map(String::as_str), Some("four"), "{lines:?}");
+        assert_eq!(lines.first().map(String::as_str), Some(if rest == 0 { "ee" } else { "one" }), "{lines:?}");
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        writer.look();
     }
 }

@@ -1,18 +1,20 @@
 //! Writes one run's bytes to the log of its task, and tells the index about them.
 //!
 //! A log that can't be written never stops a task: what is lost is counted, and writing is tried again with the next
-//! bytes. A log that somebody has moved, removed or cut short is noticed before the next bytes. Blocks; called where
+//! bytes. A log that was moved, removed or cut short is noticed before the next bytes. Blocks; called where
 //! that is fine.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Seek, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 
 use super::index::{IndexRecord, IndexWriter};
 use super::origin::{OutputStream, RunKey};
 use super::store::{FileIdentity, Store};
+use crate::private;
 
 /// What one run writes through.
 #[derive(Debug)]
@@ -29,8 +31,8 @@ pub(crate) struct LogWriter {
 #[derive(Debug)]
 struct ActiveSegment {
     log: Arc<File>,
-    /// What it was when it was opened. Only a regular file has an end, an index and an age.
-    identity: Option<FileIdentity>,
+    /// What it was when it was opened.
+    identity: FileIdentity,
     len: u64,
     index: Option<IndexWriter>,
 }
@@ -60,7 +62,7 @@ impl LogWriter {
     /// Looks whether the file is still the one that was opened, and as long as it was. Before every batch of writes.
     pub(crate) fn look(&mut self) {
         let Some(segment) = &mut self.segment else { return };
-        let Some(identity) = segment.identity else { return };
+        let identity = segment.identity;
         match fs::metadata(self.store.path()) {
             Ok(found) if FileIdentity::from(&found) == identity && found.len() == segment.len => {}
             Ok(found) if FileIdentity::from(&found) == identity => {
@@ -84,25 +86,42 @@ impl LogWriter {
     pub(crate) fn write(&mut self, stream: OutputStream, bytes: &[u8]) -> Result<Written, LogLoss> {
         let lost = |rest: &[u8], error| LogLoss { bytes: rest.len() as u64, error };
         self.make_room(bytes.len() as u64);
-        let segment = self.opened().map_err(|error| lost(bytes, error))?;
-        let written = Written { file: Arc::clone(&segment.log), offset: segment.len };
-        let mut rest = bytes;
+        let (mut rest, mut first) = (bytes, None);
         let result = loop {
-            if rest.is_empty() {
-                break Ok(written);
-            }
-            match (&*segment.log).write(rest) {
-                Ok(0) => break Err(lost(rest, ErrorKind::WriteZero.into())),
-                Ok(written) => rest = &rest[written..],
+            // All at once, as a rule.
+            match self.append(stream, rest) {
+                Ok((written, len)) if len == rest.len() => break Ok(first.unwrap_or(written)),
+                Ok((written, len)) => {
+                    first.get_or_insert(written);
+                    rest = &rest[len..];
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => break Err(lost(rest, error)),
             }
         };
-        self.tell(stream, &bytes[..bytes.len() - rest.len()]);
         if result.is_err() {
             self.break_line(stream);
         }
         result
+    }
+
+    /// Writes once, at the end of the file, and tells the index. Returns how many bytes were written, and where.
+    fn append(&mut self, stream: OutputStream, bytes: &[u8]) -> io::Result<(Written, usize)> {
+        let store = self.store.clone();
+        let segment = self.opened()?;
+        let len = (&*segment.log).write(bytes)?;
+        if len == 0 && !bytes.is_empty() {
+            return Err(ErrorKind::WriteZero.into());
+        }
+        let at = (&*segment.log).stream_position()?.saturating_sub(len as u64);
+        let written = Written { file: Arc::clone(&segment.log), offset: at };
+        if at != segment.len {
+            // The file was cut short since the last look: the index describes bytes that are not there.
+            segment.resume(at, &store)?;
+            self.within_line = [false; 2];
+        }
+        self.tell(stream, &bytes[..len]);
+        Ok((written, len))
     }
 
     /// What comes next does not go on where this stream ends: something was lost between.
@@ -117,7 +136,7 @@ impl LogWriter {
     fn make_room(&mut self, bytes: u64) {
         // A failure is reported by the write that comes next.
         let _ = self.opened();
-        let Some(segment) = self.segment.as_ref().filter(|segment| segment.identity.is_some()) else { return };
+        let Some(segment) = self.segment.as_ref() else { return };
         if segment.len > 0 && self.room(segment).is_some_and(|room| room < bytes) {
             // A segment that is too long is better than a loss.
             if let Err(error) = self.store.rotate() {
@@ -155,25 +174,19 @@ impl LogWriter {
 
 impl ActiveSegment {
     fn open(store: &Store) -> io::Result<Self> {
-        let path = store.path();
-        if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir)?;
-        }
         // The index first: a log is not seen without it.
         drop(Self::open_index(store));
-        let log = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        // Appended to: at a position of its own a write would leave a hole where the file was cut short meanwhile.
+        let log = private::open(&store.path(), OFlags::RDWR | OFlags::CREATE | OFlags::APPEND)?;
         let metadata = log.metadata()?;
-        let mut segment = Self { log: Arc::new(log), identity: None, len: 0, index: None };
-        if metadata.is_file() {
-            segment.identity = Some(FileIdentity::from(&metadata));
-            segment.resume(metadata.len(), store)?;
-        }
+        let identity = FileIdentity::from(&metadata);
+        let mut segment = Self { log: Arc::new(log), identity, len: 0, index: None };
+        segment.resume(metadata.len(), store)?;
         Ok(segment)
     }
 
     /// Goes on at the end of the file, with an index that says nothing beyond it.
     fn resume(&mut self, len: u64, store: &Store) -> io::Result<()> {
-        (&*self.log).seek(SeekFrom::Start(len))?;
         self.len = len;
         // A log without an index is better than none.
         self.index = Self::open_index(store).and_then(|file| IndexWriter::resume(file, len)).ok();
@@ -181,6 +194,6 @@ impl ActiveSegment {
     }
 
     fn open_index(store: &Store) -> io::Result<File> {
-        File::options().read(true).write(true).create(true).truncate(false).open(store.index_path())
+        private::open(&store.index_path(), OFlags::RDWR | OFlags::CREATE)
     }
 }

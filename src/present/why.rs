@@ -1,6 +1,6 @@
 //! Why a task is not running: the chain of causes in words, followed through what it waits for.
 //!
-//! Words that come from elsewhere (a reason, a last line) are passed on as they are: whoever shows them makes them safe.
+//! Words that come from elsewhere (a reason, a last line) are passed on as they are: the client makes them safe to show.
 
 use std::sync::Arc;
 
@@ -126,7 +126,7 @@ impl Chain<'_> {
                 let left = self.clock.left(*retry_at);
                 format!("is in backoff: retry {attempt} of {} in {left}", task.max_retries)
             }
-            PhaseSnapshot::Stopped => "was stopped, and stays so until somebody starts it".to_owned(),
+            PhaseSnapshot::Stopped => "was stopped, and stays so until it is started".to_owned(),
             PhaseSnapshot::Done => "is done: its policy does not start it again".to_owned(),
             PhaseSnapshot::Failed { reason, retry_at: Some(at), .. } => {
                 format!("has failed: {reason}; it is tried again in {}", self.clock.left(*at))

@@ -12,6 +12,7 @@
 //! ```
 
 mod credentials;
+mod descriptors;
 mod inherited;
 mod memory;
 mod one_shot;
@@ -21,6 +22,7 @@ mod pty;
 mod ready;
 mod spawn;
 mod start_failure;
+mod stop;
 mod sys;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ mod usage;
 mod warden;
 
 use std::borrow::Cow;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -39,7 +42,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config::{Check, CommandLine, TaskConfig};
+use crate::config::{Check, TaskConfig};
 use crate::logs::{LogTail, Store};
 use crate::screen::TaskScreen;
 use crate::signal::Signal;
@@ -47,6 +50,7 @@ use crate::supervisor::engine::{ExitReason, Input};
 use crate::supervisor::{RunContext, SentSignal};
 use credentials::RunsAs;
 pub(crate) use credentials::refused_identity;
+pub(crate) use descriptors::{is_out_of_descriptors, reserve_descriptors, with_reserved_descriptors};
 pub use inherited::reset_inherited;
 pub(crate) use inherited::{InheritedLimits, is_hangup_ignored};
 pub(crate) use one_shot::OneShotCommand;
@@ -81,6 +85,8 @@ pub(crate) struct ProcessTask {
 struct Started {
     child: Child,
     output: OutputCapture,
+    /// The writing end of its standard input, if that stays open until it has ended.
+    stdin: Option<OwnedFd>,
     pty: Option<Pty>,
     /// Resolves with the line that makes it ready, if `ready.log` is set.
     ready_line: Option<oneshot::Receiver<String>>,
@@ -155,7 +161,7 @@ impl ProcessTask {
         }
     }
 
-    fn start_reading(&self, Spawned { child, outputs }: Spawned, run: u64) -> Result<Started, String> {
+    fn start_reading(&self, Spawned { child, outputs, stdin }: Spawned, run: u64) -> Result<Started, String> {
         let pty = match (&self.screen, outputs.first()) {
             (Some(screen), Some((_, ours))) => Some(Pty::new(ours, screen.clone())),
             _ => None,
@@ -171,19 +177,30 @@ impl ProcessTask {
             Some(Check::Log(pattern)) => Some(output.search(pattern.clone())),
             Some(Check::Tcp(_) | Check::Http(_) | Check::Exec(_)) | None => None,
         };
-        Ok(Started { child, output, pty, ready_line })
+        Ok(Started { child, output, stdin, pty, ready_line })
     }
 
     /// Parts that few runs need are boxed where they are needed: they would double the size of every run's future.
-    async fn supervise(&self, Started { child, output, pty, ready_line }: Started, context: &RunContext) -> ExitReason {
-        let over = CancellationToken::new();
+    async fn supervise(
+        &self,
+        Started { child, mut output, stdin: _stdin, pty, ready_line }: Started,
+        context: &RunContext,
+    ) -> ExitReason {
+        // `written`: nothing more is written for this run.
+        let (over, written) = (CancellationToken::new(), CancellationToken::new());
+        let late = output.late_outputs();
         let captured = async {
-            output.capture(over.clone()).await;
+            output.capture(written.clone()).await;
             self.screen.iter().for_each(TaskScreen::end);
+        };
+        let asked_to_stop = async {
+            stop::ask_to_stop(self, &child, context, &over, late).await;
+            over.cancelled().await;
+            written.cancel();
         };
         let (reason, (), (), (), (), (), (), (), ()) = tokio::join!(
             wait_for_end(&child, context, &over),
-            self.ask_to_stop(&child, context, &over),
+            asked_to_stop,
             kill_when_asked(&child, context, &over),
             pass_signals(&child, context, &over),
             report_left(&child, context, &over),
@@ -193,33 +210,6 @@ impl ProcessTask {
             self.watch_memory(child.pid(), context, &over),
         );
         reason
-    }
-
-    /// The polite part of the stop ladder, once `stop` is cancelled. A stop command may run longer than what it stops.
-    async fn ask_to_stop(&self, child: &Child, context: &RunContext, over: &CancellationToken) {
-        if over.run_until_cancelled(context.stop.cancelled()).await.is_none() {
-            return;
-        }
-        let stop = &self.config.stop;
-        let whom = if stop.only_parent { SignalTarget::Main } else { SignalTarget::Tree };
-        // A stopped process acts on a signal only after SIGCONT.
-        match &stop.command {
-            Some(command) => {
-                let command = Box::pin(self.run_stop_command(command, context.run.number));
-                context.kill.run_until_cancelled(command).await;
-                child.signal(&[Signal::CONT], whom).await;
-            }
-            None => child.signal(&[stop.signal, Signal::CONT], whom).await,
-        }
-    }
-
-    async fn run_stop_command(&self, command: &CommandLine, run: u64) {
-        let failure = match ready::run_command(self, command, run).await {
-            Ok(ExitReason::Code { code: 0 }) => return,
-            Ok(reason) => reason.to_string(),
-            Err(message) => message,
-        };
-        self.tail.note(self.log.run(run), format!("stead: the stop command failed: {failure}"));
     }
 
     /// Reports that the run has started, then its probes, until it is asked to end or is over.

@@ -1,7 +1,8 @@
 //! Captures what a run writes: from its pipes or its terminal to its log file and the tail in memory.
 //!
 //! The runtime only waits until there is something to read. Reading and writing happen on blocking threads, in turns of
-//! bounded length. A flood is taken off the runtime's poll, which every write would wake. A slow disk holds up only the
+//! bounded length, in pieces that fit the processor's cache: splice(2) is slower, as it holds the pipe's lock while it
+//! writes the file. A flood is taken off the runtime's poll, which every write would wake. A slow disk holds up only the
 //! tasks that write to it, an idle task holds no buffer, and memory is bounded by one buffer per busy task.
 
 use std::io;
@@ -21,6 +22,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
+use super::spawn::Outputs;
 use super::start_failure::cause;
 use super::sys;
 use crate::logs::{
@@ -48,8 +50,14 @@ const SEARCHED_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct OutputCapture {
     sources: Vec<Source>,
+    /// Where those come from that are added later.
+    late: Option<oneshot::Receiver<Outputs>>,
     sink: Sink,
 }
+
+/// Adds further outputs to a capture, once.
+#[derive(Debug)]
+pub(super) struct LateOutputs(oneshot::Sender<Outputs>);
 
 #[derive(Debug)]
 struct Source {
@@ -106,19 +114,10 @@ impl OutputCapture {
     /// # Errors
     ///
     /// The runtime can't watch them.
-    pub(super) fn new(
-        run: u64,
-        outputs: Vec<(OutputStream, OwnedFd)>,
-        store: Store,
-        tail: LogTail,
-    ) -> io::Result<Self> {
-        let source = |(stream, fd): (OutputStream, OwnedFd)| {
-            rustix::io::ioctl_fionbio(&fd, true)?;
-            Ok(Source { end: ReadingEnd::Watched(sys::watch(fd)?), stream })
-        };
-        let sources = outputs.into_iter().map(source).collect::<io::Result<_>>()?;
+    pub(super) fn new(run: u64, outputs: Outputs, store: Store, tail: LogTail) -> io::Result<Self> {
+        let sources = outputs.into_iter().map(Source::new).collect::<io::Result<_>>()?;
         let (run, log) = (store.run(run), LogWriter::new(store, run));
-        Ok(Self { sources, sink: Sink { run, log, tail, screen: None, losing: 0, search: None } })
+        Ok(Self { sources, late: None, sink: Sink { run, log, tail, screen: None, losing: 0, search: None } })
     }
 
     /// Shows the output on a terminal's screen, too.
@@ -135,14 +134,24 @@ impl OutputCapture {
         matched
     }
 
-    /// Captures until both streams have ended, or until `over` is cancelled and all that was written before that is
+    /// A way to add outputs while it captures. As long as it is there the capture goes on.
+    pub(super) fn late_outputs(&mut self) -> LateOutputs {
+        let (sender, late) = oneshot::channel();
+        self.late = Some(late);
+        LateOutputs(sender)
+    }
+
+    /// Captures until all streams have ended, or until `over` is cancelled and all that was written before that is
     /// read: a process outside the run may hold a pipe open for ever.
     pub(super) async fn capture(mut self, over: CancellationToken) {
-        while !self.sources.is_empty() {
-            let last = over.run_until_cancelled(self.readable()).await.is_none();
+        while !self.sources.is_empty() || self.late.is_some() {
+            let last = over.run_until_cancelled(self.next()).await.is_none();
             self.sources.retain(|source| !source.is_over());
             if self.sources.is_empty() {
-                break;
+                if last {
+                    break;
+                }
+                continue;
             }
             let permit = if self.is_flooded() && !last { Some(Floods::turn().await) } else { None };
             let over = over.clone();
@@ -165,6 +174,21 @@ impl OutputCapture {
         } else {
             // As above.
             let _ = spawn_blocking(move || sink.finish()).await;
+        }
+    }
+
+    /// Waits until there is something to read, or another output.
+    async fn next(&mut self) {
+        let Some(mut late) = self.late.take() else { return self.readable().await };
+        tokio::select! {
+            outputs = &mut late => {
+                // None are added if the sender is gone.
+                let sources = outputs.unwrap_or_default().into_iter().map(Source::new);
+                self.sources.extend(sources.filter_map(|source| {
+                    source.inspect_err(|error| tracing::warn!(%error, "the output of a command can't be read")).ok()
+                }));
+            }
+            () = self.readable() => self.late = Some(late),
         }
     }
 
@@ -258,7 +282,22 @@ impl Floods {
     }
 }
 
+impl LateOutputs {
+    pub(super) fn add(self, outputs: Outputs) {
+        // Without a receiver the capture has ended, and the run with it.
+        let _ = self.0.send(outputs);
+    }
+}
+
 impl Source {
+    /// # Errors
+    ///
+    /// The runtime can't watch it.
+    fn new((stream, fd): (OutputStream, OwnedFd)) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&fd, true)?;
+        Ok(Self { end: ReadingEnd::Watched(sys::watch(fd)?), stream })
+    }
+
     fn fd(&self) -> BorrowedFd<'_> {
         match &self.end {
             ReadingEnd::Watched(fd) => fd.get_ref().as_fd(),

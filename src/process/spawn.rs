@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use super::start_failure::explain;
 use super::warden::{Child, Spawn, SpawnError, StartFault, StartStep};
 use super::{ProcessTask, pty};
-use crate::config::CommandLine;
+use crate::config::{CommandLine, TaskStdin};
 use crate::logs::OutputStream;
 use crate::screen::ScreenSize;
 
@@ -20,13 +20,22 @@ const PIPE_BYTES: usize = 256 * 1024;
 const TERMINAL_KIND: &str = "xterm-256color";
 
 /// The reading ends of what a process writes to.
-type Outputs = Vec<(OutputStream, OwnedFd)>;
+pub(super) type Outputs = Vec<(OutputStream, OwnedFd)>;
 
-/// A main process that runs, with the reading ends of its output.
+/// A process that runs, with the reading ends of its output.
 #[derive(Debug)]
 pub(super) struct Spawned {
     pub(super) child: Child,
     pub(super) outputs: Outputs,
+    /// The writing end of its standard input, if that is to stay open.
+    pub(super) stdin: Option<OwnedFd>,
+}
+
+/// What a process is given, and the other ends of it.
+struct OpenedStdio {
+    stdio: [OwnedFd; 3],
+    outputs: Outputs,
+    stdin: Option<OwnedFd>,
 }
 
 /// Starts the main process of a run.
@@ -39,13 +48,13 @@ pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, Strin
     let mut spawn = prepared(task, command, run);
     let opened = match &task.screen {
         Some(screen) => with_terminal(&mut spawn, screen.size()),
-        None => with_pipes(task),
+        None => with_pipes(task, task.config.stdin),
     };
-    let (outputs, stdio) = match opened {
+    let OpenedStdio { stdio, outputs, stdin } = match opened {
         Ok(opened) => opened,
         Err(error) => return Err(explained(task, command, StartFault::of(StartStep::Prepare, &error)).await),
     };
-    Ok(Spawned { child: make(task, command, spawn, stdio).await?, outputs })
+    Ok(Spawned { child: make(task, command, spawn, stdio).await?, outputs, stdin })
 }
 
 /// Starts a command on behalf of a run, in its directory and environment; its output is discarded.
@@ -58,6 +67,27 @@ pub(super) async fn spawn_silent(task: &ProcessTask, command: &CommandLine, run:
     let stdio = dev_null().and_then(|stdin| Ok([stdin, dev_null()?, dev_null()?]));
     match stdio {
         Ok(stdio) => make(task, command, prepared(task, command, run), stdio).await,
+        Err(error) => Err(explained(task, command, StartFault::of(StartStep::Prepare, &error)).await),
+    }
+}
+
+/// Starts a command on behalf of a run, with these variables beside those of the task.
+///
+/// # Errors
+///
+/// As [`spawn`].
+pub(super) async fn spawn_beside(
+    task: &ProcessTask,
+    command: &CommandLine,
+    run: u64,
+    env: &[(&str, String)],
+) -> Result<Spawned, String> {
+    let mut spawn = prepared(task, command, run);
+    spawn.env.extend(env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    match with_pipes(task, TaskStdin::Null) {
+        Ok(OpenedStdio { stdio, outputs, stdin }) => {
+            Ok(Spawned { child: make(task, command, spawn, stdio).await?, outputs, stdin })
+        }
         Err(error) => Err(explained(task, command, StartFault::of(StartStep::Prepare, &error)).await),
     }
 }
@@ -77,20 +107,27 @@ async fn explained(task: &ProcessTask, command: &CommandLine, fault: StartFault)
     explained.unwrap_or_else(|error| format!("cannot start: {error}"))
 }
 
-fn with_pipes(task: &ProcessTask) -> io::Result<(Outputs, [OwnedFd; 3])> {
+fn with_pipes(task: &ProcessTask, stdin: TaskStdin) -> io::Result<OpenedStdio> {
     let (stdout, stdout_writer) = pipe()?;
     let (stderr, stderr_writer) = pipe()?;
     let outputs = vec![(OutputStream::Stdout, stdout), (OutputStream::Stderr, stderr)];
-    Ok((outputs, [task.warden.dev_null()?, stdout_writer, stderr_writer]))
+    let (theirs, stdin) = match stdin {
+        TaskStdin::Null => (task.warden.dev_null()?, None),
+        TaskStdin::Open => {
+            let (reader, writer) = io::pipe()?;
+            (reader.into(), Some(writer.into()))
+        }
+    };
+    Ok(OpenedStdio { stdio: [theirs, stdout_writer, stderr_writer], outputs, stdin })
 }
 
-fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<(Outputs, [OwnedFd; 3])> {
+fn with_terminal(spawn: &mut Spawn, size: ScreenSize) -> io::Result<OpenedStdio> {
     let (ours, theirs) = terminal::open()?;
     pty::set_size(&theirs, size)?;
     spawn.terminal = true;
     spawn.env.entry("TERM".to_owned()).or_insert_with(|| TERMINAL_KIND.to_owned());
     let stdio = [theirs.try_clone()?, theirs.try_clone()?, theirs];
-    Ok((vec![(OutputStream::Stdout, ours)], stdio))
+    Ok(OpenedStdio { stdio, outputs: vec![(OutputStream::Stdout, ours)], stdin: None })
 }
 
 /// Returns the command in the task's directory and environment, within its limits, with the name of the task and the

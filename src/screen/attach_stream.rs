@@ -7,7 +7,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::hub::{ScreenChange, TaskScreen};
 
-/// What somebody who looks is given next.
+/// What an attached client receives next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttachEvent {
     /// Bytes for their terminal.
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_is_too_slow_gets_the_screen_as_it_is() {
+    async fn a_slow_client_gets_the_screen_as_it_is() {
         let screen = TaskScreen::default();
         screen.begin();
         let mut stream = AttachStream::new(screen.clone());

@@ -26,7 +26,7 @@ impl ScreenSize {
 }
 
 impl Default for ScreenSize {
-    /// 120 columns of 30 rows, until somebody looks.
+    /// 120 columns of 30 rows, until a terminal attaches.
     fn default() -> Self {
         Self { columns: 120, rows: 30 }
     }

@@ -33,7 +33,7 @@ impl Emulator {
         Self { parser, charsets: Charsets::default(), size }
     }
 
-    /// Shows what was written, and returns what the task is to be told: where its cursor is, what terminal this is.
+    /// Shows what was written, and returns the answers to the task's queries: where its cursor is, what terminal this is.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
         let bytes = self.charsets.translate(bytes);
         self.contained(|parser| parser.process(&bytes));
@@ -68,7 +68,7 @@ impl Emulator {
         }
     }
 
-    /// What draws the screen as it is now on somebody's terminal, whatever that shows.
+    /// What draws the screen as it is now on another terminal, whatever that shows.
     pub(super) fn redraw(&self) -> Vec<u8> {
         let screen = self.parser.screen();
         // What panics here has drawn nothing; what comes next is drawn all the same.

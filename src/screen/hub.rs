@@ -1,7 +1,7 @@
 //! The terminals of tasks that have one: what they show, how large they are, and what is typed into them.
 //!
 //! Three sides meet here and none waits for another: the capture hands over what the task wrote, the run's own
-//! `pty` shows it and passes input on, and faces look and type. The task itself is held up by nobody:
+//! `pty` shows it and passes input on; surfaces read it and type. None of them holds up the task:
 //! output that comes faster than it can be shown is skipped, input that it does not read is refused, both are counted.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -59,7 +59,7 @@ pub struct TaskScreen {
     changes: broadcast::Sender<ScreenChange>,
 }
 
-/// What has been shown so far. Changes are told while it is locked, so that nobody misses one or gets it twice.
+/// What has been shown so far. Changes are sent while it is locked, so that each attached client gets each once.
 #[derive(Debug)]
 struct Display {
     emulator: Emulator,
@@ -170,7 +170,7 @@ impl TaskScreen {
     ///
     /// # Errors
     ///
-    /// When nobody reads it. What is refused is counted.
+    /// When the task does not read it. What is refused is counted.
     pub fn type_in(&self, bytes: &[u8]) -> Result<(), InputRefusal> {
         let mut traffic = self.traffic();
         let refusal = match traffic.is_live {
@@ -283,7 +283,7 @@ impl TaskScreen {
     }
 
     fn change(&self, change: ScreenChange) {
-        // Often nobody looks.
+        // Often no client is attached.
         let _ = self.changes.send(change);
     }
 
@@ -299,7 +299,7 @@ impl TaskScreen {
         Ok(())
     }
 
-    /// Drops what was typed: nobody can read it any more.
+    /// Drops what was typed: nothing can read it any more.
     pub(crate) fn drop_input(&self) {
         let mut traffic = self.traffic();
         traffic.refused_bytes += traffic.input.len() as u64;

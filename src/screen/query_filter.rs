@@ -2,7 +2,7 @@
 //!
 //! Questions to the terminal (where is the cursor, what are you) stay behind: stead answers them itself, once, however
 //! many look. And nothing goes on in pieces: a sequence or character that is cut in two waits for its rest, so that
-//! whoever begins to look between two pieces begins between two sequences.
+//! a client that attaches between two pieces begins between two sequences.
 
 use std::mem::take;
 

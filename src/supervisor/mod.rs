@@ -1,4 +1,4 @@
-//! The supervisor: a pure core, the loop that drives it, and the public [`TaskSupervisor`].
+//! The supervisor: a pure engine, the loop that drives it, and the public [`TaskSupervisor`].
 //!
 //! ```
 //! use stead::supervisor::engine::RestartConfig;

@@ -1,6 +1,8 @@
 //! The signals that end the supervisor, or have it read its configuration anew.
 //!
 //! The streams are made once and kept: one that is made anew in a loop loses what arrives in between.
+//! Whether SIGHUP drains or reloads is decided at the start, by whether there is a controlling terminal: once it is
+//! closed, that is unknown.
 
 use std::fs::File;
 use std::io;
@@ -8,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Wrappers such as `timeout` signal both the process and its group, so one wish arrives twice within
+/// Wrappers such as `timeout` signal both the process and its group, so one request arrives twice within
 /// moments. What comes so soon after another is that echo, and no second wish.
 const ECHO: Duration = Duration::from_millis(20);
 
@@ -31,7 +33,7 @@ pub(super) struct SignalListener {
 pub(super) enum ReceivedSignal {
     Interrupt,
     Terminate,
-    /// The terminal was closed; without one, somebody wants a reload.
+    /// The terminal was closed; without one, it asks for a reload.
     Hangup,
 }
 

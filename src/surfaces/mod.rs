@@ -1,4 +1,4 @@
-//! The faces through which somebody reaches the supervisor, each of them a task under its policy.
+//! Surfaces: the ways to reach the supervisor. Each is a task under its policy.
 //!
 //! A surface holds no state of its own that the snapshot does not have: one that dies is started again,
 //! and the tasks it shows never notice.

@@ -164,7 +164,7 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('g')], Action::Oldest, READING, Topic::Log, "oldest line", "the oldest line, the end, when zoomed", None),
     bind(&[key('G')], Action::Newest, READING, Topic::Log, "end of the log", "the oldest line, the end, when zoomed", None),
 
-    bind(&[key('e')], Action::Events, PANES, Topic::Look, "events", "event timeline of all tasks", Some(5)),
+    bind(&[key('e')], Action::Events, PANES, Topic::Look, "events", "events of all tasks", Some(5)),
     bind(&[key(':')], Action::Palette, PANES, Topic::Look, "find", "find a command or a task by name", None),
     bind(&[ctrl('l')], Action::Redraw, EVERYWHERE, Topic::Look, "redraw", "draw the screen anew", None),
     bind(&[key('?'), code(KeyCode::F(1))], Action::Help, PANES, Topic::Look, "help", "all keys", Some(1)),

@@ -16,7 +16,7 @@ use super::shown::Shown;
 use crate::logs::{LineId, LogLine};
 use crate::present::ansi::{self, TextRow};
 
-/// From this width of the pane on every line says when it was written, unless somebody wants it otherwise.
+/// From this width of the pane on every line says when it was written, unless a person has chosen otherwise.
 const TIMES_FROM: u16 = 56;
 /// Columns that the time takes: `12:01:33 `.
 const TIME_COLUMNS: u16 = 9;

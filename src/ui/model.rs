@@ -31,7 +31,7 @@ pub struct Model {
     pub(super) theme: Theme,
     /// What is on the screen.
     pub(super) layout: Layout,
-    /// The selected task by name; the first until somebody selects.
+    /// The selected task by name; the first until one is selected.
     pub(super) selected: Option<String>,
     pub(super) marked: BTreeSet<String>,
     /// Whether stead's own parts have rows while they are well.
@@ -47,7 +47,7 @@ pub struct Model {
     pub(super) run: Option<RunKey>,
     /// Whether the logs of several tasks are shown as one.
     pub(super) merged: bool,
-    /// Whether lines say when they were written; where nobody has said, if there is room.
+    /// Whether lines say when they were written; unless that was chosen, if there is room.
     pub(super) times: Option<bool>,
     /// Without wrapping: columns of each line that are left of the pane.
     pub(super) unwrapped: Option<usize>,
@@ -71,7 +71,7 @@ pub(super) enum Overlay {
     Help(usize),
     /// Why the selected task is not running; rows that are scrolled past.
     Why(usize),
-    /// The timeline of all tasks.
+    /// The events of all tasks.
     Events(ScrollPosition<u64>),
     /// The terminal of the selected task, which has the keyboard.
     Attached,
@@ -206,7 +206,7 @@ impl Model {
         (!inside.is_empty()).then(|| ScreenSize::new(inside.width, inside.height))
     }
 
-    /// Whether the log pane shows the task's screen: unless somebody reads or searches what it wrote before.
+    /// Whether the log pane shows the task's screen: unless earlier output is being read or searched.
     pub(super) fn shows_screen(&self, shown: &Shown<'_>) -> bool {
         let reads =
             self.log != ScrollPosition::End || self.run.is_some() || self.search.is_some() || self.filter.is_some();

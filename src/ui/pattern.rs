@@ -1,4 +1,4 @@
-//! A regular expression that somebody typed.
+//! A regular expression that a person typed.
 
 use regex::{Regex, RegexBuilder};
 

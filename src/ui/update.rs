@@ -276,7 +276,7 @@ fn on_mouse(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) -> Vec<Dash
     if matches!(model.context(), Context::Page) {
         scroll(model, rows, shown);
     } else if matches!(model.overlay, Some(Overlay::Attached)) {
-        // The task's own screen stays: nobody scrolls away from what they type into.
+        // The task's own screen stays: it is what is typed into.
     } else if panes.log.contains(under) {
         scroll_log(model, rows, shown);
     } else if panes.table.contains(under) && model.overlay.is_none() {

@@ -35,6 +35,8 @@ pub(crate) struct StatePaths {
     pub(crate) socket: PathBuf,
     /// The secret that authorises requests to the web surface.
     pub(crate) token: PathBuf,
+    /// The port of the page, where the configuration names none.
+    pub(super) web_port: PathBuf,
     /// How the last supervisor ended.
     outcome: PathBuf,
     /// The directory of the post-mortems.
@@ -52,6 +54,7 @@ impl StatePaths {
             lock: at("lock"),
             socket: at("control.sock"),
             token: at("token"),
+            web_port: at("web-port"),
             outcome: at("outcome"),
             post_mortems: at("post-mortems"),
             run_numbers: at("run-numbers"),

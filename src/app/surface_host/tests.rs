@@ -27,7 +27,7 @@ enum Life {
     OneOfItsTasksPanics,
 }
 
-/// A surface whose runs live as they are told, the last kind for ever.
+/// A surface whose runs live as the list says, the last kind for ever.
 #[derive(Debug)]
 struct Actor {
     lives: Mutex<Vec<Life>>,

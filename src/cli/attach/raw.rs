@@ -1,4 +1,4 @@
-//! This terminal, raw while somebody is attached, and given back whatever happens.
+//! This terminal, raw while attached, and restored whatever happens.
 
 use std::io::{self, Write};
 use std::sync::Once;
@@ -13,7 +13,7 @@ const KEYS_QUEUED: usize = 16;
 /// Read at once.
 const READ_BYTES: usize = 4 * 1024;
 /// Undoes whatever a program may have done to the terminal: screen, mouse, focus, paste, keys, cursor, wrapping,
-/// margins, character sets, colours. Then the last row, as nobody knows where the cursor is.
+/// margins, character sets, colours. Then the last row, as the place of the cursor is unknown.
 const RESET: &str = "\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\x1b[?1006l\x1b[?2004l\
                      \x1b[?1l\x1b>\x1b[<9u\x1b[>4m\x1b[?25h\x1b[?7h\x1b[?6l\x1b[4l\x1b[r\x1b(B\x1b)B\x0f\x1b[0m\
                      \x1b[9999;1H\r\n";
@@ -50,7 +50,7 @@ impl Drop for RawTerminal {
     }
 }
 
-/// Gives the terminal back, if it is taken. Fails in silence: there is nobody left to tell.
+/// Gives the terminal back, if it is taken. Fails in silence: there is nothing left to report it to.
 fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout();
@@ -59,7 +59,7 @@ fn restore() {
     }
 }
 
-/// A panic is told on a terminal that shows it.
+/// A panic is reported on a terminal that shows it.
 fn restore_before_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -26,7 +26,7 @@ enum AttachEnd {
     Disconnected(String),
     /// The supervisor has ended, or its control surface.
     Closed,
-    /// This terminal, or somebody asked this process to end.
+    /// This terminal, or this process was asked to end.
     Hangup,
 }
 

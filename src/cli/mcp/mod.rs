@@ -2,7 +2,7 @@
 //!
 //! It is a client of the supervisor, as the other subcommands are: each call looks for one anew, so it may come and go.
 //! Only what changes something needs it; logs and why a task failed are known without. Whether changes can be asked for
-//! is decided by whoever starts this, not by the agent.
+//! is decided by the person who starts this, not by the agent.
 
 mod logs;
 mod tools;
@@ -28,7 +28,7 @@ const TOOL_ANSWER_BYTES: usize = 64 * 1024;
 const INSTRUCTIONS: &str = "stead supervises the processes of this project. Ask `status` how everything stands, `why` \
                             for the cause when a task is not running, and `logs` for what it wrote.";
 
-/// What `stead mcp` is told.
+/// The arguments of `stead mcp`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct McpArgs {
     /// Let the agent start, stop and restart tasks; without this it can only look

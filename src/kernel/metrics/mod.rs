@@ -147,7 +147,7 @@ impl Measured {
         });
         counters(page, "stead_hook_calls", "Calls of a hook by how they went.", None, calls)?;
         let dropped = self.hooks.iter().map(|(hook, count)| ([("hook", hook.as_str())], count.dropped));
-        counters(page, "stead_hook_dropped_events", "Events that a hook was not told of.", None, dropped)
+        counters(page, "stead_hook_dropped_events", "Events that a hook was not called for.", None, dropped)
     }
 
     fn backoff(&self, task: &TaskSnapshot) -> f64 {

@@ -230,25 +230,71 @@ async fn a_stop_that_comes_first_starts_nothing() {
     assert_eq!((ended.reason.as_str(), ended.lines.len()), ("stopped before it was started", 0));
 }
 
+/// Ends by SIGTERM with code 5, and when the file `stop` is there with code 6.
+const ASKED: &str = "trap 'exit 5' TERM; echo up; until test -e stop; do sleep 0.01; done; exit 6";
+
 #[tokio::test]
-async fn a_stop_command_stops_instead_of_the_signal() {
-    let mut life = task("while ! test -e stop; do sleep 0.01; done; exit 5").stop_command("touch stop").start();
-    life.pid().await;
-    assert_eq!(life.stopped().await.reason, "code 5");
+async fn a_stop_command_comes_before_the_signal_and_its_output_is_in_the_log() {
+    let command = "echo main $STEAD_PID; echo supervisor $STEAD_SUPERVISOR_PID >&2; touch stop";
+    let mut life = task(ASKED).stop_command(command).start();
+    let pid = life.pid().await;
+    life.says("up").await;
+    let ended = life.stopped().await;
+    assert_eq!(ended.reason, "code 6");
+    let mut lines: Vec<_> = String::from_utf8(ended.log).unwrap().lines().map(str::to_owned).collect();
+    lines.sort();
+    assert_eq!(lines, [format!("main {pid}"), format!("supervisor {}", std::process::id()), "up".to_owned()]);
 }
 
 #[tokio::test]
-async fn a_stop_command_that_fails_says_so() {
-    let mut life = task("sleep 60").stop_command("exit 9").start();
+async fn what_a_stop_command_says_after_the_end_of_the_task_is_kept() {
+    let mut life = task(ASKED).stop_command("touch stop; while kill -0 $STEAD_PID; do :; done; echo it ended").start();
     life.pid().await;
-    life.stop.cancel();
-    life.says("stead: the stop command failed: code 9").await;
-    assert_eq!(life.killed().await.reason, "SIGKILL");
+    life.says("up").await;
+    let ended = life.stopped().await;
+    assert_eq!(ended.reason, "code 6");
+    assert!(ended.lines.contains(&"it ended".to_owned()), "{:?}", ended.lines);
+}
+
+#[tokio::test]
+async fn after_a_stop_command_that_fails_the_signal_comes_at_once() {
+    for (command, failure) in [("exit 9", "code 9"), ("kill -KILL $$", "SIGKILL")] {
+        let mut life = task(ASKED).stop_command(command).start();
+        life.pid().await;
+        life.says("up").await;
+        let ended = life.stopped().await;
+        assert_eq!(ended.reason, "code 5");
+        let note = format!("stead: the stop command failed: {failure}; SIGTERM comes next");
+        assert!(ended.lines.contains(&note), "{:?}", ended.lines);
+    }
+    let mut missing = task(ASKED);
+    missing.config.stop.command = Some(CommandLine::argv(["./missing"]));
+    let mut life = missing.start();
+    life.pid().await;
+    life.says("up").await;
+    let ended = life.stopped().await;
+    assert_eq!(ended.reason, "code 5");
+    assert!(ended.lines.iter().any(|line| line.contains("the stop command failed: ")), "{:?}", ended.lines);
+}
+
+#[tokio::test]
+async fn after_half_of_the_time_the_signal_comes_whatever_the_stop_command_does() {
+    for (command, note) in [("true", "had no effect within"), ("exec sleep 60", "took longer than")] {
+        let mut it = task(ASKED).stop_command(command);
+        it.config.stop.timeout = Duration::from_millis(400);
+        let mut life = it.start();
+        life.pid().await;
+        life.says("up").await;
+        let ended = life.stopped().await;
+        assert_eq!(ended.reason, "code 5");
+        let note = format!("stead: the stop command {note} 200ms; SIGTERM comes next");
+        assert!(ended.lines.contains(&note), "{:?}", ended.lines);
+    }
 }
 
 #[tokio::test]
 async fn a_kill_ends_a_stop_command_that_hangs() {
-    let mut life = task("sleep 60").stop_command("touch hangs; exec sleep 60").start();
+    let mut life = task("sleep 60").stop_command("echo $$ > hangs; exec sleep 60").start();
     life.pid().await;
     life.stop.cancel();
     assert_eq!(life.killed().await.reason, "SIGKILL");
@@ -262,4 +308,14 @@ async fn a_run_that_is_dropped_takes_its_group_along() {
     life.run.abort();
     assert!(life.run.await.unwrap_err().is_cancelled());
     gone(&pid).await;
+}
+
+#[tokio::test]
+async fn standard_input_is_at_its_end_or_stays_open() {
+    // `timeout` ends with 124 what does not end by itself.
+    let line = "timeout 0.3 cat; echo code $?";
+    assert_eq!(run(line).await.lines, ["code 0"]);
+    let mut open = task(line);
+    open.config.stdin = crate::config::TaskStdin::Open;
+    assert_eq!(open.start().ended().await.lines, ["code 124"]);
 }

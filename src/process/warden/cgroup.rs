@@ -2,7 +2,7 @@
 //! own or by an empty environment, and all of it is killed in one step.
 //!
 //! The supervisor creates one cgroup below its own, `stead-PID`. The warden creates one below that for each process
-//! tree, which is born in it. No controller is enabled, so that processes may stay in the cgroup above. The supervisor
+//! tree, which is born in it: moving a process there later takes about twice as long. No controller is enabled, so that processes may stay in the cgroup above. The supervisor
 //! holds a lock on its cgroup: one that can be locked belongs to a dead supervisor, and the next one that starts in the
 //! same place kills its processes and removes it.
 //!

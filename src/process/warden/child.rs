@@ -2,6 +2,9 @@
 //!
 //! It runs in a copy of the warden, which has one thread, so it may allocate and lock. It must not return into the
 //! warden's own program, and [`become_task`] doesn't.
+//!
+//! The warden does not wait for the exec, as `posix_spawn` would: a program on a disk that hangs delays its own start
+//! and no other. A failed exec is reported through a pipe that a successful one closes.
 
 use std::convert::Infallible;
 use std::io::{self, PipeWriter, Write};

@@ -1,7 +1,8 @@
 //! The warden process: one thread, one loop over one poll.
 //!
 //! It obeys orders and reports what it sees. Its one decision: when the supervisor is gone, it kills everything below
-//! itself and ends.
+//! itself and ends. It ignores TERM, INT, HUP and QUIT: service managers send these to every process of a service, and
+//! the drain still needs it.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, PipeReader, Read, Write};

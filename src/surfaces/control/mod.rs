@@ -1,6 +1,6 @@
 //! The control surface: the HTTP API on a socket file beside the config, for the command line and scripts.
 //!
-//! Whoever can open the file may do everything, so only the supervisor's own user and root can: the file has mode
+//! A process that can open the file may do everything, so only the supervisor's own user and root can: the file has mode
 //! 0600 from the moment it answers, and the system is asked who is at the other end of each connection.
 
 mod endpoint;

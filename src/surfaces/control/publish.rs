@@ -1,5 +1,5 @@
 //! `/api/v1/web-dist`: which bundle the web surface serves. On the control socket alone: a request names a directory of
-//! this machine, and whoever may open the socket may read it anyway.
+//! this machine, and a client that may open the socket may read it anyway.
 
 use axum::body::Bytes;
 use axum::extract::State;

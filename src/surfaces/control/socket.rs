@@ -50,7 +50,7 @@ pub(super) fn listen(path: &Path) -> anyhow::Result<(UnixListener, SocketFile)> 
     socket.bind(&address.path).with_context(cannot)?;
     let made = identity(&fs::symlink_metadata(path).with_context(cannot)?);
     let file = SocketFile { path: path.to_owned(), made };
-    // Nobody can connect before it listens, so no umask leaves a moment in which others could.
+    // No client can connect before it listens, so no umask leaves a moment in which others could.
     fs::set_permissions(path, Permissions::from_mode(0o600)).with_context(cannot)?;
     let listener = socket.listen(BACKLOG).with_context(cannot)?;
     Ok((listener, file))
@@ -60,7 +60,7 @@ pub(super) fn listen(path: &Path) -> anyhow::Result<(UnixListener, SocketFile)> 
 ///
 /// # Errors
 ///
-/// Nobody listens there, or the file is not for this user.
+/// Nothing listens there, or the file is not for this user.
 pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(&Address::of(path)?.path).await
 }

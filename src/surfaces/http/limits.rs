@@ -26,6 +26,8 @@ pub(in crate::surfaces) const RESPONSE_TIME: Duration = Duration::from_secs(10);
 pub(in crate::surfaces) const LINGER: Duration = Duration::from_secs(1);
 /// The wait after a failed accept: when descriptors are short, trying again at once would only spin.
 pub(in crate::surfaces) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The time for all of a connection that was accepted with a descriptor set aside: there are only a few of them.
+pub(in crate::surfaces) const RESERVED_TIME: Duration = Duration::from_secs(5);
 /// The least time between two snapshots on one stream. Faces must agree within 100 ms.
 pub(in crate::surfaces) const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(50);
 /// Bytes of changes of the snapshot that one stream sends in a second, in the long run.

@@ -126,7 +126,7 @@ pub(super) fn known(reader: &LogReader, snapshot: &Snapshot) -> Result<Vec<Strin
     let processes = snapshot.tasks.iter().filter(|task| task.kind == TaskKind::Process);
     let mut known: Vec<_> = processes.map(|task| task.name.clone()).collect();
     let stored = reader.tasks().map_err(|error| unreadable(&error))?;
-    // A file that somebody has put there may be called anything.
+    // A file that a person has put there may be called anything.
     let is_name = |name: &String| !name.contains(char::is_control);
     known.extend(stored.into_iter().filter(|name| is_name(name) && snapshot.task(name).is_none()));
     Ok(known)

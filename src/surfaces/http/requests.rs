@@ -113,7 +113,7 @@ async fn reload(
         // It is not taken before it is done.
         Ok(Answer::Taken | Answer::Already { .. }) => Err(Refusal::Unavailable.into()),
         Err(Refusal::BadConfig(bad)) => {
-            // Only whoever may reload sees it: it quotes the file.
+            // Only a client that may reload sees it: it quotes the file.
             let report = bad.report.clone();
             Err(Problem::from(Refusal::BadConfig(bad)).with("report", report))
         }

@@ -26,7 +26,7 @@ use super::activity::{Activity, WatchedStream};
 use super::caller::Caller;
 use super::limits::{
     ACCEPT_PAUSE, CONNECTIONS_MOST, FULL_PAUSE, LINGER, REQUEST_HEAD_BYTES, REQUEST_HEAD_TIME, REQUEST_HEADERS,
-    WRITE_STALL,
+    RESERVED_TIME, WRITE_STALL,
 };
 use crate::gateway::{ClientRefusal, Connection, Gateway};
 
@@ -47,6 +47,8 @@ pub(in crate::surfaces) struct Accepted<S, P> {
     pub(in crate::surfaces) peer: P,
     /// Where the client is, for people.
     pub(in crate::surfaces) from: String,
+    /// Whether it has a descriptor that is set aside: it gets one answer, soon.
+    pub(in crate::surfaces) is_reserved: bool,
 }
 
 /// With whom a listener registers its clients.
@@ -159,7 +161,7 @@ impl Connections {
 }
 
 async fn converse<S, P>(
-    Accepted { stream, peer, .. }: Accepted<S, P>,
+    Accepted { stream, peer, is_reserved, .. }: Accepted<S, P>,
     router: Router,
     caller: Caller,
     activity: Arc<Activity>,
@@ -180,12 +182,20 @@ async fn converse<S, P>(
     http.timer(TokioTimer::new())
         .header_read_timeout(REQUEST_HEAD_TIME)
         .max_headers(REQUEST_HEADERS)
-        .max_buf_size(REQUEST_HEAD_BYTES);
+        .max_buf_size(REQUEST_HEAD_BYTES)
+        .keep_alive(!is_reserved);
     let mut stream = Box::pin(TimeoutWriter::new(WatchedStream::new(stream, activity)));
     stream.as_mut().set_timeout_pinned(Some(WRITE_STALL));
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let time_is_up = async {
+        match is_reserved {
+            true => sleep(RESERVED_TIME).await,
+            false => std::future::pending().await,
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = time_is_up => return tracing::debug!("a connection that needs a descriptor set aside took too long"),
         () = caller.connection().ended() => {
             connection.as_mut().graceful_shutdown();
             let Ok(ended) = timeout(LINGER, connection).await else { return };

@@ -70,7 +70,7 @@ impl Editor {
         }
     }
 
-    /// Ends it: somebody else needs the terminal.
+    /// Ends it: the terminal is needed.
     pub(super) fn end(group: Pid) {
         let _ = kill_process_group(group, ToSend::HUP);
         let _ = kill_process_group(group, ToSend::CONT);

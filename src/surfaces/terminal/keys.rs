@@ -1,7 +1,7 @@
 //! Reads keys and the mouse on a thread of its own.
 //!
 //! It waits for the terminal with a poll of its own and lets crossterm read only when there is something: crossterm
-//! itself does not notice that a terminal is gone and would use up a core.
+//! itself does not notice that a terminal is gone and would spin.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -37,7 +37,7 @@ pub(super) fn listen() -> io::Result<Keys> {
     let (sender, events) = mpsc::channel(KEY_EVENTS_QUEUED);
     let body = move || {
         if let Err(error) = read(&stopped, &sender) {
-            // Whoever does not listen any more need not know.
+            // The receiver may be gone.
             let _ = sender.blocking_send(Err(error));
         }
     };
@@ -46,7 +46,7 @@ pub(super) fn listen() -> io::Result<Keys> {
 }
 
 impl Keys {
-    /// Stops reading; what is typed from now on is for somebody else.
+    /// Stops reading; what is typed from now on is for another program.
     pub(super) fn end(&mut self) {
         self.events.close();
         if let Some((stop, thread)) = self.reader.take() {

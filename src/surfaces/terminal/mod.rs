@@ -1,6 +1,6 @@
 //! The terminal surface: runs the dashboard of [`crate::ui`] on the terminal this process was started in.
 //!
-//! It has a thread of its own, so that a terminal that takes no more output holds up nobody else. It keeps no state of
+//! It has a thread of its own, so a terminal that takes no more output holds up nothing else. It keeps no state of
 //! the tasks: when it ends or panics, the terminal is restored, the run is over, and the policy starts another.
 
 mod dashboard;
@@ -35,7 +35,7 @@ const ORIGIN: &str = "terminal";
 /// The thread that draws. A panic on it gives the terminal back first; see [`screen`].
 const THREAD: &str = "stead-terminal";
 
-/// How long the thread may take to end once it is told to. A terminal that takes nothing must not hold up the drain.
+/// How long the thread may take to end once it is asked to. A terminal that takes nothing must not hold up the drain.
 const LAST_FRAME_MAY_TAKE: Duration = Duration::from_secs(1);
 
 /// The dashboard on this process's own terminal.
@@ -54,7 +54,7 @@ pub(crate) struct DashboardSetup {
     pub(crate) project: String,
     /// Where the logs are.
     pub(crate) logs_dir: PathBuf,
-    /// Whether the desktop is told of failures.
+    /// Whether failures are shown as desktop notices.
     pub(crate) notify: Box<dyn Fn() -> bool + Send>,
     /// Whether the supervisor is another process': who leaves then leaves it running.
     pub(crate) is_guest: bool,
@@ -68,7 +68,7 @@ impl Terminal {
         Self { mouse, theme: Theme { color } }
     }
 
-    /// Starts a dashboard, which lasts until `shutdown` or until somebody leaves it.
+    /// Starts a dashboard, which lasts until `shutdown` or until it is left.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Terminal {
         let mouse = self.mouse;
         let body = move || {
             let result = panic::catch_unwind(AssertUnwindSafe(|| run(seat, mouse, shutdown, ready)));
-            // Nobody waits any more if the run was aborted.
+            // The receiver is gone if the run was aborted.
             let _ = ended.send(result);
         };
         thread::Builder::new().name(THREAD.to_owned()).spawn(body).context("cannot start the dashboard's thread")?;

@@ -88,7 +88,7 @@ impl Screen {
         self.terminal.clear()
     }
 
-    /// Puts text on the clipboard of whoever sits at the terminal, as far as the terminal does that (OSC 52).
+    /// Puts text on the clipboard of the terminal's user, if the terminal supports it (OSC 52).
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl Drop for Screen {
     }
 }
 
-/// Gives the terminal back, if it is ours. Fails in silence: there is nobody left to tell.
+/// Gives the terminal back, if it is ours. Fails in silence: there is nothing left to report it to.
 pub(super) fn restore() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;

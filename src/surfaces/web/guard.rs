@@ -130,7 +130,7 @@ fn host(request: &Request) -> Result<Authority, Problem> {
 
 /// Whether the host is a loopback name, the address listened on, or the very address the connection reached.
 ///
-/// Names other than `localhost` are refused even if they lead here: whoever owns the name could serve a page under
+/// Names other than `localhost` are refused even if they lead here: the owner of the name could serve a page under
 /// it and let it point here afterwards.
 fn is_ours(host: &Authority, listen: IpAddr, local: IpAddr) -> bool {
     let name = host.host();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_reads_has_the_token_too() {
+    fn reading_takes_the_token_too() {
         let host = ("host", "localhost:7070");
         let bearer = format!("Bearer {}", Token::sample().secret());
         let lan: IpAddr = "192.168.1.5".parse().unwrap();
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_changes_anything_has_the_token() {
+    fn changing_anything_takes_the_token() {
         let host = ("host", "localhost:7070");
         let shown = |value: &str| admitted("POST", &[host, ("authorization", value)]);
         let bearer = format!("Bearer {}", Token::sample().secret());

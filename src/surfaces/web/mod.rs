@@ -6,17 +6,18 @@
 //! |---|---|
 //! | `guard` | which requests are admitted |
 //! | `token` | the secret that admits them |
+//! | `port` | where it listens |
 //! | `page` | the routes of the page's files |
 
 mod guard;
 mod page;
+mod port;
 #[cfg(test)]
 mod tests;
 mod token;
 
 use std::fmt;
-use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -30,6 +31,7 @@ use crate::config::{WebConfig, builtin};
 use crate::supervisor::engine::OnExhausted;
 use guard::{Guard, Reached};
 
+pub(crate) use port::PortChoice;
 pub(crate) use token::Token;
 
 /// The name of its clients.
@@ -38,6 +40,7 @@ const WEB_CLIENT: &str = "web";
 /// The web surface. What a run listens on and serves is said by `[web]` of the config.
 pub struct Web {
     config: WebConfig,
+    port: PortChoice,
     token: Box<TokenSource>,
 }
 
@@ -52,8 +55,12 @@ impl fmt::Debug for Web {
 
 impl Web {
     /// A surface as `[web]` describes it; whether it is enabled is for the caller to look at.
-    pub(crate) fn new(config: WebConfig, token: impl Fn() -> anyhow::Result<Token> + Send + Sync + 'static) -> Self {
-        Self { config, token: Box::new(token) }
+    pub(crate) fn new(
+        config: WebConfig,
+        port: PortChoice,
+        token: impl Fn() -> anyhow::Result<Token> + Send + Sync + 'static,
+    ) -> Self {
+        Self { config, port, token: Box::new(token) }
     }
 }
 
@@ -63,7 +70,10 @@ impl Surface for Web {
     }
 
     fn about(&self) -> String {
-        format!("http on {}", self.config.listen)
+        match self.config.listen {
+            Some(listen) => format!("http on {listen}"),
+            None => "http on a free port of this machine's own".to_owned(),
+        }
     }
 
     fn on_exhausted(&self) -> OnExhausted {
@@ -79,7 +89,7 @@ impl Surface for Web {
             None => None,
         };
         let token = (self.token)()?;
-        let listener = bind(self.config.listen).await?;
+        let listener = self.port.bind(self.config.listen).await?;
         let address = listener.local_addr().context("cannot tell the address listened on")?;
 
         // From here on nothing fails.
@@ -108,16 +118,8 @@ impl Listen for TcpListener {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
         }
-        Ok(Some(Accepted { stream, peer: Reached(local.ip()), from: peer.to_string() }))
+        Ok(Some(Accepted { stream, peer: Reached(local.ip()), from: peer.to_string(), is_reserved: false }))
     }
-}
-
-async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(listen).await.map_err(|error| {
-        let in_use = error.kind() == ErrorKind::AddrInUse;
-        let error = anyhow::Error::new(error).context(format!("cannot listen on {listen}"));
-        if in_use { error.context(format!("port {} in use", listen.port())) } else { error }
-    })
 }
 
 /// A bundle that can't be watched is served all the same.

@@ -1,4 +1,5 @@
-//! The token: whoever has it may change things over TCP. It lies in a file that only its owner can read.
+//! The token: a client that has it may change things over TCP. It lies in a file that only its owner can read.
+//! It is never in an event, a snapshot or a log, all of which more clients may read.
 
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
@@ -8,13 +9,15 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use rustix::process::geteuid;
+use rustix::fs::OFlags;
+
+use crate::private;
 
 /// Bytes of randomness; the token has two hexadecimal digits for each.
 const TOKEN_BYTES: usize = 32;
 /// The most that is read of the file.
 const TOKEN_FILE_BYTES: u64 = 1_024;
-/// Digits that a token in a file must have at least, in case somebody writes one by hand.
+/// Digits that a token in a file must have at least, in case it was written by hand.
 const TOKEN_DIGITS_LEAST: usize = 16;
 
 /// A secret. It is shown nowhere by accident.
@@ -47,10 +50,9 @@ impl Token {
     /// As of [`of`](Self::of), and when there is no file.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let mut text = String::new();
-        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let file = private::open(path, OFlags::RDONLY).with_context(|| format!("cannot read {}", path.display()))?;
         let about = file.metadata()?;
-        let owner = geteuid().as_raw();
-        if about.mode() & 0o077 != 0 || ![0, owner].contains(&about.uid()) {
+        if about.mode() & 0o077 != 0 {
             bail!("{} is not private: remove it, and a new one is made", path.display());
         }
         file.take(TOKEN_FILE_BYTES)
@@ -95,7 +97,7 @@ impl Token {
         Self("0123456789abcdef".to_owned())
     }
 
-    /// The secret itself, to hand over to somebody who may have it.
+    /// The secret itself, to hand over to a client that may have it.
     pub(crate) fn secret(&self) -> &str {
         &self.0
     }

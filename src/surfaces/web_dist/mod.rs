@@ -38,7 +38,7 @@ impl Default for ActiveWebDist {
 }
 
 impl ActiveWebDist {
-    /// The bundle that is served now. Whoever holds it keeps it whole, whatever is activated meanwhile.
+    /// The bundle that is served now. Its holder keeps it whole, whatever is activated meanwhile.
     #[must_use]
     pub fn current(&self) -> Arc<WebDist> {
         let dists = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -180,7 +180,7 @@ mod tests {
         for module in bundle.files.keys().filter(|path| path.ends_with(".js")) {
             assert!(
                 html.contains(&format!("\"{module}\"")),
-                "{module} is loaded late, and nobody misses it in a bundle"
+                "{module} is loaded late, so a bundle that lacks it goes unnoticed"
             );
         }
     }

@@ -121,6 +121,25 @@ fn who_follows_misses_nothing_while_segments_grow_old() {
 }
 
 #[test]
+fn a_log_that_is_cut_short_while_it_is_written_fast_has_no_holes() {
+    let project = Project::new("[logs]\nmax_size = 0\n[tasks.a]\ncommand = 'yes written; exec sleep 600'");
+    let mut stead = project.up_with(&["up", "--headless"]);
+    let log = project.path().join(".stead/logs/a.log");
+    let size = || fs::metadata(&log).map_or(0, |log| log.len());
+    for _ in 0..20 {
+        super::until(|| size() > 1 << 20);
+        fs::OpenOptions::new().write(true).open(&log).expect("a log").set_len(0).expect("a shorter log");
+    }
+    stead.wait_for_start("a");
+    stead.signal(Signal::SIGTERM);
+    assert_eq!(stead.end().code(), Some(0));
+    let bytes = fs::read(&log).expect("a log");
+    assert!(!bytes.contains(&0), "of {} bytes the first is {:?}", bytes.len(), bytes.first());
+    let lines = lines(&project, &["logs", "a", "-n", "5"]);
+    assert!(lines.len() == 5 && lines.iter().all(|line| "written".ends_with(line.as_str())), "{lines:?}");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let project = Project::new("[tasks.a]\ncommand = 'seq 100000'\nrestart = 'never'\n");
     let mut stead = project.up_with(&["up", "--headless"]);

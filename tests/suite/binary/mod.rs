@@ -21,10 +21,12 @@ mod metrics;
 mod other_tools;
 mod plain;
 mod reload;
+mod scarcity;
 mod shutdown;
 mod state_dir;
 mod terminal;
 mod tmux;
+mod trust;
 mod web;
 
 use std::collections::BTreeSet;

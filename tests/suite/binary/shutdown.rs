@@ -190,3 +190,18 @@ fn a_stop_timeout_is_honoured_in_a_drain() {
     assert_eq!((end.code(), end.report.len()), (Some(0), 1), "nothing had to be killed: {:?}", end.report);
     assert!(project.log("db").contains("\ndone\n") && project.log("api").contains("\ndone\n"));
 }
+
+#[test]
+fn the_stop_command_comes_first_and_the_signal_follows_where_it_has_no_effect() {
+    let project = Project::new(
+        "[tasks.a]\ncommand = \"trap 'echo interrupted; exit 0' INT; echo up; while :; do sleep 0.01; done\"\n\
+         stop = { command = 'echo stopping $STEAD_PID', signal = 'SIGINT', timeout = '1s' }",
+    );
+    let mut stead = project.up();
+    let pid = stead.wait_for_start("a");
+    stead.wait_for("| up");
+    stead.signal(Signal::SIGTERM);
+    let end = stead.end();
+    assert_eq!((end.code(), end.report.len()), (Some(0), 1), "nothing had to be killed: {:?}", end.report);
+    assert_eq!(project.log("a"), format!("up\nstopping {pid}\ninterrupted\n"));
+}

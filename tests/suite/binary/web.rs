@@ -150,7 +150,8 @@ fn a_taken_port_is_named_and_ends_nothing_unless_the_file_says_so() {
         "#
     ));
     let mut stead = project.up();
-    stead.wait_for(&format!("port {port} in use"));
+    let told = stead.wait_for(&format!("port {port} in use"));
+    assert!(told.contains(&format!("in use by pid {}: ", std::process::id())), "it says who has it: {told}");
     stead.wait_for("retry 1 of 2");
     stead.wait_for("retry 2 of 2");
     stead.wait_for("failed: 2 retries spent");
@@ -172,6 +173,39 @@ fn a_taken_port_is_named_and_ends_nothing_unless_the_file_says_so() {
     assert_eq!(end.code(), Some(1), "{:?}", end.report);
     let cause = format!("stead: fatal: stead.web: 2 retries spent: port {port} in use");
     assert!(end.last().starts_with(&cause), "{:?}", end.report);
+}
+
+#[test]
+fn projects_that_name_no_port_all_have_one_and_keep_it() {
+    // Whoever else runs tests or stead on this machine: this project never gets the first port.
+    let _first = TcpListener::bind("127.0.0.1:7070");
+    let projects = [(); 2].map(|()| Project::new("# web\ntasks.api.command = \"exec sleep 1000\"\n"));
+    let up = || projects.each_ref().map(Project::up);
+    let ports = |steads: &mut [Stead; 2]| steads.each_mut().map(address);
+    let end = |steads: [Stead; 2]| {
+        for stead in steads {
+            stead.signal(Signal::SIGTERM);
+            assert_eq!(stead.end().code(), Some(0));
+        }
+    };
+    let mut steads = up();
+    let first = ports(&mut steads);
+    assert!(first[0] != first[1] && !first.contains(&"127.0.0.1:7070".to_owned()), "{first:?}");
+    let status = projects[1].client(&["status"]);
+    assert!(status.out.contains(&format!("page: http://{}/", first[1])), "{}", status.out);
+    end(steads);
+    let mut steads = up();
+    assert_eq!(ports(&mut steads), first);
+    // A port that the file names, and another project of stead has.
+    let config = format!("web.listen = \"{}\"\n{}", first[0], "tasks.api.command = \"exec sleep 1000\"\n");
+    let rival = Project::new(&config);
+    let mut third = rival.up();
+    let told = third.wait_for(" in use by ");
+    let holder = fs::canonicalize(projects[0].path()).expect("a path");
+    assert!(told.contains(&format!("the stead project {} (pid ", holder.display())), "{told}");
+    third.signal(Signal::SIGTERM);
+    third.end();
+    end(steads);
 }
 
 #[test]

@@ -68,7 +68,10 @@ fn every_string_is_filled_in() {
                 user = '${NOBODY_HAS_THIS:-www}'";
     let config = parse(text).unwrap();
     let task = &config.tasks[0];
-    assert_eq!((config.supervisor.drain.graceful, config.web.listen.port()), (Some(Duration::from_secs(7)), 7070));
+    assert_eq!(
+        (config.supervisor.drain.graceful, config.web.listen.unwrap().port()),
+        (Some(Duration::from_secs(7)), 7070)
+    );
     assert!(config.logs.dir.ends_with("sub/logs") && task.dir.ends_with("sub"));
     assert_eq!(task.command.to_argv(), ["run", "--key=s3cr$et!", "$KEY", "${f%.c}"]);
     assert_eq!((task.stop.timeout.as_secs(), task.user.as_ref().unwrap().to_string()), (7, "www".to_owned()));

@@ -98,6 +98,7 @@ success_exit_codes = [0, 143]
 command = "worker"
 ready.exec = ["worker", "ping"]
 stop.command = "worker stop"
+stdin = "open"
 after.migrate = "exited"
 
 [tasks.mailer]
@@ -141,7 +142,7 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!((config.path, config.root.as_path()), (dir.path().join("stead.toml"), dir.path()));
     assert_eq!(config.supervisor.drain.graceful, Some(Duration::from_secs(20)));
     assert_eq!((config.logs.dir, config.logs.max_size, config.logs.keep), (dir.path().join("logs"), 0, 2));
-    assert_eq!((config.web.enabled, config.web.listen.port()), (false, 0));
+    assert_eq!((config.web.enabled, config.web.listen.unwrap().port()), (false, 0));
     assert_eq!(config.web.dist, Some(dir.path().join("bundle")));
 
     let names: Vec<_> = config.tasks.iter().map(|task| task.name.as_str()).collect();
@@ -325,6 +326,8 @@ fn values_that_mean_nothing_are_refused() {
         ("intensity.restarts = 1", "expected `within`."),
         ("restart = \"on_failure\"", "did you mean \"on-failure\"?"),
         ("on_exhausted = \"give-up\"", "expected one of \"hold\", \"fatal\""),
+        ("stdin = \"open\"\ntty = true", "a terminal is its standard input"),
+        ("stdin = \"pipe\"", "expected one of \"null\", \"open\""),
         ("tty = \"yes\"", "expected `true` or `false`, found a string"),
         ("dir = \"\"", "expected a path, found nothing"),
         ("dir = \"a\\u0000b\"", "a NUL can't be passed on"),
@@ -338,8 +341,6 @@ fn values_that_mean_nothing_are_refused() {
         ("stop.signal = \"soon\"", "`soon` is not a signal; write it like"),
         ("after = [\"db\", \"cache\"]", "expected a condition for each; write { db = \"ready\", cache = \"ready\" }"),
         ("after = \"db\"", "expected a condition for each; write { db = \"ready\" }"),
-        ("stop = { signal = \"INT\", command = \"x\" }", "the command is run instead of the signal"),
-        ("stop = { only_parent = true, command = \"x\" }", "the command is run instead of the signal"),
         ("limits.open_files = 2", "expected a whole number from 3 to 4294967295"),
         ("limits.memory = \"much\"", "expected a size with its unit"),
         ("max_memory = \"512\"", "`512` has no unit; expected a size with its unit, like \"64 MiB\""),

@@ -12,11 +12,12 @@ use imports::{Graph, Module, circles};
 const LINES: usize = 600;
 
 /// The layers, lowest first: a module uses only those above it in this list.
-const LAYERS: [&str; 21] = [
+const LAYERS: [&str; 22] = [
     "duration",
     "signal",
     "private",
     "http_client",
+    "port_holder",
     "supervisor::engine",
     "supervisor",
     "config",

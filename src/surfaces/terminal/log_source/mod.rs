@@ -2,7 +2,7 @@
 //!
 //! It needs the directory of the logs and a notice when something was written there, and knows no supervisor. A query
 //! is taken at once and answered when it can be: a newer one takes the place of one that waits, and what is read is
-//! handed in as it grows. However slow a disk is, nobody waits for it longer than [`ANSWER_MAY_TAKE`].
+//! handed in as it grows. However slow a disk is, no caller waits for it longer than [`ANSWER_MAY_TAKE`].
 
 mod history;
 mod scan;

@@ -8,6 +8,8 @@ mod logs;
 mod openapi;
 mod requests;
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -62,8 +64,12 @@ struct Supervisor {
 }
 
 fn config(listen: &str, dist: Option<PathBuf>) -> WebConfig {
-    let listen = listen.parse().unwrap();
+    let listen = Some(listen.parse().unwrap());
     WebConfig { enabled: true, listen, read: ReadAccess::Token, dist, on_exhausted: OnExhausted::Hold }
+}
+
+fn port_choice(dir: &Path) -> PortChoice {
+    PortChoice { file: dir.join("web-port"), project: Vec::new(), not: BTreeSet::new() }
 }
 
 fn logs_in(dir: &Path) -> LogsConfig {
@@ -105,7 +111,7 @@ impl Site {
         let context = context(gateway.clone(), kernel.clone(), &web, dir.path());
         let (dist, shutdown) = (context.web_dist.clone(), context.shutdown.clone());
         let token = dir.path().join("token");
-        let run = Web::new(web, Token::source(token.clone())).start(context).await.unwrap();
+        let run = Web::new(web, port_choice(dir.path()), Token::source(token.clone())).start(context).await.unwrap();
         let token = Token::read(&token).unwrap();
         let address = run.address.unwrap().strip_prefix("http://").unwrap().parse().unwrap();
 
