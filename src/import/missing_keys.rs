@@ -2,16 +2,15 @@
 //!
 //! The readers write the language that stead is meant to have. The schema says which of it is there.
 
-use std::path::Path;
 use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
 use super::draft::{Branch, ConfigDraft, Item, ValueOrigin, Weight};
-use crate::config::{Config, schema};
+use crate::config::schema;
 
 /// What it means that a key is missing: the key below its task or section, how much that matters, and what happens instead.
-const CONSEQUENCES: [(&str, Weight, &str); 17] = [
+const CONSEQUENCES: [(&str, Weight, &str); 16] = [
     ("autostart", Weight::ChangesWhatRuns, "it is started with the others"),
     ("profiles", Weight::ChangesWhatRuns, "it is started with the others"),
     ("schedule", Weight::ChangesWhatRuns, "it is started once"),
@@ -20,7 +19,6 @@ const CONSEQUENCES: [(&str, Weight, &str); 17] = [
     ("overlap", Weight::Notable, "it is started once"),
     ("watch", Weight::ChangesWhatRuns, "it is not restarted when files change"),
     ("replicas", Weight::ChangesWhatRuns, "it is started once"),
-    ("stdin", Weight::Notable, "its standard input is /dev/null"),
     ("live", Weight::Notable, "nothing restarts it when it does not answer"),
     ("status", Weight::Notable, "any status from 200 to 399 is taken"),
     ("headers", Weight::Notable, "the request has no headers of its own"),
@@ -42,13 +40,6 @@ pub(super) fn take_out(draft: &mut ConfigDraft) {
         let why = origin.filled.map(|why| format!("{why}; ")).unwrap_or_default();
         draft.drop(weight, &origin.place, origin.key, format!("{why}stead has no `{key}`: {instead}"));
     }
-}
-
-/// Whether a task may have both a command and a signal to stop it.
-pub(super) fn has_stop_rungs() -> bool {
-    static BOTH: &str = "[tasks.a]\ncommand = \"a\"\nstop = { command = \"b\", signal = \"SIGINT\" }\n";
-    static ARE_THERE: LazyLock<bool> = LazyLock::new(|| Config::parse(BOTH, Path::new("/stead.toml")).is_ok());
-    *ARE_THERE
 }
 
 /// `missing_key` is the key above that has no place in the schema.

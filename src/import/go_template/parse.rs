@@ -70,17 +70,17 @@ pub(super) fn parse(text: &str) -> Result<Vec<TemplatePart>, BadTemplate> {
     let mut parser = Parser { text, at: 0, depth: 0, trims: false };
     let (parts, end) = parser.parts()?;
     match end {
-        End::Text => Ok(parts),
-        End::End(span) | End::Else(span, _) => {
+        PartsEnd::Text => Ok(parts),
+        PartsEnd::Keyword(span) | PartsEnd::Else(span, _) => {
             Err(BadTemplate { span, what: "nothing is open that this could end".to_owned() })
         }
     }
 }
 
 /// What ends a list of parts.
-enum End {
+enum PartsEnd {
     Text,
-    End(Range<usize>),
+    Keyword(Range<usize>),
     /// `else`, and where what follows it begins: `if` or the end.
     Else(Range<usize>, Option<&'static str>),
 }
@@ -107,7 +107,7 @@ impl<'a> Parser<'a> {
         if self.depth > DEPTH_LIMIT { self.bad(span.clone(), "this is nested too deep") } else { Ok(()) }
     }
 
-    fn parts(&mut self) -> Result<(Vec<TemplatePart>, End), BadTemplate> {
+    fn parts(&mut self) -> Result<(Vec<TemplatePart>, PartsEnd), BadTemplate> {
         let mut parts = Vec::new();
         loop {
             let rest = self.rest();
@@ -119,7 +119,7 @@ impl<'a> Parser<'a> {
             let Some(open) = open else {
                 self.at = self.text.len();
                 parts.push(TemplatePart::Text(text.to_owned()));
-                return Ok((parts, End::Text));
+                return Ok((parts, PartsEnd::Text));
             };
             let start = self.at + open;
             self.at = start + 2;
@@ -137,7 +137,7 @@ impl<'a> Parser<'a> {
     }
 
     /// What stands in braces. `Some` if it ends the list of parts.
-    fn action(&mut self, start: usize, parts: &mut Vec<TemplatePart>) -> Result<Option<End>, BadTemplate> {
+    fn action(&mut self, start: usize, parts: &mut Vec<TemplatePart>) -> Result<Option<PartsEnd>, BadTemplate> {
         self.space();
         if self.rest().starts_with("/*") {
             let Some(end) = self.rest().find("*/") else {
@@ -150,7 +150,7 @@ impl<'a> Parser<'a> {
         match self.keyword() {
             Some("end") => {
                 self.close(start)?;
-                return Ok(Some(End::End(start..self.at)));
+                return Ok(Some(PartsEnd::Keyword(start..self.at)));
             }
             Some("else") => {
                 self.space();
@@ -159,8 +159,8 @@ impl<'a> Parser<'a> {
                     self.close(start)?;
                 }
                 return match more {
-                    None => Ok(Some(End::Else(start..self.at, None))),
-                    Some(word @ ("if" | "with")) => Ok(Some(End::Else(start..self.at, Some(word)))),
+                    None => Ok(Some(PartsEnd::Else(start..self.at, None))),
+                    Some(word @ ("if" | "with")) => Ok(Some(PartsEnd::Else(start..self.at, Some(word)))),
                     Some(_) => self.bad(start..self.at, "expected `else` or `else if`"),
                 };
             }
@@ -196,10 +196,10 @@ impl<'a> Parser<'a> {
         let opened = start..self.at;
         let (then, end) = self.parts()?;
         let otherwise = match end {
-            End::Text => return self.bad(opened, "this is never ended"),
-            End::End(_) => Vec::new(),
-            End::Else(span, Some(word)) => vec![self.condition(span.start, word == "with")?],
-            End::Else(_, None) => self.until_end(opened)?,
+            PartsEnd::Text => return self.bad(opened, "this is never ended"),
+            PartsEnd::Keyword(_) => Vec::new(),
+            PartsEnd::Else(span, Some(word)) => vec![self.condition(span.start, word == "with")?],
+            PartsEnd::Else(_, None) => self.until_end(opened)?,
         };
         self.depth -= 1;
         Ok(TemplatePart::If { condition, then, otherwise, is_with })
@@ -212,10 +212,10 @@ impl<'a> Parser<'a> {
         let opened = start..self.at;
         let (body, end) = self.parts()?;
         let otherwise = match end {
-            End::End(_) => Vec::new(),
-            End::Else(_, None) => self.until_end(opened)?,
-            End::Else(span, Some(_)) => return self.bad(span, "`else if` has no `if` here"),
-            End::Text => return self.bad(opened, "this is never ended"),
+            PartsEnd::Keyword(_) => Vec::new(),
+            PartsEnd::Else(_, None) => self.until_end(opened)?,
+            PartsEnd::Else(span, Some(_)) => return self.bad(span, "`else if` has no `if` here"),
+            PartsEnd::Text => return self.bad(opened, "this is never ended"),
         };
         self.depth -= 1;
         Ok(TemplatePart::Range { over, body, otherwise })
@@ -223,9 +223,9 @@ impl<'a> Parser<'a> {
 
     fn until_end(&mut self, opened: Range<usize>) -> Result<Vec<TemplatePart>, BadTemplate> {
         match self.parts()? {
-            (parts, End::End(_)) => Ok(parts),
-            (_, End::Text) => self.bad(opened, "this is never ended"),
-            (_, End::Else(span, _)) => self.bad(span, "there was an `else` before"),
+            (parts, PartsEnd::Keyword(_)) => Ok(parts),
+            (_, PartsEnd::Text) => self.bad(opened, "this is never ended"),
+            (_, PartsEnd::Else(span, _)) => self.bad(span, "there was an `else` before"),
         }
     }
 

@@ -371,6 +371,7 @@ impl App<'_> {
     }
 
     fn stop(&mut self, draft: &mut ConfigDraft) {
+        self.fill(draft, &["stdin"], "open", "pm2 gives it a pipe that stays open");
         self.fill(draft, &["stop", "signal"], "SIGINT", "pm2's signal");
         match self.fields.take("kill_timeout").and_then(|field| Some((milliseconds(draft, &field)?, field))) {
             Some((time, field)) => self.put(draft, &["stop", "timeout"], duration(time), &field),

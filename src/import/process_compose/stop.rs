@@ -4,7 +4,6 @@ use super::process::ComposeProcess;
 use super::project::ignored;
 use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::fields::Fields;
-use crate::import::missing_keys::has_stop_rungs;
 use crate::signal::Signal;
 
 /// As good as never: process-compose sends no SIGKILL unless it is told when.
@@ -28,19 +27,15 @@ pub(super) fn read(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
     draft.table(&["tasks", process.task, "stop"], field.key_place);
     if let Some(command) = command {
         // Half of the time is the command's; then comes the signal.
-        let has_rungs = has_stop_rungs();
-        let share = if has_rungs { 2 } else { 1 };
         let seconds = timeout.as_ref().map_or(COMMAND_TIMEOUT, |(seconds, _)| *seconds);
         if let Some(text) = process.plain_text(draft, &command) {
             process.put(draft, &["stop", "command"], process.shell_line(&text), &command);
         }
         let kill = "process-compose sends SIGKILL at once when its command fails or takes too long";
-        if has_rungs {
-            process.fill(draft, &["stop", "signal"], "SIGKILL", kill);
-        }
+        process.fill(draft, &["stop", "signal"], "SIGKILL", kill);
         match &timeout {
-            Some((_, field)) => process.put(draft, &["stop", "timeout"], format!("{}s", seconds * share), field),
-            None => process.fill(draft, &["stop", "timeout"], format!("{}s", seconds * share), "the command has 10 s"),
+            Some((_, field)) => process.put(draft, &["stop", "timeout"], format!("{}s", seconds * 2), field),
+            None => process.fill(draft, &["stop", "timeout"], format!("{}s", seconds * 2), "the command has 10 s"),
         }
         for field in [signal, parent, keys].into_iter().flatten() {
             let what = "process-compose ignores it, because there is a `command`";

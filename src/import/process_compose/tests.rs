@@ -222,12 +222,12 @@ max_retries = 0
 fn stops() {
     insta::assert_snapshot!(task("command: x\nshutdown: {command: ./stop, signal: 2}"), @r#"
 command = "x"
-stop.command = "./stop"
+stop = { command = "./stop", signal = "SIGKILL", timeout = "20s" }
 - process-compose.yaml:5 processes.it.shutdown.signal: process-compose ignores it, because there is a `command`
 "#);
     insta::assert_snapshot!(task("command: x\nshutdown: {command: ./stop, timeout_seconds: 30}"), @r#"
 command = "x"
-stop = { command = "./stop", timeout = "30s" }
+stop = { command = "./stop", signal = "SIGKILL", timeout = "60s" }
 "#);
     insta::assert_snapshot!(task("command: x\nshutdown: {signal: 99, parent_only: true, timeout_seconds: 3}"), @r#"
     command = "x"

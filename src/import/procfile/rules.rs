@@ -394,8 +394,15 @@ impl Rules {
         if dir != "." {
             draft.fill(&["tasks", task, "dir"], dir, place, format!("{} runs its processes there", self.tool));
         }
-        if self.tool == ProcfileRunner::Overmind {
-            draft.fill(&["tasks", task, "tty"], true, place, "overmind runs its processes in tmux");
+        match self.tool {
+            ProcfileRunner::Foreman | ProcfileRunner::Honcho => {
+                let why = format!("{}'s processes share its own standard input", self.tool);
+                draft.fill(&["tasks", task, "stdin"], "open", place, why);
+            }
+            ProcfileRunner::Overmind | ProcfileRunner::Hivemind => {
+                let why = format!("{} runs its processes in terminals", self.tool);
+                draft.fill(&["tasks", task, "tty"], true, place, why);
+            }
         }
     }
 

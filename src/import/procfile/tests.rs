@@ -17,12 +17,14 @@ fn foreman_ends_all_with_one_and_gives_ports() {
 [tasks.web]
 command = "bundle exec rails s -p $PORT"
 env = { PORT = "5000" }
+stdin = "open"
 critical = true
 stop.timeout = "5s"
 
 [tasks.worker]
 command = "bundle exec sidekiq"
 env = { PORT = "5100" }
+stdin = "open"
 critical = true
 stop.timeout = "5s"
 - Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
@@ -38,6 +40,7 @@ fn a_release_step_is_not_started_by_itself() {
 [tasks.release]
 command = "rake db:migrate"
 env = { PORT = "5000" }
+stdin = "open"
 autostart = false
 restart = "never"
 stop.timeout = "5s"
@@ -45,6 +48,7 @@ stop.timeout = "5s"
 [tasks.worker]
 command = "sidekiq"
 env = { PORT = "5100" }
+stdin = "open"
 critical = true
 stop.timeout = "5s"
 - Procfile:1 release:: it is a step of a deployment, so it is not started by itself (`stead start release` does); foreman starts it with the others
@@ -105,24 +109,28 @@ fn a_formation_makes_instances() {
 [tasks."web.1"]
 command = "serve"
 env = { PORT = "4000" }
+stdin = "open"
 critical = true
 stop.timeout = "5s"
 
 [tasks."web.2"]
 command = "serve"
 env = { PORT = "4001" }
+stdin = "open"
 critical = true
 stop.timeout = "5s"
 
 [tasks.worker]
 command = "work"
 env = { PORT = "4100" }
+stdin = "open"
 critical = true
 stop.timeout = "5s"
 
 [tasks.job]
 command = "x"
 env = { PORT = "4200" }
+stdin = "open"
 autostart = false
 critical = true
 stop.timeout = "5s"
@@ -138,39 +146,42 @@ stop.timeout = "5s"
 fn honcho_and_hivemind_differ() {
     let files = [("Procfile", "only: x\nworker:y\n"), (".env", "PORT=3000\nA=b\n")];
     insta::assert_snapshot!(imported(Some(ProcfileRunner::Honcho), &files, |_| {}), @r#"
-    [supervisor]
-    env_file = [".env"]
+[supervisor]
+env_file = [".env"]
 
-    [tasks.only]
-    command = "x"
-    env = { PORT = "3000" }
-    critical = true
-    stop.timeout = "5s"
+[tasks.only]
+command = "x"
+env = { PORT = "3000" }
+stdin = "open"
+critical = true
+stop.timeout = "5s"
 
-    [tasks.worker]
-    command = "y"
-    env = { PORT = "3100" }
-    critical = true
-    stop.timeout = "5s"
-    - Procfile:1 exit code: honcho's is that of the first process that ends; stead's is 1 when a process has ended everything
-    . Procfile:1 HONCHO_PROCESS_NAME: honcho sets it; no command here mentions it, so it is left out
-    "#);
+[tasks.worker]
+command = "y"
+env = { PORT = "3100" }
+stdin = "open"
+critical = true
+stop.timeout = "5s"
+- Procfile:1 exit code: honcho's is that of the first process that ends; stead's is 1 when a process has ended everything
+. Procfile:1 HONCHO_PROCESS_NAME: honcho sets it; no command here mentions it, so it is left out
+"#);
     insta::assert_snapshot!(imported(Some(ProcfileRunner::Hivemind), &files, |around| {
         around.variables.insert("PORT".to_owned(), "7000".to_owned());
     }), @r#"
-    [supervisor]
-    env_file = [".env"]
+[supervisor]
+env_file = [".env"]
 
-    [tasks.only]
-    command = "x"
-    env = { PORT = "7000" }
-    critical = true
-    stop = { signal = "SIGINT", timeout = "5s" }
-    - Procfile:2 worker:y: hivemind ignores it: a process is `name: command`, with the space
-    - Procfile:1 exit code: hivemind's is always 0; stead's is 1 when a process has ended everything
-    . Procfile:1 PS: hivemind sets it; no command here mentions it, so it is left out
-    over PORT=7000
-    "#);
+[tasks.only]
+command = "x"
+env = { PORT = "7000" }
+tty = true
+critical = true
+stop = { signal = "SIGINT", timeout = "5s" }
+- Procfile:2 worker:y: hivemind ignores it: a process is `name: command`, with the space
+- Procfile:1 exit code: hivemind's is always 0; stead's is 1 when a process has ended everything
+. Procfile:1 PS: hivemind sets it; no command here mentions it, so it is left out
+over PORT=7000
+"#);
 }
 
 #[test]
@@ -180,12 +191,14 @@ fn what_is_wrong_and_what_is_odd_is_said() {
 [tasks.web]
 command = "a '$PORT' $PORT"
 env = { PORT = "5000" }
+stdin = "open"
 critical = true
 stop.timeout = "5s"
 
 [tasks.web-2]
 command = "b"
 env = { PORT = "5100" }
+stdin = "open"
 critical = true
 stop.timeout = "5s"
 

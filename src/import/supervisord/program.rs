@@ -163,6 +163,7 @@ impl Program<'_> {
         let mut process = SupervisordProcess { program: self, task, names };
         process.environment(draft);
         process.command(draft);
+        process.fill(draft, &["stdin"], "open", "supervisord gives it a pipe that stays open");
         process.account(draft);
         process.restarts(draft);
         process.stop(draft);
