@@ -11,6 +11,7 @@ use super::{EXIT_USAGE, FileArgs, eprint_line, print, shows_colour};
 use crate::app::inspect;
 use crate::config::Config;
 use crate::import::{Scripts, Translation, Weight};
+use crate::present::ansi::plain;
 
 /// The arguments of `stead check`.
 #[derive(Debug, Clone, Args)]
@@ -48,8 +49,9 @@ fn judge(config: &Config, kind: &str, is_strict: bool) -> anyhow::Result<ExitCod
     let advice = inspect(config);
     let count = config.tasks.len();
     let tasks = format!("{count} task{}", if count == 1 { "" } else { "s" });
+    let path = plain(&config.path.to_string_lossy());
     if advice.is_empty() {
-        print(&format!("{}{kind}: ok, {tasks}", config.path.display()))?;
+        print(&format!("{path}{kind}: ok, {tasks}"))?;
         return Ok(ExitCode::SUCCESS);
     }
     eprint_line(&advice.details(shows_colour(&io::stderr())));
@@ -58,7 +60,7 @@ fn judge(config: &Config, kind: &str, is_strict: bool) -> anyhow::Result<ExitCod
         eprint_line(&format!("stead: {advice}, and --strict allows none"));
         return Ok(ExitCode::from(EXIT_USAGE));
     }
-    print(&format!("{}{kind}: ok, {tasks}, {advice}", config.path.display()))?;
+    print(&format!("{path}{kind}: ok, {tasks}, {advice}"))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -67,13 +69,16 @@ fn lists(translation: &Translation) -> String {
     let (mut taken, mut filled) = (Vec::new(), Vec::new());
     for entry in translation.entries() {
         match (entry.key, entry.why) {
-            (Some(key), _) => taken.push(format!("  {}: {key} -> {}", entry.place, entry.written)),
-            (None, why) => filled.push(format!("  {}: {}: {}", entry.place, entry.written, why.unwrap_or_default())),
+            (Some(key), _) => taken.push(indented(&format!("{}: {key} -> {}", entry.place, entry.written))),
+            (None, why) => {
+                let why = why.unwrap_or_default();
+                filled.push(indented(&format!("{}: {}: {why}", entry.place, entry.written)));
+            }
         }
     }
     let dropped = translation.dropped().map(|(place, dropped)| {
         let mark = if dropped.weight == Weight::Minor { "minor: " } else { "" };
-        format!("  {mark}{}", line(&place, dropped))
+        indented(&format!("{mark}{}", line(&place, dropped)))
     });
     let lists = [("taken", taken), ("filled in", filled), ("cannot be honoured", dropped.collect())];
     let lists = lists.into_iter().map(|(name, lines)| match lines.is_empty() {
@@ -81,4 +86,8 @@ fn lists(translation: &Translation) -> String {
         false => format!("{name}:\n{}\n", lines.join("\n")),
     });
     lists.collect::<Vec<_>>().join("\n")
+}
+
+fn indented(line: &str) -> String {
+    format!("  {}", plain(line))
 }

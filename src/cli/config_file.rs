@@ -11,6 +11,7 @@ use crate::config::{Config, FILE_NAME, Project};
 use crate::import::{
     Dropped, FileKind, Options, Scripts, Translation, Untranslated, Weight, candidates, kind_of, translate,
 };
+use crate::present::ansi::plain;
 use crate::supervisor::engine::BadConfig;
 
 /// How files of other tools are read.
@@ -176,7 +177,7 @@ fn report(path: &Path, others: &[PathBuf], translation: &Translation) {
 /// One entry of the list of what is not honoured.
 pub(super) fn line(place: &str, dropped: &Dropped) -> String {
     let mark = if dropped.weight == Weight::ChangesWhatRuns { "changes what runs: " } else { "" };
-    format!("{place}: {mark}{}: {}", dropped.key, dropped.what)
+    plain(&format!("{place}: {mark}{}: {}", dropped.key, dropped.what))
 }
 
 impl FileArgs {

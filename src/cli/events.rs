@@ -60,6 +60,7 @@ pub(super) fn run(args: &EventsArgs) -> anyhow::Result<ExitCode> {
                     let tasks = events.snapshot().into_iter().flat_map(|snapshot| &snapshot.tasks);
                     width = widest(tasks.map(Lenient::name));
                 }
+                StreamMessage::Lost(_) => {}
                 StreamMessage::Dropped(count) if args.json => print(&json!({ "dropped": count }).to_string())?,
                 StreamMessage::Dropped(count) => print(&format!("{count} events are not kept any more"))?,
             }

@@ -43,6 +43,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{ConfigError, UnknownTask, nearest};
+use crate::present::ansi;
 use crate::supervisor::engine::Verb;
 use crate::wire::AcceptedResponse;
 use client::ClientError;
@@ -258,12 +259,12 @@ fn print_clap(error: &clap::Error) -> ExitCode {
 
 /// Prints an error to standard error, with every mistake if a configuration is invalid, and returns the exit code.
 fn print_error(error: &anyhow::Error, would_start: bool) -> ExitCode {
-    let mut text = format!("stead: {error:#}");
+    let mut text = ansi::plain_lines(&format!("stead: {error:#}"));
     if let Some(config) = error.downcast_ref::<ConfigError>() {
         let details = config.details(shows_colour(&io::stderr()));
         let gap = if details.is_empty() { "" } else { "\n\n" };
         let end = if would_start { "; nothing was started" } else { "" };
-        text = format!("{details}{gap}stead: {}{end}", config.summary());
+        text = format!("{details}{gap}stead: {}{end}", ansi::plain_lines(&config.summary()));
     }
     eprint_line(&text);
     ExitCode::from(error.downcast_ref().map_or(EXIT_USAGE, ClientError::exit_code))
@@ -277,7 +278,7 @@ fn eprint_line(text: &str) {
 
 /// Prints a message of this program to standard error.
 fn complain(text: &str) {
-    eprint_line(&format!("stead: {text}"));
+    eprint_line(&format!("stead: {}", ansi::plain_lines(text)));
 }
 
 /// Whether `output` is a terminal that shows colour, and colour is wanted: <https://no-color.org>.

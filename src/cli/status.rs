@@ -74,7 +74,7 @@ async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
         if let Ok(message) = timeout(silence, events.next()).await {
             match message? {
                 None => return Ok(()),
-                Some(StreamMessage::Event(_) | StreamMessage::Dropped(_)) => continue,
+                Some(StreamMessage::Event(_) | StreamMessage::Dropped(_) | StreamMessage::Lost(_)) => continue,
                 Some(StreamMessage::Snapshot) => received_at = Instant::now(),
             }
         }
@@ -106,7 +106,11 @@ fn page(snapshot: &LenientSnapshot, client: &Client) -> String {
         // A secret is for the screen: what goes into a pipe is often kept.
         match Token::read(&client.paths.token).ok().filter(|_| io::stdout().is_terminal()) {
             Some(token) => drop(write!(page, "\n\npage: {address}/#token={}", token.secret())),
-            None => drop(write!(page, "\n\npage: {address}/ (its token is in {})", client.paths.token.display())),
+            None => drop(write!(
+                page,
+                "\n\npage: {address}/ (its token is in {})",
+                ansi::plain(&client.paths.token.to_string_lossy())
+            )),
         }
     }
     page
@@ -114,7 +118,7 @@ fn page(snapshot: &LenientSnapshot, client: &Client) -> String {
 
 fn heading(snapshot: &LenientSnapshot) -> String {
     let (clock, supervisor) = (Clock::new(snapshot.now), &snapshot.supervisor);
-    let mut heading = format!("{} · up {}", supervisor.project, clock.span(Uptime::default()));
+    let mut heading = format!("{} · up {}", ansi::plain(&supervisor.project), clock.span(Uptime::default()));
     if let Some((cause, deadline)) = snapshot.drain() {
         let (cause, left) = (ansi::plain_text(cause.as_bytes()), clock.left(deadline));
         let _ = write!(heading, " · draining: {cause}, {left} left");
@@ -156,7 +160,7 @@ fn cells(task: &Lenient<TaskSnapshot>, snapshot: &LenientSnapshot) -> [String; H
     let clock = Clock::new(snapshot.now);
     let used = if known.retries == 0 { "·".to_owned() } else { retries(known.retries, known.max_retries) };
     let exit = last_exit(known, &clock).map(|(reason, ago)| format!("{} · {ago}", short(&reason)));
-    let state = format!("{} {}", look(known.state()).glyph, known.state());
+    let state = format!("{} {}", look(known).glyph, known.state());
     [name, state, used, next, uptime(known, &clock).unwrap_or_else(none), exit.unwrap_or_else(none)]
 }
 
@@ -175,7 +179,7 @@ fn short(text: &str) -> String {
 
 /// The colour of the state: the parameter of an SGR escape sequence.
 fn shade(task: &Lenient<TaskSnapshot>) -> u8 {
-    match task.known().map(|task| look(task.state()).tone) {
+    match task.known().map(|task| look(task).tone) {
         Some(Tone::Good) => 32,
         Some(Tone::Bad) => 31,
         Some(Tone::Warning) => 33,
@@ -198,7 +202,15 @@ mod tests {
         let mut api = process("api", PhaseSnapshot::Backoff { attempt: 2, since: at(8_000), retry_at: at(10_000) });
         (api.run, api.retries) = (2, 2);
         let ran_for = Duration::from_secs(1);
-        api.last_exit = Some(LastExit { run: 2, reason, expected: false, at: at(8_000), ran_for, peak_memory: None });
+        api.last_exit = Some(LastExit {
+            run: 2,
+            reason,
+            expected: false,
+            succeeded: false,
+            at: at(8_000),
+            ran_for,
+            peak_memory: None,
+        });
         serde_json::from_value(serde_json::json!({
             "project": "shop", "version": "0.1.0", "pid": 7, "started_at": "2026-01-01T00:00:00Z", "now": 9000,
             "generation": 1, "at": 0, "stage": { "stage": "up" }, "tasks": [control, api, process("db", ready(1_000))],

@@ -1,6 +1,7 @@
 //! The event stream.
 
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::*;
@@ -236,6 +237,19 @@ async fn one_stream_too_many_is_refused_and_its_place_comes_back() {
 }
 
 #[tokio::test]
+async fn lost_output_is_told_at_once_and_when_there_is_more() {
+    let site = Site::new().await;
+    let tail = site.kernel.logs().tail("api");
+    tail.lose(7);
+    let mut events = LiveStream::open(&site).await;
+    assert_eq!(events.next_of("lost").await.json(), json!({ "api": 7 }));
+    tail.lose(3);
+    site.kernel.logs().tail("db").lose(1);
+    assert_eq!(events.next_of("lost").await.json(), json!({ "api": 10, "db": 1 }));
+    assert_eq!(site.get("/api/v1/logs/lost").await.json(), json!({ "api": 10, "db": 1 }));
+}
+
+#[tokio::test]
 async fn markup_in_a_line_stays_text() {
     let site = Site::new().await;
     let mut stream = LiveStream::open(&site).await;
@@ -254,7 +268,15 @@ fn crowd(generation: u64) -> Snapshot {
         };
         let reason = ExitReason::Code { code: 1 };
         let ran_for = Duration::from_millis(7);
-        let last = LastExit { run, reason, expected: false, at: at(run), ran_for, peak_memory: Some(run << 10) };
+        let last = LastExit {
+            run,
+            reason,
+            expected: false,
+            succeeded: false,
+            at: at(run),
+            ran_for,
+            peak_memory: Some(run << 10),
+        };
         let mut task = process("", phase);
         (task.run, task.restarts, task.retries, task.last_exit) = (run, run, 3, Some(last));
         task
