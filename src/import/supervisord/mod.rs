@@ -26,7 +26,7 @@ const FILES_LIMIT: usize = 200;
 
 /// A section: what all sections of one name say, the last one of each key.
 #[derive(Debug)]
-struct Group {
+struct ProgramGroup {
     place: Place,
     /// The directory of its file: `%(here)s`.
     here: PathBuf,
@@ -36,7 +36,7 @@ struct Group {
 /// The file and those that it includes.
 #[derive(Debug, Default)]
 struct Files {
-    sections: IndexMap<String, Group>,
+    sections: IndexMap<String, ProgramGroup>,
     comments: Vec<Comment>,
 }
 
@@ -70,8 +70,11 @@ impl Files {
             Ok(ini) => {
                 self.comments.extend(ini.comments);
                 for section in ini.sections {
-                    let made =
-                        || Group { place: section.place.clone(), here: here.to_owned(), entries: IndexMap::new() };
+                    let made = || ProgramGroup {
+                        place: section.place.clone(),
+                        here: here.to_owned(),
+                        entries: IndexMap::new(),
+                    };
                     let group = self.sections.entry(section.name.clone()).or_insert_with(made);
                     group.entries.extend(section.entries.into_iter().map(|entry| (entry.key.clone(), entry)));
                 }

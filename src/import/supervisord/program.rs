@@ -6,7 +6,7 @@ use toml::Value as Toml;
 
 use super::ini::IniEntry;
 use super::words::expand;
-use super::{Files, Group, path};
+use super::{Files, ProgramGroup, path};
 use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::source::Place;
 use crate::import::surroundings::Surroundings;
@@ -50,8 +50,9 @@ pub(super) fn read(
 ) {
     let programs = files.sections.iter().filter_map(|(name, group)| Some((name.strip_prefix("program:")?, group)));
     let mut programs: Vec<_> = programs.collect();
-    let priority =
-        |group: &Group| group.entries.get("priority").and_then(|entry| entry.value.parse().ok()).unwrap_or(999_i64);
+    let priority = |group: &ProgramGroup| {
+        group.entries.get("priority").and_then(|entry| entry.value.parse().ok()).unwrap_or(999_i64)
+    };
     programs.sort_by_key(|(_, group)| priority(group));
     let different: BTreeSet<i64> = programs.iter().map(|(_, group)| priority(group)).collect();
     if let Some((_, group)) =
@@ -84,7 +85,7 @@ pub(super) fn read(
 
 struct Program<'a> {
     name: &'a str,
-    group: &'a Group,
+    group: &'a ProgramGroup,
     names: &'a BTreeMap<String, String>,
     group_name: &'a str,
     all: &'a ForAll,
