@@ -7,12 +7,14 @@ mod check;
 mod client;
 mod clients;
 mod completions;
+mod config_file;
 mod demo;
 mod detach;
 mod down;
 mod end;
 mod events;
 mod export;
+mod import;
 mod init;
 mod locate;
 mod logs;
@@ -40,7 +42,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, UnknownTask, nearest};
+use crate::config::{ConfigError, UnknownTask, nearest};
 use crate::present::ansi;
 use crate::supervisor::engine::Verb;
 use crate::wire::AcceptedResponse;
@@ -145,7 +147,14 @@ enum CliCommand {
     /// Choose the page that the web surface serves
     Web(web::WebArgs),
     /// Validate the configuration, start nothing
+    ///
+    /// Of a file for another tool it lists what is taken, what is filled in, and what can't be honoured.
     Check(check::CheckArgs),
+    /// Write a stead.toml from the file of another tool
+    ///
+    /// Known are process-compose, Procfiles, mprocs, supervisord, pm2 and docker compose. A file in JavaScript is run by
+    /// node. An existing file is not overwritten.
+    Import(import::ImportArgs),
     /// Write files for systemd, Kubernetes or compose
     ///
     /// What has no counterpart there is a comment in the files and a line on standard error.
@@ -165,26 +174,12 @@ enum CliCommand {
 /// The argument that selects the configuration file, common to all subcommands.
 #[derive(Debug, Clone, Default, Args)]
 struct FileArgs {
-    /// Configuration file [default: stead.toml here, or in the nearest parent directory]
+    /// Configuration file, also of another tool [default: the nearest stead.toml, here or in a parent directory]
     #[arg(short, long, value_name = "FILE", global = true)]
     file: Option<PathBuf>,
 }
 
 impl FileArgs {
-    /// Reads the configuration.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Config::load`], or the working directory was deleted.
-    fn load(&self) -> anyhow::Result<Config> {
-        let from = if self.file.as_ref().is_some_and(|file| file.is_absolute()) {
-            PathBuf::new()
-        } else {
-            locate::working_dir()?
-        };
-        Ok(Config::load(self.file.as_deref(), &from)?)
-    }
-
     fn path(&self) -> &Path {
         self.file.as_deref().unwrap_or(Path::new(crate::config::FILE_NAME))
     }
@@ -235,6 +230,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Mcp(args)) => mcp::run(&cli.file, &args),
         Some(CliCommand::Web(args)) => web::run(&cli.file, &args),
         Some(CliCommand::Check(args)) => check::run(&cli.file, &args),
+        Some(CliCommand::Import(args)) => import::run(&cli.file, &args),
         Some(CliCommand::Export(args)) => export::run(&cli.file, &args),
         Some(CliCommand::Schema) => schema::run(),
         Some(CliCommand::Init) => init::run(&cli.file),

@@ -19,6 +19,7 @@ mod logs;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod metrics;
+mod other_tools;
 mod plain;
 mod reload;
 mod scarcity;
