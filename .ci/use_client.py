@@ -28,7 +28,7 @@ def wait_until(holds):
 snapshot = get_snapshot.sync(client=api)
 assert isinstance(snapshot, SnapshotResponse) and snapshot.project == get_version.sync(client=api).project
 talk = next(task for task in snapshot.tasks if task.name == "talk")
-assert (talk.kind.value, talk.state.value) == ("process", "ready") and talk.pid > 1 and talk.since > 0, talk
+assert (talk.kind.value, talk.state.value) == ("process", "running") and talk.pid > 1 and talk.since > 0, talk
 fails = next(task for task in snapshot.tasks if task.name == "fails")
 assert fails.last_exit.reason.code == 7 and fails.last_exit.reason.text == "code 7", fails.last_exit
 

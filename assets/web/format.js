@@ -45,17 +45,24 @@ export const STATES = {
   failed: { glyph: "✖", tone: "bad", counted: "failed" },
   backoff: { glyph: "◐", tone: "warn", counted: "backing off" },
   stopping: { glyph: "◒", tone: "warn", counted: "stopping" },
-  running: { glyph: "◑", tone: "busy", counted: "not ready" },
+  unready: { glyph: "◑", tone: "busy", counted: "not ready" },
   starting: { glyph: "◔", tone: "busy", counted: "starting" },
   waiting: { glyph: "◌", tone: "busy", counted: "waiting" },
   stopped: { glyph: "○", tone: "quiet", counted: "stopped" },
+  scheduled: { glyph: "◷", tone: "quiet", counted: "scheduled" },
+  running: { glyph: "●", tone: "good", counted: "running" },
   ready: { glyph: "●", tone: "good", counted: "ready" },
   done: { glyph: "✔", tone: "quiet", counted: "done" },
 };
 
+/** The key of a task in `STATES`: one that a probe does not find ready has one of its own. */
+export function stateOf(task) {
+  return task.state === "running" && task.probed ? "unready" : task.state;
+}
+
 /** Glyph and tone of a task; a state that this page does not know is shown all the same. */
 export function look(task) {
-  return STATES[task.state] ?? { glyph: "?", tone: "quiet", counted: task.state };
+  return STATES[stateOf(task)] ?? { glyph: "?", tone: "quiet", counted: task.state };
 }
 
 const CONDITIONS = { started: "to be started", ready: "to be ready", success: "to succeed", exited: "to exit" };
@@ -72,20 +79,21 @@ export function next(task, now, draining) {
       return say(task.blockers.map((b) => `for ${b.task} ${CONDITIONS[b.condition]}`).join(", "));
     case "starting":
       return say(`start fails in ${left(now, task.deadline)}`);
+    case "scheduled":
+      return say(task.next_due == null ? "" : `runs in ${left(now, task.next_due)}`);
     case "running":
+      if (!task.probed) return running(task, now, draining);
       if (task.probe && !task.probe.passed) return say(`not ready: ${task.probe.detail}`, "warn");
       return draining ? say("stops in its turn", "quiet") : say("not ready yet");
     case "ready":
-      if (draining) return say("stops in its turn", "quiet");
-      if (isUnstable(task)) return say(`unstable: ${task.restarts_last_hour} restarts/h`, "warn");
-      return say(task.budget_back_at === null ? "" : `budget back in ${left(now, task.budget_back_at)}`);
+      return running(task, now, draining);
     case "backoff": {
       const wait = task.retry_at - task.since;
       const share = wait > 0 ? Math.min(1, Math.max(0, (now - task.since) / wait)) : 1;
       return { text: `retry in ${left(now, task.retry_at)}`, tone: "warn", share };
     }
     case "stopping": {
-      const then = { stay: "", restart: ", restarts", retry: ", retries", leave: ", leaves" }[task.then];
+      const then = { stay: "", restart: ", restarts", retry: ", retries", leave: ", leaves", fail: ", fails" }[task.then];
       const what = task.left.map((process) => `${process.name} (${process.pid})`).join(", ");
       const end = task.killed ? "killed, not gone yet" : `killed in ${left(now, task.kill_at)}${then}`;
       return say(end + (what && `: ${what}`), task.killed ? "bad" : "");
@@ -99,6 +107,12 @@ export function next(task, now, draining) {
     default:
       return say("");
   }
+}
+
+function running(task, now, draining) {
+  if (draining) return { text: "stops in its turn", tone: "quiet" };
+  if (isUnstable(task)) return { text: `unstable: ${task.restarts_last_hour} restarts/h`, tone: "warn" };
+  return { text: task.budget_back_at === null ? "" : `budget back in ${left(now, task.budget_back_at)}`, tone: "" };
 }
 
 export function isUnstable(task) {

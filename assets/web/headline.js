@@ -1,11 +1,11 @@
 // What sums up the whole: the counts by state, the banner, the title and icon of the tab.
 
 import { element, make, mark, write } from "./dom.js";
-import { STATES, bytes, isLive, isSurface, left, percent, span } from "./format.js";
+import { STATES, bytes, isLive, isSurface, left, percent, span, stateOf } from "./format.js";
 
 /** Draws what a snapshot says. */
 export function headline(snapshot) {
-  const count = (state) => snapshot.tasks.filter((task) => task.state === state && !isSurface(task)).length;
+  const count = (state) => snapshot.tasks.filter((task) => stateOf(task) === state && !isSurface(task)).length;
   const counts = Object.keys(STATES).map((state) => [state, count(state)]).filter(([, count]) => count > 0);
   const text = ([state, count]) => `${STATES[state].glyph} ${count} ${STATES[state].counted}`;
   const summary = counts.map(text).join();

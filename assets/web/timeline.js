@@ -10,7 +10,8 @@ const DRAWN = 200;
 
 const TONES = {
   exhausted: "bad", failed: "bad", killed: "bad", left: "bad", forced: "bad", abandoned: "bad",
-  backoff: "warn", unready: "warn", refused: "warn",
+  group_exhausted: "bad",
+  backoff: "warn", unready: "warn", refused: "warn", overlapped: "warn", watch_suspended: "warn",
 };
 
 export class Timeline {

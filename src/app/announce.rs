@@ -9,7 +9,7 @@ use rustix::stdio::dup2_stdout;
 use super::diagnostics::DiagnosticsFile;
 use crate::config::builtin;
 use crate::kernel::KernelHandle;
-use crate::supervisor::engine::{Origin, PhaseSnapshot, Request, Snapshot};
+use crate::supervisor::engine::{Origin, PhaseSnapshot, Request, Snapshot, TaskState};
 
 /// The line that the background process writes once it answers requests.
 pub(crate) const UP: &str = "up";
@@ -18,12 +18,13 @@ pub(crate) const UP: &str = "up";
 /// standard error to the diagnostics. If the socket fails for good before, no one could reach this supervisor: it ends.
 pub(super) async fn announce(kernel: KernelHandle, diagnostics: DiagnosticsFile) {
     let mut snapshots = kernel.watch();
-    let control = |snapshot: &Arc<Snapshot>| snapshot.task(builtin::CONTROL).map(|task| task.phase.clone());
     let is_decided = |snapshot: &Arc<Snapshot>| {
-        matches!(control(snapshot), Some(PhaseSnapshot::Ready { .. } | PhaseSnapshot::Failed { .. }))
+        let control = snapshot.task(builtin::CONTROL);
+        control.is_some_and(|task| task.counts_as_ready() || task.state() == TaskState::Failed)
     };
-    let Ok(decided) = snapshots.wait_for(is_decided).await.map(|snapshot| control(&snapshot)) else { return };
-    if let Some(PhaseSnapshot::Failed { reason, .. }) = decided {
+    let Ok(decided) = snapshots.wait_for(is_decided).await.map(|snapshot| Arc::clone(&snapshot)) else { return };
+    let control = decided.task(builtin::CONTROL).map(|task| &task.phase);
+    if let Some(PhaseSnapshot::Failed { reason, .. }) = control {
         // `stead up -d` may have ended already.
         let _ = writeln!(io::stderr(), "stead: this supervisor could not be reached by any command: {reason}");
         // If it ends anyway, that is as well.

@@ -68,7 +68,7 @@ impl Surfaces<'_> {
             stop_timeout: STOP_TIMEOUT,
             ..plan
         };
-        let after = surface.after().map(|task| Dependency { task: task.to_owned(), condition: Condition::Started });
+        let after = surface.after().map(|task| Dependency::new(task, Condition::Started));
         let surface = Arc::new(surface);
         let (kernel, config, gateway) = (self.kernel.clone(), self.config.clone(), self.gateway.clone());
         let config_path = config.current().path.clone();

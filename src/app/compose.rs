@@ -72,7 +72,7 @@ pub(super) fn compose(
         Presentation::Dashboard { mouse } => surfaces.track(Terminal::new(mouse)),
     }
     factory.set_builtins(supervisor.tracked());
-    let supervisor = supervisor.with_loader(Box::new(move || factory.load()));
+    let supervisor = supervisor.with_loader(Box::new(move |request| factory.load(request)));
     Ok((supervisor, kernel))
 }
 

@@ -10,7 +10,7 @@ use crate::config::{Config, LogsConfig, SharedConfig, TaskConfig, compare};
 use crate::kernel::KernelHandle;
 use crate::logs::Store;
 use crate::process::{ProcessTask, Warden};
-use crate::supervisor::engine::{BadConfig, Dependency, Plan, Replan, TaskKind, TaskPlan};
+use crate::supervisor::engine::{BadConfig, Dependency, LoadRequest, Plan, ReadyPlan, Replan, TaskKind, TaskPlan};
 use crate::supervisor::{PlannedReload, PlannedTask, Runner, resolve_ids};
 
 /// Makes tasks of what the config says.
@@ -67,7 +67,7 @@ impl TaskFactory {
     /// # Errors
     ///
     /// It is wrong, or one of its tasks can't be run.
-    pub(super) fn load(&mut self) -> Result<PlannedReload, BadConfig> {
+    pub(super) fn load(&mut self, _request: LoadRequest) -> Result<PlannedReload, BadConfig> {
         let old = self.config.current();
         let mut config = self.config.read()?;
         let changes = compare(&old, &config);
@@ -93,8 +93,8 @@ impl TaskFactory {
             after: after.clone(),
             runner: None,
         });
-        let (tasks, runners) = resolve_ids(processes.chain(builtins).collect());
-        let plan = Plan { tasks, drain: config.supervisor.drain, seed: 0 };
+        let (tasks, groups, runners) = resolve_ids(processes.chain(builtins).collect(), Vec::new());
+        let plan = Plan { tasks, groups, drain: config.supervisor.drain, ..Plan::default() };
         let pending = PendingConfig {
             config: Arc::new(config),
             shared: self.config.clone(),
@@ -107,21 +107,20 @@ impl TaskFactory {
 
     fn planned(&self, config: &TaskConfig, runner: Option<Runner>) -> PlannedTask {
         let plan = TaskPlan {
-            name: config.name.clone(),
             revision: self.revisions.get(&config.name).copied().unwrap_or_default(),
             runs_before: self.run_numbers.latest(&config.name, self.kernel.post_mortems()),
-            kind: TaskKind::Process,
             about: config.command.to_string(),
             policy: config.policy,
             on_exhausted: config.on_exhausted,
-            slow_retry: None,
             restart: config.restart,
-            after: Vec::new(),
-            probed: config.ready.is_some(),
-            failure_threshold: config.ready.as_ref().and_then(|ready| ready.failure_threshold),
+            ready: config
+                .ready
+                .as_ref()
+                .map(|ready| ReadyPlan { failure_threshold: ready.failure_threshold, within: None }),
             tty: config.tty,
             stop_timeout: config.stop.timeout,
             success_exit_codes: config.success_exit_codes.clone(),
+            ..TaskPlan::new(config.name.clone())
         };
         PlannedTask { plan, after: config.after.clone(), runner }
     }

@@ -156,7 +156,7 @@ fn cells(task: &Lenient<TaskSnapshot>, snapshot: &LenientSnapshot) -> [String; H
     let clock = Clock::new(snapshot.now);
     let used = if known.retries == 0 { "·".to_owned() } else { retries(known.retries, known.max_retries) };
     let exit = last_exit(known, &clock).map(|(reason, ago)| format!("{} · {ago}", short(&reason)));
-    let state = format!("{} {}", look(known.state()).glyph, known.state());
+    let state = format!("{} {}", look(known).glyph, known.state());
     [name, state, used, next, uptime(known, &clock).unwrap_or_else(none), exit.unwrap_or_else(none)]
 }
 
@@ -175,7 +175,7 @@ fn short(text: &str) -> String {
 
 /// The colour of the state: the parameter of an SGR escape sequence.
 fn shade(task: &Lenient<TaskSnapshot>) -> u8 {
-    match task.known().map(|task| look(task.state()).tone) {
+    match task.known().map(|task| look(task).tone) {
         Some(Tone::Good) => 32,
         Some(Tone::Bad) => 31,
         Some(Tone::Warning) => 33,
@@ -198,7 +198,15 @@ mod tests {
         let mut api = process("api", PhaseSnapshot::Backoff { attempt: 2, since: at(8_000), retry_at: at(10_000) });
         (api.run, api.retries) = (2, 2);
         let ran_for = Duration::from_secs(1);
-        api.last_exit = Some(LastExit { run: 2, reason, expected: false, at: at(8_000), ran_for, peak_memory: None });
+        api.last_exit = Some(LastExit {
+            run: 2,
+            reason,
+            expected: false,
+            succeeded: false,
+            at: at(8_000),
+            ran_for,
+            peak_memory: None,
+        });
         serde_json::from_value(serde_json::json!({
             "project": "shop", "version": "0.1.0", "pid": 7, "started_at": "2026-01-01T00:00:00Z", "now": 9000,
             "generation": 1, "at": 0, "stage": { "stage": "up" }, "tasks": [control, api, process("db", ready(1_000))],

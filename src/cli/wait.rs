@@ -183,7 +183,7 @@ impl Until {
     /// The word for a task for which this holds. A task that is done counts as ready, and is called done.
     fn reached_by(self, task: &Lenient<TaskSnapshot>) -> &'static str {
         match task.known().map(TaskSnapshot::state) {
-            Some(TaskState::Done) if self == Self::Ready => TaskState::Done.word(),
+            Some(state @ (TaskState::Done | TaskState::Scheduled)) if self == Self::Ready => state.word(),
             _ => self.word(),
         }
     }

@@ -160,7 +160,7 @@ fn after(table: &mut Table<'_>, task: &mut TaskConfig) -> Vec<Span> {
     for entry in entries {
         // A condition that is wrong is reported; the name still counts for what is said of cycles.
         let condition = entry.value.unwrap_or(Condition::Started);
-        task.after.push(Dependency { task: entry.key, condition });
+        task.after.push(Dependency::new(entry.key, condition));
         spans.push(entry.span);
     }
     spans

@@ -112,13 +112,13 @@ fn restart(task: &TaskConfig, service: &mut YamlMap, omissions: &mut Vec<Omissio
         Policy::Always => service.put("restart", "always"),
         Policy::OnFailure => service.put("restart", format!("on-failure:{}", task.restart.max_retries)),
         Policy::Never => service.put("restart", "no"),
-        Policy::Critical => {
+        Policy::Critical | Policy::CriticalOnFailure => {
             service.put("restart", "no");
             let remedy = "run `docker compose up --abort-on-container-exit`: compose has no such key";
             omissions.push(Omission::new(&task.name, "critical", remedy));
         }
     }
-    let backs_off = !matches!(task.policy, Policy::Never | Policy::Critical);
+    let backs_off = !matches!(task.policy, Policy::Never | Policy::Critical | Policy::CriticalOnFailure);
     if backs_off && task.restart != RestartConfig::default() {
         omissions.push(Omission::new(
             &task.name,

@@ -75,7 +75,7 @@ impl Pod<'_> {
             let spec = YamlMap::default().with("backoffLimit", retries).with("template", template);
             return self.object("batch/v1", "Job", spec);
         }
-        if task.policy == Policy::Critical {
+        if task.policy.is_critical() {
             omissions.push(Omission::new(
                 &task.name,
                 "critical",

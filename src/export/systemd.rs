@@ -54,7 +54,7 @@ impl Units<'_> {
         for task in &self.config.tasks {
             unit.set("Wants", &self.name(&task.name));
         }
-        for task in self.config.tasks.iter().filter(|task| task.policy == Policy::Critical) {
+        for task in self.config.tasks.iter().filter(|task| task.policy.is_critical()) {
             unit.comment(&format!("# {} is critical: its end stops everything.", task.name));
             unit.set("BindsTo", &self.name(&task.name));
         }
@@ -152,7 +152,7 @@ fn restarts(task: &TaskConfig, unit: &mut Unit, omissions: &mut Vec<Omission>) {
     let restart = match task.policy {
         Policy::Always => "always",
         Policy::OnFailure => "on-failure",
-        Policy::Never | Policy::Critical => "no",
+        Policy::Never | Policy::Critical | Policy::CriticalOnFailure => "no",
     };
     unit.set("Restart", restart);
     if restart != "no" {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::supervisor::engine::{OnExhausted, Policy};
-use crate::supervisor::engine::{PhaseSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+use crate::supervisor::engine::{
+    GroupSnapshot, OnExhausted, PhaseSnapshot, Policy, Snapshot, Stage, Strategy, TaskKind, TaskSnapshot, Uptime,
+};
 
 /// A point on the supervisor's clock.
 pub(crate) fn at(millis: u64) -> Uptime {
@@ -12,7 +13,7 @@ pub(crate) fn at(millis: u64) -> Uptime {
 
 /// A supervisor that is up, with these tasks.
 pub(crate) fn snapshot(generation: u64, tasks: Vec<TaskSnapshot>) -> Snapshot {
-    Snapshot { generation, at: at(0), stage: Stage::Up, tasks }
+    Snapshot { generation, at: at(0), stage: Stage::Up, tasks, groups: Vec::new() }
 }
 
 /// A process in this state, with the default policy and nothing behind it.
@@ -23,6 +24,10 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         about: format!("./{name}"),
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
+        replica_of: None,
+        autostart: true,
+        after: Vec::new(),
+        probed: false,
         tty: false,
         phase,
         run: 1,
@@ -38,8 +43,23 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         exits: Default::default(),
         has_started: true,
         probe: None,
+        live_probe: None,
+        next_due: None,
+        watch: None,
         usage: None,
         address: None,
+    }
+}
+
+/// A group of these tasks without a budget.
+pub(crate) fn group(name: &str, tasks: &[&str]) -> GroupSnapshot {
+    GroupSnapshot {
+        name: name.into(),
+        tasks: tasks.iter().map(|&task| task.to_owned()).collect(),
+        strategy: Strategy::OneForOne,
+        on_exhausted: OnExhausted::Hold,
+        restarts: 0,
+        max_restarts: None,
     }
 }
 

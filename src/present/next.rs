@@ -24,16 +24,18 @@ pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Upc
             plain(each.join(", "))
         }
         PhaseSnapshot::Starting { deadline, .. } => plain(format!("start fails in {}", clock.left(*deadline))),
-        PhaseSnapshot::Running { .. } => match &task.probe {
+        PhaseSnapshot::Running { .. } if !task.counts_as_ready() => match &task.probe {
             Some(probe) if !probe.passed => toned(format!("not ready: {}", probe.detail), Tone::Warning),
             _ if is_draining => toned("stops in its turn".to_owned(), Tone::Quiet),
             _ => plain("not ready yet".to_owned()),
         },
-        PhaseSnapshot::Ready { .. } if is_draining => toned("stops in its turn".to_owned(), Tone::Quiet),
-        PhaseSnapshot::Ready { .. } if task.is_unstable() => {
+        PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } if is_draining => {
+            toned("stops in its turn".to_owned(), Tone::Quiet)
+        }
+        PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } if task.is_unstable() => {
             toned(format!("unstable: {} restarts/h", task.restarts_last_hour), Tone::Warning)
         }
-        PhaseSnapshot::Ready { .. } => match task.budget_back_at {
+        PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } => match task.budget_back_at {
             Some(back) => plain(format!("budget back in {}", clock.left(back))),
             None => Upcoming::default(),
         },
@@ -50,6 +52,10 @@ pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Upc
             tone: Tone::Warning,
             share: Some(clock.share(*since, *retry_at)),
         },
+        PhaseSnapshot::Scheduled => match task.next_due {
+            Some(at) => plain(format!("runs in {}", clock.left(at))),
+            None => Upcoming::default(),
+        },
         PhaseSnapshot::Stopped if !is_draining => toned("until started".to_owned(), Tone::Quiet),
         PhaseSnapshot::Failed { retry_at: Some(at), .. } => plain(format!("tried again in {}", clock.left(*at))),
         PhaseSnapshot::Failed { reason, .. } if task.last_exit.is_none() => toned(reason.clone(), Tone::Bad),
@@ -64,5 +70,6 @@ fn afterwards(then: AfterStop) -> &'static str {
         AfterStop::Restart => ", restarts",
         AfterStop::Retry => ", retries",
         AfterStop::Leave => ", leaves",
+        AfterStop::Fail => ", fails",
     }
 }

@@ -14,7 +14,7 @@ pub(crate) struct Parts<'a> {
 pub(crate) fn parts<'a>(tasks: impl IntoIterator<Item = &'a TaskSnapshot>, is_draining: bool) -> Parts<'a> {
     let own = tasks.into_iter().filter(|task| task.is_builtin());
     let (alone, folded): (Vec<_>, Vec<_>) = own.partition(|task| needs_attention(task, is_draining));
-    let ready = folded.iter().filter(|task| task.state() == TaskState::Ready).count();
+    let ready = folded.iter().filter(|task| task.counts_as_ready()).count();
     let other = if alone.is_empty() { "" } else { "other " };
     let folded = match folded.len() {
         0 => None,
@@ -31,6 +31,8 @@ fn needs_attention(task: &TaskSnapshot, is_draining: bool) -> bool {
         TaskState::Failed | TaskState::Backoff => true,
         TaskState::Stopped => !is_draining,
         TaskState::Ready | TaskState::Running => task.is_unstable(),
-        TaskState::Waiting | TaskState::Starting | TaskState::Stopping | TaskState::Done => false,
+        TaskState::Waiting | TaskState::Starting | TaskState::Stopping | TaskState::Scheduled | TaskState::Done => {
+            false
+        }
     }
 }

@@ -57,6 +57,7 @@ pub(crate) fn exit_label(task: &TaskSnapshot) -> &'static str {
 pub(crate) fn on_exit(task: &TaskSnapshot) -> String {
     match task.policy {
         Policy::Critical => return "fatal: everything stops".to_owned(),
+        Policy::CriticalOnFailure => return "fatal unless it succeeds".to_owned(),
         Policy::Never => return "done".to_owned(),
         Policy::Always | Policy::OnFailure => {}
     }

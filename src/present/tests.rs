@@ -46,7 +46,7 @@ fn every_task_has_its_words() {
     for case in words["tasks"].as_array().unwrap() {
         let shown = task_of(&words["base"], &case["task"]);
         let clock = Clock::new(at(&case["now"]));
-        let (look, next) = (look(shown.state()), next(&shown, case["draining"] == true, &clock));
+        let (look, next) = (look(&shown), next(&shown, case["draining"] == true, &clock));
         let said = json!({
             "glyph": look.glyph,
             "tone": tone(look.tone),

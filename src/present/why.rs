@@ -69,7 +69,7 @@ impl Chain<'_> {
             sentences.push(self.last_exit(last));
         }
         let quoted = match task.phase {
-            PhaseSnapshot::Running { .. } => Some(task.run),
+            PhaseSnapshot::Running { .. } if !task.counts_as_ready() => Some(task.run),
             _ => went_wrong.map(|last| last.run),
         };
         sentences.extend(quoted.and_then(|run| self.last_line(task, run)));
@@ -95,6 +95,9 @@ impl Chain<'_> {
                 let (since, left) = (self.clock.age(*since), self.clock.left(*deadline));
                 format!("is starting since {since}; the start has failed if it takes {left} more")
             }
+            PhaseSnapshot::Running { since, .. } if task.counts_as_ready() => {
+                format!("is running: run {}, for {}; nothing holds it back", task.run, self.clock.span(*since))
+            }
             PhaseSnapshot::Running { since, .. } => {
                 let probe = match &task.probe {
                     Some(probe) if !probe.passed => {
@@ -117,6 +120,7 @@ impl Chain<'_> {
                     AfterStop::Stay => "",
                     AfterStop::Restart => ", then a new run starts",
                     AfterStop::Retry => ", then its policy decides",
+                    AfterStop::Fail => ", then it is held as failed: its group has failed",
                     AfterStop::Leave => ", then it leaves: it is not in the configuration any more",
                 };
                 let left = if left.is_empty() { String::new() } else { format!("; left is {}", Straggler::list(left)) };
@@ -125,6 +129,13 @@ impl Chain<'_> {
             PhaseSnapshot::Backoff { attempt, retry_at, .. } => {
                 let left = self.clock.left(*retry_at);
                 format!("is in backoff: retry {attempt} of {} in {left}", task.max_retries)
+            }
+            PhaseSnapshot::Scheduled => match task.next_due {
+                Some(at) => format!("is scheduled: it runs in {}", self.clock.left(at)),
+                None => "is scheduled, and is never due".to_owned(),
+            },
+            PhaseSnapshot::Stopped if !task.autostart && !task.has_started => {
+                "does not start without being asked to".to_owned()
             }
             PhaseSnapshot::Stopped => "was stopped, and stays so until it is started".to_owned(),
             PhaseSnapshot::Done => "is done: its policy does not start it again".to_owned(),
@@ -146,7 +157,9 @@ impl Chain<'_> {
             ExitReason::StartFailed { .. } => format!("could not start: {}", last.reason),
             ExitReason::StartTimeout { .. } => format!("could not start: {}", last.reason),
             ExitReason::OverMemory { .. } => format!("was ended: it {}", last.reason),
-            ExitReason::NotReady { .. } => format!("was given up, {}", last.reason),
+            ExitReason::NotReady { .. } | ExitReason::ReadyTimeout { .. } | ExitReason::NotLive { .. } => {
+                format!("was given up, {}", last.reason)
+            }
         };
         format!("its last run {how}, {}", self.clock.age(last.at))
     }

@@ -47,7 +47,7 @@ use crate::logs::{LogTail, Store};
 use crate::screen::TaskScreen;
 use crate::signal::Signal;
 use crate::supervisor::engine::{ExitReason, Input};
-use crate::supervisor::{RunContext, SentSignal};
+use crate::supervisor::{RunContext, RunOrder};
 use credentials::RunsAs;
 pub(crate) use credentials::refused_identity;
 pub(crate) use descriptors::{is_out_of_descriptors, reserve_descriptors, with_reserved_descriptors};
@@ -287,8 +287,13 @@ async fn kill_when_asked(child: &Child, context: &RunContext, over: &Cancellatio
 async fn pass_signals(child: &Child, context: &RunContext, over: &CancellationToken) {
     let passing = async {
         loop {
-            for SentSignal { signal, tree } in context.signals.take().await {
-                child.signal(&[signal], if tree { SignalTarget::Tree } else { SignalTarget::Main }).await;
+            for order in context.orders.take().await {
+                match order {
+                    RunOrder::Signal { signal, tree } => {
+                        child.signal(&[signal], if tree { SignalTarget::Tree } else { SignalTarget::Main }).await;
+                    }
+                    RunOrder::OnChange { .. } => {}
+                }
             }
         }
     };

@@ -16,7 +16,7 @@ use crate::config::{Check, CommandLine, ReadyConfig};
 use crate::duration::Pretty;
 use crate::http_client::{self, HttpError};
 use crate::supervisor::RunContext;
-use crate::supervisor::engine::{ExitReason, Input};
+use crate::supervisor::engine::{ExitReason, Input, Probe};
 
 /// The pause before the first try; doubled after each failure until it is the configured interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -57,7 +57,7 @@ pub(super) async fn wait_for_line(line: oneshot::Receiver<String>, context: &Run
 }
 
 async fn report_probe(context: &RunContext, passed: bool, detail: String) {
-    context.report(Input::Probed { run: context.run, passed, detail }).await;
+    context.report(Input::Probed { run: context.run, probe: Probe::Ready, passed, detail }).await;
 }
 
 /// Runs a command of a task to its end. Its remaining processes are killed then, and all of them if the future is

@@ -18,7 +18,7 @@ use super::handle::{Backend, QueuedRequest};
 use super::live_runs::LiveRuns;
 use super::publisher::Publisher;
 use super::reload::{LoadResult, Reload};
-use super::run::SentSignal;
+use super::run::RunOrder;
 use super::signals::{ReceivedSignal, SignalListener, has_terminal};
 
 /// What the loop works on.
@@ -61,7 +61,7 @@ impl Driver {
         backend: Backend,
         usage: watch::Receiver<BTreeMap<String, Usage>>,
     ) -> Self {
-        let Backend { snapshot, requests, lag_checks, event_log } = backend;
+        let Backend { snapshot, requests, reports, lag_checks, event_log } = backend;
         let signals = SignalListener::new().inspect_err(|error| warn!(%error, "signals can't be listened to")).ok();
         // A terminal that is closed drains. Without one SIGHUP can only mean a reload, if there is anything to read.
         let on_hangup = if reload.is_possible() && !has_terminal() { Request::Reload } else { Request::ShutDown };
@@ -70,7 +70,7 @@ impl Driver {
         Self {
             engine: Engine::new(plan, started),
             runners: runners.collect(),
-            runs: LiveRuns::new(),
+            runs: LiveRuns::new(reports),
             reload,
             root,
             signals,
@@ -210,7 +210,7 @@ impl Driver {
 
     fn apply(&mut self, effect: Effect) {
         match effect {
-            Effect::Load => self.reload.begin(),
+            Effect::Load(request) => self.reload.begin(request),
             Effect::Adopt(ids) => self.reload.adopt(ids, &mut self.runners),
             Effect::Spawn(run) => {
                 let runner = self.runners.get_mut(&run.task).expect("every task of the plan has a runner");
@@ -218,7 +218,8 @@ impl Driver {
             }
             Effect::Stop(run) => self.runs.stop(run),
             Effect::Kill(run) => self.runs.kill(run),
-            Effect::Signal { run, signal, tree } => self.runs.signal(run, SentSignal { signal, tree }),
+            Effect::Signal { run, signal, tree } => self.runs.order(run, RunOrder::Signal { signal, tree }),
+            Effect::RunOnChange { run, file } => self.runs.order(run, RunOrder::OnChange { file }),
             Effect::Answer(id, answer) => {
                 if let Some(asked) = self.answers.remove(&id) {
                     // The client may be gone.

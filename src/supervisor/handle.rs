@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::engine::{Answer, Event, Origin, Refusal, Request, Snapshot, Stage, Uptime};
+use super::engine::{Answer, Event, Input, Origin, Refusal, Request, Snapshot, Stage, Uptime};
 use super::event_log::EventLog;
+use super::run::INPUTS_QUEUED;
 
 /// Requests that may wait for the driver; more are refused as [`Refusal::Unavailable`].
 const REQUESTS_QUEUED: usize = 256;
@@ -28,6 +29,7 @@ pub struct SupervisorHandle {
     started_at: Timestamp,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     requests: mpsc::Sender<QueuedRequest>,
+    reports: mpsc::Sender<Input>,
     lag_checks: mpsc::Sender<oneshot::Sender<()>>,
     event_log: EventLog,
 }
@@ -87,6 +89,13 @@ impl SupervisorHandle {
         answered.await.unwrap_or(Err(Refusal::Unavailable))
     }
 
+    /// Passes on what a trigger has noticed: a time, a changed file. Waits while the queue is full.
+    #[expect(dead_code, reason = "there are no triggers yet")]
+    pub(crate) async fn report(&self, input: Input) {
+        // A closed queue means that the supervisor has ended.
+        let _ = self.reports.send(input).await;
+    }
+
     /// How long the event loop takes to answer. A snapshot of that moment is published first. `None` if it has ended.
     pub(crate) async fn check_lag(&self) -> Option<Duration> {
         let sent = tokio::time::Instant::now();
@@ -113,6 +122,8 @@ pub(crate) struct QueuedRequest {
 pub(crate) struct Backend {
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(crate) requests: mpsc::Receiver<QueuedRequest>,
+    /// What runs and triggers report.
+    pub(crate) reports: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     /// Each is answered at once, after the state was published.
     pub(crate) lag_checks: mpsc::Receiver<oneshot::Sender<()>>,
     pub(crate) event_log: EventLog,
@@ -120,19 +131,23 @@ pub(crate) struct Backend {
 
 /// Makes both ends. `started` is the zero of the supervisor's clock.
 pub(crate) fn handle(started: Instant) -> (SupervisorHandle, Backend) {
-    let first = Snapshot { generation: 0, at: Uptime::default(), stage: Stage::Up, tasks: Vec::new() };
+    let first =
+        Snapshot { generation: 0, at: Uptime::default(), stage: Stage::Up, tasks: Vec::new(), groups: Vec::new() };
     let (snapshot_tx, snapshot) = watch::channel(Arc::new(first));
     let (requests, requests_rx) = mpsc::channel(REQUESTS_QUEUED);
     let (lag_checks, lag_checks_rx) = mpsc::channel(LAG_CHECKS_QUEUED);
+    let reports = mpsc::channel(INPUTS_QUEUED);
     let event_log = EventLog::default();
     let handle = SupervisorHandle {
         started,
         started_at: Timestamp::now() - started.elapsed(),
         snapshot,
         requests,
+        reports: reports.0.clone(),
         lag_checks,
         event_log: event_log.clone(),
     };
-    let backend = Backend { snapshot: snapshot_tx, requests: requests_rx, lag_checks: lag_checks_rx, event_log };
+    let backend =
+        Backend { snapshot: snapshot_tx, requests: requests_rx, reports, lag_checks: lag_checks_rx, event_log };
     (handle, backend)
 }

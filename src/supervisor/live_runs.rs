@@ -9,7 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::Runner;
 use super::engine::{ExitReason, Input, RunId};
 use super::in_process::exit_reason;
-use super::run::{INPUTS_QUEUED, RunContext, SentSignal, SignalQueue};
+use super::run::{OrderQueue, RunContext, RunOrder};
+
+/// Takes what runs report, and others beside them.
+pub(super) type ReportChannel = (mpsc::Sender<Input>, mpsc::Receiver<Input>);
 
 /// All live runs.
 pub(super) struct LiveRuns {
@@ -17,28 +20,28 @@ pub(super) struct LiveRuns {
     futures: JoinSet<ExitReason>,
     ids: HashMap<Id, RunId>,
     controls: BTreeMap<RunId, RunControl>,
-    reports: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
+    reports: ReportChannel,
 }
 
-/// The two ways to ask a run to end, and its signals.
+/// The two ways to ask a run to end, and its other orders.
 struct RunControl {
     stop: CancellationToken,
     kill: CancellationToken,
-    signals: SignalQueue,
+    orders: OrderQueue,
 }
 
 impl LiveRuns {
-    pub(super) fn new() -> Self {
-        let (futures, reports) = (JoinSet::new(), mpsc::channel(INPUTS_QUEUED));
+    pub(super) fn new(reports: ReportChannel) -> Self {
+        let futures = JoinSet::new();
         Self { futures, ids: HashMap::new(), controls: BTreeMap::new(), reports }
     }
 
     pub(super) fn spawn(&mut self, run: RunId, runner: &mut Runner) {
         let context = RunContext::new(run, self.reports.0.clone());
-        let RunContext { stop, kill, signals, .. } = context.clone();
+        let RunContext { stop, kill, orders, .. } = context.clone();
         let id = self.futures.spawn(runner(context)).id();
         self.ids.insert(id, run);
-        self.controls.insert(run, RunControl { stop, kill, signals });
+        self.controls.insert(run, RunControl { stop, kill, orders });
     }
 
     pub(super) fn stop(&self, run: RunId) {
@@ -53,9 +56,9 @@ impl LiveRuns {
         }
     }
 
-    pub(super) fn signal(&self, run: RunId, signal: SentSignal) {
+    pub(super) fn order(&self, run: RunId, order: RunOrder) {
         if let Some(control) = self.controls.get(&run) {
-            control.signals.send(signal);
+            control.orders.send(order);
         }
     }
 

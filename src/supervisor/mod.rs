@@ -50,9 +50,12 @@ pub(crate) use in_process::exit_reason;
 pub(crate) use reload::{Loader, PlannedReload};
 #[cfg(test)]
 pub(crate) use run::INPUTS_QUEUED;
-pub(crate) use run::{RunContext, SentSignal};
+pub(crate) use run::{RunContext, RunOrder};
 
-use self::engine::{Dependency, OnExhausted, Plan, Policy, TaskId, TaskKind, TaskPlan, Usage};
+use self::engine::{
+    Dependency, Edge, EndsWhen, GroupPlan, Intensity, OnExhausted, Plan, Policy, Strategy, TaskId, TaskKind, TaskPlan,
+    Usage,
+};
 use driver::Driver;
 use reload::Reload;
 
@@ -69,6 +72,28 @@ pub(crate) struct PlannedTask {
     pub(crate) runner: Option<Runner>,
 }
 
+/// A group of tasks, by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlannedGroup {
+    pub(crate) name: String,
+    pub(crate) tasks: Vec<String>,
+    pub(crate) strategy: Strategy,
+    pub(crate) intensity: Option<Intensity>,
+    pub(crate) on_exhausted: OnExhausted,
+}
+
+/// When the supervisor ends without being asked to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(dead_code, reason = "nothing sets it yet")]
+pub(crate) enum PlannedUntil {
+    #[default]
+    Asked,
+    /// When every task is done or has failed, and none can start again.
+    AllDone,
+    /// When this task has ended.
+    Task(String),
+}
+
 /// Supervises tasks: futures of a Rust program, and in the `stead` binary child processes and surfaces.
 ///
 /// Tasks are tracked first; [`run`](Self::run) then supervises them until a signal, the root token, a
@@ -77,6 +102,8 @@ pub struct TaskSupervisor {
     root: CancellationToken,
     restart: RestartConfig,
     drain: DrainConfig,
+    groups: Vec<PlannedGroup>,
+    until: PlannedUntil,
     tracked: Vec<PlannedTask>,
     loader: Option<Loader>,
     usage: Option<watch::Receiver<BTreeMap<String, Usage>>>,
@@ -107,6 +134,8 @@ impl TaskSupervisor {
             root,
             restart,
             drain: DrainConfig::default(),
+            groups: Vec::new(),
+            until: PlannedUntil::default(),
             tracked: Vec::new(),
             loader: None,
             usage: None,
@@ -118,10 +147,26 @@ impl TaskSupervisor {
         }
     }
 
-    /// Sets how long a drain may take: 10 s and 3 s by default.
+    /// Bounds the ordered stop of everything: by default only after a fatal end, by 3 s.
     #[must_use]
     pub fn with_drain(mut self, drain: DrainConfig) -> Self {
         self.drain = drain;
+        self
+    }
+
+    /// Sets the groups of tasks.
+    #[must_use]
+    #[expect(dead_code, reason = "nothing sets them yet")]
+    pub(crate) fn with_groups(mut self, groups: Vec<PlannedGroup>) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// Sets when it ends without being asked to.
+    #[must_use]
+    #[expect(dead_code, reason = "nothing sets it yet")]
+    pub(crate) fn with_until(mut self, until: PlannedUntil) -> Self {
+        self.until = until;
         self
     }
 
@@ -192,11 +237,32 @@ impl TaskSupervisor {
     }
 
     /// Supervises until it is over: after SIGINT, SIGTERM or SIGHUP, the cancellation of the root token, a
-    /// request, or a fatal end. Returns at the drain's deadline plus half a second at the latest.
+    /// request, or a fatal end. However tasks behave, it returns: each is killed when its time to stop is over.
     pub async fn run(self) -> ShutdownOutcome {
-        let Self { root, drain, tracked, loader, usage, on_stop, outlives_terminal, started, backend, .. } = self;
-        let (tasks, runners) = resolve_ids(tracked);
-        let plan = Plan { tasks, drain, seed: u64::from(std::process::id()) };
+        let Self {
+            root,
+            drain,
+            groups,
+            until,
+            tracked,
+            loader,
+            usage,
+            on_stop,
+            outlives_terminal,
+            started,
+            backend,
+            ..
+        } = self;
+        let (tasks, groups, runners) = resolve_ids(tracked, groups);
+        let until = match until {
+            PlannedUntil::Asked => EndsWhen::Asked,
+            PlannedUntil::AllDone => EndsWhen::AllDone,
+            PlannedUntil::Task(name) => match tasks.iter().position(|task| task.name == name) {
+                Some(at) => EndsWhen::Task(TaskId(at)),
+                None => EndsWhen::Asked,
+            },
+        };
+        let plan = Plan { tasks, groups, drain, until, seed: u64::from(std::process::id()) };
         let usage = usage.unwrap_or_else(|| watch::channel(BTreeMap::new()).1);
         let driver = Driver::new(plan, runners, Reload::new(loader), started, root, backend, usage);
         let driver = if outlives_terminal { driver.outliving_its_terminal() } else { driver };
@@ -237,33 +303,37 @@ impl TaskSupervisor {
     /// The plan of an in-process task; a spent budget of one is fatal.
     pub(crate) fn plan(&self, name: String, kind: TaskKind, policy: Policy, about: String) -> TaskPlan {
         TaskPlan {
-            name,
-            revision: 0,
-            runs_before: 0,
             kind,
             about,
             policy,
             on_exhausted: OnExhausted::Fatal,
-            slow_retry: None,
             restart: self.restart,
-            after: Vec::new(),
-            probed: false,
-            failure_threshold: None,
-            tty: false,
             stop_timeout: CANCEL_TIMEOUT,
             success_exit_codes: Vec::new(),
+            ..TaskPlan::new(name)
         }
     }
 }
 
-/// Names become ids: every dependency is one of the tasks.
-pub(crate) fn resolve_ids(planned: Vec<PlannedTask>) -> (Vec<TaskPlan>, Vec<Option<Runner>>) {
+/// Names become ids: every dependency and every member is one of the tasks.
+pub(crate) fn resolve_ids(
+    planned: Vec<PlannedTask>,
+    groups: Vec<PlannedGroup>,
+) -> (Vec<TaskPlan>, Vec<GroupPlan>, Vec<Option<Runner>>) {
     let named = planned.iter().enumerate().map(|(at, planned)| (planned.plan.name.clone(), TaskId(at)));
     let ids: BTreeMap<String, TaskId> = named.collect();
     let resolved = |PlannedTask { mut plan, after, runner }: PlannedTask| {
-        let known = after.iter().filter_map(|dependency| Some((*ids.get(&dependency.task)?, dependency.condition)));
-        plan.after = known.collect();
+        let edge = |dependency: Dependency| {
+            let Dependency { task, condition, on_restart, required } = dependency;
+            Some(Edge { task: *ids.get(&task)?, condition, on_restart, required })
+        };
+        plan.after = after.into_iter().filter_map(edge).collect();
         (plan, runner)
     };
-    planned.into_iter().map(resolved).unzip()
+    let (tasks, runners) = planned.into_iter().map(resolved).unzip();
+    let group = |PlannedGroup { name, tasks, strategy, intensity, on_exhausted }| {
+        let tasks = tasks.iter().filter_map(|task| ids.get(task).copied()).collect();
+        GroupPlan { name, tasks, strategy, intensity, on_exhausted }
+    };
+    (tasks, groups.into_iter().map(group).collect(), runners)
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use tokio::task::{JoinError, JoinSet};
 
 use super::Runner;
-use super::engine::{BadConfig, Input, Replan, TaskId};
+use super::engine::{BadConfig, Input, LoadRequest, Replan, TaskId};
 
 /// Makes a new plan, or says why there is none. May block.
-pub(crate) type Loader = Box<dyn FnMut() -> Result<PlannedReload, BadConfig> + Send>;
+pub(crate) type Loader = Box<dyn FnMut(LoadRequest) -> Result<PlannedReload, BadConfig> + Send>;
 
 /// A new plan, and what takes effect once the engine has adopted it.
 pub(crate) struct PlannedReload {
@@ -50,13 +50,13 @@ impl Reload {
     }
 
     /// Begins to load.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, request: LoadRequest) {
         let loader = self.loader.take();
         self.loading.spawn_blocking(move || {
             let Some(mut loader) = loader else {
                 return (None, Err(BadConfig::new("there is no configuration to read")));
             };
-            let loaded = loader();
+            let loaded = loader(request);
             (Some(loader), loaded)
         });
     }

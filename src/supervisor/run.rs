@@ -20,15 +20,15 @@ pub(crate) struct RunContext {
     pub(crate) stop: CancellationToken,
     /// Cancelled when it must end now, with all that belongs to it.
     pub(crate) kill: CancellationToken,
-    /// Signals to pass on to its processes.
-    pub(crate) signals: SignalQueue,
+    /// What it is told beside its end.
+    pub(crate) orders: OrderQueue,
     inputs: mpsc::Sender<Input>,
 }
 
 impl RunContext {
     pub(crate) fn new(run: RunId, inputs: mpsc::Sender<Input>) -> Self {
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
-        Self { run, stop, kill, signals: SignalQueue::default(), inputs }
+        Self { run, stop, kill, orders: OrderQueue::default(), inputs }
     }
 
     /// Reports that the start has succeeded.
@@ -51,34 +51,42 @@ impl RunContext {
     }
 }
 
-/// Signals on their way to a run. One that waits already is not queued twice, as in the kernel, so the queue is never
-/// longer than there are kinds of signals. Cheap to clone.
+/// Orders on their way to a run. One that waits already is not queued twice, and of changed files only the latest waits, so
+/// the queue is never longer than there are kinds of signals and one. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SignalQueue {
-    waiting: Arc<Mutex<Vec<SentSignal>>>,
+pub(crate) struct OrderQueue {
+    waiting: Arc<Mutex<Vec<RunOrder>>>,
     sent: Arc<Notify>,
 }
 
-/// A signal for a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SentSignal {
-    pub(crate) signal: Signal,
-    /// Whether all of the run's processes get it, or the main one alone.
-    pub(crate) tree: bool,
+/// What a run is told beside its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RunOrder {
+    /// Send a signal.
+    Signal {
+        signal: Signal,
+        /// Whether all of the run's processes get it, or the main one alone.
+        tree: bool,
+    },
+    /// Run the command for a changed file.
+    OnChange { file: String },
 }
 
-impl SignalQueue {
-    /// Adds a signal.
-    pub(crate) fn send(&self, sent: SentSignal) {
+impl OrderQueue {
+    /// Adds an order.
+    pub(crate) fn send(&self, order: RunOrder) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if !waiting.contains(&sent) {
-            waiting.push(sent);
+        if let RunOrder::OnChange { .. } = order {
+            waiting.retain(|order| !matches!(order, RunOrder::OnChange { .. }));
+        }
+        if !waiting.contains(&order) {
+            waiting.push(order);
         }
         self.sent.notify_one();
     }
 
-    /// Waits until there are signals, and takes them all.
-    pub(crate) async fn take(&self) -> Vec<SentSignal> {
+    /// Waits until there are orders, and takes them all.
+    pub(crate) async fn take(&self) -> Vec<RunOrder> {
         self.sent.notified().await;
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }

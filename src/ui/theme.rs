@@ -3,8 +3,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::present::state::{Tone, look};
-use crate::supervisor::engine::TaskState;
+use crate::present::state::{StateLook, Tone};
 
 /// How the dashboard looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +20,7 @@ impl Default for Theme {
 
 impl Theme {
     /// The glyph of a state and how its word looks.
-    pub(super) fn state(self, state: TaskState) -> (&'static str, Style) {
-        let look = look(state);
+    pub(super) fn state(self, look: StateLook) -> (&'static str, Style) {
         (look.glyph, self.tone(look.tone))
     }
 

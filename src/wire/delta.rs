@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Lenient, ReceivedSnapshot};
-use crate::supervisor::engine::{Snapshot, Stage, TaskSnapshot, Uptime};
+use crate::supervisor::engine::{GroupSnapshot, Snapshot, Stage, TaskSnapshot, Uptime};
 
 /// What leads from the snapshot of generation `base` to that of `generation`. `now` is added when it is sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub(crate) struct SnapshotDelta {
     /// The names of all tasks in their order, if that has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) order: Option<Vec<String>>,
+    /// All groups, if one has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) groups: Option<Vec<Lenient<GroupSnapshot>>>,
 }
 
 impl SnapshotDelta {
@@ -53,6 +56,7 @@ impl SnapshotDelta {
             stage: (old.stage != new.stage).then(|| Lenient::Known(new.stage.clone())),
             tasks,
             order: (!is_same_order).then(|| names(new)),
+            groups: (old.groups != new.groups).then(|| new.groups.iter().cloned().map(Lenient::Known).collect()),
         }
     }
 }
@@ -120,7 +124,7 @@ impl<T: DeserializeOwned> LiveSnapshot<T> {
     /// It can't be read, or is no change of what is known here.
     pub(crate) fn apply(&mut self, json: &str) -> Result<(), serde_json::Error> {
         let DeltaMessage { now, delta } = serde_json::from_str(json)?;
-        let SnapshotDelta { base, generation, at, stage, tasks, order } = delta;
+        let SnapshotDelta { base, generation, at, stage, tasks, order, groups } = delta;
         if base != self.snapshot.generation {
             let misfit = Misfit { base, generation: self.snapshot.generation };
             return Err(serde::de::Error::custom(misfit));
@@ -147,6 +151,9 @@ impl<T: DeserializeOwned> LiveSnapshot<T> {
         if let Some(order) = order {
             self.sort(&order);
         }
+        if let Some(groups) = groups {
+            self.snapshot.groups = groups;
+        }
         Ok(())
     }
 
@@ -160,10 +167,11 @@ impl<T: DeserializeOwned> LiveSnapshot<T> {
 
     /// As a whole snapshot is sent.
     pub(crate) fn json(&self) -> Value {
-        let ReceivedSnapshot { supervisor, now, generation, at, stage, tasks: _ } = &self.snapshot;
+        let ReceivedSnapshot { supervisor, now, generation, at, stage, tasks: _, groups } = &self.snapshot;
         let mut json = serde_json::json!(supervisor);
-        let rest =
-            serde_json::json!({ "now": now, "generation": generation, "at": at, "stage": stage, "tasks": self.tasks });
+        let rest = serde_json::json!({
+            "now": now, "generation": generation, "at": at, "stage": stage, "tasks": self.tasks, "groups": groups,
+        });
         if let (Value::Object(json), Value::Object(rest)) = (&mut json, rest) {
             json.extend(rest);
         }
@@ -192,7 +200,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::kernel::sample::{at, process, ready, snapshot};
+    use crate::kernel::sample::{at, group, process, ready, snapshot};
     use crate::supervisor::engine::PhaseSnapshot;
     use crate::wire::{SnapshotResponse, VersionResponse};
 
@@ -222,6 +230,7 @@ mod tests {
     fn deltas_lead_to_the_same_as_whole_snapshots() {
         let mut moved = snapshot(4, vec![process("new", backoff(1)), process("db", ready(7))]);
         moved.stage = Stage::Draining { cause: "asked".to_owned(), fatal: false, deadline: at(8) };
+        moved.groups = vec![group("backend", &["db", "new"])];
         let steps = [
             snapshot(1, vec![process("api", ready(0)), process("db", ready(0)), process("old", PhaseSnapshot::Done)]),
             snapshot(2, vec![process("api", backoff(3)), process("db", ready(0)), process("old", PhaseSnapshot::Done)]),
@@ -235,6 +244,7 @@ mod tests {
             let whole = begin(&pair[1]);
             assert_eq!(live.snapshot.tasks, pair[1].tasks);
             assert_eq!(live.snapshot.stage.known(), Some(&pair[1].stage));
+            assert!(live.snapshot.groups.iter().filter_map(Lenient::known).eq(&pair[1].groups));
             assert_eq!((live.snapshot.generation, live.snapshot.now), (pair[1].generation, at(9)));
             let without_nulls = |live: &LiveSnapshot<TaskSnapshot>| {
                 let mut json = live.json();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::VersionResponse;
 use crate::present::clock::Clock;
 use crate::present::next::next;
-use crate::supervisor::engine::{Stage, TaskKind, TaskSnapshot, Uptime};
+use crate::supervisor::engine::{GroupSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// A value that is read as far as this program knows it, and kept as it came otherwise: a newer supervisor may have
 /// states, levels or reasons that did not exist when this program was built.
@@ -58,6 +58,8 @@ pub(crate) struct ReceivedSnapshot<T> {
     pub(crate) at: Uptime,
     pub(crate) stage: Lenient<Stage>,
     pub(crate) tasks: Vec<T>,
+    #[serde(default)]
+    pub(crate) groups: Vec<Lenient<GroupSnapshot>>,
 }
 
 /// One of a supervisor that may be newer.

@@ -74,7 +74,7 @@ async fn whoever_has_an_answer_finds_a_snapshot_that_shows_it() {
     });
     let kernel = supervisor.handle();
     let running = tokio::spawn(run(supervisor));
-    until(&kernel, "worker", "ready").await;
+    until(&kernel, "worker", "running").await;
     for run in 2..20 {
         kernel.request(Verb::Restart.of("worker"), Origin("test".into())).await.expect("a restart");
         let snapshot = kernel.snapshot();
@@ -109,7 +109,7 @@ async fn the_root_token_drains_and_every_task_hears_of_it() {
     supervisor.on_stop(move |outcome| tell.store(u32::from(outcome.exit_code()) + 1, Ordering::Relaxed));
     let kernel = supervisor.handle();
     let (outcome, ()) = tokio::join!(run(supervisor), async {
-        until(&kernel, "ticker", "ready").await;
+        until(&kernel, "ticker", "running").await;
         root.cancel();
     });
     assert_eq!((outcome.exit_code(), outcome.killed.len()), (0, 0));
@@ -125,7 +125,7 @@ async fn a_task_that_ignores_its_token_is_aborted_and_named() {
     });
     let kernel = supervisor.handle();
     let (outcome, ()) = tokio::join!(run(supervisor), async {
-        until(&kernel, "deaf", "ready").await;
+        until(&kernel, "deaf", "running").await;
         root.cancel();
     });
     assert_eq!(outcome.killed.iter().map(|killed| killed.name.as_str()).collect::<Vec<_>>(), ["deaf"]);
@@ -152,7 +152,7 @@ async fn requests_are_answered_and_acted_on_during_a_countdown() {
         let ask = |request| kernel.request(request, Origin("test".to_owned()));
         until(&kernel, "flaky", "backoff").await;
         assert_eq!(ask(Verb::Restart.of("flaky")).await, Ok(Answer::Taken));
-        until(&kernel, "flaky", "ready").await;
+        until(&kernel, "flaky", "running").await;
         let unknown = Refusal::UnknownTask { task: "flakey".to_owned() };
         assert_eq!(ask(Verb::Stop.of("flakey")).await, Err(unknown));
         assert_eq!(ask(Verb::Stop.of("flaky")).await, Ok(Answer::Taken));
@@ -172,7 +172,7 @@ async fn a_reload_without_a_configuration_is_refused_and_changes_nothing() {
     });
     let kernel = supervisor.handle();
     let (outcome, ()) = tokio::join!(run(supervisor), async {
-        until(&kernel, "ticker", "ready").await;
+        until(&kernel, "ticker", "running").await;
         for _ in 0..2 {
             let refused = kernel.request(Request::Reload, Origin("test".to_owned())).await.expect_err("a refusal");
             assert_eq!(refused.to_string(), "there is no configuration to read; all goes on as it was");
@@ -226,7 +226,7 @@ async fn a_task_that_blocks_its_thread_does_not_hold_the_end() {
     });
     let kernel = supervisor.handle();
     let (outcome, ()) = tokio::join!(run(supervisor), async {
-        until(&kernel, "stuck", "ready").await;
+        until(&kernel, "stuck", "running").await;
         root.cancel();
     });
     drop(release);

@@ -118,7 +118,7 @@ async fn run(supervisor: TaskSupervisor) -> ShutdownOutcome {
 async fn until_ready(kernel: &KernelHandle, run: u64) {
     let mut snapshots = kernel.watch();
     let ready = snapshots.wait_for(|snapshot| {
-        let there = |task: &crate::supervisor::engine::TaskSnapshot| task.run == run && task.phase.word() == "ready";
+        let there = |task: &crate::supervisor::engine::TaskSnapshot| task.run == run && task.counts_as_ready();
         snapshot.task("actor").is_some_and(there)
     });
     tokio::time::timeout(DEADLINE, ready).await.expect("the run in time").expect("a driver");

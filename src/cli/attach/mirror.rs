@@ -16,7 +16,7 @@ use super::screens;
 use crate::kernel::{KernelHandle, PostMortems};
 use crate::supervisor::engine::{Answer, Origin, Refusal, Request, Snapshot, TaskSnapshot, Verb};
 use crate::supervisor::{Backend, EventRecord, QueuedRequest, handle};
-use crate::wire::{ReceivedSnapshot, SignalRequest, SnapshotResponse, TasksRequest, VersionResponse};
+use crate::wire::{Lenient, ReceivedSnapshot, SignalRequest, SnapshotResponse, TasksRequest, VersionResponse};
 
 /// The wait before the control socket is tried again when it has gone away: its surface may be restarting.
 const STREAM_RETRY: Duration = Duration::from_millis(500);
@@ -130,12 +130,12 @@ impl Mirror {
     fn take(&mut self, message: StreamMessage, events: &EventStream<TaskSnapshot>) -> anyhow::Result<()> {
         match message {
             StreamMessage::Snapshot => {
-                let Some(ReceivedSnapshot { supervisor, generation, at, stage, tasks, .. }) = events.snapshot() else {
-                    return Ok(());
-                };
+                let Some(received) = events.snapshot() else { return Ok(()) };
+                let ReceivedSnapshot { supervisor, generation, at, stage, tasks, groups, .. } = received;
                 ensure!(supervisor.started_at == self.started_at, "another supervisor has taken over");
                 let stage = stage.known().context("the supervisor is in a stage that is not known here")?.clone();
-                let snapshot = Snapshot { generation: *generation, at: *at, stage, tasks: tasks.clone() };
+                let groups = groups.iter().filter_map(Lenient::known).cloned().collect();
+                let snapshot = Snapshot { generation: *generation, at: *at, stage, tasks: tasks.clone(), groups };
                 self.backend.snapshot.send_replace(Arc::new(snapshot));
                 self.show_screens();
             }
@@ -181,7 +181,9 @@ async fn ask(client: &Client, request: &Request) -> Result<Answer, Refusal> {
         }
     })?;
     match request {
-        Request::Reload => serde_json::from_slice(&answer).map(Answer::Reloaded).map_err(|_| Refusal::Unavailable),
+        Request::Reload | Request::Scale { .. } => {
+            serde_json::from_slice(&answer).map(Answer::Reloaded).map_err(|_| Refusal::Unavailable)
+        }
         _ => Ok(Answer::Taken),
     }
 }
@@ -197,6 +199,9 @@ fn route(request: &Request) -> Option<(String, Option<Value>)> {
             (format!("/api/v1/tasks/{}/{}", segment(task), verb.word()), body)
         }
         Request::RestartAll => ("/api/v1/tasks/restart".to_owned(), Some(json!(TasksRequest::all()))),
+        Request::Scale { task, replicas } => {
+            (format!("/api/v1/tasks/{}/scale", segment(task)), Some(json!({ "replicas": replicas })))
+        }
         Request::Reload => ("/api/v1/reload".to_owned(), None),
         Request::ShutDown => ("/api/v1/shutdown".to_owned(), None),
     })

@@ -168,8 +168,8 @@ impl Measured {
 }
 
 /// Every word of [`PhaseSnapshot::word`].
-const STATES: [&str; 9] =
-    ["waiting", "starting", "running", "ready", "stopping", "backoff", "stopped", "done", "failed"];
+const STATES: [&str; 10] =
+    ["waiting", "starting", "running", "ready", "stopping", "backoff", "scheduled", "stopped", "done", "failed"];
 
 fn name(task: &TaskSnapshot) -> [(&'static str, &str); 1] {
     [("task", task.name.as_str())]

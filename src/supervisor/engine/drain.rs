@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use super::effect::Effect;
 use super::event::EventKind;
+use super::exit::ExitReason;
 use super::input::{Straggler, TaskId};
+use super::policy::EndsWhen;
 use super::request::Origin;
 use super::shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 use super::snapshot::TaskKind;
+use super::state::TaskState;
 use super::stop::KILL_WAIT;
-use super::task::{Phase, StopCause};
+use super::task::{Failure, Phase, StopCause};
 use super::{Engine, later};
 
 /// How long stead's own parts go on after the bound: they are needed until the ends of the tasks are reported, or
@@ -110,6 +113,40 @@ impl Engine {
         self.drain.is_some()
     }
 
+    /// Ends it all if that is to happen without being asked for.
+    pub(super) fn end_when_over(&mut self, now: Instant) {
+        if self.is_draining() {
+            return;
+        }
+        match self.until {
+            EndsWhen::Asked => {}
+            EndsWhen::Task(id) => {
+                let task = self.task(id);
+                if !task.state().is_at_rest() {
+                    return;
+                }
+                let name = task.plan.name.clone();
+                let (reason, success) = match (&task.phase, &task.last_exit) {
+                    (Phase::Failed { failure: failure @ Failure::Dependency(_), .. }, _) => {
+                        (ExitReason::Error { message: self.failure_text(failure) }, false)
+                    }
+                    (_, Some(last)) => (last.reason.clone(), last.succeeded),
+                    (_, None) => (ExitReason::Error { message: "it was stopped before it ran".to_owned() }, false),
+                };
+                self.begin_drain(ShutdownCause::Ended { name, reason, success }, now);
+            }
+            EndsWhen::AllDone => {
+                let is_task = |id: &TaskId| self.task(*id).plan.kind != TaskKind::Builtin;
+                let tasks: Vec<_> = self.ids().filter(is_task).collect();
+                if tasks.iter().all(|&id| self.task(id).is_over()) {
+                    let failed = tasks.iter().map(|&id| self.task(id)).filter(|task| task.state() == TaskState::Failed);
+                    let failed = failed.map(|task| task.plan.name.clone()).collect();
+                    self.begin_drain(ShutdownCause::Completed { failed }, now);
+                }
+            }
+        }
+    }
+
     /// Begins the drain; nothing starts from here on. The first cause stays the cause.
     pub(super) fn begin_drain(&mut self, cause: ShutdownCause, now: Instant) {
         if self.drain.is_some() {
@@ -117,6 +154,7 @@ impl Engine {
         }
         let (bound, culprit) = match &cause {
             ShutdownCause::Graceful { .. } => (self.plan_drain.graceful, None),
+            ShutdownCause::Completed { .. } | ShutdownCause::Ended { .. } => (self.plan_drain.graceful, None),
             ShutdownCause::Fatal { name, .. } => (Some(self.plan_drain.fatal), Some(name.clone())),
         };
         let chain = self.longest_chain(now);
@@ -127,10 +165,10 @@ impl Engine {
         self.drain = Some(Drain { cause, since: now, deadline, bound, stage, forced: false, killed: Vec::new() });
         for id in self.ids() {
             match &mut self.task_mut(id).phase {
-                Phase::Waiting { .. } | Phase::Backoff { .. } => self.stopped(id),
+                Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Scheduled => self.stopped(id),
                 Phase::Live(run) => run.request_stop(StopCause::Asked),
                 Phase::Failed { retry_at, .. } => *retry_at = None,
-                Phase::Stopped | Phase::Done => {}
+                Phase::Stopped { .. } | Phase::Done => {}
             }
         }
     }
@@ -212,8 +250,8 @@ impl Engine {
         while !settled {
             settled = true;
             for &id in &tasks {
-                let live = |(dependency, _): &&(TaskId, _)| tasks.contains(dependency);
-                for &(dependency, _) in self.task(id).plan.after.iter().filter(live) {
+                let live = |dependency: &TaskId| tasks.contains(dependency);
+                for dependency in self.task(id).plan.after.iter().map(|edge| edge.task).filter(live) {
                     let needs = own(dependency).saturating_add(chain[id.0]);
                     if needs > chain[dependency.0] {
                         chain[dependency.0] = needs;

@@ -5,6 +5,20 @@ use super::input::{RunId, TaskId};
 use super::request::{Answer, Refusal, RequestId};
 use crate::signal::Signal;
 
+/// What a new plan is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadRequest {
+    /// The configuration as it is now.
+    File,
+    /// The one in force, with another number of replicas of a task.
+    Scale {
+        /// Which task.
+        task: String,
+        /// How many.
+        replicas: u32,
+    },
+}
+
 /// What the driver must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -15,7 +29,14 @@ pub enum Effect {
     /// End a run now, with all that belongs to it. May come without a `Stop` before, and more than once.
     Kill(RunId),
     /// Read the configuration again, then report [`Loaded`](super::Input::Loaded). Never comes twice before that.
-    Load,
+    Load(LoadRequest),
+    /// A file that the run's task watches has changed: run the command for that.
+    RunOnChange {
+        /// Which run.
+        run: RunId,
+        /// The file.
+        file: String,
+    },
     /// The plan of the last `Loaded` is in force: its tasks have these ids, in its order.
     Adopt(Vec<TaskId>),
     /// Send a signal to a run's main process, or to its whole tree.

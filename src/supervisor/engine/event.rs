@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 
 use super::exit::ExitReason;
 use super::input::Straggler;
-use super::policy::Condition;
+use super::policy::{Condition, Overlap};
 use super::replan::Changes;
 use super::request::{Origin, Refusal};
-use crate::duration::{Pretty, millis};
+use crate::duration::{Pretty, maybe_millis, millis};
 
 /// One entry of the timeline, before it is stamped with a number and the time of day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -92,6 +92,37 @@ pub enum EventKind {
         #[serde(rename = "wait_ms", with = "millis")]
         #[schema(value_type = u64)]
         wait: Duration,
+    },
+    /// It is due by its schedule.
+    Due {
+        /// How late that is, if its time had passed unnoticed.
+        #[serde(rename = "late_ms", with = "maybe_millis")]
+        #[schema(value_type = Option<u64>)]
+        late: Option<Duration>,
+    },
+    /// It is due while it runs.
+    Overlapped {
+        /// What that means.
+        overlap: Overlap,
+    },
+    /// A file that it watches has changed.
+    FileChanged {
+        /// Which one.
+        file: String,
+    },
+    /// Files that it watches change too often, so changes mean nothing until it is started again by a person.
+    WatchSuspended {
+        /// The last one that has changed.
+        file: String,
+        /// How many changes there were in a short time.
+        rounds: u32,
+    },
+    /// The budget of restarts of a group is spent.
+    GroupExhausted {
+        /// Which group.
+        group: String,
+        /// The limit: `5 restarts within 1m`.
+        limit: String,
     },
     /// A limit on restarts is spent.
     Exhausted {
@@ -218,6 +249,19 @@ impl fmt::Display for EventKind {
             Self::Backoff { attempt, max_retries, wait } => {
                 write!(f, "retry {attempt} of {max_retries} in {}", Pretty(*wait))
             }
+            Self::Due { late: None } => f.write_str("due"),
+            Self::Due { late: Some(late) } => write!(f, "due, {} late", Pretty(*late)),
+            Self::Overlapped { overlap: Overlap::Skip } => f.write_str("due while it runs: left out"),
+            Self::Overlapped { overlap: Overlap::Queue } => f.write_str("due while it runs: runs once more after that"),
+            Self::Overlapped { overlap: Overlap::Replace } => f.write_str("due while it runs: a new run replaces it"),
+            Self::FileChanged { file } => write!(f, "{file} has changed"),
+            Self::WatchSuspended { file, rounds } => {
+                write!(
+                    f,
+                    "{file} has changed: {rounds} changes in short order, so changes mean nothing until a restart"
+                )
+            }
+            Self::GroupExhausted { group, limit } => write!(f, "group {group} gave up after {limit}"),
             Self::Exhausted { limit } => write!(f, "gave up after {limit}"),
             Self::Failed { reason } => write!(f, "failed: {reason}"),
             Self::Done => f.write_str("done"),
@@ -229,6 +273,7 @@ impl fmt::Display for EventKind {
             Self::Refused { asked, origin, refusal } => write!(f, "{asked} by {origin} refused: {refusal}"),
             Self::Reloaded { changes } => write!(f, "reloaded: {changes}"),
             Self::Removed => f.write_str("removed: it is not in the configuration any more"),
+            Self::Draining { cause, within, .. } if within.is_zero() => write!(f, "draining: {cause}"),
             Self::Draining { cause, within, .. } => write!(f, "draining within {}: {cause}", Pretty(*within)),
             Self::Forced { origin } => write!(f, "killing all that is left, asked by {origin}"),
             Self::Abandoned => f.write_str("still there at the deadline"),

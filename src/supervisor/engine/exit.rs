@@ -59,6 +59,22 @@ pub enum ExitReason {
         /// How many tries in a row had failed.
         failures: u32,
     },
+    /// It was not ready within its `ready.within`.
+    ReadyTimeout {
+        /// The limit that was passed.
+        #[serde(rename = "limit_ms", with = "millis")]
+        #[schema(value_type = u64)]
+        limit: Duration,
+        /// The last result of the probe; empty if there was none.
+        detail: String,
+    },
+    /// Its liveness probe gave up on it.
+    NotLive {
+        /// The last result of the probe.
+        detail: String,
+        /// How many tries in a row had failed.
+        failures: u32,
+    },
     /// It used more memory than its `max_memory`.
     OverMemory {
         /// What it used, in bytes.
@@ -83,7 +99,8 @@ impl ExitReason {
             Self::Aborted => "aborted",
             Self::StartFailed { .. } => "start_failed",
             Self::StartTimeout { .. } => "start_timeout",
-            Self::NotReady { .. } => "not_ready",
+            Self::NotReady { .. } | Self::ReadyTimeout { .. } => "not_ready",
+            Self::NotLive { .. } => "not_live",
             Self::OverMemory { .. } => "over_memory",
         }
     }
@@ -101,6 +118,12 @@ impl fmt::Display for ExitReason {
             Self::Aborted => f.write_str("aborted"),
             Self::StartTimeout { limit } => write!(f, "start took longer than {}", Pretty(*limit)),
             Self::NotReady { detail, failures } => write!(f, "not ready after {failures} tries: {detail}"),
+            Self::ReadyTimeout { limit, detail } if detail.is_empty() => {
+                write!(f, "not ready within {}", Pretty(*limit))
+            }
+            Self::ReadyTimeout { limit, detail } => write!(f, "not ready within {}: {detail}", Pretty(*limit)),
+            Self::NotLive { detail, failures: 1 } => write!(f, "not live: {detail}"),
+            Self::NotLive { detail, failures } => write!(f, "not live: {detail}, {failures} times in a row"),
             Self::OverMemory { used, limit } => {
                 let [used, limit] = [used, limit].map(|&bytes| ByteSize(bytes).display().iec());
                 write!(f, "used {used:.0} of memory, over its {limit:.0}")

@@ -1,10 +1,12 @@
-//! Dependencies: whether a task may start, and what it waits for.
+//! Dependencies: whether a task may start, what it waits for, and what it needs to be started for it.
 
 use super::Engine;
 use super::input::TaskId;
+use super::plan::Edge;
+use super::policy::{Condition, OnRestart};
 use super::snapshot::Blocker;
 use super::state::Reach;
-use super::task::Failure;
+use super::task::{Failure, Phase};
 
 /// Whether a task may start.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,28 +20,73 @@ pub(super) enum Gate {
 }
 
 impl Engine {
-    /// Judges every dependency of `id`.
+    /// Judges every dependency of `id`, and whether its group lets it start.
     pub(super) fn gate(&self, id: TaskId) -> Gate {
         let mut blockers = Vec::new();
-        for &(dependency, condition) in &self.task(id).plan.after {
-            let task = self.task(dependency);
-            match task.progress().toward(condition) {
+        for edge in &self.task(id).plan.after {
+            match self.reach(edge) {
                 Reach::Met => {}
-                Reach::Pending | Reach::Halted => blockers.push(Blocker {
-                    task: task.plan.name.clone(),
-                    condition,
-                    state: task.state().word().into(),
-                }),
-                Reach::Failed => return Gate::Never(dependency),
+                Reach::Pending | Reach::Halted => blockers.push(self.blocker(edge.task, edge.condition)),
+                Reach::Failed => return Gate::Never(edge.task),
             }
         }
+        blockers.extend(self.restarting_mates(id).map(|mate| self.blocker(mate, Condition::Started)));
         if blockers.is_empty() { Gate::Open } else { Gate::Shut(blockers) }
+    }
+
+    fn blocker(&self, id: TaskId, condition: Condition) -> Blocker {
+        let task = self.task(id);
+        Blocker { task: task.plan.name.clone(), condition, state: task.state().word().into() }
+    }
+
+    /// How far a dependency is. One whose restarts matter is judged by its current run; one that is not required holds up
+    /// its dependent only while it is on its way.
+    pub(super) fn reach(&self, edge: &Edge) -> Reach {
+        let task = self.task(edge.task);
+        let progress = match edge.on_restart {
+            OnRestart::Ignore => task.progress(),
+            OnRestart::Restart | OnRestart::Stop => task.current_progress(),
+        };
+        match progress.toward(edge.condition) {
+            Reach::Halted | Reach::Failed if !edge.required => Reach::Met,
+            reach @ (Reach::Met | Reach::Pending | Reach::Halted | Reach::Failed) => reach,
+        }
+    }
+
+    /// Has what `id` needs started: every required dependency that is at rest and does not hold. A person's start of
+    /// `id` asks for what has failed, too.
+    pub(super) fn start_needs(&mut self, id: TaskId, with_failed: bool) {
+        let mut todo = vec![id];
+        while let Some(id) = todo.pop() {
+            for edge in self.task(id).plan.after.clone() {
+                let missing = match self.reach(&edge) {
+                    Reach::Halted => true,
+                    Reach::Failed => with_failed,
+                    Reach::Met | Reach::Pending => false,
+                };
+                let task = self.task_mut(edge.task);
+                let is_asked = with_failed || matches!(task.phase, Phase::Stopped { asked: false });
+                if edge.required && missing && is_asked {
+                    task.phase = Phase::WAITING;
+                    todo.push(edge.task);
+                }
+            }
+        }
+    }
+
+    /// Has everything started that what waits needs.
+    pub(super) fn start_all_needs(&mut self) {
+        for id in self.ids() {
+            if let Phase::Waiting { .. } = self.task(id).phase {
+                self.start_needs(id, false);
+            }
+        }
     }
 
     /// Why a task failed for good, for people.
     pub(super) fn failure_text(&self, failure: &Failure) -> String {
         match failure {
-            Failure::Own(text) => text.clone(),
+            Failure::Own(text) | Failure::Group(text) => text.clone(),
             Failure::Dependency(dependency) => format!("{} failed", self.task(*dependency).plan.name),
         }
     }

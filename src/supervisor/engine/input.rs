@@ -1,6 +1,7 @@
 //! What goes into the engine.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,11 +42,13 @@ pub enum Input {
         /// How it ended.
         reason: ExitReason,
     },
-    /// A readiness probe was tried.
+    /// A probe was tried.
     Probed {
         /// Which run was probed.
         run: RunId,
-        /// Whether it is ready.
+        /// Which of its probes.
+        probe: Probe,
+        /// Whether it passed.
         passed: bool,
         /// What was seen, for people: `http 200 in 3 ms`.
         detail: String,
@@ -82,10 +85,40 @@ pub enum Input {
         /// Who asks.
         origin: Origin,
     },
+    /// When a task is due next, by its schedule.
+    Scheduled {
+        /// The name of the task.
+        task: String,
+        /// When; none if it is never due again.
+        next: Option<Instant>,
+    },
+    /// A task is due by its schedule.
+    Due {
+        /// The name of the task.
+        task: String,
+        /// How late that is, if its time had passed unnoticed.
+        late: Option<Duration>,
+    },
+    /// A file that a task watches has changed, and nothing more has for a while.
+    Changed {
+        /// The name of the task.
+        task: String,
+        /// The file, for people.
+        file: String,
+    },
     /// The result of [`Effect::Load`](super::Effect::Load).
     Loaded(Result<Box<Replan>, BadConfig>),
     /// Nothing but time has passed: deadlines may be due.
     Tick,
+}
+
+/// Which of the probes of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// Whether it is ready.
+    Ready,
+    /// Whether it is still alive.
+    Live,
 }
 
 /// A process that is still there.

@@ -17,13 +17,15 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::wildcard_enum_match_arm)]
 
 mod backoff;
+mod bounce;
 mod drain;
 mod effect;
+mod ending;
 mod event;
 mod exit;
 mod gate;
+mod group;
 mod input;
-mod lifecycle;
 mod plan;
 mod policy;
 mod reload;
@@ -32,32 +34,38 @@ mod request;
 mod respond;
 mod shutdown;
 mod snapshot;
+mod start;
 mod state;
 mod stop;
 mod task;
+mod trigger;
 mod view;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use backoff::backoff;
-pub use effect::Effect;
+pub use effect::{Effect, LoadRequest};
 pub use event::{AfterExit, Event, EventKind, HookEvent};
 pub use exit::ExitReason;
-pub use input::{Input, RunId, Straggler, TaskId};
-pub use plan::{Plan, TaskPlan};
-pub use policy::{Condition, Dependency, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig};
+pub use input::{Input, Probe, RunId, Straggler, TaskId};
+pub use plan::{Edge, GroupPlan, Plan, ReadyPlan, TaskPlan};
+pub use policy::{
+    Condition, Dependency, DrainConfig, EndsWhen, Intensity, OnExhausted, OnRestart, Overlap, Policy, RestartConfig,
+    Strategy, WatchAction,
+};
 pub use replan::{BadConfig, Changes, Replan};
 pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
 pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 pub use snapshot::{
-    AfterStop, Blocker, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot,
-    UNSTABLE_RESTARTS, Uptime, Usage,
+    AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
+    TaskSnapshot, UNSTABLE_RESTARTS, Uptime, Usage, WatchState,
 };
 pub use state::{Progress, Reach, TaskState};
 
 use backoff::Jitter;
 use drain::Drain;
+use group::Group;
 use task::Task;
 
 /// The state of one supervisor.
@@ -69,8 +77,10 @@ pub struct Engine {
     /// The ones that are supervised, in the order in which they are shown.
     board: Vec<TaskId>,
     /// The requests that wait for the configuration to be read; the first is being served.
-    reloads: VecDeque<(RequestId, Origin)>,
+    reloads: VecDeque<(RequestId, Origin, LoadRequest)>,
+    groups: Vec<Group>,
     plan_drain: DrainConfig,
+    until: EndsWhen,
     drain: Option<Drain>,
     jitter: Jitter,
     /// Effects of the input at hand, in order.
@@ -81,16 +91,20 @@ impl Engine {
     /// A supervisor that has started nothing yet: the first [`Input::Tick`] does.
     #[must_use]
     pub fn new(plan: Plan, now: Instant) -> Self {
-        Self {
+        let mut engine = Self {
             started: now,
             board: (0..plan.tasks.len()).map(TaskId).collect(),
             reloads: VecDeque::new(),
             tasks: plan.tasks.into_iter().map(Task::new).collect(),
+            groups: plan.groups.into_iter().map(Group::new).collect(),
             plan_drain: plan.drain,
+            until: plan.until,
             drain: None,
             jitter: Jitter::seeded(plan.seed),
             effects: Vec::new(),
-        }
+        };
+        engine.start_all_needs();
+        engine
     }
 
     /// Applies one input, then expires deadlines: an exit beats its own kill deadline.
@@ -98,22 +112,32 @@ impl Engine {
         match input {
             Input::Started { run, pid, address } => self.on_started(run, pid, address, now),
             Input::Exited { run, reason } => self.on_exited(run, reason, now),
-            Input::Probed { run, passed, detail } => self.on_probed(run, passed, detail, now),
+            Input::Probed { run, probe, passed, detail } => self.on_probed(run, probe, passed, detail, now),
             Input::Left { run, processes } => self.on_left(run, processes),
             Input::Exceeded { run, used, limit } => self.on_exceeded(run, used, limit, now),
             Input::Measured { run, peak_memory } => self.on_measured(run, peak_memory),
             Input::Requested { id, request, origin } => self.on_requested(id, &request, origin, now),
-            Input::Loaded(loaded) => self.on_loaded(loaded, now),
+            Input::Scheduled { task, next } => self.on_scheduled(&task, next),
+            Input::Due { task, late } => self.on_due(&task, late),
+            Input::Changed { task, file } => self.on_changed(&task, file, now),
+            Input::Loaded(loaded) => self.on_loaded(loaded),
             Input::Tick => {}
         }
         self.expire(now);
+        self.advance(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Does all that has become possible.
+    fn advance(&mut self, now: Instant) {
+        self.end_when_over(now);
         self.enforce_bound(now);
-        self.advance_stops(now);
-        self.finish_drain(now);
-        if self.drain.is_none() {
+        if !self.is_draining() {
+            self.stop_orphans();
             self.open_gates(now);
         }
-        std::mem::take(&mut self.effects)
+        self.advance_stops(now);
+        self.finish_drain(now);
     }
 
     /// The time at which [`handle`](Self::handle) must be called next, or `None` if only an input can change the state.
@@ -129,6 +153,11 @@ impl Engine {
 
     fn task_mut(&mut self, id: TaskId) -> &mut Task {
         &mut self.tasks[id.0]
+    }
+
+    /// The task of that name on the board.
+    fn named(&self, name: &str) -> Option<TaskId> {
+        self.ids().find(|&id| self.task(id).plan.name == name)
     }
 
     /// The tasks on the board.

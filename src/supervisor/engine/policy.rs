@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::input::TaskId;
 use crate::duration::{maybe_millis, millis};
+use crate::signal::Signal;
 
 /// Bounds of the ordered stop of everything. Without one it takes as long as the stop timeouts on its longest chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -84,6 +86,8 @@ impl Intensity {
 pub enum Policy {
     /// Fatal, whatever the code: everything drains.
     Critical,
+    /// Fatal unless it succeeded; then it is done.
+    CriticalOnFailure,
     /// Started again after every exit.
     Always,
     /// Started again unless it succeeded.
@@ -102,6 +106,17 @@ pub enum OnExhausted {
     Hold,
 }
 
+impl Policy {
+    /// Whether some end of a run is fatal.
+    #[must_use]
+    pub fn is_critical(self) -> bool {
+        match self {
+            Self::Critical | Self::CriticalOnFailure => true,
+            Self::Always | Self::OnFailure | Self::Never => false,
+        }
+    }
+}
+
 /// One entry of `after`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dependency {
@@ -109,6 +124,77 @@ pub struct Dependency {
     pub task: String,
     /// What must be true of it.
     pub condition: Condition,
+    /// What its restarts mean for the dependent.
+    pub on_restart: OnRestart,
+    /// Whether the dependent needs it. If not, only the order is kept: the dependent neither starts it nor fails with it.
+    pub required: bool,
+}
+
+impl Dependency {
+    /// A dependency that is required, and whose restarts mean nothing.
+    #[must_use]
+    pub fn new(task: impl Into<String>, condition: Condition) -> Self {
+        Self { task: task.into(), condition, on_restart: OnRestart::Ignore, required: true }
+    }
+}
+
+/// What a dependent does when its dependency is restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnRestart {
+    /// Nothing.
+    Ignore,
+    /// It is restarted with every new run of the dependency.
+    Restart,
+    /// It is stopped while the dependency is down, and comes back with it.
+    Stop,
+}
+
+/// Which tasks of a group are restarted when one of them is, as Erlang/OTP has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// That task alone.
+    OneForOne,
+    /// All of them.
+    OneForAll,
+    /// That task and the ones after it in the order of the group.
+    RestForOne,
+}
+
+/// What a due time of a schedule means while the task still runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overlap {
+    /// Nothing: this time is left out.
+    Skip,
+    /// It runs once more, right after.
+    Queue,
+    /// The run is stopped for a new one.
+    Replace,
+}
+
+/// What a changed file means for the task that watches it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchAction {
+    /// It is restarted.
+    Restart,
+    /// Its processes get this signal.
+    Signal(Signal),
+    /// A command is run.
+    Run,
+}
+
+/// When the supervisor ends without being asked to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EndsWhen {
+    /// Never.
+    #[default]
+    Asked,
+    /// When every task is done or has failed, and none can start again.
+    AllDone,
+    /// When this task has ended.
+    Task(TaskId),
 }
 
 /// What must be true of a dependency.

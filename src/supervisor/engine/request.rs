@@ -31,9 +31,9 @@ impl fmt::Display for Origin {
 /// What a person or a program asks of the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Do something with one task.
+    /// Do something with one task, with all replicas of one, or with all tasks of a group.
     Task {
-        /// The name of the task.
+        /// The name of the task, the name that its replicas have in common, or `@` and the name of the group.
         task: String,
         /// What is to be done.
         verb: Verb,
@@ -42,6 +42,13 @@ pub enum Request {
     RestartAll,
     /// Read the configuration again, and apply what has changed.
     Reload,
+    /// Run so many replicas of a task.
+    Scale {
+        /// The name that the replicas have in common.
+        task: String,
+        /// How many.
+        replicas: u32,
+    },
     /// Stop everything in order, then end.
     ShutDown,
     /// Kill everything that is left, now.
@@ -111,6 +118,7 @@ impl fmt::Display for Request {
             Self::Task { task, verb: Verb::Attach } => write!(f, "attach to {task}"),
             Self::RestartAll => f.write_str("restart all"),
             Self::Reload => f.write_str("reload"),
+            Self::Scale { task, replicas } => write!(f, "scale {task} to {replicas}"),
             Self::ShutDown => f.write_str("shut down"),
             Self::KillAll => f.write_str("kill all"),
         }
@@ -171,6 +179,12 @@ pub enum Refusal {
     /// It has no terminal to type into.
     #[error("{task} has no terminal; `tty = true` gives it one")]
     NoTerminal {
+        /// Which task.
+        task: String,
+    },
+    /// It has no replicas that could be more or fewer.
+    #[error("{task} has no replicas; `replicas = 1` in its table allows for more")]
+    NotReplicated {
         /// Which task.
         task: String,
     },

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::exit::ExitReason;
 use super::input::Straggler;
 use super::request::Origin;
 use crate::duration::Pretty;
@@ -14,6 +15,20 @@ pub enum ShutdownCause {
     Graceful {
         /// Who.
         origin: Origin,
+    },
+    /// Every task was done or had failed, and none could start again.
+    Completed {
+        /// Those that had failed.
+        failed: Vec<String>,
+    },
+    /// The task that it was all for has ended.
+    Ended {
+        /// Which task.
+        name: String,
+        /// How it ended.
+        reason: ExitReason,
+        /// Whether that was a success by its own codes.
+        success: bool,
     },
     /// A task's end made it pointless to go on.
     Fatal {
@@ -28,6 +43,9 @@ impl fmt::Display for ShutdownCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Graceful { origin } => write!(f, "asked by {origin}"),
+            Self::Completed { failed } if failed.is_empty() => f.write_str("every task is done"),
+            Self::Completed { failed } => write!(f, "every task has ended, failed: {}", failed.join(", ")),
+            Self::Ended { name, reason, .. } => write!(f, "{name} has ended: {reason}"),
             Self::Fatal { name, reason } => write!(f, "{name}: {reason}"),
         }
     }
@@ -60,11 +78,15 @@ pub struct Killed {
 }
 
 impl ShutdownOutcome {
-    /// 0 after a graceful end, 1 after a fatal one, 130 when a graceful drain was cut short.
+    /// 0 after a graceful end, 1 after a fatal one, 130 when a graceful drain was cut short. When every task has ended: 1
+    /// if one has failed. When the task that it was all for has ended: its exit code, or 128 and the number of its signal.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match (&self.cause, self.forced) {
             (ShutdownCause::Fatal { .. }, _) => 1,
+            (ShutdownCause::Completed { failed }, false) => u8::from(!failed.is_empty()),
+            (ShutdownCause::Ended { reason, success, .. }, false) => exit_code(reason, *success),
+            (ShutdownCause::Completed { .. } | ShutdownCause::Ended { .. }, true) => 130,
             (ShutdownCause::Graceful { .. }, true) => 130,
             (ShutdownCause::Graceful { .. }, false) => 0,
         }
@@ -79,9 +101,33 @@ impl fmt::Display for ShutdownOutcome {
             (ShutdownCause::Graceful { origin }, false) => {
                 write!(f, "graceful, asked by {origin}, drained in {}", Pretty(self.took))
             }
+            (cause @ (ShutdownCause::Completed { .. } | ShutdownCause::Ended { .. }), false) => {
+                write!(f, "{cause}, drained in {}", Pretty(self.took))
+            }
+            (cause @ (ShutdownCause::Completed { .. } | ShutdownCause::Ended { .. }), true) => {
+                write!(f, "{cause}, forced: killed after {}", Pretty(self.took))
+            }
             (ShutdownCause::Graceful { origin }, true) => {
                 write!(f, "forced, asked by {origin}, killed after {}", Pretty(self.took))
             }
         }
+    }
+}
+
+/// The exit code that passes on how a run ended. What a task counts as success stays its own code.
+fn exit_code(reason: &ExitReason, success: bool) -> u8 {
+    match reason {
+        ExitReason::Code { code } => u8::try_from(*code).unwrap_or(1),
+        ExitReason::Signal { signal, .. } => u8::try_from(signal.as_raw() + 128).unwrap_or(1),
+        ExitReason::Finished => 0,
+        ExitReason::StartFailed { .. } => 127,
+        ExitReason::Panic { .. }
+        | ExitReason::Error { .. }
+        | ExitReason::Aborted
+        | ExitReason::StartTimeout { .. }
+        | ExitReason::NotReady { .. }
+        | ExitReason::ReadyTimeout { .. }
+        | ExitReason::NotLive { .. }
+        | ExitReason::OverMemory { .. } => u8::from(!success),
     }
 }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::exit::ExitReason;
 use super::input::Straggler;
-use super::policy::{Condition, OnExhausted, Policy};
+use super::policy::{Condition, OnExhausted, OnRestart, Policy, Strategy};
 use super::state::{Progress, Reach, TaskState};
 use crate::duration::millis;
 
@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub stage: Stage,
     /// Every task, in the order of the plan.
     pub tasks: Vec<TaskSnapshot>,
+    /// Every group.
+    pub groups: Vec<GroupSnapshot>,
 }
 
 impl Snapshot {
@@ -54,6 +56,30 @@ impl Snapshot {
     #[must_use]
     pub fn task(&self, name: &str) -> Option<&TaskSnapshot> {
         self.tasks.iter().find(|task| task.name == name)
+    }
+
+    /// The tasks that a restart of `name` restarts, itself first: for a person to look at before.
+    #[must_use]
+    pub fn restarted_with(&self, name: &str) -> Vec<&str> {
+        let Some(first) = self.task(name) else { return Vec::new() };
+        // Nothing is stopped by the start of what does not run.
+        let goes_along = |task: &TaskSnapshot, edge: &EdgeSnapshot| match edge.on_restart {
+            OnRestart::Ignore => false,
+            OnRestart::Restart => task.comes_back() || task.state() == TaskState::Done,
+            OnRestart::Stop => first.is_live() && task.comes_back(),
+        };
+        let mut found = vec![first.name.as_str()];
+        let mut at = 0;
+        while let Some(&dependency) = found.get(at) {
+            for task in &self.tasks {
+                let follows = |edge: &EdgeSnapshot| edge.task == dependency && goes_along(task, edge);
+                if !found.contains(&task.name.as_str()) && task.after.iter().any(follows) {
+                    found.push(&task.name);
+                }
+            }
+            at += 1;
+        }
+        found
     }
 }
 
@@ -87,6 +113,14 @@ pub struct TaskSnapshot {
     pub policy: Policy,
     /// What a spent budget means.
     pub on_exhausted: OnExhausted,
+    /// The task that it is one of several replicas of.
+    pub replica_of: Option<String>,
+    /// Whether it starts without being asked to, or needed.
+    pub autostart: bool,
+    /// What it depends on.
+    pub after: Vec<EdgeSnapshot>,
+    /// Whether a probe tells when it is ready; without one it counts as ready as soon as it runs.
+    pub probed: bool,
     /// Whether it has a terminal to attach to and type into.
     pub tty: bool,
     /// The state with its data.
@@ -122,6 +156,12 @@ pub struct TaskSnapshot {
     pub has_started: bool,
     /// The last try of the readiness probe in this run.
     pub probe: Option<ProbeSnapshot>,
+    /// The last try of the liveness probe in this run.
+    pub live_probe: Option<ProbeSnapshot>,
+    /// When it is due next, if it has a schedule.
+    pub next_due: Option<Uptime>,
+    /// Whether it watches files; suspended if it changes them itself.
+    pub watch: Option<WatchState>,
     /// What the process tree uses. The core leaves it empty; the driver adds it while somebody looks.
     pub usage: Option<Usage>,
     /// Where a surface that listens can be reached: `http://127.0.0.1:7070`.
@@ -141,11 +181,33 @@ impl TaskSnapshot {
         self.state().is_live()
     }
 
+    /// Whether a run is live, and another may follow it.
+    fn comes_back(&self) -> bool {
+        match self.phase {
+            PhaseSnapshot::Stopping { then, .. } => matches!(then, AfterStop::Restart | AfterStop::Retry),
+            PhaseSnapshot::Starting { .. } | PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } => true,
+            PhaseSnapshot::Waiting { .. } | PhaseSnapshot::Backoff { .. } | PhaseSnapshot::Scheduled => false,
+            PhaseSnapshot::Stopped | PhaseSnapshot::Done | PhaseSnapshot::Failed { .. } => false,
+        }
+    }
+
     /// How far it is from a condition that a dependent, or a client, waits for.
     #[must_use]
     pub fn toward(&self, condition: Condition) -> Reach {
-        let (state, has_started, has_exited) = (self.state(), self.has_started, self.last_exit.is_some());
-        Progress { state, has_started, has_exited }.toward(condition)
+        let progress = Progress {
+            state: self.state(),
+            is_ready: self.counts_as_ready(),
+            has_started: self.has_started,
+            has_exited: self.last_exit.is_some(),
+            has_succeeded: self.last_exit.as_ref().is_some_and(|last| last.succeeded),
+        };
+        progress.toward(condition)
+    }
+
+    /// Whether it is ready by its probe, or runs and has none.
+    #[must_use]
+    pub fn counts_as_ready(&self) -> bool {
+        self.state() == TaskState::Ready || (self.state() == TaskState::Running && !self.probed)
     }
 
     /// Its main process, while it has one.
@@ -158,6 +220,7 @@ impl TaskSnapshot {
             PhaseSnapshot::Waiting { .. }
             | PhaseSnapshot::Starting { .. }
             | PhaseSnapshot::Backoff { .. }
+            | PhaseSnapshot::Scheduled
             | PhaseSnapshot::Stopped
             | PhaseSnapshot::Done
             | PhaseSnapshot::Failed { .. } => None,
@@ -173,6 +236,7 @@ impl TaskSnapshot {
             | PhaseSnapshot::Starting { .. }
             | PhaseSnapshot::Stopping { .. }
             | PhaseSnapshot::Backoff { .. }
+            | PhaseSnapshot::Scheduled
             | PhaseSnapshot::Stopped
             | PhaseSnapshot::Done
             | PhaseSnapshot::Failed { .. } => None,
@@ -261,7 +325,9 @@ pub enum PhaseSnapshot {
         /// When it is over.
         retry_at: Uptime,
     },
-    /// A person stopped it, or the drain did.
+    /// It starts when it is due.
+    Scheduled,
+    /// A person stopped it, or the drain did; or it does not start without being asked to.
     Stopped,
     /// Its policy says that it is done.
     Done,
@@ -287,6 +353,7 @@ impl PhaseSnapshot {
             Self::Ready { .. } => TaskState::Ready,
             Self::Stopping { .. } => TaskState::Stopping,
             Self::Backoff { .. } => TaskState::Backoff,
+            Self::Scheduled => TaskState::Scheduled,
             Self::Stopped => TaskState::Stopped,
             Self::Done => TaskState::Done,
             Self::Failed { .. } => TaskState::Failed,
@@ -310,6 +377,8 @@ pub enum AfterStop {
     Restart,
     /// It counts as a failure: the policy decides.
     Retry,
+    /// It is held as failed, with its group.
+    Fail,
     /// It leaves the board: a reload took it out of the configuration.
     Leave,
 }
@@ -336,6 +405,8 @@ pub struct LastExit {
     pub reason: ExitReason,
     /// Whether that was a success by the task's own codes, or asked for.
     pub expected: bool,
+    /// Whether that was a success by the task's own codes.
+    pub succeeded: bool,
     /// When.
     pub at: Uptime,
     /// How long it had lasted, in milliseconds.
@@ -371,6 +442,46 @@ pub struct ProbeSnapshot {
     pub at: Uptime,
     /// Failed tries in a row.
     pub failures: u32,
+}
+
+/// Whether changed files mean anything to a task that watches some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchState {
+    /// They do.
+    Watching,
+    /// There were too many changes in short order: they mean nothing until a person starts it again.
+    Suspended,
+}
+
+/// A dependency of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EdgeSnapshot {
+    /// The task that is waited for.
+    pub task: String,
+    /// What must be true of it.
+    pub condition: Condition,
+    /// What its restarts mean for the dependent.
+    pub on_restart: OnRestart,
+    /// Whether the dependent needs it; else only the order is kept.
+    pub required: bool,
+}
+
+/// A group of tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GroupSnapshot {
+    /// Its unique name.
+    pub name: String,
+    /// Its members, in its order.
+    pub tasks: Vec<String>,
+    /// Which of them are restarted with one of them.
+    pub strategy: Strategy,
+    /// What a spent budget of the group means.
+    pub on_exhausted: OnExhausted,
+    /// Restarts of its members within the stretch that its budget counts over.
+    pub restarts: u32,
+    /// How many are still fine; none without a budget.
+    pub max_restarts: Option<u32>,
 }
 
 /// What a task's process tree uses.

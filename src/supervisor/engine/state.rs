@@ -19,7 +19,9 @@ pub enum TaskState {
     Stopping,
     /// It waits to be started again.
     Backoff,
-    /// A person or the drain stopped it.
+    /// It starts when it is due.
+    Scheduled,
+    /// A person or the drain stopped it, or it does not start without being asked to.
     Stopped,
     /// Its policy does not start it again.
     Done,
@@ -38,6 +40,7 @@ impl TaskState {
             Self::Ready => "ready",
             Self::Stopping => "stopping",
             Self::Backoff => "backoff",
+            Self::Scheduled => "scheduled",
             Self::Stopped => "stopped",
             Self::Done => "done",
             Self::Failed => "failed",
@@ -49,7 +52,7 @@ impl TaskState {
     pub fn is_live(self) -> bool {
         match self {
             Self::Starting | Self::Running | Self::Ready | Self::Stopping => true,
-            Self::Waiting | Self::Backoff | Self::Stopped | Self::Done | Self::Failed => false,
+            Self::Waiting | Self::Backoff | Self::Scheduled | Self::Stopped | Self::Done | Self::Failed => false,
         }
     }
 
@@ -62,6 +65,7 @@ impl TaskState {
             | Self::Starting
             | Self::Stopping
             | Self::Backoff
+            | Self::Scheduled
             | Self::Stopped
             | Self::Done
             | Self::Failed => false,
@@ -73,7 +77,13 @@ impl TaskState {
     pub fn is_at_rest(self) -> bool {
         match self {
             Self::Stopped | Self::Done | Self::Failed => true,
-            Self::Waiting | Self::Starting | Self::Running | Self::Ready | Self::Stopping | Self::Backoff => false,
+            Self::Waiting
+            | Self::Starting
+            | Self::Running
+            | Self::Ready
+            | Self::Stopping
+            | Self::Backoff
+            | Self::Scheduled => false,
         }
     }
 
@@ -83,10 +93,10 @@ impl TaskState {
         self != Self::Stopping && !self.is_at_rest()
     }
 
-    /// Whether a start would change something and is not a repetition: it is at rest, or waits for its next try.
+    /// Whether a start would change something: it is at rest, or waits for its next try or its next time.
     #[must_use]
     pub fn can_start(self) -> bool {
-        self == Self::Backoff || self.is_at_rest()
+        matches!(self, Self::Backoff | Self::Scheduled) || self.is_at_rest()
     }
 }
 
@@ -101,10 +111,14 @@ impl fmt::Display for TaskState {
 pub struct Progress {
     /// The state.
     pub state: TaskState,
+    /// Whether it counts as ready: by its probe, or because it runs and has none.
+    pub is_ready: bool,
     /// Whether any run has come to life.
     pub has_started: bool,
     /// Whether any run has ended, however it went.
     pub has_exited: bool,
+    /// Whether the last run that has ended has succeeded.
+    pub has_succeeded: bool,
 }
 
 /// How far a task is from a [`Condition`].
@@ -124,10 +138,12 @@ impl Progress {
     /// How far this is from `condition`.
     #[must_use]
     pub fn toward(self, condition: Condition) -> Reach {
+        // One that is scheduled has completed until it runs again.
+        let has_completed = self.state == TaskState::Done || (self.state == TaskState::Scheduled && self.has_succeeded);
         let holds = match condition {
             Condition::Started => self.has_started,
-            Condition::Ready => matches!(self.state, TaskState::Ready | TaskState::Done),
-            Condition::Success => self.state == TaskState::Done,
+            Condition::Ready => self.is_ready || has_completed,
+            Condition::Success => has_completed,
             Condition::Exited => self.has_exited,
         };
         match self.state {
@@ -139,7 +155,8 @@ impl Progress {
             | TaskState::Running
             | TaskState::Ready
             | TaskState::Stopping
-            | TaskState::Backoff => Reach::Pending,
+            | TaskState::Backoff
+            | TaskState::Scheduled => Reach::Pending,
         }
     }
 }

@@ -38,16 +38,17 @@ impl Engine {
         let is_last = |id: TaskId| is_own(id) && self.task(id).plan.after.is_empty();
         self.live().any(|other| {
             let task = self.task(other);
-            let depends = task.plan.after.iter().any(|&(dependency, _)| dependency == id);
+            let depends = task.plan.after.iter().any(|edge| edge.task == id);
             let outlives = (is_own(id) && !is_own(other)) || (is_last(id) && !is_last(other));
             (depends || (self.is_draining() && outlives)) && task.is_going_down() && !task.is_overdue()
         })
     }
 
     /// Ends a run that does not do what it should; that counts as a failure.
-    pub(super) fn give_up(&mut self, id: TaskId, why: ExitReason, now: Instant) {
-        let grace = self.task(id).plan.stop_timeout;
-        self.stop(id, StopCause::GaveUp(why), grace, now);
+    pub(super) fn give_up(&mut self, id: TaskId, why: ExitReason, grace: Duration, now: Instant) {
+        // What it is to be stopped for anyway says what follows.
+        let cause = self.task(id).phase.stop_cause().cloned().unwrap_or(StopCause::GaveUp(why));
+        self.stop(id, cause, grace, now);
     }
 
     /// Asks a run to end; it is killed after `grace`, at once if that is zero. For a run that is being stopped already

@@ -9,9 +9,11 @@ use super::exit::ExitReason;
 use super::input::{RunId, Straggler, TaskId};
 use super::later;
 use super::plan::TaskPlan;
+use super::policy::{OnRestart, WatchAction};
 use super::snapshot::{LastExit, ProbeSnapshot};
 use super::state::{Progress, TaskState};
 use super::stop::KILL_WAIT;
+use super::trigger::WatchRounds;
 
 /// A task.
 #[derive(Debug)]
@@ -28,6 +30,11 @@ pub(super) struct Task {
     pub(super) last_exit: Option<LastExit>,
     /// Whether a run has failed and no later one has made up for it.
     pub(super) failing: bool,
+    /// Whether the last run that has ended has succeeded.
+    pub(super) has_succeeded: bool,
+    /// When it is due next, if it has a schedule.
+    pub(super) next_due: Option<Instant>,
+    pub(super) watch: WatchRounds,
     pub(super) exits: BTreeMap<Cow<'static, str>, u64>,
 }
 
@@ -44,8 +51,10 @@ pub(super) enum Phase {
     Live(Run),
     /// It waits to be started again.
     Backoff { attempt: u32, since: Instant, retry_at: Instant },
-    /// A person stopped it, or the drain did.
-    Stopped,
+    /// It starts when it is due.
+    Scheduled,
+    /// A person stopped it, or the drain did; or nobody has asked for it yet.
+    Stopped { asked: bool },
     /// Its policy does not start it again.
     Done,
     /// It failed for good, or is tried again only now and then.
@@ -63,8 +72,14 @@ pub(super) struct Run {
     pub(super) pid: Option<u32>,
     /// Where it can be reached, if it said so.
     pub(super) address: Option<String>,
-    /// The last try of its probe.
+    /// The last try of its readiness probe.
     pub(super) probe: Option<ProbeSnapshot>,
+    /// Whether one has passed.
+    pub(super) was_ready: bool,
+    /// The last try of its liveness probe.
+    pub(super) live_probe: Option<ProbeSnapshot>,
+    /// Whether it was due meanwhile, and is to run once more.
+    pub(super) is_due_again: bool,
     /// The most memory that a process of it had, once that is known.
     pub(super) peak_memory: Option<u64>,
     /// Why it is to be stopped as soon as its dependents are out of the way.
@@ -119,6 +134,8 @@ pub(super) enum StopCause {
     Leave,
     /// It did not start or become ready in time, or used too much: counts as an exit with this reason.
     GaveUp(ExitReason),
+    /// Its group has failed, for this reason.
+    Failed(String),
 }
 
 /// Why a task failed for good.
@@ -126,6 +143,8 @@ pub(super) enum StopCause {
 pub(super) enum Failure {
     /// By its own exits: the last reason, and the limit that was spent, if one was.
     Own(String),
+    /// Its group has failed, for this reason: only a person starts it again.
+    Group(String),
     /// This dependency can't be met any more.
     Dependency(TaskId),
 }
@@ -133,6 +152,15 @@ pub(super) enum Failure {
 impl Phase {
     /// It starts as soon as it may, and no event says so yet.
     pub(super) const WAITING: Self = Self::Waiting { announced: false };
+
+    /// The state of a task that has just come to the board.
+    pub(super) fn first(plan: &TaskPlan) -> Self {
+        match (plan.autostart, plan.schedule) {
+            (true, None) => Self::WAITING,
+            (true, Some(_)) => Self::Scheduled,
+            (false, _) => Self::Stopped { asked: false },
+        }
+    }
 
     pub(super) fn state(&self) -> TaskState {
         match self {
@@ -144,7 +172,8 @@ impl Phase {
                 RunStage::Stopping(_) => TaskState::Stopping,
             },
             Self::Backoff { .. } => TaskState::Backoff,
-            Self::Stopped => TaskState::Stopped,
+            Self::Scheduled => TaskState::Scheduled,
+            Self::Stopped { .. } => TaskState::Stopped,
             Self::Done => TaskState::Done,
             Self::Failed { .. } => TaskState::Failed,
         }
@@ -155,13 +184,18 @@ impl Phase {
         match self {
             Self::Live(Run { stage: RunStage::Stopping(stop), .. }) => Some(stop),
             Self::Live(_) | Self::Waiting { .. } | Self::Backoff { .. } => None,
-            Self::Stopped | Self::Done | Self::Failed { .. } => None,
+            Self::Stopped { .. } | Self::Scheduled | Self::Done | Self::Failed { .. } => None,
         }
     }
 
-    /// Why the run is being stopped, if it is.
+    /// Why the run is being stopped, or is to be, if it is.
     pub(super) fn stop_cause(&self) -> Option<&StopCause> {
-        self.stop().map(|stop| &stop.cause)
+        match self {
+            Self::Live(Run { stage: RunStage::Stopping(stop), .. }) => Some(&stop.cause),
+            Self::Live(run) => run.pending_stop.as_ref(),
+            Self::Waiting { .. } | Self::Backoff { .. } | Self::Scheduled => None,
+            Self::Stopped { .. } | Self::Done | Self::Failed { .. } => None,
+        }
     }
 }
 
@@ -169,13 +203,16 @@ impl Task {
     pub(super) fn new(plan: TaskPlan) -> Self {
         Self {
             run: plan.runs_before,
+            phase: Phase::first(&plan),
             plan,
-            phase: Phase::WAITING,
             has_started: false,
             budget: Budget::default(),
             restarts: 0,
             last_exit: None,
             failing: false,
+            has_succeeded: false,
+            next_due: None,
+            watch: WatchRounds::default(),
             exits: BTreeMap::new(),
         }
     }
@@ -186,7 +223,81 @@ impl Task {
 
     /// What dependency conditions are judged by.
     pub(super) fn progress(&self) -> Progress {
-        Progress { state: self.state(), has_started: self.has_started, has_exited: self.last_exit.is_some() }
+        Progress {
+            state: self.state(),
+            is_ready: self.counts_as_ready(),
+            has_started: self.has_started,
+            has_exited: self.last_exit.is_some(),
+            has_succeeded: self.has_succeeded,
+        }
+    }
+
+    /// As [`progress`](Self::progress), of its current run alone: one that goes down, or is still to come, meets nothing.
+    pub(super) fn current_progress(&self) -> Progress {
+        let whole = self.progress();
+        let state = if self.is_going_down() { TaskState::Stopping } else { whole.state };
+        let is_over = state == TaskState::Backoff || state == TaskState::Scheduled || state.is_at_rest();
+        let has_exited = self.last_exit.as_ref().is_some_and(|last| last.run == self.run);
+        Progress {
+            state,
+            is_ready: whole.is_ready && state != TaskState::Stopping,
+            has_started: state.is_up() || state == TaskState::Done,
+            has_exited: is_over && has_exited,
+            has_succeeded: whole.has_succeeded,
+        }
+    }
+
+    /// Whether it is ready by its probe, or runs and has none.
+    pub(super) fn counts_as_ready(&self) -> bool {
+        match self.state() {
+            TaskState::Ready => true,
+            TaskState::Running => self.plan.ready.is_none(),
+            TaskState::Waiting
+            | TaskState::Starting
+            | TaskState::Stopping
+            | TaskState::Backoff
+            | TaskState::Scheduled
+            | TaskState::Stopped
+            | TaskState::Done
+            | TaskState::Failed => false,
+        }
+    }
+
+    /// Whether it goes along when what it depends on over such an edge goes down or starts anew: it runs, or has done so
+    /// and is done over again.
+    pub(super) fn goes_along(&self, on_restart: OnRestart) -> bool {
+        match self.phase {
+            Phase::Live(_) => on_restart != OnRestart::Ignore && !self.is_kept_down(),
+            Phase::Done => on_restart == OnRestart::Restart,
+            // It starts later in any case, or not at all.
+            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Scheduled => false,
+            Phase::Stopped { .. } | Phase::Failed { .. } => false,
+        }
+    }
+
+    /// Whether its run is being stopped, and no other is to follow.
+    pub(super) fn is_kept_down(&self) -> bool {
+        match self.phase.stop_cause() {
+            Some(StopCause::Asked | StopCause::Leave | StopCause::Failed(_)) => true,
+            Some(StopCause::Restart | StopCause::GaveUp(_)) | None => false,
+        }
+    }
+
+    /// Whether nothing is live, and nothing but a request would start it.
+    pub(super) fn is_over(&self) -> bool {
+        match self.phase {
+            Phase::Done => !self.is_triggered(),
+            Phase::Failed { failure: Failure::Group(_), .. } => true,
+            Phase::Failed { retry_at, .. } => retry_at.is_none() && !self.is_triggered(),
+            Phase::Stopped { asked } => !asked,
+            Phase::Waiting { .. } | Phase::Live(_) | Phase::Backoff { .. } | Phase::Scheduled => false,
+        }
+    }
+
+    /// Whether a time or a changed file can start it.
+    fn is_triggered(&self) -> bool {
+        let watches = self.plan.watch == Some(WatchAction::Restart) && !self.watch.is_suspended;
+        watches || self.plan.schedule.is_some()
     }
 
     /// Begins the next run, and returns its number.
@@ -199,6 +310,9 @@ impl Task {
             pid: None,
             address: None,
             probe: None,
+            was_ready: false,
+            live_probe: None,
+            is_due_again: false,
             peak_memory: None,
             pending_stop: None,
         });
@@ -209,7 +323,12 @@ impl Task {
     pub(super) fn live(&self) -> Option<&Run> {
         match &self.phase {
             Phase::Live(run) => Some(run),
-            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed { .. } => None,
+            Phase::Waiting { .. }
+            | Phase::Backoff { .. }
+            | Phase::Stopped { .. }
+            | Phase::Scheduled
+            | Phase::Done
+            | Phase::Failed { .. } => None,
         }
     }
 
@@ -217,13 +336,23 @@ impl Task {
     pub(super) fn live_mut(&mut self) -> Option<&mut Run> {
         match &mut self.phase {
             Phase::Live(run) => Some(run),
-            Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Stopped | Phase::Done | Phase::Failed { .. } => None,
+            Phase::Waiting { .. }
+            | Phase::Backoff { .. }
+            | Phase::Stopped { .. }
+            | Phase::Scheduled
+            | Phase::Done
+            | Phase::Failed { .. } => None,
         }
     }
 
     /// Whether its run is being stopped, or is to be.
     pub(super) fn is_going_down(&self) -> bool {
-        self.state() == TaskState::Stopping || self.live().is_some_and(|run| run.pending_stop.is_some())
+        self.phase.stop_cause().is_some()
+    }
+
+    /// Whether it is on its way to a new run: it waits for its next try, or is being stopped for it.
+    pub(super) fn is_restarting(&self) -> bool {
+        matches!(self.phase, Phase::Backoff { .. }) || self.phase.stop_cause() == Some(&StopCause::Restart)
     }
 
     /// Whether its run was killed and did not end in time.
@@ -255,7 +384,19 @@ impl Task {
 
     /// Whether a stable run makes up for a failure. Where there is a probe, being ready does.
     pub(super) fn recovers_by_lasting(&self) -> bool {
-        self.failing && !self.plan.probed
+        self.failing && self.plan.ready.is_none()
+    }
+
+    /// When the current run has failed unless it is ready before.
+    pub(super) fn ready_by(&self) -> Option<Instant> {
+        let within = self.plan.ready?.within?;
+        let run = self.live().filter(|run| run.is_up() && !run.was_ready)?;
+        run.started.map(|started| later(started, within))
+    }
+
+    /// When the current run has lasted long enough to give something back, if it has anything to.
+    pub(super) fn stable_by(&self) -> Option<Instant> {
+        if self.recovers_by_lasting() { self.stable_at() } else { self.budget_back_at() }
     }
 
     fn stable_at(&self) -> Option<Instant> {
@@ -268,13 +409,12 @@ impl Task {
         match &self.phase {
             Phase::Live(run) => match &run.stage {
                 RunStage::Starting { deadline } => Some(*deadline),
-                RunStage::Running | RunStage::Ready if self.recovers_by_lasting() => self.stable_at(),
-                RunStage::Running | RunStage::Ready => self.budget_back_at(),
+                RunStage::Running | RunStage::Ready => self.stable_by().into_iter().chain(self.ready_by()).min(),
                 RunStage::Stopping(stop) => stop.deadline(),
             },
             Phase::Backoff { retry_at, .. } => Some(*retry_at),
             Phase::Failed { retry_at, .. } => *retry_at,
-            Phase::Waiting { .. } | Phase::Stopped | Phase::Done => None,
+            Phase::Waiting { .. } | Phase::Stopped { .. } | Phase::Scheduled | Phase::Done => None,
         }
     }
 
@@ -290,6 +430,8 @@ impl Task {
             | ExitReason::StartFailed { .. }
             | ExitReason::StartTimeout { .. }
             | ExitReason::NotReady { .. }
+            | ExitReason::ReadyTimeout { .. }
+            | ExitReason::NotLive { .. }
             | ExitReason::OverMemory { .. } => false,
         }
     }

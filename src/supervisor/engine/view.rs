@@ -5,8 +5,11 @@ use std::time::Instant;
 use super::Engine;
 use super::gate::Gate;
 use super::input::TaskId;
+use super::plan::Edge;
 use super::shutdown::ShutdownCause;
-use super::snapshot::{AfterStop, Blocker, PhaseSnapshot, Snapshot, Stage, TaskSnapshot, Uptime};
+use super::snapshot::{
+    AfterStop, Blocker, EdgeSnapshot, PhaseSnapshot, Snapshot, Stage, TaskSnapshot, Uptime, WatchState,
+};
 use super::task::{Failure, Phase, Run, RunStage, StopCause};
 
 impl Engine {
@@ -26,6 +29,7 @@ impl Engine {
             at: self.uptime(now),
             stage,
             tasks: self.ids().map(|id| self.task_snapshot(id, now)).collect(),
+            groups: self.group_snapshots(now),
         }
     }
 
@@ -43,6 +47,10 @@ impl Engine {
             about: task.plan.about.clone(),
             policy: task.plan.policy,
             on_exhausted: task.plan.on_exhausted,
+            replica_of: task.plan.replica_of.clone(),
+            autostart: task.plan.autostart,
+            after: task.plan.after.iter().map(|edge| self.edge_snapshot(edge)).collect(),
+            probed: task.plan.ready.is_some(),
             tty: task.plan.tty,
             phase: self.phase_snapshot(id),
             run: task.run,
@@ -58,9 +66,20 @@ impl Engine {
             exits: task.exits.clone(),
             has_started: task.has_started,
             probe: run.and_then(|run| run.probe.clone()),
+            live_probe: run.and_then(|run| run.live_probe.clone()),
+            next_due: task.next_due.filter(|_| task.plan.schedule.is_some()).map(|at| self.uptime(at)),
+            watch: task.plan.watch.map(|_| match task.watch.is_suspended {
+                true => WatchState::Suspended,
+                false => WatchState::Watching,
+            }),
             usage: None,
             address: run.and_then(|run| run.address.clone()),
         }
+    }
+
+    fn edge_snapshot(&self, edge: &Edge) -> EdgeSnapshot {
+        let Edge { task, condition, on_restart, required } = *edge;
+        EdgeSnapshot { task: self.task(task).plan.name.clone(), condition, on_restart, required }
     }
 
     fn blockers(&self, id: TaskId) -> Vec<Blocker> {
@@ -77,13 +96,14 @@ impl Engine {
             &Phase::Backoff { attempt, since, retry_at } => {
                 PhaseSnapshot::Backoff { attempt, since: self.uptime(since), retry_at: self.uptime(retry_at) }
             }
-            Phase::Stopped => PhaseSnapshot::Stopped,
+            Phase::Scheduled => PhaseSnapshot::Scheduled,
+            Phase::Stopped { .. } => PhaseSnapshot::Stopped,
             Phase::Done => PhaseSnapshot::Done,
             Phase::Failed { failure, retry_at } => PhaseSnapshot::Failed {
                 reason: self.failure_text(failure),
                 retry_at: retry_at.map(|at| self.uptime(at)),
                 dependency: match failure {
-                    Failure::Own(_) => None,
+                    Failure::Own(_) | Failure::Group(_) => None,
                     Failure::Dependency(dependency) => Some(self.task(*dependency).plan.name.clone()),
                 },
             },
@@ -105,6 +125,7 @@ impl Engine {
                     StopCause::Asked => AfterStop::Stay,
                     StopCause::Restart => AfterStop::Restart,
                     StopCause::GaveUp(_) => AfterStop::Retry,
+                    StopCause::Failed(_) => AfterStop::Fail,
                     StopCause::Leave => AfterStop::Leave,
                 },
                 pid,

@@ -65,6 +65,7 @@ impl From<Refusal> for Problem {
             Refusal::BadConfig(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Leaving { .. }
             | Refusal::Essential { .. }
+            | Refusal::NotReplicated { .. }
             | Refusal::NotRunning { .. }
             | Refusal::NoProcess { .. }
             | Refusal::NoTerminal { .. }

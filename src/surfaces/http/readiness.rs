@@ -38,7 +38,10 @@ pub(super) fn obstacles(snapshot: &Snapshot, now: Uptime) -> Vec<Obstacle> {
 
 fn obstacle(task: &TaskSnapshot, now: Uptime) -> Option<Obstacle> {
     let why = match &task.phase {
-        PhaseSnapshot::Ready { .. } | PhaseSnapshot::Done | PhaseSnapshot::Stopped => return None,
+        PhaseSnapshot::Running { .. } if task.counts_as_ready() => return None,
+        PhaseSnapshot::Ready { .. } | PhaseSnapshot::Scheduled | PhaseSnapshot::Done | PhaseSnapshot::Stopped => {
+            return None;
+        }
         PhaseSnapshot::Waiting { blockers } => {
             let named = blockers.iter().map(|b| format!("for {} {} ({})", b.task, b.condition, b.state));
             named.collect::<Vec<_>>().join(", ")

@@ -78,6 +78,7 @@ fn style(context: &DrawContext<'_>, kind: &EventKind) -> Style {
     let theme = context.theme;
     match kind {
         EventKind::Exhausted { .. }
+        | EventKind::GroupExhausted { .. }
         | EventKind::Failed { .. }
         | EventKind::Killed { .. }
         | EventKind::Left { .. }
@@ -86,6 +87,9 @@ fn style(context: &DrawContext<'_>, kind: &EventKind) -> Style {
         | EventKind::Hooked { failure: Some(_), .. }
         | EventKind::HookDropped { .. } => theme.bad(),
         EventKind::Unready { .. }
+        | EventKind::WatchSuspended { .. }
+        | EventKind::Overlapped { .. }
+        | EventKind::Due { late: Some(_) }
         | EventKind::Backoff { .. }
         | EventKind::Refused { .. }
         | EventKind::Disconnected { .. }
@@ -100,6 +104,8 @@ fn style(context: &DrawContext<'_>, kind: &EventKind) -> Style {
         | EventKind::Reloaded { .. }
         | EventKind::Removed
         | EventKind::Recovered { .. }
+        | EventKind::Due { late: None }
+        | EventKind::FileChanged { .. }
         | EventKind::Hooked { failure: None, .. }
         | EventKind::Requested { .. } => Style::new(),
     }

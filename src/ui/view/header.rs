@@ -7,10 +7,10 @@ use ratatui::text::{Line, Span};
 
 use super::context::DrawContext;
 use crate::present::ansi::plain;
-use crate::present::state::look;
+use crate::present::state::{StateLook, look};
 use crate::present::task::short_name;
 use crate::present::text::{fit, memory};
-use crate::supervisor::engine::{PhaseSnapshot, Stage, TaskKind, TaskSnapshot, TaskState, Uptime};
+use crate::supervisor::engine::{Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// What is left out when there is not enough room, step by step: which states have a word beside their number (those
 /// less bad than this have none), and which facts stand on the right (those of a higher rank do not).
@@ -54,13 +54,12 @@ fn supervising(context: &DrawContext<'_>, room: usize) -> (Line<'static>, Line<'
 /// How many tasks are in which state, the worst first; with words for those that are worse than `words_below`.
 fn counts(context: &DrawContext<'_>, words_below: u8) -> Line<'static> {
     let mut line = Line::default();
-    for (count, state) in counted(context) {
-        let (glyph, style) = context.theme.state(state);
+    for (count, look) in counted(context) {
+        let (glyph, style) = context.theme.state(look);
         if words_below == 0 {
             line.push_span(Span::styled(format!("{glyph}{count} "), style));
             continue;
         }
-        let look = look(state);
         let word = if look.rank < words_below { format!(" {}", look.counted) } else { String::new() };
         line.push_span(Span::styled(format!("{glyph} {count}"), style));
         line.push_span(Span::raw(format!("{word}  ")));
@@ -69,16 +68,16 @@ fn counts(context: &DrawContext<'_>, words_below: u8) -> Line<'static> {
 }
 
 /// The states that occur, the worst first, with how often. Stead's own parts count only when they need eyes.
-fn counted(context: &DrawContext<'_>) -> Vec<(usize, TaskState)> {
-    let mut counted: Vec<(usize, TaskState)> = Vec::new();
+fn counted(context: &DrawContext<'_>) -> Vec<(usize, StateLook)> {
+    let mut counted: Vec<(usize, StateLook)> = Vec::new();
     let tasks = context.shown.snapshot.tasks.iter();
-    for task in tasks.filter(|task| !task.is_builtin() || task.state() != TaskState::Ready) {
-        match counted.iter_mut().find(|(_, state)| *state == task.state()) {
+    for look in tasks.filter(|task| !task.is_builtin() || !task.counts_as_ready()).map(look) {
+        match counted.iter_mut().find(|(_, known)| *known == look) {
             Some((count, _)) => *count += 1,
-            None => counted.push((1, task.state())),
+            None => counted.push((1, look)),
         }
     }
-    counted.sort_by_key(|(_, state)| look(*state).rank);
+    counted.sort_by_key(|(_, look)| look.rank);
     counted
 }
 
@@ -113,10 +112,10 @@ fn address(context: &DrawContext<'_>, task: &TaskSnapshot) -> Option<Vec<Span<'s
     let host = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest).trim_end_matches('/');
     let host = host.strip_prefix("127.0.0.1").filter(|port| port.starts_with(':')).unwrap_or(host);
     let name = Span::raw(format!("{} ", short_name(task)));
-    if matches!(task.phase, PhaseSnapshot::Ready { .. }) {
+    if task.counts_as_ready() {
         return Some(vec![name, Span::raw(plain(host))]);
     }
-    let (glyph, style) = context.theme.state(task.state());
+    let (glyph, style) = context.theme.state(look(task));
     Some(vec![name, Span::styled(format!("{glyph} "), style), Span::styled(plain(host), context.theme.dim())])
 }
 

@@ -12,10 +12,10 @@ use super::super::rows::{TableRow, TableRows};
 use super::context::DrawContext;
 use super::{frame, next};
 use crate::present::ansi::plain;
+use crate::present::state::look;
 use crate::present::task as present;
 use crate::present::text::{fit, memory};
-use crate::supervisor::engine::Policy;
-use crate::supervisor::engine::{ExitReason, TaskSnapshot, TaskState};
+use crate::supervisor::engine::{ExitReason, TaskSnapshot};
 
 /// Columns before the name: the marks of selection and marking.
 const MARKERS: u16 = 3;
@@ -108,7 +108,7 @@ fn columns(tasks: &[TaskSnapshot], room: u16) -> Vec<(TableColumn, u16)> {
         let columns = tasks.iter().map(|task| text(task).width()).max().unwrap_or(0);
         u16::try_from(columns).unwrap_or(u16::MAX)
     };
-    let is_critical = |task: &TaskSnapshot| task.policy == Policy::Critical;
+    let is_critical = |task: &TaskSnapshot| task.policy.is_critical();
     let retries = widest(|task| present::retries(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let pips = widest(|task| present::pips(task.max_retries, task.max_retries)).max(RETRIES_WIDTH);
     let mut columns = vec![
@@ -189,7 +189,7 @@ fn task_row(
     if is_selected {
         buffer.set_stringn(row.x + 1, row.y, "▸", usize::from(row.width.saturating_sub(1)), theme.accent());
         buffer.set_style(row, theme.selected());
-    } else if task.is_builtin() && task.state() == TaskState::Ready {
+    } else if task.is_builtin() && task.counts_as_ready() {
         buffer.set_style(row, theme.dim());
     }
 }
@@ -234,9 +234,9 @@ fn cell(
 }
 
 fn state(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
-    let (glyph, style) = context.theme.state(task.state());
+    let (glyph, style) = context.theme.state(look(task));
     let mut line = Line::styled(format!("{glyph} {:<8}", task.phase.word()), style);
-    if task.policy == Policy::Critical && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
+    if task.policy.is_critical() && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
         line.push_span(Span::styled(" crit", context.theme.strong()));
     }
     line

@@ -84,11 +84,11 @@ fn the_status_is_a_table_or_json() {
     let table = project.client(&["status"]);
     assert_eq!(table.code, Some(0), "{table:?}");
     let row = |name: &str| table.out.lines().find(|line| line.starts_with(name)).expect("a row").to_owned();
-    assert!(row("api ").contains("● ready"), "{table:?}");
+    assert!(row("api ").contains("● running"), "{table:?}");
     assert!(row("bad ").contains("✖ failed") && row("bad ").contains("code 7 · "), "{table:?}");
     assert!(table.out.contains("\nstead: 4 parts ready\n"), "{table:?}");
     let json: Value = serde_json::from_str(&project.client(&["status", "--json"]).out).expect("JSON");
-    assert_eq!((&json["tasks"][0]["name"], &json["tasks"][0]["state"]), (&"api".into(), &"ready".into()));
+    assert_eq!((&json["tasks"][0]["name"], &json["tasks"][0]["state"]), (&"api".into(), &"running".into()));
     assert_eq!(json["tasks"][1]["last_exit"]["reason"]["text"], "code 7");
     assert_eq!(json["pid"], i64::from(stead.pid().as_raw()));
 }
@@ -108,9 +108,9 @@ fn what_is_refused_says_why_and_exits_with_1() {
         &["stop", "stead.gateway"],
         "stead.gateway can't be stopped alone: nothing goes on without it; shut down instead",
     );
-    refused(&["wait", "api", "--for", "success", "--timeout", "3s"], "not done with success within 3s: api is ready");
+    refused(&["wait", "api", "--for", "success", "--timeout", "3s"], "not done with success within 3s: api is running");
     let nothing = project.client(&["start", "api"]);
-    assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), "api is ready already\n"), "{nothing:?}");
+    assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), "api is running already\n"), "{nothing:?}");
     let both = project.client(&["stop", "once", "api"]);
     assert_eq!((both.code, both.out.as_str()), (Some(0), "stop api: accepted\nonce is done already\n"), "{both:?}");
     refused(&["wait", "api"], "api is stopped");

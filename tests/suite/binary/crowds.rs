@@ -67,7 +67,7 @@ fn a_hundred_clients_one_of_which_never_reads_and_a_storm_of_restarts_are_borne(
     let mut stead = project.up_with(&["up", "--headless"]);
     let address = address(&mut stead);
     let bearer = bearer(&project);
-    watch_until(&address, &bearer, |snapshot| snapshot["tasks"][0]["state"] == "ready");
+    watch_until(&address, &bearer, |snapshot| snapshot["tasks"][0]["state"] == "running");
     let before = memory(stead.pid(), "VmRSS");
 
     let never_reads = open(&address, "GET", "/api/v1/events", &bearer);

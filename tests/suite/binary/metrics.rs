@@ -25,7 +25,7 @@ fn up(project: &Project) -> (Stead, String) {
     let address = address(&mut stead);
     watch_until(&address, &bearer(project), |snapshot| {
         let is_seen = snapshot["tasks"][0]["usage"].is_object() || cfg!(not(target_os = "linux"));
-        is_seen && snapshot["tasks"][0]["state"] == "ready" && snapshot["tasks"][1]["state"] == "failed"
+        is_seen && snapshot["tasks"][0]["state"] == "running" && snapshot["tasks"][1]["state"] == "failed"
     });
     stead.wait_for("| two");
     (stead, address)

@@ -213,11 +213,11 @@ fn the_dashboard_reloads_and_shows_what_came_of_it() {
     let project = Project::new(&format!("{DB}{API}"));
     let terminal = Tmux::new(&project, 120, 40);
     terminal.run("\"$STEAD\"");
-    terminal.wait_until("both ready", |screen| screen.matches("ready").count() >= 2);
+    terminal.wait_until("both run", |screen| screen.matches("running").count() >= 2);
     write(&project, &format!("{DB}[tasks.mailer]\ncommand = 'exec sleep 1000'\n"));
     terminal.press(&["C-r"]);
     terminal.wait_until("mailer instead of api", |screen| {
-        let table = screen.lines().filter(|line| line.contains("● ready")).collect::<String>();
+        let table = screen.lines().filter(|line| line.contains("● running")).collect::<String>();
         table.contains("mailer") && !table.contains("api")
     });
     write(&project, "[tasks.db]\n");

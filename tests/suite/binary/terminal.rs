@@ -19,7 +19,7 @@ fn up(tmux: &Tmux<'_>) -> String {
 }
 
 fn is_up(screen: &str) -> bool {
-    [FOOTER, "● ready", "is up"].iter().all(|shown| screen.contains(shown))
+    [FOOTER, "● running", "is up"].iter().all(|shown| screen.contains(shown))
 }
 
 /// The pids that the runs of `steady` said.
@@ -59,7 +59,7 @@ fn the_dashboard_is_drawn_and_restarts() {
     let tmux = Tmux::new(&project, 120, 30);
     let screen = up(&tmux);
     assert_eq!(tmux.fact("alternate_on"), "1");
-    for shown in [" Tasks ", "● ready", "steady · run 1 · log", "stead: ", "is up"] {
+    for shown in [" Tasks ", "● running", "steady · run 1 · log", "stead: ", "is up"] {
         assert!(screen.contains(shown), "{shown}:\n{screen}");
     }
     tmux.press(&["r"]);

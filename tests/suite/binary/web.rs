@@ -90,7 +90,7 @@ fn a_restart_by_the_api_is_seen_live_and_an_open_stream_does_not_hold_the_drain(
     let mut stead = project.up();
     let address = address(&mut stead);
     let bearer = bearer(&project);
-    let first = watch_until(&address, &bearer, |snapshot| snapshot["tasks"][0]["state"] == "ready");
+    let first = watch_until(&address, &bearer, |snapshot| snapshot["tasks"][0]["state"] == "running");
     assert_eq!(first["tasks"][0]["run"], 1);
     let (status, refusal) = exchange(&address, "POST", "/api/v1/tasks/api/restart");
     assert!(status == 401 && refusal.contains("stead status"), "{refusal}");
@@ -98,7 +98,7 @@ fn a_restart_by_the_api_is_seen_live_and_an_open_stream_does_not_hold_the_drain(
     assert_eq!(exchange_with(&address, "POST", "/api/v1/tasks/api/restart", &bearer).0, 202);
     let second = watch_until(&address, &bearer, |snapshot| {
         let api = &snapshot["tasks"][0];
-        api["state"] == "ready" && api["run"] == 2
+        api["state"] == "running" && api["run"] == 2
     });
     assert_ne!(first["tasks"][0]["pid"], second["tasks"][0]["pid"]);
     assert_eq!(exchange(&address, "GET", "/readyz").0, 200);
@@ -124,12 +124,12 @@ fn a_killed_process_is_back_and_its_exit_is_told() {
     let mut stead = project.up();
     let address = address(&mut stead);
     let bearer = bearer(&project);
-    let up = watch_until(&address, &bearer, |snapshot| snapshot["tasks"][0]["state"] == "ready");
+    let up = watch_until(&address, &bearer, |snapshot| snapshot["tasks"][0]["state"] == "running");
     let pid = up["tasks"][0]["pid"].as_i64().expect("a pid");
     kill(Pid::from_raw(pid.try_into().expect("a pid")), Signal::SIGKILL).expect("a signal");
     let back = watch_until(&address, &bearer, |snapshot| {
         let api = &snapshot["tasks"][0];
-        api["state"] == "ready" && api["run"] == 2
+        api["state"] == "running" && api["run"] == 2
     });
     let api = &back["tasks"][0];
     assert_eq!((&api["last_exit"]["reason"]["signal"], &api["retries"]), (&"SIGKILL".into(), &1.into()));
@@ -158,7 +158,7 @@ fn a_taken_port_is_named_and_ends_nothing_unless_the_file_says_so() {
     let status = project.client(&["status"]);
     let row = |name: &str| status.out.lines().find(|line| line.starts_with(name)).expect("a row").to_owned();
     assert!(row("stead.web ").contains("✖ failed") && row("stead.web ").contains("tried again in "), "{status:?}");
-    assert!(row("api ").contains("● ready"), "{status:?}");
+    assert!(row("api ").contains("● running"), "{status:?}");
     stead.signal(Signal::SIGTERM);
     assert_eq!(stead.end().code(), Some(0));
 

@@ -64,7 +64,7 @@ const SLEEPER: &str = "tasks.api.command = \"exec sleep 1000\"\n";
 #[test]
 fn the_page_shows_what_others_do_and_who_it_was() {
     let Some(site) = Site::open(SLEEPER) else { return };
-    site.row_says("api", "ready");
+    site.row_says("api", "running");
     assert_eq!(site.project.client(&["stop", "api"]).code, Some(0));
     site.row_says("api", "stopped");
     site.says("#events", "stop api, asked by control");
@@ -78,7 +78,7 @@ fn the_buttons_act_with_the_token_and_ask_first_where_all_is_at_stake() {
         return;
     };
     site.visit("");
-    site.row_says("api", "ready");
+    site.row_says("api", "running");
     site.browser.wait_until("!document.querySelector('#token-note').hidden");
     site.browser.click("#tasks [aria-label=\"restart api\"]");
     site.says("#toast", "stead status");
@@ -89,7 +89,7 @@ fn the_buttons_act_with_the_token_and_ask_first_where_all_is_at_stake() {
     let link = &format!("http://{}/#token={}", site.address, site.token());
     site.browser.visit("about:blank");
     site.browser.visit(link);
-    site.row_says("api", "ready");
+    site.row_says("api", "running");
     site.browser.click("#tasks [aria-label=\"restart api\"]");
     site.says("#events", "run 2 started");
     site.browser.press(&["R"]);
@@ -114,14 +114,14 @@ fn without_the_token_the_page_shows_nothing_and_says_what_to_do() {
     site.says("#banner", "not valid any more");
     site.browser.visit("about:blank");
     site.visit(&format!("#token={}", site.token()));
-    site.row_says("api", "ready");
+    site.row_says("api", "running");
     site.browser.wait_until("document.querySelector('#banner').hidden");
 }
 
 #[test]
 fn a_page_that_is_disconnected_says_by_whom_and_waits_for_its_reader() {
     let Some(site) = Site::open(SLEEPER) else { return };
-    site.row_says("api", "ready");
+    site.row_says("api", "running");
     let clients: serde_json::Value =
         serde_json::from_str(&site.project.client(&["clients", "--json"]).out).expect("JSON");
     let follows = |client: &&serde_json::Value| client["last_request"] == "GET /api/v1/events";
@@ -265,7 +265,7 @@ fn a_page_that_lost_its_server_says_so_and_comes_back_as_it_was() {
         "web.listen = \"127.0.0.1:{port}\"\ntasks.db.command = \"exec sleep 1000\"\n{SLEEPER}supervisor.max_retries = 5\n"
     );
     let Some(site) = Site::open(&config) else { return };
-    site.row_says("api", "ready");
+    site.row_says("api", "running");
     site.browser.press(&["j"]);
     site.says("#detail-title", "api");
     assert_eq!(site.project.client(&["kill", "stead.web"]).code, Some(0));
@@ -286,7 +286,7 @@ fn a_page_that_lost_its_server_says_so_and_comes_back_as_it_was() {
 fn a_terminal_is_used_from_the_page_and_left_running() {
     let config = "tasks.cat = { command = \"stty -echo; echo type; exec cat\", tty = true }\n";
     let Some(site) = Site::open(config) else { return };
-    site.row_says("cat", "ready");
+    site.row_says("cat", "running");
     site.browser.press(&["a"]);
     site.says("#screen", "type");
     site.browser.type_in("hällo 世界");
@@ -296,7 +296,7 @@ fn a_terminal_is_used_from_the_page_and_left_running() {
     site.browser.evaluate(&format!("document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {leave}))"));
     site.browser.wait_until("document.querySelector('#terminal').hidden");
     site.says("#log", "世界");
-    site.row_says("cat", "ready");
+    site.row_says("cat", "running");
 }
 
 #[test]

@@ -285,6 +285,10 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         about: about.to_owned(),
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
+        replica_of: None,
+        autostart: true,
+        after: Vec::new(),
+        probed: true,
         tty: false,
         phase,
         run: 1,
@@ -300,6 +304,9 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         exits: BTreeMap::new(),
         has_started: true,
         probe: None,
+        live_probe: None,
+        next_due: None,
+        watch: None,
         usage: None,
         address: None,
     }
@@ -308,7 +315,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
 fn exited(run: u64, reason: ExitReason, seconds_ago: u64, ran_for: u64) -> Option<LastExit> {
     let expected = reason == ExitReason::Code { code: 0 };
     let ran_for = Duration::from_secs(ran_for);
-    Some(LastExit { run, reason, expected, at: ago(seconds_ago), ran_for, peak_memory: None })
+    Some(LastExit { run, reason, expected, succeeded: expected, at: ago(seconds_ago), ran_for, peak_memory: None })
 }
 
 fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
@@ -373,7 +380,7 @@ fn snapshot() -> Snapshot {
             ..surface("stead.web", "browser page and API", Policy::Always, backoff())
         },
     ];
-    Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks }
+    Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks, groups: Vec::new() }
 }
 
 fn failed(reason: &str) -> PhaseSnapshot {

@@ -17,11 +17,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use stead::duration::parse_duration;
 use stead::signal::Signal;
 use stead::supervisor::engine::{
-    BadConfig, Changes, Condition, DrainConfig, Intensity, OnExhausted, Policy, RestartConfig,
-};
-use stead::supervisor::engine::{
-    Effect, Engine, Event, EventKind, ExitReason, Input, Origin, Plan, Replan, Request, RequestId, RunId, Snapshot,
-    Straggler, TaskId, TaskKind, TaskPlan, Verb,
+    BadConfig, Changes, Condition, Edge, Effect, EndsWhen, Engine, Event, EventKind, ExitReason, GroupPlan, Input,
+    Intensity, LoadRequest, OnExhausted, OnRestart, Origin, Overlap, Plan, Policy, Probe, Replan, Request, RequestId,
+    RunId, Snapshot, Straggler, Strategy, TaskId, TaskKind, TaskPlan, Verb, WatchAction,
 };
 
 /// Runs a script against one on-failure task named `web` and compares everything the core said.
@@ -36,78 +34,128 @@ pub(crate) fn check_plan(plan: &str, script: &str, expected: &[&str]) {
     assert_eq!(sim.said, expected, "\nplan: {plan}\nscript: {script}");
 }
 
-/// Reads a plan: tasks divided by `;`, each a name followed by words. `DRAIN 2s` bounds the drain.
+/// Reads a plan: tasks divided by `;`, each a name followed by words. `DRAIN 2s` bounds the drain, `UNTIL done` and
+/// `UNTIL web` say when it ends by itself, and `GROUP name one-for-all web db [intensity 2 1m] [fatal]` makes a group.
 pub(crate) fn plan(text: &str) -> Plan {
-    let bound = text.split(';').find_map(|part| part.trim().strip_prefix("DRAIN "));
-    let drain = DrainConfig {
-        graceful: bound.map(|bound| parse_duration(bound).expect("a duration")),
-        ..DrainConfig::default()
-    };
-    let text = text.split(';').filter(|part| !part.trim().starts_with("DRAIN ")).collect::<Vec<_>>().join(";");
-    let names: Vec<&str> = text.split(';').filter_map(|task| task.split_whitespace().next()).collect();
+    let parts: Vec<Vec<&str>> = text.split(';').map(|part| part.split_whitespace().collect()).collect();
+    let is_setting = |part: &&Vec<&str>| matches!(part.first(), Some(&("DRAIN" | "UNTIL" | "GROUP")));
+    let tasks: Vec<&Vec<&str>> = parts.iter().filter(|part| !is_setting(part) && !part.is_empty()).collect();
+    let names: Vec<&str> = tasks.iter().map(|words| words[0]).collect();
     let find = |name: &str| TaskId(names.iter().position(|known| *known == name).expect("a task of the plan"));
-    let tasks = text.split(';').map(|task| {
-        let mut words: VecDeque<&str> = task.split_whitespace().collect();
-        let mut plan = TaskPlan {
-            name: words.pop_front().expect("a name").to_owned(),
-            revision: 0,
-            runs_before: 0,
-            kind: TaskKind::Process,
-            about: String::new(),
-            policy: Policy::OnFailure,
-            on_exhausted: OnExhausted::Hold,
-            slow_retry: None,
-            restart: RestartConfig::default(),
-            after: Vec::new(),
-            probed: false,
-            failure_threshold: None,
-            tty: false,
-            stop_timeout: Duration::from_secs(10),
-            success_exit_codes: vec![0],
-        };
-        while let Some(word) = words.pop_front() {
-            match word {
-                "v2" => plan.revision = 2,
-                "v3" => plan.revision = 3,
-                "critical" => plan.policy = Policy::Critical,
-                "always" => plan.policy = Policy::Always,
-                "never" => plan.policy = Policy::Never,
-                "slow" => {
-                    let wait = parse_duration(words.pop_front().expect("a duration")).expect("a duration");
-                    plan.slow_retry = Some(wait);
-                }
-                "fatal" => plan.on_exhausted = OnExhausted::Fatal,
-                "surface" => plan.kind = TaskKind::Builtin,
-                "tty" => plan.tty = true,
-                "probed" => plan.probed = true,
-                "threshold" => plan.failure_threshold = words.pop_front().and_then(|n| n.parse().ok()),
-                "stop" => {
-                    plan.stop_timeout = parse_duration(words.pop_front().expect("a duration")).expect("a duration");
-                }
-                "before" => plan.runs_before = words.pop_front().expect("a number").parse().expect("a number"),
-                "retries" => plan.restart.max_retries = words.pop_front().expect("a number").parse().expect("a number"),
-                "intensity" => {
-                    let restarts = words.pop_front().expect("a number").parse().expect("a number");
-                    let within = parse_duration(words.pop_front().expect("a duration")).expect("a duration");
-                    plan.restart.intensity = Some(Intensity { restarts, within });
-                }
-                "after" => {
-                    let dependency = find(words.pop_front().expect("a dependency"));
-                    let condition = match words.pop_front().expect("a condition") {
-                        "started" => Condition::Started,
-                        "ready" => Condition::Ready,
-                        "success" => Condition::Success,
-                        "exited" => Condition::Exited,
-                        other => panic!("no condition: {other}"),
-                    };
-                    plan.after.push((dependency, condition));
-                }
-                other => panic!("no word of a plan: {other}"),
-            }
+    let mut plan = Plan { seed: 1, ..Plan::default() };
+    plan.tasks = tasks.iter().map(|words| task_plan(words, &find)).collect();
+    for part in parts.iter().filter(is_setting) {
+        match part.as_slice() {
+            ["DRAIN", bound] => plan.drain.graceful = Some(parse_duration(bound).expect("a duration")),
+            ["UNTIL", "done"] => plan.until = EndsWhen::AllDone,
+            ["UNTIL", task] => plan.until = EndsWhen::Task(find(task)),
+            ["GROUP", name, strategy, words @ ..] => plan.groups.push(group_plan(name, strategy, words, &find)),
+            other => panic!("no setting: {other:?}"),
         }
-        plan
-    });
-    Plan { tasks: tasks.collect(), drain, seed: 1 }
+    }
+    plan
+}
+
+fn group_plan(name: &str, strategy: &str, words: &[&str], find: &dyn Fn(&str) -> TaskId) -> GroupPlan {
+    let strategy = match strategy {
+        "one-for-one" => Strategy::OneForOne,
+        "one-for-all" => Strategy::OneForAll,
+        "rest-for-one" => Strategy::RestForOne,
+        other => panic!("no strategy: {other}"),
+    };
+    let mut group = GroupPlan {
+        name: name.to_owned(),
+        tasks: Vec::new(),
+        strategy,
+        intensity: None,
+        on_exhausted: OnExhausted::Hold,
+    };
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "fatal" => group.on_exhausted = OnExhausted::Fatal,
+            "intensity" => {
+                let restarts = words.next().expect("a number").parse().expect("a number");
+                let within = parse_duration(words.next().expect("a duration")).expect("a duration");
+                group.intensity = Some(Intensity { restarts, within });
+            }
+            task => group.tasks.push(find(task)),
+        }
+    }
+    group
+}
+
+fn task_plan(words: &[&str], find: &dyn Fn(&str) -> TaskId) -> TaskPlan {
+    let mut words: VecDeque<&str> = words.iter().copied().collect();
+    let mut plan = TaskPlan::new(words.pop_front().expect("a name"));
+    while let Some(word) = words.pop_front() {
+        let mut next = || words.pop_front().expect("another word");
+        let duration = |text| parse_duration(text).expect("a duration");
+        match word {
+            "v2" => plan.revision = 2,
+            "v3" => plan.revision = 3,
+            "critical" => plan.policy = Policy::Critical,
+            "critical-on-failure" => plan.policy = Policy::CriticalOnFailure,
+            "always" => plan.policy = Policy::Always,
+            "never" => plan.policy = Policy::Never,
+            "idle" => plan.autostart = false,
+            "slow" => plan.slow_retry = Some(duration(next())),
+            "fatal" => plan.on_exhausted = OnExhausted::Fatal,
+            "surface" => plan.kind = TaskKind::Builtin,
+            "tty" => plan.tty = true,
+            "probed" => plan.ready = Some(plan.ready.unwrap_or_default()),
+            "threshold" => {
+                let ready = plan.ready.get_or_insert_default();
+                ready.failure_threshold = Some(next().parse().expect("a number"));
+            }
+            "within" => plan.ready.get_or_insert_default().within = Some(duration(next())),
+            "live" => plan.live_threshold = Some(next().parse().expect("a number")),
+            "scheduled" => plan.schedule = Some(overlap(next())),
+            "watch" => {
+                plan.watch = Some(match next() {
+                    "restart" => WatchAction::Restart,
+                    "run" => WatchAction::Run,
+                    signal => WatchAction::Signal(signal.parse().expect("a signal")),
+                });
+            }
+            "replica-of" => plan.replica_of = Some(next().to_owned()),
+            "stop" => plan.stop_timeout = duration(next()),
+            "before" => plan.runs_before = next().parse().expect("a number"),
+            "retries" => plan.restart.max_retries = next().parse().expect("a number"),
+            "intensity" => {
+                let restarts = next().parse().expect("a number");
+                plan.restart.intensity = Some(Intensity { restarts, within: duration(next()) });
+            }
+            "after" => {
+                let (task, condition) = (find(next()), condition(next()));
+                plan.after.push(Edge { task, condition, on_restart: OnRestart::Ignore, required: true });
+            }
+            "follows" => plan.after.last_mut().expect("a dependency").on_restart = OnRestart::Restart,
+            "stops-with" => plan.after.last_mut().expect("a dependency").on_restart = OnRestart::Stop,
+            "optional" => plan.after.last_mut().expect("a dependency").required = false,
+            other => panic!("no word of a plan: {other}"),
+        }
+    }
+    plan
+}
+
+fn overlap(word: &str) -> Overlap {
+    match word {
+        "skip" => Overlap::Skip,
+        "queue" => Overlap::Queue,
+        "replace" => Overlap::Replace,
+        other => panic!("no overlap: {other}"),
+    }
+}
+
+fn condition(word: &str) -> Condition {
+    match word {
+        "started" => Condition::Started,
+        "ready" => Condition::Ready,
+        "success" => Condition::Success,
+        "exited" => Condition::Exited,
+        other => panic!("no condition: {other}"),
+    }
 }
 
 /// What another process is sent means there what it means here.
@@ -190,8 +238,20 @@ impl Sim {
                 let run = self.latest(name);
                 self.handle(Input::Measured { run, peak_memory: bytes.parse().expect("a number") });
             }
-            ["pass", name] => self.probed(name, true),
-            ["miss", name] => self.probed(name, false),
+            ["pass", name] => self.probed(name, Probe::Ready, true),
+            ["miss", name] => self.probed(name, Probe::Ready, false),
+            ["alive", name] => self.probed(name, Probe::Live, true),
+            ["hung", name] => self.probed(name, Probe::Live, false),
+            ["due", name] => {
+                self.handle(Input::Due { task: (*name).to_owned(), late: None });
+            }
+            ["next", name, wait] => {
+                let next = Some(self.now + parse_duration(wait).expect("a duration"));
+                self.handle(Input::Scheduled { task: (*name).to_owned(), next });
+            }
+            ["changed", name, file] => {
+                self.handle(Input::Changed { task: (*name).to_owned(), file: (*file).to_owned() });
+            }
             ["wait", wait @ ..] => self.wait(parse_duration(&wait.join(" ")).expect("a duration")),
             ["ask", asked @ ..] => self.ask(asked),
             ["reload", "broken"] => {
@@ -214,6 +274,9 @@ impl Sim {
             ["restart", name] => Verb::Restart.of(name),
             ["kill", name] => Verb::Kill.of(name),
             ["reload"] => Request::Reload,
+            ["scale", name, replicas] => {
+                Request::Scale { task: name.to_owned(), replicas: replicas.parse().expect("a number") }
+            }
             ["signal", name, signal, ref tree @ ..] => {
                 Verb::Signal { signal: signal.parse().expect("a signal"), tree: tree == ["tree"] }.of(name)
             }
@@ -258,9 +321,9 @@ impl Sim {
         self.handle(Input::Exited { run, reason });
     }
 
-    fn probed(&mut self, name: &str, passed: bool) {
+    fn probed(&mut self, name: &str, probe: Probe, passed: bool) {
         let run = self.latest(name);
-        self.handle(Input::Probed { run, passed, detail: "probe".to_owned() });
+        self.handle(Input::Probed { run, probe, passed, detail: "probe".to_owned() });
     }
 
     /// Lets time pass, and wakes the core at each of its deadlines on the way.
@@ -317,7 +380,9 @@ impl Sim {
             }
             Effect::Answer(_, Ok(answer)) => return answer.unchanged(),
             Effect::Adopt(_) => return None,
-            Effect::Load => "load".to_owned(),
+            Effect::Load(LoadRequest::File) => "load".to_owned(),
+            Effect::Load(LoadRequest::Scale { task, replicas }) => format!("load {task} {replicas}"),
+            Effect::RunOnChange { run, file } => format!("run for {}: {file}", self.name(*run)),
             Effect::Answer(_, Err(refusal)) => format!("refused: {refusal}"),
             Effect::Finish => {
                 let outcome = self.core.outcome().expect("an outcome at the end");
@@ -336,6 +401,9 @@ impl Sim {
                     EventKind::Stopped => format!("stopped {task}"),
                     EventKind::Reloaded { .. } => "reloaded".to_owned(),
                     EventKind::Removed => format!("removed {task}"),
+                    EventKind::GroupExhausted { group, limit } => format!("group {group} spent {limit}"),
+                    EventKind::WatchSuspended { .. } => format!("suspended {task}"),
+                    EventKind::Overlapped { .. } => format!("overlapped {task}"),
                     EventKind::Ready { .. } => format!("ready {task}"),
                     EventKind::Unready { .. } => format!("unready {task}"),
                     EventKind::Waiting { dependency, condition } => {
@@ -353,6 +421,8 @@ impl Sim {
                     | EventKind::Refused { .. }
                     | EventKind::Forced { .. }
                     | EventKind::Disconnected { .. }
+                    | EventKind::Due { .. }
+                    | EventKind::FileChanged { .. }
                     | EventKind::Hooked { .. }
                     | EventKind::HookDropped { .. } => return None,
                 }

@@ -131,7 +131,7 @@ fn refusals_say_why() {
 fn a_request_for_what_is_so_already_is_no_error() {
     check(
         "ask start web; started web; ask start web; ask restart web; ask start web",
-        &["spawn web#1", "web is starting already", "web is ready already", "stop web#1", "web is stopping already"],
+        &["spawn web#1", "web is starting already", "web is running already", "stop web#1", "web is stopping already"],
     );
     check(
         "started web; exit web 0; ask stop web; ask kill web",

@@ -254,7 +254,15 @@ fn crowd(generation: u64) -> Snapshot {
         };
         let reason = ExitReason::Code { code: 1 };
         let ran_for = Duration::from_millis(7);
-        let last = LastExit { run, reason, expected: false, at: at(run), ran_for, peak_memory: Some(run << 10) };
+        let last = LastExit {
+            run,
+            reason,
+            expected: false,
+            succeeded: false,
+            at: at(run),
+            ran_for,
+            peak_memory: Some(run << 10),
+        };
         let mut task = process("", phase);
         (task.run, task.restarts, task.retries, task.last_exit) = (run, run, 3, Some(last));
         task
