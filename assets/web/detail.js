@@ -4,7 +4,9 @@ import { button, element, make, mark, write } from "./dom.js";
 import { age, bytes, canStop, duration, exitLabel, isEssential, isLive, isUnstable, onExit, percent } from "./format.js";
 import { Spark } from "./spark.js";
 
-const LINES = { about: "runs", exit: "on exit", ready: "ready", address: "address", failed: "failed", unstable: "unstable" };
+const LINES = {
+  about: "runs", exit: "on exit", ready: "ready", address: "address", failed: "failed", hint: "hint", unstable: "unstable",
+};
 
 export class Detail {
   #lines = {};
@@ -44,6 +46,7 @@ export class Detail {
     write(this.#lines.exit.label, exitLabel(task));
     this.#say("exit", onExit(task));
     this.#say("failed", task.state === "failed" ? task.reason : "", "bad");
+    this.#say("hint", isLive(task) ? "" : (task.last_exit?.hint ?? ""), "warn");
     this.#say("unstable", isUnstable(task) ? `${task.restarts_last_hour} restarts in the last hour` : "", "warn");
     this.#showAddress(task.address ?? "");
     write(this.#buttons.stopOrStart, canStop(task) ? "Stop" : "Start");

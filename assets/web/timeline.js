@@ -11,7 +11,7 @@ const DRAWN = 200;
 const TONES = {
   exhausted: "bad", failed: "bad", killed: "bad", left: "bad", forced: "bad", abandoned: "bad",
   group_exhausted: "bad",
-  backoff: "warn", unready: "warn", refused: "warn", overlapped: "warn", watch_suspended: "warn",
+  backoff: "warn", background: "warn", unready: "warn", refused: "warn", overlapped: "warn", watch_suspended: "warn",
 };
 
 export class Timeline {

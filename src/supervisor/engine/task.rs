@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::backoff::Budget;
-use super::exit::ExitReason;
+use super::exit::{ExitReason, Killer};
 use super::input::{RunId, Straggler, TaskId};
 use super::later;
 use super::plan::TaskPlan;
@@ -14,6 +14,7 @@ use super::snapshot::{LastExit, ProbeSnapshot};
 use super::state::{Progress, TaskState};
 use super::stop::KILL_WAIT;
 use super::trigger::WatchRounds;
+use crate::signal::Signal;
 
 /// A task.
 #[derive(Debug)]
@@ -80,10 +81,21 @@ pub(super) struct Run {
     pub(super) live_probe: Option<ProbeSnapshot>,
     /// Whether it was due meanwhile, and is to run once more.
     pub(super) is_due_again: bool,
-    /// The most memory that a process of it had, once that is known.
-    pub(super) peak_memory: Option<u64>,
+    /// What is known of it once it has ended.
+    pub(super) findings: RunFindings,
     /// Why it is to be stopped as soon as its dependents are out of the way.
     pending_stop: Option<StopCause>,
+}
+
+/// What is known of a run that has ended, beside its exit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct RunFindings {
+    /// The most memory that a process of it had.
+    pub(super) peak_memory: Option<u64>,
+    /// What it left running when it ended by itself.
+    pub(super) background: Vec<Straggler>,
+    /// What a person should know of this end.
+    pub(super) hint: Option<String>,
 }
 
 /// How far a live run is.
@@ -115,12 +127,15 @@ pub(super) struct Stop {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kill {
     NotYet,
-    /// It was killed; its end is waited for until then.
+    /// It was killed, so long after it was asked to end; its end is waited for until then.
     Killed {
+        after: Duration,
         wait_until: Instant,
     },
     /// It was killed and did not end: nothing waits for it any more.
-    InVain,
+    InVain {
+        after: Duration,
+    },
 }
 
 /// Why a run is being ended, and so what follows.
@@ -313,7 +328,7 @@ impl Task {
             was_ready: false,
             live_probe: None,
             is_due_again: false,
-            peak_memory: None,
+            findings: RunFindings::default(),
             pending_stop: None,
         });
         self.run
@@ -357,13 +372,13 @@ impl Task {
 
     /// Whether its run was killed and did not end in time.
     pub(super) fn is_overdue(&self) -> bool {
-        self.phase.stop().is_some_and(|stop| stop.kill == Kill::InVain)
+        self.phase.stop().is_some_and(|stop| matches!(stop.kill, Kill::InVain { .. }))
     }
 
     /// Nothing waits any longer for the end of a run that was killed.
     pub(super) fn give_up_waiting(&mut self) {
         if let Some(RunStage::Stopping(stop)) = self.live_mut().map(|run| &mut run.stage) {
-            stop.kill = Kill::InVain;
+            stop.kill = Kill::InVain { after: stop.killed_after().unwrap_or_default() };
         }
     }
 
@@ -446,6 +461,20 @@ impl Run {
         }
     }
 
+    /// The reason of its end, with stead named where stead has killed it.
+    pub(super) fn named_killer(&self, reason: ExitReason) -> ExitReason {
+        let killed_after = match &self.stage {
+            RunStage::Stopping(stop) => stop.killed_after(),
+            RunStage::Starting { .. } | RunStage::Running | RunStage::Ready => None,
+        };
+        match (reason, killed_after) {
+            (ExitReason::Signal { signal: Signal::KILL, core_dumped, .. }, Some(after)) => {
+                ExitReason::Signal { signal: Signal::KILL, core_dumped, by: Some(Killer::Stead { after }) }
+            }
+            (reason, _) => reason,
+        }
+    }
+
     /// How long it has run; nothing if it never came to life.
     pub(super) fn ran_for(&self, now: Instant) -> Duration {
         self.started.map(|started| now.saturating_duration_since(started)).unwrap_or_default()
@@ -495,15 +524,24 @@ impl Stop {
         if self.is_killed() {
             return false;
         }
-        self.kill = Kill::Killed { wait_until: later(now, KILL_WAIT) };
+        let after = now.saturating_duration_since(self.since);
+        self.kill = Kill::Killed { after, wait_until: later(now, KILL_WAIT) };
         true
+    }
+
+    /// How long after it was asked to end it was killed, if it was.
+    fn killed_after(&self) -> Option<Duration> {
+        match self.kill {
+            Kill::NotYet => None,
+            Kill::Killed { after, .. } | Kill::InVain { after } => Some(after),
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
         match self.kill {
             Kill::NotYet => Some(self.kill_at),
-            Kill::Killed { wait_until } => Some(wait_until),
-            Kill::InVain => None,
+            Kill::Killed { wait_until, .. } => Some(wait_until),
+            Kill::InVain { .. } => None,
         }
     }
 }
