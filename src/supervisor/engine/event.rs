@@ -276,7 +276,7 @@ impl fmt::Display for EventKind {
             Self::Done => f.write_str("done"),
             Self::Stopping { run, grace } => write!(f, "run {run} asked to stop within {}", Pretty(*grace)),
             Self::Killed { run, held } => write!(f, "run {run} killed after {}", Pretty(*held)),
-            Self::Background { run, hint: Some(hint), .. } => write!(f, "run {run}: {hint}"),
+            Self::Background { run, hint: Some(hint), .. } => write!(f, "run {run} {hint}"),
             Self::Background { run, processes, hint: None } => {
                 write!(f, "run {run} left {} running in the background", Straggler::list(processes))
             }

@@ -95,7 +95,7 @@ pub enum ExitReason {
 pub enum Killer {
     /// stead.
     Stead {
-        /// How long after it was asked to stop; nothing if it was to be killed at once.
+        /// The time that it had to stop; nothing if it was to be killed at once.
         #[serde(rename = "after_ms", with = "millis")]
         #[schema(value_type = u64)]
         after: Duration,
@@ -163,10 +163,10 @@ impl fmt::Display for Killer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stead { after: Duration::ZERO } => f.write_str(" by stead"),
-            Self::Stead { after } => write!(f, " by stead, {} after it was asked to stop", Pretty(*after)),
-            Self::OutOfMemory { certain: true } => f.write_str(" by the kernel: out of memory"),
-            Self::OutOfMemory { certain: false } => f.write_str(", probably by the kernel: out of memory"),
-            Self::CpuTime => f.write_str(" by the kernel: its limit of processor time is spent"),
+            Self::Stead { after } => write!(f, " by stead (it did not stop within {})", Pretty(*after)),
+            Self::OutOfMemory { certain: true } => f.write_str(" by the kernel (out of memory)"),
+            Self::OutOfMemory { certain: false } => f.write_str(", probably by the kernel (out of memory)"),
+            Self::CpuTime => f.write_str(" by the kernel (its limit of processor time is spent)"),
             Self::Other => f.write_str(" from outside stead"),
         }
     }

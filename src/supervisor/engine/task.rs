@@ -127,15 +127,12 @@ pub(super) struct Stop {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kill {
     NotYet,
-    /// It was killed, so long after it was asked to end; its end is waited for until then.
+    /// It was killed; its end is waited for until then.
     Killed {
-        after: Duration,
         wait_until: Instant,
     },
     /// It was killed and did not end: nothing waits for it any more.
-    InVain {
-        after: Duration,
-    },
+    InVain,
 }
 
 /// Why a run is being ended, and so what follows.
@@ -372,13 +369,13 @@ impl Task {
 
     /// Whether its run was killed and did not end in time.
     pub(super) fn is_overdue(&self) -> bool {
-        self.phase.stop().is_some_and(|stop| matches!(stop.kill, Kill::InVain { .. }))
+        self.phase.stop().is_some_and(|stop| stop.kill == Kill::InVain)
     }
 
     /// Nothing waits any longer for the end of a run that was killed.
     pub(super) fn give_up_waiting(&mut self) {
         if let Some(RunStage::Stopping(stop)) = self.live_mut().map(|run| &mut run.stage) {
-            stop.kill = Kill::InVain { after: stop.killed_after().unwrap_or_default() };
+            stop.kill = Kill::InVain;
         }
     }
 
@@ -524,24 +521,20 @@ impl Stop {
         if self.is_killed() {
             return false;
         }
-        let after = now.saturating_duration_since(self.since);
-        self.kill = Kill::Killed { after, wait_until: later(now, KILL_WAIT) };
+        self.kill = Kill::Killed { wait_until: later(now, KILL_WAIT) };
         true
     }
 
-    /// How long after it was asked to end it was killed, if it was.
+    /// The time that it had to end before it was killed, if it was.
     fn killed_after(&self) -> Option<Duration> {
-        match self.kill {
-            Kill::NotYet => None,
-            Kill::Killed { after, .. } | Kill::InVain { after } => Some(after),
-        }
+        self.is_killed().then(|| self.kill_at.saturating_duration_since(self.since))
     }
 
     fn deadline(&self) -> Option<Instant> {
         match self.kill {
             Kill::NotYet => Some(self.kill_at),
-            Kill::Killed { wait_until, .. } => Some(wait_until),
-            Kill::InVain { .. } => None,
+            Kill::Killed { wait_until } => Some(wait_until),
+            Kill::InVain => None,
         }
     }
 }

@@ -26,6 +26,7 @@ mod state_dir;
 mod terminal;
 mod tmux;
 mod trust;
+mod verdicts;
 mod web;
 
 use std::collections::BTreeSet;
