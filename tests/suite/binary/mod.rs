@@ -7,6 +7,7 @@ mod control;
 mod crowds;
 mod detach;
 mod env_files;
+mod events;
 mod export;
 mod hooks;
 mod identity;
@@ -18,6 +19,7 @@ mod logs;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod metrics;
+mod other_tools;
 mod plain;
 mod reload;
 mod scarcity;
