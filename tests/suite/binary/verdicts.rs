@@ -102,7 +102,7 @@ fn a_daemon_is_named_with_the_way_to_keep_it_in_the_foreground() {
     }
     let project = Project::new(
         "[tasks.nginx]\ncommand = 'exec nginx -p . -c nginx.conf -e error.log'\n\
-         [tasks.redis]\ncommand = 'exec redis-server --port 0 --daemonize yes'\n\
+         [tasks.redis]\ncommand = 'exec redis-server --port 0 --unixsocket redis.sock --daemonize yes'\n\
          [tasks.mine]\ncommand = 'sleep 600 & sleep 0.2; exit 3'\nrestart = 'never'",
     );
     let config = "pid nginx.pid;\nevents {}\nhttp { access_log off; server { listen unix:nginx.sock; } }\n";
