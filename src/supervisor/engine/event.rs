@@ -258,6 +258,7 @@ impl EventKind {
             | Self::Stopped
             | Self::Removed => true,
             Self::Unready { .. }
+            | Self::Background { .. }
             | Self::Recovered { .. }
             | Self::Backoff { .. }
             | Self::Overlapped { .. }
