@@ -160,7 +160,7 @@ fn cells(task: &Lenient<TaskSnapshot>, snapshot: &LenientSnapshot) -> [String; H
     let clock = Clock::new(snapshot.now);
     let used = if known.retries == 0 { "·".to_owned() } else { retries(known.retries, known.max_retries) };
     let exit = last_exit(known, &clock).map(|(reason, ago)| format!("{} · {ago}", short(&reason)));
-    let state = format!("{} {}", look(known).glyph, known.state());
+    let state = format!("{} {}", look(known).glyph, look(known).word);
     [name, state, used, next, uptime(known, &clock).unwrap_or_else(none), exit.unwrap_or_else(none)]
 }
 

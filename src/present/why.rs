@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::clock::Clock;
+use crate::duration::Pretty;
 use crate::logs::{LogLine, without_escapes};
 use crate::supervisor::engine::{
     AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Snapshot, Stage, Straggler, TaskSnapshot,
@@ -73,8 +74,9 @@ impl Chain<'_> {
             _ => went_wrong.map(|last| last.run),
         };
         sentences.extend(quoted.and_then(|run| self.last_line(task, run)));
-        if task.is_unstable() {
-            sentences.push(format!("it is unstable: {} restarts in the last hour", task.restarts_last_hour));
+        if let Some(every) = task.flapping_every {
+            let count = task.restarts_last_hour;
+            sentences.push(format!("it is flapping: {count} restarts in the last hour, every {}", Pretty(every)));
         }
         if let Some(back) = task.budget_back_at.filter(|_| task.is_live()) {
             let left = self.clock.left(back);
