@@ -126,7 +126,7 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[code(KeyCode::PageUp), ctrl('u')], Action::PageOfTasksUp, MAIN, Topic::Select, "page up", "a page of tasks up", None),
     bind(&[key('}')], Action::NextTrouble, PANES, Topic::Select, "next trouble", "next, previous task that is not well", None),
     bind(&[key('{')], Action::PreviousTrouble, PANES, Topic::Select, "trouble before", "next, previous task that is not well", None),
-    bind(&[code(KeyCode::Tab)], Action::Focus, PANES, Topic::Look, "other pane", "keys go to the log, or to the list", Some(6)),
+    bind(&[code(KeyCode::Tab)], Action::Focus, PANES, Topic::Look, "other pane", "which pane keys are for: list or log", Some(6)),
     bind(&[key('L')], Action::Arrange, PANES, Topic::Look, "arrange", "table, list beside the log, log alone", None),
     bind(&[key('b')], Action::Parts, MAIN, Topic::Look, "stead's parts", "show stead's own parts, or fold them", None),
     bind(&[key(' ')], Action::Mark, MAIN, Topic::Select, "mark", "mark: r, s, K act on all marked", None),

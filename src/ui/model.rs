@@ -322,8 +322,8 @@ impl Model {
 
     /// Selects a task. Its log is followed from its end.
     pub(super) fn select(&mut self, name: &str) {
-        self.wheeled = None;
         if self.selected.as_deref() != Some(name) {
+            self.wheeled = None;
             self.selected = Some(name.to_owned());
             (self.run, self.selection) = (None, None);
             self.go_to_end();

@@ -16,7 +16,7 @@ use super::search::Towards;
 use super::shown::Shown;
 use super::{attach, copy, log_choice, requests, search};
 use crate::present::clock::Clock;
-use crate::present::trouble::is_unwell;
+use crate::present::trouble::{is_unwell, what};
 use crate::supervisor::engine::{Request, TaskSnapshot};
 
 /// Rows that one turn of the wheel scrolls.
@@ -200,6 +200,7 @@ fn move_selection(model: &mut Model, by: isize, shown: &Shown<'_>) {
     let selected = model.selected(shown.snapshot);
     let Some(now) = tasks.iter().position(|task| Some(task.name.as_str()) == selected) else { return };
     let next = now.saturating_add_signed(by).min(tasks.len() - 1);
+    model.wheeled = None;
     model.select(&tasks[next].name);
 }
 
@@ -217,7 +218,12 @@ fn go_to_trouble(model: &mut Model, by: isize, shown: &Shown<'_>) {
     let count = tasks.len() as isize;
     let round = (1..=count).map(|step| tasks[(now as isize + by * step).rem_euclid(count) as usize]);
     match round.into_iter().find(|task| is_unwell(task, &clock)) {
-        Some(task) => model.select(&task.name),
+        Some(task) => {
+            model.select(&task.name);
+            if model.layout.panes.table.is_empty() {
+                model.tell_briefly(format!("{}: {}", task.name, what(task, &clock)), shown.now);
+            }
+        }
         None => model.tell_briefly("all is well", shown.now),
     }
 }

@@ -13,7 +13,7 @@ use crate::present::ansi::plain;
 use crate::present::state::look;
 use crate::present::task::short_name;
 use crate::present::text::{fit, memory};
-use crate::present::trouble::{brief, since};
+use crate::present::trouble::{brief, is_unwell, since};
 use crate::supervisor::engine::{Policy, Stage, TaskSnapshot, TaskState};
 
 /// Columns before the glyph: the marks of selection and marking.
@@ -22,6 +22,8 @@ const MARKERS: u16 = 3;
 const NAME_COLUMNS: (usize, usize) = (8, 24);
 /// Columns of the age on the right, with the gap before it.
 const AGE_COLUMNS: usize = 5;
+/// Fewer columns of last words than this say nothing.
+const LEAST_WORDS: usize = 15;
 /// Columns of cpu and memory where there is room for them.
 const USAGE_COLUMNS: usize = 12;
 
@@ -44,7 +46,14 @@ pub(super) fn task_row(context: &DrawContext<'_>, task: &TaskSnapshot, is_select
     ]);
     let fact_room = room.saturating_sub(name_columns + 2);
     let fact = fit(&plain(&fact(context, task)), fact_room);
-    line.push_span(Span::styled(format!("  {fact}{:gap$}", "", gap = fact_room.saturating_sub(fact.width())), style));
+    let mut rest = fact_room.saturating_sub(fact.width());
+    line.push_span(Span::styled(format!("  {fact}"), style));
+    if let Some(words) = task.last_words.as_ref().filter(|_| is_wide && rest > LEAST_WORDS && is_unwell(task, context.clock)) {
+        let words = fit(&plain(words), rest - 3);
+        rest -= words.width() + 2;
+        line.push_span(Span::styled(format!("  {words}"), theme.bad()));
+    }
+    line.push_span(Span::raw(" ".repeat(rest)));
     line.extend(tail.spans);
     buffer.set_line(row.x + MARKERS.min(row.width), row.y, &line, row.width.saturating_sub(MARKERS));
     mark_row(context, task, is_selected, row, buffer);
@@ -65,6 +74,7 @@ fn fact(context: &DrawContext<'_>, task: &TaskSnapshot) -> String {
 fn tail(context: &DrawContext<'_>, task: &TaskSnapshot, is_wide: bool) -> Line<'static> {
     let used = task.usage.map(|usage| format!("{:.0}% {:>5}", usage.cpu_percent, memory(usage.memory_bytes)));
     let used = if is_wide { format!("{:>USAGE_COLUMNS$}", used.unwrap_or_default()) } else { String::new() };
-    let age = since(task, context.clock).unwrap_or_default();
-    Line::styled(format!("{used}{age:>AGE_COLUMNS$}"), context.theme.dim())
+    let age = since(task, context.clock).map(|age| format!("{age:>AGE_COLUMNS$}"));
+    let age = age.unwrap_or_else(|| " ".repeat(if is_wide { AGE_COLUMNS } else { 0 }));
+    Line::styled(used + &age, context.theme.dim())
 }

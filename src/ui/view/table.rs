@@ -28,6 +28,8 @@ const STATE_WIDTH: u16 = 10;
 /// The heading needs it.
 const RETRIES_WIDTH: u16 = 7;
 const STATE_WIDTH_WITH_CRITICAL: u16 = 15;
+/// A narrower table has the short rows of the dense list.
+const TABLE_FROM: u16 = 36;
 
 /// One column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +84,7 @@ pub(super) fn draw(context: &DrawContext<'_>, layout: &mut Layout, buffer: &mut 
     draw_frame(context, rows.len(), folded.as_deref(), layout, buffer);
     // A column of air stays free on the right.
     let columns = columns(&snapshot.tasks, inside.width.saturating_sub(1));
-    let is_dense = panes.arrangement == Arrangement::Dense;
+    let is_dense = panes.arrangement == Arrangement::Dense || panes.table.width < TABLE_FROM;
     if !is_dense && inside.y > panes.table.y + 1 {
         headings(context, &columns, Rect { y: inside.y - 1, height: 1, ..inside }, buffer);
     }
