@@ -1,6 +1,5 @@
 //! Composes the supervisor: a task for every process of the config, and stead's own parts.
 
-
 use anyhow::anyhow;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;

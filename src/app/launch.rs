@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::announce::announce;
 use super::compose::compose;
 use super::diagnostics::write_diagnostics;
+use super::event_file::EventKeeper;
 use super::last_words::{last_words, write_last_words};
 use super::post_mortems::Examiner;
 use super::run_numbers::{RunCounter, RunNumbers};
@@ -74,7 +75,7 @@ pub(crate) fn launch(
     let (sampled, usage) = watch::channel(BTreeMap::new());
     let (heard, last_words_of_runs) = watch::channel(BTreeMap::new());
     let additions = Additions { usage: usage.clone(), last_words: last_words_of_runs };
-    let run_numbers = state.paths.run_numbers.clone();
+    let (run_numbers, events) = (state.paths.run_numbers.clone(), state.paths.events.clone());
     let numbers = RunNumbers::read(&run_numbers);
     let (supervisor, kernel) =
         compose(config, presentation, &state, numbers.clone(), warden, additions, surfaces.handle())?;
@@ -85,11 +86,13 @@ pub(crate) fn launch(
     let outcome = runtime.block_on(runtime.spawn(async move {
         let sampler = tokio::spawn(sample(kernel.usage_observers().clone(), kernel.watch(), sampled));
         let counter = RunCounter::start(numbers, run_numbers, kernel.watch());
+        let keeper = EventKeeper::start(events, kernel.clone());
         let examiner = Examiner::start(kernel, usage, heard);
         let outcome = supervisor.run().await;
         sampler.abort();
         examiner.finish().await;
         counter.finish().await;
+        keeper.finish().await;
         outcome
     }));
     // Not dropped: that would wait for a thread that is stuck.

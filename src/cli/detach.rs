@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::client::{Client, ClientError, block_on};
+use super::config_file::ForeignArgs;
 use super::wait::{self, WaitArgs};
 use super::{EXIT_REFUSED, FileArgs, eprint_line, print};
 use crate::app::UP;
@@ -32,12 +33,18 @@ pub(super) const WAIT_DEFAULT: Duration = Duration::from_secs(60);
 /// # Errors
 ///
 /// The supervisor can't be started.
-pub(super) fn detach(file: &FileArgs, tasks: &[String], wait: Option<Duration>) -> anyhow::Result<ExitCode> {
+pub(super) fn detach(
+    file: &FileArgs,
+    tasks: &[String],
+    foreign: &ForeignArgs,
+    wait: Option<Duration>,
+) -> anyhow::Result<ExitCode> {
     let mut command = Command::new(this_program().context("cannot find the path of this program")?);
     command.arg0("stead").arg("up").arg(format!("--{IN_BACKGROUND}"));
     if let Some(path) = &file.file {
         command.arg("--file").arg(path);
     }
+    command.args(foreign.arguments());
     command.arg("--").args(tasks.iter().map(OsStr::new));
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().context("cannot start the supervisor")?;
@@ -99,5 +106,8 @@ fn code_of(status: ExitStatus) -> ExitCode {
 /// This process leads a process group: a shell started it, not `stead up -d`.
 pub(super) fn leave_session() -> anyhow::Result<()> {
     rustix::process::setsid().context("cannot leave the session; use `stead up -d`")?;
+    // It was executed by a descriptor, so the kernel does not call it by its name. Without one it works as well.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::set_name(c"stead");
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::StatePaths;
 use crate::config::{ConfigError, FILE_NAME, Project};
+use crate::import::candidates;
 use crate::private;
 use crate::surfaces::Endpoint;
 
@@ -53,7 +54,11 @@ fn nearest(from: PathBuf) -> anyhow::Result<Project> {
             return Ok(project);
         }
     }
-    Err(ConfigError::Missing { from }.into())
+    // Where there is no stead.toml, a file of another tool may be what runs here.
+    match candidates(&from).into_iter().next() {
+        Some((file, _)) => Ok(Project::of(&from.join(file))),
+        None => Err(ConfigError::Missing { from }.into()),
+    }
 }
 
 fn unreadable(path: PathBuf, why: io::Error) -> anyhow::Error {
@@ -87,8 +92,10 @@ impl NoSupervisor {
 impl fmt::Display for NoSupervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Project { root, file } = &self.project;
+        let is_found_from_here = working_dir().is_ok_and(|here| here.starts_with(root)) || *root == *Path::new(".");
         let (of_file, option) = match file == FILE_NAME {
-            true => (String::new(), String::new()),
+            true if is_found_from_here => (String::new(), String::new()),
+            true => (String::new(), format!(" -f {}", root.display())),
             false => (format!(" for {}", file.display()), format!(" -f {}", shown(&self.project))),
         };
         write!(f, "no supervisor runs{of_file} in {}; `stead up{option}` starts one", root.display())?;

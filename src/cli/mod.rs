@@ -7,12 +7,14 @@ mod check;
 mod client;
 mod clients;
 mod completions;
+mod config_file;
 mod demo;
 mod detach;
 mod down;
 mod end;
 mod events;
 mod export;
+mod import;
 mod init;
 mod locate;
 mod logs;
@@ -34,13 +36,13 @@ mod why;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, UnknownTask, nearest};
+use crate::config::{ConfigError, FILE_NAME, UnknownTask, nearest};
 use crate::present::ansi;
 use crate::supervisor::engine::Verb;
 use crate::wire::AcceptedResponse;
@@ -64,6 +66,7 @@ Examples:
   stead reload              apply the changes in stead.toml
   stead logs -f api         follow the output of api
   stead logs --grep 'err|warn' --since 10m
+  stead why                 explain everything that is not well
   stead why api             explain the state of api and its last failure
   stead attach              open the dashboard from another terminal
   stead attach shell        use the terminal of the task shell; ctrl-] leaves it
@@ -135,9 +138,9 @@ enum CliCommand {
     ///
     /// This also works without a supervisor.
     Logs(logs::LogsArgs),
-    /// Explain the state of a task and its last failure
+    /// Explain what is not well, or one task and its last failure
     ///
-    /// Without a supervisor only the last failure is known.
+    /// Without a supervisor only the last failures are known.
     Why(why::WhyArgs),
     /// Serve agents over stdin and stdout (Model Context Protocol)
     #[cfg(feature = "mcp")]
@@ -145,7 +148,14 @@ enum CliCommand {
     /// Choose the page that the web surface serves
     Web(web::WebArgs),
     /// Validate the configuration, start nothing
+    ///
+    /// Of a file for another tool it lists what is taken, what is filled in, and what can't be honoured.
     Check(check::CheckArgs),
+    /// Write a stead.toml from the file of another tool
+    ///
+    /// Known are process-compose, Procfiles, mprocs, supervisord, pm2 and docker compose. A file in JavaScript is run by
+    /// node. An existing file is not overwritten.
+    Import(import::ImportArgs),
     /// Write files for systemd, Kubernetes or compose
     ///
     /// What has no counterpart there is a comment in the files and a line on standard error.
@@ -165,28 +175,19 @@ enum CliCommand {
 /// The argument that selects the configuration file, common to all subcommands.
 #[derive(Debug, Clone, Default, Args)]
 struct FileArgs {
-    /// Configuration file [default: stead.toml here, or in the nearest parent directory]
+    /// Configuration file, also of another tool, or its directory [default: the nearest stead.toml, here or above]
     #[arg(short, long, value_name = "FILE", global = true)]
     file: Option<PathBuf>,
 }
 
 impl FileArgs {
-    /// Reads the configuration.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Config::load`], or the working directory was deleted.
-    fn load(&self) -> anyhow::Result<Config> {
-        let from = if self.file.as_ref().is_some_and(|file| file.is_absolute()) {
-            PathBuf::new()
-        } else {
-            locate::working_dir()?
-        };
-        Ok(Config::load(self.file.as_deref(), &from)?)
-    }
-
-    fn path(&self) -> &Path {
-        self.file.as_deref().unwrap_or(Path::new(crate::config::FILE_NAME))
+    /// The file that is named, or the `stead.toml` in the directory that is named, or here.
+    fn path(&self) -> PathBuf {
+        match &self.file {
+            Some(dir) if dir.is_dir() => dir.join(FILE_NAME),
+            Some(file) => file.clone(),
+            None => FILE_NAME.into(),
+        }
     }
 }
 
@@ -235,6 +236,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Mcp(args)) => mcp::run(&cli.file, &args),
         Some(CliCommand::Web(args)) => web::run(&cli.file, &args),
         Some(CliCommand::Check(args)) => check::run(&cli.file, &args),
+        Some(CliCommand::Import(args)) => import::run(&cli.file, &args),
         Some(CliCommand::Export(args)) => export::run(&cli.file, &args),
         Some(CliCommand::Schema) => schema::run(),
         Some(CliCommand::Init) => init::run(&cli.file),

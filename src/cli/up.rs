@@ -1,17 +1,17 @@
 //! `stead up`: run the tasks.
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 
+use super::config_file::ForeignArgs;
 use super::detach::{self, detach};
 use super::{FileArgs, completions};
 use crate::app::{Presentation, launch};
-use crate::config::{Config, Project};
+use crate::config::Project;
 use crate::duration::parse_duration;
 
 /// Arguments of `stead up`.
@@ -21,6 +21,8 @@ pub(super) struct UpArgs {
     pub(super) view: ViewArgs,
     #[command(flatten)]
     detach: DetachArgs,
+    #[command(flatten)]
+    foreign: ForeignArgs,
     /// Tasks to run, with everything they depend on [default: all]
     #[arg(value_name = "TASK")]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
@@ -82,17 +84,19 @@ impl ViewArgs {
 ///
 /// The configuration is invalid or has no such task, or nothing could be started.
 pub(super) fn run(file: &FileArgs, args: &UpArgs) -> anyhow::Result<ExitCode> {
-    let config = file.load()?.select(&args.tasks)?;
     let DetachArgs { detach: is_wanted, wait, timeout, is_detached } = args.detach;
+    let (chosen, cwd) = file.choose()?;
+    // In the background, what is to be said was said before.
+    let config = chosen.load_to_run(&cwd, &args.foreign, is_detached)?.select(&args.tasks)?;
     if is_wanted {
-        return detach(file, &args.tasks, wait.then(|| timeout.unwrap_or(detach::WAIT_DEFAULT)));
+        return detach(file, &args.tasks, &args.foreign, wait.then(|| timeout.unwrap_or(detach::WAIT_DEFAULT)));
     }
     let presentation = if is_detached { Presentation::Detached } else { args.view.presentation() };
     if is_detached {
         detach::leave_session()?;
     }
-    let tasks = args.tasks.clone();
-    let read = move |project: &Project| Ok(Config::load(Some(&project.path()), Path::new(""))?.select(&tasks)?);
+    let (tasks, foreign) = (args.tasks.clone(), args.foreign.clone());
+    let read = move |project: &Project| Ok(chosen.reread(project, &cwd, &foreign)?.select(&tasks)?);
     launch(&config.identity(), read, presentation)
 }
 

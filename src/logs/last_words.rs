@@ -64,7 +64,10 @@ mod tests {
                 None => (OutputStream::Stdout, text),
             };
             let run = RunKey { supervised_since: 0, number: 1 };
-            LogLine { bytes: text.as_bytes().to_vec(), ..LogLine::new(&Arc::from("api"), Timestamp::UNIX_EPOCH, run, stream) }
+            LogLine {
+                bytes: text.as_bytes().to_vec(),
+                ..LogLine::new(&Arc::from("api"), Timestamp::UNIX_EPOCH, run, stream)
+            }
         };
         let lines: Vec<LogLine> = text.lines().map(line).collect();
         last_words(lines.iter())
@@ -80,7 +83,8 @@ mod tests {
         assert_eq!(said(node).as_deref(), Some("Error: no"));
         let java = "!Exception in thread \"main\" a.B: x\n!\tat c.D\n!Caused by: e.F: the disk is full\n!\t... 3 more";
         assert_eq!(said(java).as_deref(), Some("Caused by: e.F: the disk is full"));
-        let go = "!panic: index out of range\n!\n!goroutine 1 [running]:\n!main.main()\n!\t/x.go:3 +0x1d\n!exit status 2";
+        let go =
+            "!panic: index out of range\n!\n!goroutine 1 [running]:\n!main.main()\n!\t/x.go:3 +0x1d\n!exit status 2";
         assert_eq!(said(go).as_deref(), Some("panic: index out of range"));
     }
 

@@ -143,12 +143,20 @@ fn of_klog(text: &str) -> Option<Level> {
 
 /// The head of a trace, or the line that names an exception.
 fn of_shape(line: &str) -> Option<Level> {
-    const HEADS: [&str; 6] =
-        ["Traceback (most recent call last)", "Exception in thread ", "Unhandled ", "Uncaught ", "Caused by: ", "thread '"];
+    const HEADS: [&str; 6] = [
+        "Traceback (most recent call last)",
+        "Exception in thread ",
+        "Unhandled ",
+        "Uncaught ",
+        "Caused by: ",
+        "thread '",
+    ];
     if line.starts_with("panic: ") {
         return Some(Level::Fatal);
     }
-    if HEADS[..5].iter().any(|head| line.starts_with(head)) || (line.starts_with(HEADS[5]) && line.contains("panicked at")) {
+    if HEADS[..5].iter().any(|head| line.starts_with(head))
+        || (line.starts_with(HEADS[5]) && line.contains("panicked at"))
+    {
         return Some(Level::Error);
     }
     let name = &line[..line.find([':', ' ']).unwrap_or(line.len())];
@@ -173,10 +181,16 @@ fn of_leading_word(text: &str) -> Option<Level> {
                 let word = &head[first..at];
                 let is_capital = word.bytes().all(|byte| byte.is_ascii_uppercase());
                 let bytes = head.as_bytes();
-                let is_bracketed = first > 0 && matches!((bytes[first - 1], byte), (b'[', b']') | (b'<', b'>') | (b'(', b')'));
+                let is_bracketed =
+                    first > 0 && matches!((bytes[first - 1], byte), (b'[', b']') | (b'<', b'>') | (b'(', b')'));
                 let leads = first == 0 && byte == b':';
-                let is_part = first > 0 && matches!(bytes[first - 1], b'_' | b'/' | b'=' | b'-') || matches!(byte, b'_' | b'/' | b'=');
-                if (is_capital || is_bracketed || leads) && !is_part && word.len() > 2 && let Some(level) = Level::of_word(word) {
+                let is_part = first > 0 && matches!(bytes[first - 1], b'_' | b'/' | b'=' | b'-')
+                    || matches!(byte, b'_' | b'/' | b'=');
+                if (is_capital || is_bracketed || leads)
+                    && !is_part
+                    && word.len() > 2
+                    && let Some(level) = Level::of_word(word)
+                {
                     return Some(level);
                 }
             }

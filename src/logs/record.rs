@@ -96,7 +96,9 @@ fn json_pairs(text: &str) -> Option<Vec<(String, String)>> {
 
 fn flatten(key: String, value: Value, pairs: &mut Vec<(String, String)>) {
     match value {
-        Value::Object(inner) => inner.into_iter().for_each(|(own, value)| flatten(format!("{key}.{own}"), value, pairs)),
+        Value::Object(inner) => {
+            inner.into_iter().for_each(|(own, value)| flatten(format!("{key}.{own}"), value, pairs))
+        }
         Value::String(text) => pairs.push((key, text)),
         value => pairs.push((key, value.to_string())),
     }
@@ -145,10 +147,12 @@ fn unquoted(text: &str) -> Option<(String, &str)> {
 #[must_use]
 pub(crate) fn without_time(text: &str) -> &str {
     let bytes = text.as_bytes();
-    let is_digits = |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    let is_digits =
+        |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
     let is_date = is_digits(0, 4) && matches!(bytes.get(4), Some(b'-' | b'/')) && is_digits(5, 7) && is_digits(8, 10);
     let clock = if is_date && matches!(bytes.get(10), Some(b'T' | b' ')) { 11 } else { 0 };
-    let is_clock = is_digits(clock, clock + 2) && bytes.get(clock + 2) == Some(&b':') && is_digits(clock + 3, clock + 5);
+    let is_clock =
+        is_digits(clock, clock + 2) && bytes.get(clock + 2) == Some(&b':') && is_digits(clock + 3, clock + 5);
     if !is_clock {
         return text;
     }
@@ -187,7 +191,10 @@ mod tests {
     #[test]
     fn a_field_is_found_by_its_name() {
         let record = Record::of_line(r#"{"level":"error","message":"no","status":500}"#).unwrap();
-        assert_eq!(["status", "level", "message", "x"].map(|name| record.field(name)), [Some("500"), Some("error"), Some("no"), None]);
+        assert_eq!(
+            ["status", "level", "message", "x"].map(|name| record.field(name)),
+            [Some("500"), Some("error"), Some("no"), None]
+        );
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) fn troubles<'a>(snapshot: &'a Snapshot, clock: &Clock) -> Vec<Trouble
     if matches!(snapshot.stage, Stage::Draining { .. }) {
         return Vec::new();
     }
-    let unwell: Vec<&TaskSnapshot> = snapshot.tasks.iter().filter(|task| is_unwell(task, clock)).collect();
+    let unwell: Vec<&TaskSnapshot> = snapshot.tasks.iter().filter(|task| is_in_trouble(task, clock)).collect();
     let blocker = |task: &TaskSnapshot| {
         root(task, snapshot).filter(|root| unwell.iter().any(|unwell| unwell.name == *root)).map(str::to_owned)
     };
@@ -41,7 +41,7 @@ pub(crate) fn troubles<'a>(snapshot: &'a Snapshot, clock: &Clock) -> Vec<Trouble
 }
 
 /// Whether a person should look at a task.
-pub(crate) fn is_unwell(task: &TaskSnapshot, clock: &Clock) -> bool {
+pub(crate) fn is_in_trouble(task: &TaskSnapshot, clock: &Clock) -> bool {
     if task.is_flapping() {
         return true;
     }
@@ -55,7 +55,9 @@ pub(crate) fn is_unwell(task: &TaskSnapshot, clock: &Clock) -> bool {
         PhaseSnapshot::Starting { .. } | PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } => {
             is_shaken(task, clock)
         }
-        PhaseSnapshot::Waiting { .. } | PhaseSnapshot::Scheduled | PhaseSnapshot::Stopped | PhaseSnapshot::Done => false,
+        PhaseSnapshot::Waiting { .. } | PhaseSnapshot::Scheduled | PhaseSnapshot::Stopped | PhaseSnapshot::Done => {
+            false
+        }
     }
 }
 

@@ -36,7 +36,7 @@ impl Additions {
     fn add_to(&mut self, snapshot: &mut Snapshot) {
         let (usage, last_words) = (self.usage.borrow_and_update(), self.last_words.borrow_and_update());
         for task in &mut snapshot.tasks {
-            task.usage = usage.get(&task.name).copied().filter(|_| task.is_live());
+            task.usage = usage.get(&task.name).cloned().filter(|_| task.is_live());
             task.last_words = last_words.get(&task.name).cloned();
         }
     }

@@ -16,7 +16,7 @@ use super::search::Towards;
 use super::shown::Shown;
 use super::{attach, copy, log_choice, requests, search};
 use crate::present::clock::Clock;
-use crate::present::trouble::{is_unwell, what};
+use crate::present::trouble::{is_in_trouble, what};
 use crate::supervisor::engine::{Request, TaskSnapshot};
 
 /// Rows that one turn of the wheel scrolls.
@@ -217,7 +217,7 @@ fn go_to_trouble(model: &mut Model, by: isize, shown: &Shown<'_>) {
     let now = tasks.iter().position(|task| Some(task.name.as_str()) == selected).unwrap_or(0);
     let count = tasks.len() as isize;
     let round = (1..=count).map(|step| tasks[(now as isize + by * step).rem_euclid(count) as usize]);
-    match round.into_iter().find(|task| is_unwell(task, &clock)) {
+    match round.into_iter().find(|task| is_in_trouble(task, &clock)) {
         Some(task) => {
             model.select(&task.name);
             if model.layout.panes.table.is_empty() {

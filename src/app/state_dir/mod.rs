@@ -43,6 +43,8 @@ pub(crate) struct StatePaths {
     outcome: PathBuf,
     /// The directory of the post-mortems.
     pub(crate) post_mortems: PathBuf,
+    /// The events of this supervisor and of earlier ones.
+    pub(crate) events: PathBuf,
     /// The numbers of the latest runs.
     pub(super) run_numbers: PathBuf,
 }
@@ -60,6 +62,7 @@ impl StatePaths {
             dashboard: at("dashboard.json"),
             outcome: at("outcome"),
             post_mortems: at("post-mortems"),
+            events: at("events.jsonl"),
             run_numbers: at("run-numbers"),
             dir,
         }

@@ -13,7 +13,7 @@ use crate::present::ansi::plain;
 use crate::present::state::look;
 use crate::present::task::short_name;
 use crate::present::text::{fit, memory};
-use crate::present::trouble::{brief, is_unwell, since};
+use crate::present::trouble::{brief, is_in_trouble, since};
 use crate::supervisor::engine::{Policy, Stage, TaskSnapshot, TaskState};
 
 /// Columns before the glyph: the marks of selection and marking.
@@ -27,7 +27,13 @@ const LEAST_WORDS: usize = 15;
 /// Columns of cpu and memory where there is room for them.
 const USAGE_COLUMNS: usize = 12;
 
-pub(super) fn task_row(context: &DrawContext<'_>, task: &TaskSnapshot, is_selected: bool, row: Rect, buffer: &mut Buffer) {
+pub(super) fn task_row(
+    context: &DrawContext<'_>,
+    task: &TaskSnapshot,
+    is_selected: bool,
+    row: Rect,
+    buffer: &mut Buffer,
+) {
     let theme = context.theme;
     // A column of air stays free on the right.
     let width = usize::from(row.width.saturating_sub(MARKERS + 1));
@@ -48,7 +54,9 @@ pub(super) fn task_row(context: &DrawContext<'_>, task: &TaskSnapshot, is_select
     let fact = fit(&plain(&fact(context, task)), fact_room);
     let mut rest = fact_room.saturating_sub(fact.width());
     line.push_span(Span::styled(format!("  {fact}"), style));
-    if let Some(words) = task.last_words.as_ref().filter(|_| is_wide && rest > LEAST_WORDS && is_unwell(task, context.clock)) {
+    if let Some(words) =
+        task.last_words.as_ref().filter(|_| is_wide && rest > LEAST_WORDS && is_in_trouble(task, context.clock))
+    {
         let words = fit(&plain(words), rest - 3);
         rest -= words.width() + 2;
         line.push_span(Span::styled(format!("  {words}"), theme.bad()));
@@ -72,7 +80,7 @@ fn fact(context: &DrawContext<'_>, task: &TaskSnapshot) -> String {
 
 /// Cpu and memory where there is room, and how long the state has lasted.
 fn tail(context: &DrawContext<'_>, task: &TaskSnapshot, is_wide: bool) -> Line<'static> {
-    let used = task.usage.map(|usage| format!("{:.0}% {:>5}", usage.cpu_percent, memory(usage.memory_bytes)));
+    let used = task.usage.as_ref().map(|usage| format!("{:.0}% {:>5}", usage.cpu_percent, memory(usage.memory_bytes)));
     let used = if is_wide { format!("{:>USAGE_COLUMNS$}", used.unwrap_or_default()) } else { String::new() };
     let age = since(task, context.clock).map(|age| format!("{age:>AGE_COLUMNS$}"));
     let age = age.unwrap_or_else(|| " ".repeat(if is_wide { AGE_COLUMNS } else { 0 }));

@@ -82,7 +82,10 @@ fn draw_line(
     let right_width = if has_right { right.width() + 2 } else { 0 };
     let said_room = width.saturating_sub(line.width() + 2).min(said_width);
     let said = fit(said, said_room);
-    line.push_span(Span::styled(format!("  {said}{:gap$}", "", gap = said_room.saturating_sub(said.width())), theme.dim()));
+    line.push_span(Span::styled(
+        format!("  {said}{:gap$}", "", gap = said_room.saturating_sub(said.width())),
+        theme.dim(),
+    ));
     let words_room = width.saturating_sub(line.width() + 3 + right_width);
     if words_room >= LEAST_WORDS {
         let words = fit(&words(trouble), words_room);

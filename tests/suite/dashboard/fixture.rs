@@ -54,8 +54,7 @@ pub(crate) struct Dashboard {
 impl Dashboard {
     /// The fixture with the task `api` selected.
     pub(crate) fn new(width: u16, height: u16) -> Self {
-        let mut dashboard =
-            Self { snapshot: snapshot(), events: events(), logs: logs(), ..Self::empty(width, height) };
+        let mut dashboard = Self { snapshot: snapshot(), events: events(), logs: logs(), ..Self::empty(width, height) };
         dashboard.input(DashboardInput::Resized);
         dashboard.press("jj");
         dashboard
@@ -106,7 +105,7 @@ impl Dashboard {
                 _ => PhaseSnapshot::Stopped,
             };
             task.budget_back_at = None;
-            task.usage = task.usage.filter(|_| task.is_live());
+            task.usage = task.usage.take().filter(|_| task.is_live());
         }
         self
     }
@@ -328,7 +327,7 @@ pub(super) fn exited(run: u64, reason: ExitReason, seconds_ago: u64, ran_for: u6
 }
 
 pub(super) fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
-    Some(Usage { processes, cpu_percent, memory_bytes: mebibytes << 20 })
+    Some(Usage { processes, cpu_percent, memory_bytes: mebibytes << 20, ports: Vec::new() })
 }
 
 fn snapshot() -> Snapshot {

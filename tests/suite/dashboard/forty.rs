@@ -45,7 +45,11 @@ pub(crate) fn dashboard(width: u16, height: u16) -> Dashboard {
 fn snapshot() -> Snapshot {
     let up = |seconds| PhaseSnapshot::Ready { since: ago(seconds), pid: Some(4_000) };
     let mut tasks = vec![
-        TaskSnapshot { policy: Policy::Critical, usage: usage(7, 2.0, 180), ..task("db", "postgres -D data", up(28_000)) },
+        TaskSnapshot {
+            policy: Policy::Critical,
+            usage: usage(7, 2.0, 180),
+            ..task("db", "postgres -D data", up(28_000))
+        },
         TaskSnapshot { usage: usage(1, 0.3, 12), ..task("cache", "redis-server", up(28_000)) },
         TaskSnapshot {
             policy: Policy::Never,
@@ -60,7 +64,8 @@ fn snapshot() -> Snapshot {
     for name in ["audit", "billing", "reports", "export", "images", "import", "push", "sync"] {
         tasks.push(task(&format!("worker-{name}"), "python worker.py", up(540)));
     }
-    let named = |tasks: &mut Vec<TaskSnapshot>, name: &str| tasks.iter().position(|task| task.name == name).expect(name);
+    let named =
+        |tasks: &mut Vec<TaskSnapshot>, name: &str| tasks.iter().position(|task| task.name == name).expect(name);
     let billing = named(&mut tasks, "worker-billing");
     flap(&mut tasks[billing], 34, 20_000, 9, "FATAL: too many connections");
     let reports = named(&mut tasks, "worker-reports");
