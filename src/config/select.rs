@@ -6,9 +6,12 @@ use super::Config;
 use super::builtin::BUILTIN_NAMESPACE;
 use super::nearest::nearest;
 
+/// Names that an error lists.
+const NAMES_LISTED: usize = 20;
+
 /// A task was asked for that the configuration does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no task is called `{}`; {}", .name.escape_debug(), remedy(.near, .known))]
+#[error("no task is called `{}`; {}", .name.escape_debug(), remedy(.name, .near, .known))]
 pub struct UnknownTask {
     /// What was asked for.
     pub name: String,
@@ -29,11 +32,22 @@ impl UnknownTask {
     }
 }
 
-fn remedy(near: &Option<String>, known: &[String]) -> String {
-    match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the tasks are {}", known.join(", ")),
-    }
+/// What would be right: a name that is near, and all there are. stead's own parts only for one who names a part.
+fn remedy(name: &str, near: &Option<String>, known: &[String]) -> String {
+    let asks_for_part = name.starts_with(BUILTIN_NAMESPACE);
+    let listed: Vec<_> = known
+        .iter()
+        .map(String::as_str)
+        .filter(|known| known.starts_with(BUILTIN_NAMESPACE) == asks_for_part)
+        .collect();
+    let (shown, more) = listed.split_at(listed.len().min(NAMES_LISTED));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    let all = match shown {
+        [] => "there are no tasks".to_owned(),
+        [only] => format!("the only task is {only}"),
+        _ => format!("the tasks are {}{more}", shown.join(", ")),
+    };
+    near.as_ref().map_or_else(|| all.clone(), |near| format!("did you mean `{near}`? {all}"))
 }
 
 impl Config {

@@ -482,7 +482,10 @@ fn a_selection_brings_what_it_depends_on() {
     assert_eq!(select(&["worker"]).unwrap(), "db migrate worker");
     assert_eq!(select(&["mailer", "db"]).unwrap(), "db mailer");
     assert_eq!(select(&[]).unwrap(), "db migrate api worker mailer");
-    assert_eq!(select(&["mailr"]).unwrap_err().to_string(), "no task is called `mailr`; did you mean `mailer`?");
+    assert_eq!(
+        select(&["mailr"]).unwrap_err().to_string(),
+        "no task is called `mailr`; did you mean `mailer`? the tasks are db, migrate, api, worker, mailer"
+    );
 }
 
 #[test]
