@@ -30,7 +30,7 @@ export class Detail {
     }
     const actions = { restart: "Restart", stopOrStart: "Stop", kill: "Kill", why: "Why?", attach: "Attach" };
     this.#buttons = Object.fromEntries(
-      Object.entries(actions).map(([action, text]) => [action, button(text, () => act(action))]),
+      Object.entries(actions).map(([action, text]) => [action, button(text, () => act(action), action === "why" ? "" : "acts")]),
     );
     element("detail").append(make("p", "actions", ...Object.values(this.#buttons)), list, charts);
   }
