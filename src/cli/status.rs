@@ -162,7 +162,7 @@ fn cells(task: &Lenient<TaskSnapshot>, snapshot: &LenientSnapshot) -> [String; H
     let clock = Clock::new(snapshot.now);
     let used = if known.retries == 0 { "·".to_owned() } else { retries(known.retries, known.max_retries) };
     let exit = last_exit(known, &clock).map(|(reason, ago)| format!("{} · {ago}", short(&reason)));
-    let state = format!("{} {}", look(known).glyph, known.state());
+    let state = format!("{} {}", look(known).glyph, look(known).word);
     let usage = known.usage.as_ref();
     let cpu = usage.map(|usage| format!("{:.0}%", usage.cpu_percent));
     let memory = usage.map(|usage| memory(usage.memory_bytes));

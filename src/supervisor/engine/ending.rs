@@ -221,6 +221,7 @@ impl Engine {
     /// A run is stable, or was not ready in time.
     fn expire_run(&mut self, id: TaskId, now: Instant) {
         let task = self.task_mut(id);
+        task.budget.calm_down(now);
         if task.stable_by().is_some_and(|at| at <= now) {
             let recovers = task.recovers_by_lasting();
             task.budget.give_back();

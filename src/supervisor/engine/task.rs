@@ -421,7 +421,9 @@ impl Task {
         match &self.phase {
             Phase::Live(run) => match &run.stage {
                 RunStage::Starting { deadline } => Some(*deadline),
-                RunStage::Running | RunStage::Ready => self.stable_by().into_iter().chain(self.ready_by()).min(),
+                RunStage::Running | RunStage::Ready => {
+                    [self.stable_by(), self.ready_by(), self.budget.calm_at()].into_iter().flatten().min()
+                }
                 RunStage::Stopping(stop) => stop.deadline(),
             },
             Phase::Backoff { retry_at, .. } => Some(*retry_at),

@@ -54,21 +54,27 @@ pub(crate) struct Dashboard {
 impl Dashboard {
     /// The fixture with the task `api` selected.
     pub(crate) fn new(width: u16, height: u16) -> Self {
-        let mut dashboard = Self {
+        let mut dashboard = Self { snapshot: snapshot(), events: events(), logs: logs(), ..Self::empty(width, height) };
+        dashboard.input(DashboardInput::Resized);
+        dashboard.press("jj");
+        dashboard
+    }
+
+    /// Without any task.
+    pub(crate) fn empty(width: u16, height: u16) -> Self {
+        let snapshot = Snapshot { generation: 1, at: NOW, stage: Stage::Up, tasks: Vec::new(), groups: Vec::new() };
+        Self {
             model: Model::new(Theme::default()),
-            snapshot: snapshot(),
-            events: events(),
-            logs: logs(),
+            snapshot,
+            events: Vec::new(),
+            logs: Logs::new(),
             beside: 1_000,
             post_mortems: Vec::new(),
             screens: BTreeMap::new(),
             now: NOW,
             is_guest: false,
             size: (width, height),
-        };
-        dashboard.input(DashboardInput::Resized);
-        dashboard.press("jj");
-        dashboard
+        }
     }
 
     /// Without colours.
@@ -259,15 +265,15 @@ fn row(buffer: &Buffer, y: u16) -> String {
 }
 
 /// So long ago on the supervisor's clock.
-fn ago(seconds: u64) -> Uptime {
+pub(super) fn ago(seconds: u64) -> Uptime {
     Uptime(NOW.0.saturating_sub(Duration::from_secs(seconds)))
 }
 
-fn in_millis(millis: u64) -> Uptime {
+pub(super) fn in_millis(millis: u64) -> Uptime {
     Uptime(NOW.0 + Duration::from_millis(millis))
 }
 
-fn wall(seconds_ago: i64) -> Timestamp {
+pub(super) fn wall(seconds_ago: i64) -> Timestamp {
     Timestamp::from_second(NOW_ON_THE_WALL - seconds_ago).expect("a time in range")
 }
 
@@ -278,7 +284,7 @@ fn stopping(since_millis: u64, until_millis: u64, killed: bool) -> PhaseSnapshot
     PhaseSnapshot::Stopping { since, kill_at, killed, left, then: AfterStop::Stay, pid: Some(4121) }
 }
 
-fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
+pub(super) fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
     TaskSnapshot {
         name: name.to_owned(),
         kind: TaskKind::Process,
@@ -300,6 +306,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         budget_back_at: None,
         restarts: 0,
         restarts_last_hour: 0,
+        flapping_every: None,
         last_exit: None,
         exits: BTreeMap::new(),
         has_started: true,
@@ -308,11 +315,12 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         next_due: None,
         watch: None,
         usage: None,
+        last_words: None,
         address: None,
     }
 }
 
-fn exited(run: u64, reason: ExitReason, seconds_ago: u64, ran_for: u64) -> Option<LastExit> {
+pub(super) fn exited(run: u64, reason: ExitReason, seconds_ago: u64, ran_for: u64) -> Option<LastExit> {
     let expected = reason == ExitReason::Code { code: 0 };
     let ran_for = Duration::from_secs(ran_for);
     Some(LastExit {
@@ -327,7 +335,7 @@ fn exited(run: u64, reason: ExitReason, seconds_ago: u64, ran_for: u64) -> Optio
     })
 }
 
-fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
+pub(super) fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
     Some(Usage { processes, cpu_percent, memory_bytes: mebibytes << 20, ports: Vec::new() })
 }
 
@@ -392,7 +400,7 @@ fn snapshot() -> Snapshot {
     Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks, groups: Vec::new() }
 }
 
-fn failed(reason: &str) -> PhaseSnapshot {
+pub(super) fn failed(reason: &str) -> PhaseSnapshot {
     PhaseSnapshot::Failed { reason: reason.to_owned(), dependency: None, retry_at: None }
 }
 
@@ -409,7 +417,7 @@ fn surface(name: &str, about: &str, policy: Policy, phase: PhaseSnapshot) -> Tas
     TaskSnapshot { kind: TaskKind::Builtin, policy, on_exhausted: OnExhausted::Fatal, ..task(name, about, phase) }
 }
 
-fn probe(passed: bool, detail: &str, seconds_ago: u64) -> Option<ProbeSnapshot> {
+pub(super) fn probe(passed: bool, detail: &str, seconds_ago: u64) -> Option<ProbeSnapshot> {
     let failures = if passed { 0 } else { 4 };
     Some(ProbeSnapshot { passed, detail: detail.to_owned(), at: ago(seconds_ago), failures })
 }
