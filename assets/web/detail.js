@@ -1,10 +1,12 @@
 // The selected task in a few lines: its process, what an exit means, whether it is ready, what it used.
 
 import { button, element, make, mark, write } from "./dom.js";
-import { age, bytes, canStop, duration, exitLabel, isEssential, isLive, isUnstable, onExit, percent } from "./format.js";
+import { age, bytes, canStop, duration, exitLabel, flapping, isEssential, isLive, onExit, percent } from "./format.js";
 import { Spark } from "./spark.js";
 
-const LINES = { about: "runs", exit: "on exit", ready: "ready", address: "address", failed: "failed", unstable: "unstable" };
+const LINES = {
+  about: "runs", exit: "on exit", ready: "ready", address: "address", failed: "failed", hint: "hint", flapping: "flapping",
+};
 
 export class Detail {
   #lines = {};
@@ -44,7 +46,8 @@ export class Detail {
     write(this.#lines.exit.label, exitLabel(task));
     this.#say("exit", onExit(task));
     this.#say("failed", task.state === "failed" ? task.reason : "", "bad");
-    this.#say("unstable", isUnstable(task) ? `${task.restarts_last_hour} restarts in the last hour` : "", "warn");
+    this.#say("hint", isLive(task) ? "" : (task.last_exit?.hint ?? ""), "warn");
+    this.#say("flapping", flapping(task), "warn");
     this.#showAddress(task.address ?? "");
     write(this.#buttons.stopOrStart, canStop(task) ? "Stop" : "Start");
     this.#buttons.stopOrStart.disabled = draining && !canStop(task);

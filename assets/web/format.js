@@ -58,7 +58,9 @@ export function moment(timestamp) {
 /** Glyph, tone and counted words of every state, the worst first. */
 export const STATES = {
   failed: { glyph: "✖", tone: "bad", counted: "failed" },
+  flapping: { glyph: "◍", tone: "warn", counted: "flapping" },
   backoff: { glyph: "◐", tone: "warn", counted: "backing off" },
+  blocked: { glyph: "⊘", tone: "warn", counted: "blocked" },
   stopping: { glyph: "◒", tone: "warn", counted: "stopping" },
   unready: { glyph: "◑", tone: "busy", counted: "not ready" },
   starting: { glyph: "◔", tone: "busy", counted: "starting" },
@@ -70,8 +72,10 @@ export const STATES = {
   done: { glyph: "✔", tone: "quiet", counted: "done" },
 };
 
-/** The key of a task in `STATES`: one that a probe does not find ready has one of its own. */
+/** The key of a task in `STATES`: those that flap, are blocked, or are not ready by their probe have one of their own. */
 export function stateOf(task) {
+  if (isFlapping(task)) return "flapping";
+  if (task.state === "failed" && task.dependency != null) return "blocked";
   return task.state === "running" && task.probed ? "unready" : task.state;
 }
 
@@ -81,8 +85,6 @@ export function look(task) {
 }
 
 const CONDITIONS = { started: "to be started", ready: "to be ready", success: "to succeed", exited: "to exit" };
-/** From so many restarts in the last hour on a task is called unstable. */
-const UNSTABLE_RESTARTS = 6;
 /** A longer budget is shown in numbers alone. */
 const MOST_PIPS = 8;
 
@@ -126,12 +128,20 @@ export function next(task, now, draining) {
 
 function running(task, now, draining) {
   if (draining) return { text: "stops in its turn", tone: "quiet" };
-  if (isUnstable(task)) return { text: `unstable: ${task.restarts_last_hour} restarts/h`, tone: "warn" };
+  if (isFlapping(task)) return { text: flapping(task), tone: "warn" };
   return { text: task.budget_back_at === null ? "" : `budget back in ${left(now, task.budget_back_at)}`, tone: "" };
 }
 
-export function isUnstable(task) {
-  return task.restarts_last_hour >= UNSTABLE_RESTARTS;
+/** Whether its runs end again and again, though its budget lasts. */
+export function isFlapping(task) {
+  return task.flapping_every_ms != null;
+}
+
+/** How often its runs end: `34/h, every 20s`. Empty unless it is flapping. */
+export function flapping(task) {
+  if (!isFlapping(task)) return "";
+  const every = task.flapping_every_ms;
+  return `${task.restarts_last_hour}/h, every ${duration(every < 1000 ? every : Math.round(every / 1000) * 1000)}`;
 }
 
 /** How long the current run has lasted; empty without one. */

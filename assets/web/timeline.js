@@ -13,7 +13,7 @@ const FOLLOW_PIXELS = 24;
 const TONES = {
   exhausted: "bad", failed: "bad", killed: "bad", left: "bad", forced: "bad", abandoned: "bad",
   group_exhausted: "bad",
-  backoff: "warn", unready: "warn", refused: "warn", overlapped: "warn", watch_suspended: "warn",
+  backoff: "warn", background: "warn", unready: "warn", refused: "warn", overlapped: "warn", watch_suspended: "warn",
 };
 
 export class Timeline {

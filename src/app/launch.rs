@@ -23,6 +23,7 @@ use crate::config::{Config, Project, SharedConfig};
 use crate::kernel::Containment;
 use crate::private;
 use crate::process::{InheritedLimits, Warden, reserve_descriptors};
+use crate::supervisor::Additions;
 use crate::supervisor::engine::BadConfig;
 
 /// The name of the threads that drive the engine and the runs of tasks.
@@ -72,10 +73,12 @@ pub(crate) fn launch(
     let (runtime, surfaces) = (start_runtime(ENGINE_THREAD)?, start_runtime(SURFACES_THREAD)?);
     let config = SharedConfig::new(config, read);
     let (sampled, usage) = watch::channel(BTreeMap::new());
+    let (heard, last_words_of_runs) = watch::channel(BTreeMap::new());
+    let additions = Additions { usage: usage.clone(), last_words: last_words_of_runs };
     let (run_numbers, events) = (state.paths.run_numbers.clone(), state.paths.events.clone());
     let numbers = RunNumbers::read(&run_numbers);
     let (supervisor, kernel) =
-        compose(config, presentation, &state, numbers.clone(), warden, usage.clone(), surfaces.handle())?;
+        compose(config, presentation, &state, numbers.clone(), warden, additions, surfaces.handle())?;
     if presentation == Presentation::Detached {
         runtime.spawn(announce(kernel.clone(), state.diagnostics.clone()));
     }
@@ -84,7 +87,7 @@ pub(crate) fn launch(
         let sampler = tokio::spawn(sample(kernel.usage_observers().clone(), kernel.watch(), sampled));
         let counter = RunCounter::start(numbers, run_numbers, kernel.watch());
         let keeper = EventKeeper::start(events, kernel.clone());
-        let examiner = Examiner::start(kernel, usage);
+        let examiner = Examiner::start(kernel, usage, heard);
         let outcome = supervisor.run().await;
         sampler.abort();
         examiner.finish().await;

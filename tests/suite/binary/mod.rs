@@ -31,6 +31,7 @@ mod state_dir;
 mod terminal;
 mod tmux;
 mod trust;
+mod verdicts;
 mod web;
 mod why;
 
