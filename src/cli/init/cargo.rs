@@ -11,13 +11,13 @@ use super::found::{Draft, read};
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Manifest {
-    package: Option<Package>,
+    package: Option<CargoPackage>,
     workspace: Option<Workspace>,
     bin: Vec<Binary>,
 }
 
 #[derive(Deserialize)]
-struct Package {
+struct CargoPackage {
     name: String,
 }
 

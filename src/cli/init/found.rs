@@ -24,7 +24,7 @@ const IN_PRODUCTION: [&str; 2] = ["serve", "start"];
 const WATCHES: [&str; 9] = ["--watch", " -w", "watch", "vite", "esbuild", "tailwind", "webpack", "rollup", "parcel"];
 
 /// A file that tasks were made from.
-pub(super) struct Source {
+pub(super) struct FoundFile {
     /// Its name.
     pub(super) file: String,
     /// At least one.
@@ -52,7 +52,7 @@ impl Draft {
 /// # Errors
 ///
 /// A file can't be read.
-pub(super) fn sources(dir: &Path) -> anyhow::Result<Vec<Source>> {
+pub(super) fn sources(dir: &Path) -> anyhow::Result<Vec<FoundFile>> {
     for file in ["Procfile.dev", "Procfile"] {
         if let Some(source) = source(dir, file, |text| Ok(from_procfile(text)))? {
             return Ok(vec![source]);
@@ -86,10 +86,10 @@ fn source(
     dir: &Path,
     file: &str,
     drafts: impl FnOnce(&str) -> anyhow::Result<Vec<Draft>>,
-) -> anyhow::Result<Option<Source>> {
+) -> anyhow::Result<Option<FoundFile>> {
     let Some(text) = read(&dir.join(file))? else { return Ok(None) };
     let drafts = drafts(&text).with_context(|| format!("cannot read {file}"))?;
-    Ok((!drafts.is_empty()).then(|| Source { file: file.to_owned(), drafts }))
+    Ok((!drafts.is_empty()).then(|| FoundFile { file: file.to_owned(), drafts }))
 }
 
 pub(super) fn read(path: &Path) -> anyhow::Result<Option<String>> {
@@ -130,14 +130,14 @@ pub(super) fn from_procfile(text: &str) -> Vec<Draft> {
 
 /// The relevant part of package.json.
 #[derive(Deserialize)]
-pub(super) struct Package {
+pub(super) struct NodePackage {
     #[serde(default)]
     scripts: IndexMap<String, String>,
 }
 
 /// The scripts that look like services. A script that only starts others (`dev` runs `dev:*`) is left out in favour of
 /// those.
-pub(super) fn from_scripts(package: &Package, runner: &str) -> Vec<Draft> {
+pub(super) fn from_scripts(package: &NodePackage, runner: &str) -> Vec<Draft> {
     let services: Vec<_> = package.scripts.iter().filter(|(name, _)| is_service(name)).collect();
     let develops = services.iter().any(|(name, _)| name.split(':').any(|part| part == "dev"));
     let starts_parts = |name: &str, command: &str| {

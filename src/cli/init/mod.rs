@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use self::found::Source;
+use self::found::FoundFile;
 use super::locate::working_dir;
 use super::{FileArgs, print};
 use crate::config::Config;
@@ -66,7 +66,7 @@ pub(super) fn run(file: &FileArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn names(sources: &[Source]) -> String {
+fn names(sources: &[FoundFile]) -> String {
     sources.iter().map(|source| source.file.as_str()).collect::<Vec<_>>().join(", ")
 }
 
@@ -76,7 +76,7 @@ fn example() -> String {
     format!("# `stead` runs this, `stead check` validates this file.\n\n[tasks.clock]\ncommand = {command}\n{MORE}")
 }
 
-fn render(sources: &[Source]) -> String {
+fn render(sources: &[FoundFile]) -> String {
     let mut text = format!("# The processes of this project, made from {}.\n", names(sources));
     text.push_str("# `stead` runs them, `stead check` validates this file.\n");
     let mut taken = BTreeSet::new();

@@ -1,11 +1,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::found::{Draft, Source, from_procfile, from_scripts, sources};
+use super::found::{Draft, FoundFile, from_procfile, from_scripts, sources};
 use super::*;
 
 /// The text without its last comment, which is checked elsewhere.
-fn checked(sources: &[Source]) -> String {
+fn checked(sources: &[FoundFile]) -> String {
     let text = render(sources);
     if let Err(error) = Config::parse(&text, Path::new("stead.toml")) {
         panic!("{error}\n{text}");
@@ -14,7 +14,7 @@ fn checked(sources: &[Source]) -> String {
 }
 
 fn made_from(file: &str, drafts: Vec<Draft>) -> String {
-    checked(&[Source { file: file.to_owned(), drafts }])
+    checked(&[FoundFile { file: file.to_owned(), drafts }])
 }
 
 /// What is made of these files. The first lines, which are the same, are left out.
