@@ -13,6 +13,7 @@
 
 mod credentials;
 mod descriptors;
+mod environment;
 mod held_back;
 mod inherited;
 mod memory;
@@ -54,6 +55,7 @@ use crate::supervisor::{RunContext, RunOrder};
 use credentials::RunsAs;
 pub(crate) use credentials::refused_identity;
 pub(crate) use descriptors::{is_out_of_descriptors, reserve_descriptors, with_reserved_descriptors};
+pub(crate) use environment::{LikeTask, environment_of};
 pub use inherited::reset_inherited;
 pub(crate) use inherited::{InheritedLimits, is_hangup_ignored};
 pub(crate) use one_shot::OneShotCommand;

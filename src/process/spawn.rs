@@ -17,7 +17,7 @@ use crate::screen::ScreenSize;
 /// may have 64 MiB of this in all (pipe(7)), hence no more.
 const PIPE_BYTES: usize = 256 * 1024;
 /// `TERM` in a task's terminal, unless the task's `env` sets it.
-const TERMINAL_KIND: &str = "xterm-256color";
+pub(super) const TERMINAL_KIND: &str = "xterm-256color";
 
 /// The reading ends of what a process writes to.
 pub(super) type Outputs = Vec<(OutputStream, OwnedFd)>;

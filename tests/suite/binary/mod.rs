@@ -7,6 +7,7 @@ mod control;
 mod crowds;
 mod detach;
 mod env_files;
+mod environment;
 mod events;
 mod export;
 #[cfg(target_os = "linux")]
