@@ -156,7 +156,7 @@ export function isLive(task) {
 
 /** Whether "stop" means something; otherwise the same key starts it. */
 export function canStop(task) {
-  return isLive(task) || task.state === "backoff" || task.state === "waiting";
+  return isLive(task) || ["backoff", "waiting", "scheduled"].includes(task.state);
 }
 
 export function isSurface(task) {
@@ -166,6 +166,19 @@ export function isSurface(task) {
 /** Whether it is a part of stead that everything goes through: such a part is never restarted. */
 export function isEssential(task) {
   return isSurface(task) && task.policy === "critical";
+}
+
+const ON_RESTART = { ignore: "", restart: ", restarts with it", stop: ", stops with it" };
+
+/** What it depends on; empty if on nothing. */
+export function after(task) {
+  const edge = (on) => `${on.task} ${on.condition}${ON_RESTART[on.on_restart] ?? ""}${on.required ? "" : ", optional"}`;
+  return task.after.map(edge).join(" · ");
+}
+
+/** What a group does. */
+export function groupPolicy(group) {
+  return group.strategy + (group.max_restarts === null ? "" : `, ${group.restarts} of ${group.max_restarts} restarts`);
 }
 
 /** Which exits the policy is about. */

@@ -6,7 +6,6 @@
 //!   └──── "up" ────────┘ once its control socket answers; from then on standard error is stead.log
 //! ```
 
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
@@ -18,6 +17,7 @@ use super::client::{Client, ClientError, block_on};
 use super::wait::{self, WaitArgs};
 use super::{EXIT_REFUSED, FileArgs, eprint_line, print};
 use crate::app::UP;
+use crate::config::TaskSelection;
 use crate::process::this_program;
 use crate::wire::LenientSnapshot;
 
@@ -32,13 +32,16 @@ pub(super) const WAIT_DEFAULT: Duration = Duration::from_secs(60);
 /// # Errors
 ///
 /// The supervisor can't be started.
-pub(super) fn detach(file: &FileArgs, tasks: &[String], wait: Option<Duration>) -> anyhow::Result<ExitCode> {
+pub(super) fn detach(file: &FileArgs, selection: &TaskSelection, wait: Option<Duration>) -> anyhow::Result<ExitCode> {
     let mut command = Command::new(this_program().context("cannot find the path of this program")?);
     command.arg0("stead").arg("up").arg(format!("--{IN_BACKGROUND}"));
     if let Some(path) = &file.file {
         command.arg("--file").arg(path);
     }
-    command.arg("--").args(tasks.iter().map(OsStr::new));
+    for profile in &selection.profiles {
+        command.arg("--profile").arg(profile);
+    }
+    command.arg("--").args(&selection.tasks);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().context("cannot start the supervisor")?;
     let mut said = String::new();

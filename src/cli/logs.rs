@@ -107,10 +107,20 @@ pub(super) fn tasks(config: &Config, reader: &LogReader, asked: &[String]) -> an
     if asked.is_empty() {
         return Ok(known);
     }
-    match asked.iter().find(|name| !known.contains(name)) {
-        Some(unknown) => Err(UnknownTask::among(unknown, known).into()),
-        None => Ok(asked.to_vec()),
+    let mut chosen: Vec<String> = Vec::new();
+    for name in asked {
+        // A task that was removed may have left a log.
+        let meant = match config.tasks_meant(name) {
+            Ok(meant) => meant.into_iter().map(str::to_owned).collect(),
+            Err(_) if known.contains(name) => vec![name.clone()],
+            Err(UnknownTask { .. }) => {
+                known.extend(config.groups.iter().map(|group| format!("@{}", group.name)));
+                return Err(UnknownTask::among(name, known).into());
+            }
+        };
+        chosen.extend(meant.into_iter().filter(|name| !chosen.contains(name)).collect::<Vec<_>>());
     }
+    Ok(chosen)
 }
 
 fn print_all(

@@ -11,7 +11,7 @@ use clap_complete::ArgValueCandidates;
 use super::detach::{self, detach};
 use super::{FileArgs, completions};
 use crate::app::{Presentation, launch};
-use crate::config::{Config, Project};
+use crate::config::{Config, Project, TaskSelection};
 use crate::duration::parse_duration;
 
 /// Arguments of `stead up`.
@@ -21,10 +21,36 @@ pub(super) struct UpArgs {
     pub(super) view: ViewArgs,
     #[command(flatten)]
     detach: DetachArgs,
-    /// Tasks to run, with everything they depend on [default: all]
+    #[command(flatten)]
+    profiles: ProfileArgs,
+    /// Tasks to start, with everything they need; a group is @NAME [default: all]
+    ///
+    /// The others are on the board as stopped.
     #[arg(value_name = "TASK")]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     tasks: Vec<String>,
+}
+
+/// Arguments that choose profiles.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[group(skip)]
+pub(super) struct ProfileArgs {
+    /// Start the tasks with this profile, too [default: those in STEAD_PROFILES]
+    ///
+    /// Tasks without `profiles` always start. Several are divided by commas, or the option is given several times.
+    #[arg(long = "profile", value_name = "PROFILE", value_delimiter = ',')]
+    profiles: Vec<String>,
+}
+
+impl ProfileArgs {
+    /// Those that are named, or else those of the environment.
+    pub(super) fn chosen(&self) -> Vec<String> {
+        if !self.profiles.is_empty() {
+            return self.profiles.clone();
+        }
+        let inherited = std::env::var("STEAD_PROFILES").unwrap_or_default();
+        inherited.split(',').map(str::trim).filter(|profile| !profile.is_empty()).map(str::to_owned).collect()
+    }
 }
 
 /// Arguments that choose how a run is shown.
@@ -82,17 +108,17 @@ impl ViewArgs {
 ///
 /// The configuration is invalid or has no such task, or nothing could be started.
 pub(super) fn run(file: &FileArgs, args: &UpArgs) -> anyhow::Result<ExitCode> {
-    let config = file.load()?.select(&args.tasks)?;
+    let selection = TaskSelection { tasks: args.tasks.clone(), profiles: args.profiles.chosen() };
+    let config = file.load()?.select(&selection)?;
     let DetachArgs { detach: is_wanted, wait, timeout, is_detached } = args.detach;
     if is_wanted {
-        return detach(file, &args.tasks, wait.then(|| timeout.unwrap_or(detach::WAIT_DEFAULT)));
+        return detach(file, &selection, wait.then(|| timeout.unwrap_or(detach::WAIT_DEFAULT)));
     }
     let presentation = if is_detached { Presentation::Detached } else { args.view.presentation() };
     if is_detached {
         detach::leave_session()?;
     }
-    let tasks = args.tasks.clone();
-    let read = move |project: &Project| Ok(Config::load(Some(&project.path()), Path::new(""))?.select(&tasks)?);
+    let read = move |project: &Project| Ok(Config::load(Some(&project.path()), Path::new(""))?.select(&selection)?);
     launch(&config.identity(), read, presentation)
 }
 

@@ -156,7 +156,6 @@ impl TaskSupervisor {
 
     /// Sets the groups of tasks.
     #[must_use]
-    #[expect(dead_code, reason = "nothing sets them yet")]
     pub(crate) fn with_groups(mut self, groups: Vec<PlannedGroup>) -> Self {
         self.groups = groups;
         self

@@ -59,7 +59,7 @@ pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, 
 pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 pub use snapshot::{
     AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
-    TaskSnapshot, UNSTABLE_RESTARTS, Uptime, Usage, WatchState,
+    TaskSnapshot, UNSTABLE_RESTARTS, Uptime, Usage, WatchState, tasks_meant,
 };
 pub use state::{Progress, Reach, TaskState};
 

@@ -283,6 +283,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         name: name.to_owned(),
         kind: TaskKind::Process,
         about: about.to_owned(),
+        description: None,
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
         replica_of: None,
