@@ -18,6 +18,7 @@
 //! | [`ui`] | the dashboard as pure functions |
 //! | [`app`] | composes a supervisor from a config |
 //! | `export` | files for systemd, Kubernetes, compose |
+//! | [`import`] | files of other tools, as configurations |
 //! | [`cli`] | arguments and subcommands |
 
 pub mod app;
@@ -27,6 +28,7 @@ pub mod duration;
 mod export;
 pub mod gateway;
 mod http_client;
+pub mod import;
 pub mod kernel;
 pub mod logs;
 mod port_holder;
@@ -35,6 +37,7 @@ mod private;
 pub mod process;
 pub mod screen;
 pub mod signal;
+mod stable_hash;
 pub mod supervisor;
 pub mod surfaces;
 pub mod ui;

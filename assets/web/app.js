@@ -58,6 +58,7 @@ function take({ event, data }) {
   const said = JSON.parse(data);
   if (event === "event") timeline.add(said);
   if (event === "dropped") timeline.missed(said.count);
+  if (event === "lost") log.lost(said);
   if (event === "snapshot") show(said);
   if (event === "delta") {
     const next = changed(snapshot, said);
@@ -92,6 +93,7 @@ setInterval(peek, PEEK_MS);
 /** Another supervisor, or the first: nothing that was seen of the last one counts. */
 function begin() {
   timeline.clear();
+  log.lost({});
   history.clear();
 }
 

@@ -2,6 +2,7 @@
 
 import { get } from "./connection.js";
 import { button, element, mark, write } from "./dom.js";
+import { bytes } from "./format.js";
 import { LogSearch } from "./log_search.js";
 import { LogSource } from "./log_source.js";
 import { LogView } from "./log_view.js";
@@ -31,6 +32,7 @@ export class LogPane {
   #run = null;
   #runs = [];
   #filter = "";
+  #lost = {};
   #key = "";
   #tell;
   #buttons = {};
@@ -69,6 +71,12 @@ export class LogPane {
     if (isOther && !this.#merged) this.#run = null;
     if (isOther || isNewRun) this.#loadRuns();
     this.#choose({});
+  }
+
+  /** Takes the bytes by task that no log file has. */
+  lost(lost) {
+    this.#lost = lost;
+    this.#changed();
   }
 
   merge() {
@@ -225,11 +233,14 @@ export class LogPane {
     write(element("log-title"), this.#merged ? `${of} · merged log` : `${task}${run} · log`);
     const { state, trouble, skipped } = this.#view;
     const following = skipped ? `following · ${skipped} lines behind are left out` : "following";
-    write(element("log-state"), trouble || { following, paused: "paused", over: "a past run" }[state]);
-    mark(element("log-state"), "class", trouble ? "bad" : state === "following" ? null : "warn");
+    const shown = this.#merged ? (this.#marked.length > 1 ? this.#marked : Object.keys(this.#lost)) : [task];
+    const count = shown.reduce((sum, name) => sum + (this.#lost[name] ?? 0), 0);
+    const lost = count ? ` · ${bytes(count)} lost` : "";
+    write(element("log-state"), (trouble || { following, paused: "paused", over: "a past run" }[state]) + lost);
+    mark(element("log-state"), "class", trouble || lost ? "bad" : state === "following" ? null : "warn");
     write(element("hit-count"), this.#search.count);
     this.#buttons.previousHit.hidden = this.#buttons.nextHit.hidden = !this.#search.text;
-    this.#box.dataset.empty = this.#filter ? "no line passes the filter" : "nothing written yet";
+    this.#box.dataset.empty = this.#filter ? "no line passes the filter" : lost ? "what was written is lost: the log could not be written" : "nothing written yet";
     const pressed = {
       follow: state === "following",
       merge: this.#merged,

@@ -27,7 +27,7 @@ use crate::duration::Pretty;
 use crate::supervisor::engine::{Origin, Refusal, TaskSnapshot, Verb};
 use crate::surfaces::{ConnectError, Endpoint};
 use crate::wire::{
-    DisconnectedEvent, DroppedEvents, Lenient, LiveSnapshot, ProblemBody, ReceivedSnapshot, TasksRequest,
+    DisconnectedEvent, DroppedEvents, Lenient, LiveSnapshot, LostOutput, ProblemBody, ReceivedSnapshot, TasksRequest,
 };
 
 /// The client's name unless a command has one of its own: events call it `control/cli`.
@@ -274,6 +274,8 @@ pub(super) enum StreamMessage {
     Event(String),
     /// So many events can't be had any more.
     Dropped(u64),
+    /// Output that no log file has.
+    Lost(LostOutput),
 }
 
 /// A message as it is sent.
@@ -307,6 +309,7 @@ impl<T: DeserializeOwned> EventStream<T> {
                     let DroppedEvents { count } = parse(data.as_bytes())?;
                     return Ok(Some(StreamMessage::Dropped(count)));
                 }
+                "lost" => return Ok(Some(StreamMessage::Lost(parse(data.as_bytes())?))),
                 "disconnected" => {
                     let DisconnectedEvent { by } = parse(data.as_bytes())?;
                     return Err(ClientError::Disconnected(by));
@@ -323,7 +326,7 @@ impl<T: DeserializeOwned> EventStream<T> {
         loop {
             match self.next().await? {
                 Some(StreamMessage::Snapshot) => return Ok(self.snapshot()),
-                Some(StreamMessage::Event(_) | StreamMessage::Dropped(_)) => {}
+                Some(StreamMessage::Event(_) | StreamMessage::Dropped(_) | StreamMessage::Lost(_)) => {}
                 None => return Ok(None),
             }
         }

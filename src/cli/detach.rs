@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::client::{Client, ClientError, block_on};
+use super::config_file::ForeignArgs;
 use super::wait::{self, WaitArgs};
 use super::{EXIT_REFUSED, FileArgs, eprint_line, print};
 use crate::app::UP;
@@ -32,7 +33,12 @@ pub(super) const WAIT_DEFAULT: Duration = Duration::from_secs(60);
 /// # Errors
 ///
 /// The supervisor can't be started.
-pub(super) fn detach(file: &FileArgs, selection: &TaskSelection, wait: Option<Duration>) -> anyhow::Result<ExitCode> {
+pub(super) fn detach(
+    file: &FileArgs,
+    selection: &TaskSelection,
+    foreign: &ForeignArgs,
+    wait: Option<Duration>,
+) -> anyhow::Result<ExitCode> {
     let mut command = Command::new(this_program().context("cannot find the path of this program")?);
     command.arg0("stead").arg("up").arg(format!("--{IN_BACKGROUND}"));
     if let Some(path) = &file.file {
@@ -41,6 +47,7 @@ pub(super) fn detach(file: &FileArgs, selection: &TaskSelection, wait: Option<Du
     for profile in &selection.profiles {
         command.arg("--profile").arg(profile);
     }
+    command.args(foreign.arguments());
     command.arg("--").args(&selection.tasks);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().context("cannot start the supervisor")?;

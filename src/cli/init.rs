@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
+use super::locate::working_dir;
 use super::{FileArgs, print};
 use crate::config::Config;
 
@@ -51,6 +52,7 @@ struct Draft {
 ///
 /// It exists already or can't be written, or its source can't be read.
 pub(super) fn run(file: &FileArgs) -> anyhow::Result<ExitCode> {
+    working_dir()?;
     let path = file.path();
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (source, drafts) = drafts(dir)?;

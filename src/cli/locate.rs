@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::StatePaths;
 use crate::config::{ConfigError, FILE_NAME, Project};
+use crate::import::candidates;
 use crate::private;
 use crate::surfaces::Endpoint;
 
@@ -53,7 +54,11 @@ fn nearest(from: PathBuf) -> anyhow::Result<Project> {
             return Ok(project);
         }
     }
-    Err(ConfigError::Missing { from }.into())
+    // Where there is no stead.toml, a file of another tool may be what runs here.
+    match candidates(&from).into_iter().next() {
+        Some((file, _)) => Ok(Project::of(&from.join(file))),
+        None => Err(ConfigError::Missing { from }.into()),
+    }
 }
 
 fn unreadable(path: PathBuf, why: io::Error) -> anyhow::Error {

@@ -3,16 +3,21 @@
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
 
 use anyhow::Context;
+use bytesize::ByteSize;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 
-use super::{FileArgs, completions, shows_colour};
+use super::client::{Client, block_on};
+use super::{FileArgs, complain, completions, shows_colour};
 use crate::config::{Config, UnknownTask};
 use crate::duration::parse_duration;
 use crate::logs::{
@@ -20,6 +25,7 @@ use crate::logs::{
 };
 use crate::present::ansi::plain;
 use crate::present::line::{SHOWN_CHARS, excerpt};
+use crate::wire::LostOutput;
 
 /// Lines that are shown before those that follow.
 const LINES_BEFORE: usize = 10;
@@ -35,7 +41,7 @@ pub(super) struct LogsArgs {
     #[arg(value_name = "TASK")]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     tasks: Vec<String>,
-    /// Go on with what is written, as it is
+    /// Go on with what is written, until the supervisor ends
     #[arg(short = 'f', long)]
     follow: bool,
     /// Only the last N lines [default: all; with -f: 10]
@@ -74,11 +80,12 @@ pub(super) struct LogsArgs {
 ///
 /// The configuration is wrong or has no such task, or a log can't be read.
 pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
-    let config = FileArgs { file: args.file.clone() }.load()?;
+    let file = FileArgs { file: args.file.clone() };
+    let config = file.load()?;
     let reader = LogReader::new(&config.logs.dir);
     let tasks = tasks(&config, &reader, &args.tasks)?;
     // Before anything is read, so that nothing is missed in between.
-    let changes = if args.follow { Some(watch(&config)?) } else { None };
+    let watch = if args.follow { Some(LogWatch::start(&config, file.clone())?) } else { None };
     let query = LineQuery {
         run: args.run,
         stream: args.stderr.then_some(OutputStream::Stderr),
@@ -90,12 +97,18 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
         ..LineQuery::default()
     };
     let mut printer = LogPrinter::new(args, &tasks);
-    match print_all(&reader, &tasks, &query, args, &mut printer, changes) {
+    let lost = lost_output(file, &tasks);
+    match print_all(&reader, &tasks, &query, args, &mut printer, watch) {
         // A reader that has gone away has seen what it wanted.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error),
-        Ok(()) if printer.printed > 0 => Ok(ExitCode::SUCCESS),
-        Ok(()) => Ok(nothing(&reader, &tasks, args)),
+        Ok(()) => {
+            for (task, bytes) in &lost {
+                let bytes = ByteSize(*bytes).display().iec();
+                complain(&format!("{bytes} of what {task} wrote are lost: they could not be written to its log"));
+            }
+            if printer.printed > 0 { Ok(ExitCode::SUCCESS) } else { Ok(nothing(&reader, &tasks, args, &lost)) }
+        }
     }
 }
 
@@ -129,7 +142,7 @@ fn print_all(
     query: &LineQuery,
     args: &LogsArgs,
     printer: &mut LogPrinter,
-    changes: Option<(LogChanges, Receiver<()>)>,
+    watch: Option<LogWatch>,
 ) -> anyhow::Result<()> {
     let most = args.lines.or(args.follow.then_some(LINES_BEFORE));
     let mut lines = match most {
@@ -147,24 +160,40 @@ fn print_all(
         }
     };
     printer.out.flush()?;
-    let Some((_changes, grown)) = changes else { return Ok(()) };
+    let Some(watch) = watch else { return Ok(()) };
+    let mut has_ended = false;
     loop {
         lines.refresh()?;
         printer.print_all(&mut lines)?;
         printer.out.flush()?;
-        grown.recv().context("nothing watches for changes any more")?;
+        if has_ended {
+            complain("the supervisor has ended");
+            return Ok(());
+        }
+        watch.signs.recv().context("nothing watches for changes any more")?;
+        has_ended = watch.has_ended.load(Ordering::Acquire);
     }
 }
 
+/// What these tasks have lost under the supervisor that runs, if one does.
+fn lost_output(file: FileArgs, tasks: &[String]) -> LostOutput {
+    // Without an answer nothing is known of losses.
+    let mut lost: LostOutput =
+        block_on(async { Ok(Client::of(&file)?.read("/api/v1/logs/lost").await?) }).unwrap_or_default();
+    lost.retain(|task, _| tasks.contains(task));
+    lost
+}
+
 /// Says that there is nothing to show, and why.
-fn nothing(reader: &LogReader, tasks: &[String], args: &LogsArgs) -> ExitCode {
-    let has_written = |task: &String| reader.runs(task).is_ok_and(|runs| !runs.is_empty());
+fn nothing(reader: &LogReader, tasks: &[String], args: &LogsArgs, lost: &LostOutput) -> ExitCode {
+    let is_kept = |task: &String| reader.runs(task).is_ok_and(|runs| !runs.is_empty());
+    let has_written = |task: &String| lost.contains_key(task) || is_kept(task);
     if !tasks.iter().any(has_written) {
         let who = if args.tasks.is_empty() { "no task".to_owned() } else { args.tasks.join(", ") };
         let what = if args.tasks.is_empty() { "anything" } else { "nothing" };
-        eprintln!("stead: {who} has written {what} yet");
-    } else if args.grep.is_none() {
-        eprintln!("stead: nothing that was written is asked for");
+        complain(&format!("{who} has written {what} yet"));
+    } else if args.grep.is_none() && tasks.iter().any(is_kept) {
+        complain("nothing that was written is asked for");
     }
     ExitCode::from(EXIT_NOTHING)
 }
@@ -213,10 +242,8 @@ impl LogPrinter {
         self.out.write_all(&line.bytes)?;
         if line.cut {
             let limit = LineLimits::WHOLE.kept;
-            eprintln!(
-                "stead: a line of {} is longer than {limit} bytes and is cut; the log file has all of it",
-                line.task
-            );
+            let task = &line.task;
+            complain(&format!("a line of {task} is longer than {limit} bytes and is cut; the log file has all of it"));
         }
         self.out.write_all(b"\n")
     }
@@ -250,15 +277,37 @@ impl LogPrinter {
     }
 }
 
-/// Watches the logs. What is received says that one of them may have grown since the last time.
-fn watch(config: &Config) -> anyhow::Result<(LogChanges, Receiver<()>)> {
-    let dir = &config.logs.dir;
-    // One is enough: what comes before it is taken is seen with it.
-    let (sender, grown) = sync_channel(1);
-    let changes = LogChanges::watch(dir, move |_| {
-        let _ = sender.try_send(());
-    });
-    Ok((changes.with_context(|| format!("cannot watch {}", dir.display()))?, grown))
+/// What a follower waits for.
+struct LogWatch {
+    _changes: LogChanges,
+    /// One for all changes since the last was taken: a log may have grown, or the supervisor has ended.
+    signs: Receiver<()>,
+    /// Whether the supervisor has ended that ran when this began.
+    has_ended: Arc<AtomicBool>,
+}
+
+impl LogWatch {
+    fn start(config: &Config, file: FileArgs) -> anyhow::Result<Self> {
+        let dir = &config.logs.dir;
+        // One is enough: what comes before it is taken is seen with it.
+        let (sender, signs) = sync_channel(1);
+        let grown = sender.clone();
+        let changes = LogChanges::watch(dir, move |_| {
+            let _ = grown.try_send(());
+        });
+        let changes = changes.with_context(|| format!("cannot watch {}", dir.display()))?;
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&has_ended);
+        let waiting = move || {
+            // Without a supervisor there is no end to wait for: another may come and write.
+            if block_on(async { Ok(Client::of(&file)?.watch_end().await?.wait().await?) }).is_ok() {
+                ended.store(true, Ordering::Release);
+                let _ = sender.try_send(());
+            }
+        };
+        thread::Builder::new().spawn(waiting).context("cannot wait for the end of the supervisor")?;
+        Ok(Self { _changes: changes, signs, has_ended })
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -74,7 +74,7 @@ async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
         if let Ok(message) = timeout(silence, events.next()).await {
             match message? {
                 None => return Ok(()),
-                Some(StreamMessage::Event(_) | StreamMessage::Dropped(_)) => continue,
+                Some(StreamMessage::Event(_) | StreamMessage::Dropped(_) | StreamMessage::Lost(_)) => continue,
                 Some(StreamMessage::Snapshot) => received_at = Instant::now(),
             }
         }
@@ -106,7 +106,11 @@ fn page(snapshot: &LenientSnapshot, client: &Client) -> String {
         // A secret is for the screen: what goes into a pipe is often kept.
         match Token::read(&client.paths.token).ok().filter(|_| io::stdout().is_terminal()) {
             Some(token) => drop(write!(page, "\n\npage: {address}/#token={}", token.secret())),
-            None => drop(write!(page, "\n\npage: {address}/ (its token is in {})", client.paths.token.display())),
+            None => drop(write!(
+                page,
+                "\n\npage: {address}/ (its token is in {})",
+                ansi::plain(&client.paths.token.to_string_lossy())
+            )),
         }
     }
     page
@@ -114,7 +118,7 @@ fn page(snapshot: &LenientSnapshot, client: &Client) -> String {
 
 fn heading(snapshot: &LenientSnapshot) -> String {
     let (clock, supervisor) = (Clock::new(snapshot.now), &snapshot.supervisor);
-    let mut heading = format!("{} · up {}", supervisor.project, clock.span(Uptime::default()));
+    let mut heading = format!("{} · up {}", ansi::plain(&supervisor.project), clock.span(Uptime::default()));
     if let Some((cause, deadline)) = snapshot.drain() {
         let (cause, left) = (ansi::plain_text(cause.as_bytes()), clock.left(deadline));
         let _ = write!(heading, " · draining: {cause}, {left} left");

@@ -1,18 +1,19 @@
 //! `stead up`: run the tasks.
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 
+use super::config_file::ForeignArgs;
 use super::detach::{self, detach};
 use super::{FileArgs, completions};
 use crate::app::{Presentation, launch};
-use crate::config::{Config, Project, TaskSelection};
+use crate::config::{Project, TaskSelection};
 use crate::duration::parse_duration;
+use crate::supervisor::PlannedUntil;
 
 /// Arguments of `stead up`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -21,6 +22,8 @@ pub(super) struct UpArgs {
     pub(super) view: ViewArgs,
     #[command(flatten)]
     detach: DetachArgs,
+    #[command(flatten)]
+    foreign: ForeignArgs,
     #[command(flatten)]
     profiles: ProfileArgs,
     /// Tasks to start, with everything they need; a group is @NAME [default: all]
@@ -68,6 +71,12 @@ pub(super) struct ViewArgs {
     /// Leave the mouse to the terminal
     #[arg(long)]
     no_mouse: bool,
+    /// Without a terminal: run on when every task has ended
+    ///
+    /// By default the exit code is 0 then, or 1 if one has failed. A task with a schedule or a watch, and one that was stopped by
+    /// request, keeps it running; so does -d.
+    #[arg(long)]
+    stay: bool,
 }
 
 /// Arguments that run the supervisor in the background.
@@ -93,6 +102,11 @@ pub(super) struct DetachArgs {
 }
 
 impl ViewArgs {
+    /// When it ends without being asked to.
+    pub(super) fn until(&self) -> PlannedUntil {
+        if self.stay || can_draw() { PlannedUntil::Asked } else { PlannedUntil::AllDone }
+    }
+
     pub(super) fn presentation(&self) -> Presentation {
         match self {
             Self { headless: true, .. } => Presentation::Headless,
@@ -109,17 +123,21 @@ impl ViewArgs {
 /// The configuration is invalid or has no such task, or nothing could be started.
 pub(super) fn run(file: &FileArgs, args: &UpArgs) -> anyhow::Result<ExitCode> {
     let selection = TaskSelection { tasks: args.tasks.clone(), profiles: args.profiles.chosen() };
-    let config = file.load()?.select(&selection)?;
     let DetachArgs { detach: is_wanted, wait, timeout, is_detached } = args.detach;
+    let (chosen, cwd) = file.choose()?;
+    // In the background, what is to be said was said before.
+    let config = chosen.load_to_run(&cwd, &args.foreign, is_detached)?.select(&selection)?;
     if is_wanted {
-        return detach(file, &selection, wait.then(|| timeout.unwrap_or(detach::WAIT_DEFAULT)));
+        return detach(file, &selection, &args.foreign, wait.then(|| timeout.unwrap_or(detach::WAIT_DEFAULT)));
     }
     let presentation = if is_detached { Presentation::Detached } else { args.view.presentation() };
     if is_detached {
         detach::leave_session()?;
     }
-    let read = move |project: &Project| Ok(Config::load(Some(&project.path()), Path::new(""))?.select(&selection)?);
-    launch(&config.identity(), read, presentation)
+    let foreign = args.foreign.clone();
+    let read = move |project: &Project| Ok(chosen.reread(project, &cwd, &foreign)?.select(&selection)?);
+    let until = if is_detached { PlannedUntil::Asked } else { args.view.until() };
+    launch(&config.identity(), read, presentation, until)
 }
 
 /// Whether a dashboard can be drawn and keys can be read here.

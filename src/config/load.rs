@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::report::MistakeReport;
+use super::report::{MistakeReport, Span};
 use super::reread::ConfigSource;
 use super::scope::Scope;
 use super::sources::SourceFiles;
@@ -45,6 +45,29 @@ impl Config {
             std::path::absolute(path).map_err(|why| ConfigError::Unreadable { path: path.to_owned(), why })?;
         judge(plain(text), path, absolute, Scope::of_this_process())
     }
+
+    /// Reads a text that was made of other files.
+    ///
+    /// # Errors
+    ///
+    /// The text is wrong: every mistake it has, at its place in those files.
+    pub(crate) fn of_translation(translated: TranslatedText, path: PathBuf) -> Result<Self, ConfigError> {
+        let TranslatedText { text, dir, files, origins } = translated;
+        let sources = SourceFiles::translated(text, &dir, files, origins);
+        judge_sources(sources, path, Scope::of_this_process())
+    }
+}
+
+/// A text in the language of `stead.toml` that was made of other files.
+#[derive(Debug)]
+pub(crate) struct TranslatedText {
+    pub(crate) text: String,
+    /// The directory from which its relative paths start.
+    pub(crate) dir: PathBuf,
+    /// The files, as they are shown, and what stands in them.
+    pub(crate) files: Vec<(PathBuf, String)>,
+    /// Ranges of the text, each with the number of a file and the range of that file that it comes from.
+    pub(crate) origins: Vec<(Span, usize, Span)>,
 }
 
 /// The file that is meant, as it is called from `cwd`.
@@ -126,7 +149,12 @@ fn no_config(why: NoText, shown: &Path) -> ConfigError {
 
 fn judge(text: String, shown: &Path, path: PathBuf, scope: Scope) -> Result<Config, ConfigError> {
     let root = Project::of(&path).root;
-    let mut report = MistakeReport::new(Arc::new(SourceFiles::new(shown.to_owned(), root.clone(), text)));
+    judge_sources(SourceFiles::new(shown.to_owned(), root, text), path, scope)
+}
+
+fn judge_sources(sources: SourceFiles, path: PathBuf, scope: Scope) -> Result<Config, ConfigError> {
+    let root = Project::of(&path).root;
+    let mut report = MistakeReport::new(Arc::new(sources));
     let table = include::read_all(&path, &scope, &mut report);
     let mut config = document::read(&table, scope.clone(), path, root, &mut report);
     let source = Arc::new(ConfigSource { table, files: Arc::clone(report.sources()), scope });

@@ -43,6 +43,7 @@ pub use command::CommandLine;
 pub use compare::compare;
 pub use document::schema;
 pub use load::FILE_NAME;
+pub(crate) use load::TranslatedText;
 pub(crate) use nearest::nearest;
 pub use project::Project;
 pub use report::{ConfigError, MistakeReport};

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -45,6 +45,18 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// Mistakes in files that are not of this configuration's own language: each with the number of its file, its place
+    /// there, what is wrong, and what would be right. There is at least one.
+    pub(crate) fn in_files(files: Vec<(PathBuf, String)>, mistakes: Vec<(usize, Span, String, String)>) -> Self {
+        let sources = SourceFiles::translated(String::new(), Path::new(""), files, []);
+        let bases: Vec<usize> = sources.iter().skip(1).map(|file| file.base).collect();
+        let mut report = MistakeReport::new(Arc::new(sources));
+        for (file, span, title, remedy) in mistakes {
+            report.add(bases[file] + span.start..bases[file] + span.end, title, remedy);
+        }
+        report.into_error()
+    }
+
     /// Every mistake with its place in the file, for a terminal that shows colours or one that doesn't.
     /// Empty when there is no text to show.
     #[must_use]

@@ -31,10 +31,18 @@ const BACKLOG_CHUNKS: usize = 1_024;
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The tails of all tasks. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct LogHub {
     tails: Arc<Mutex<BTreeMap<String, LogTail>>>,
     grown: Arc<OnceLock<Arc<GrownLogs>>>,
+    /// Counts the losses of all.
+    losses: watch::Sender<u64>,
+}
+
+impl Default for LogHub {
+    fn default() -> Self {
+        Self { tails: Arc::default(), grown: Arc::default(), losses: watch::channel(0).0 }
+    }
 }
 
 impl LogHub {
@@ -42,7 +50,8 @@ impl LogHub {
     #[must_use]
     pub fn tail(&self, task: &str) -> LogTail {
         let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
-        tails.entry(task.to_owned()).or_insert_with(|| LogTail::new(task, Arc::clone(&self.grown))).clone()
+        let new = || LogTail::new(task, Arc::clone(&self.grown), self.losses.clone());
+        tails.entry(task.to_owned()).or_insert_with(new).clone()
     }
 
     /// Which tasks have written, for the one reader that follows all of them. Every task has when this is called first:
@@ -55,6 +64,27 @@ impl LogHub {
             Arc::new(grown)
         };
         Arc::clone(self.grown.get_or_init(all))
+    }
+
+    /// The bytes that could not be kept in log files, by task; those of which nothing was lost are not among them.
+    pub(crate) fn losses(&self) -> BTreeMap<String, u64> {
+        let tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
+        let lost = tails.iter().map(|(task, tail)| (task.clone(), tail.lost_bytes()));
+        lost.filter(|(_, bytes)| *bytes > 0).collect()
+    }
+
+    /// A way to wait until more is lost.
+    pub(crate) fn watch_losses(&self) -> watch::Receiver<u64> {
+        self.losses.subscribe()
+    }
+
+    /// Sets what another process that writes the logs has lost.
+    pub(crate) fn set_losses(&self, losses: &BTreeMap<String, u64>) {
+        for (task, bytes) in losses {
+            let tail = self.tail(task);
+            tail.lock().counts.lost_bytes = *bytes;
+            tail.tell();
+        }
     }
 
     /// Lets go of the tails of other tasks. What they wrote stays on disk.
@@ -87,6 +117,7 @@ pub struct LogTail {
     changed: watch::Sender<u64>,
     /// Where it is noted that it has changed, once a reader follows all of them.
     grown: Arc<OnceLock<Arc<GrownLogs>>>,
+    losses: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -139,14 +170,14 @@ enum ChunkBytes {
 
 impl Default for LogTail {
     fn default() -> Self {
-        Self::new("", Arc::default())
+        Self::new("", Arc::default(), watch::channel(0).0)
     }
 }
 
 impl LogTail {
     /// An empty one.
-    fn new(task: &str, grown: Arc<OnceLock<Arc<GrownLogs>>>) -> Self {
-        Self { task: task.into(), lines: Arc::default(), changed: watch::channel(0).0, grown }
+    fn new(task: &str, grown: Arc<OnceLock<Arc<GrownLogs>>>, losses: watch::Sender<u64>) -> Self {
+        Self { task: task.into(), lines: Arc::default(), changed: watch::channel(0).0, grown, losses }
     }
 
     /// Splits what one run of the task writes into lines in which something is searched for.
@@ -275,6 +306,7 @@ impl LogTail {
             lines.losing_since = Some(lines.last);
         }
         drop(lines);
+        self.losses.send_modify(|count| *count += 1);
         self.tell();
     }
 

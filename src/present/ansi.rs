@@ -113,6 +113,11 @@ pub(crate) fn plain(text: &str) -> String {
     line
 }
 
+/// Text from elsewhere of several lines, with nothing in it that a terminal would act on but the ends of lines.
+pub(crate) fn plain_lines(text: &str) -> String {
+    text.chars().filter(|&c| c == '\n' || !is_invisible(c) && !c.is_control()).collect()
+}
+
 /// A character with its marks, without what has no shape of its own.
 pub(crate) fn visible(text: &str) -> String {
     text.chars().filter(|&c| !is_invisible(c) && !c.is_control()).collect()

@@ -84,13 +84,13 @@ pub(crate) struct PlannedGroup {
 
 /// When the supervisor ends without being asked to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(dead_code, reason = "nothing sets it yet")]
 pub(crate) enum PlannedUntil {
     #[default]
     Asked,
     /// When every task is done or has failed, and none can start again.
     AllDone,
     /// When this task has ended.
+    #[expect(dead_code, reason = "no command runs one task yet")]
     Task(String),
 }
 
@@ -163,7 +163,6 @@ impl TaskSupervisor {
 
     /// Sets when it ends without being asked to.
     #[must_use]
-    #[expect(dead_code, reason = "nothing sets it yet")]
     pub(crate) fn with_until(mut self, until: PlannedUntil) -> Self {
         self.until = until;
         self

@@ -1,5 +1,7 @@
 //! What tasks wrote.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -39,6 +41,10 @@ pub(crate) struct LogPage {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
 }
+
+/// Output that no log file has, as it could not be written: bytes by task, since the supervisor was started. Tasks of which
+/// all is kept are not among them.
+pub(crate) type LostOutput = BTreeMap<String, u64>;
 
 /// Lines that a follower did not get.
 #[derive(Debug, Serialize)]

@@ -41,6 +41,8 @@ pub(crate) struct StatePaths {
     outcome: PathBuf,
     /// The directory of the post-mortems.
     pub(crate) post_mortems: PathBuf,
+    /// The events of this supervisor and of earlier ones.
+    pub(crate) events: PathBuf,
     /// The numbers of the latest runs.
     pub(super) run_numbers: PathBuf,
 }
@@ -57,6 +59,7 @@ impl StatePaths {
             web_port: at("web-port"),
             outcome: at("outcome"),
             post_mortems: at("post-mortems"),
+            events: at("events.jsonl"),
             run_numbers: at("run-numbers"),
             dir,
         }

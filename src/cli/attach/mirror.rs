@@ -146,6 +146,7 @@ impl Mirror {
             }
             // What was dropped is seen by its number.
             StreamMessage::Dropped(_) => {}
+            StreamMessage::Lost(lost) => self.kernel.logs().set_losses(&lost),
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use rmcp::schemars::{self, JsonSchema};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use super::super::FileArgs;
 use super::super::logs::{moment, pattern, run_choice, tasks};
 use super::TOOL_ANSWER_BYTES;
 use crate::duration::Pretty;
-use crate::logs::{LinePattern, LineQuery, LogLine, LogReader, OutputStream};
+use crate::logs::{LineId, LinePattern, LineQuery, LogLine, LogReader, OutputStream};
 use crate::present::line::excerpt;
 
 /// The most lines of one answer.
@@ -41,8 +41,11 @@ pub(super) struct LogsOf {
     stderr: bool,
     /// Only what was written since: `10m` (ago), `14:30`, or a date and time.
     since: Option<String>,
-    /// So many lines, the last ones; 1 to 1000, 100 if left out.
+    /// Only what was written after an earlier answer: its `cursor`. So every line comes once.
+    after: Option<String>,
+    /// So many lines at most: the last ones, or with `after` the first ones; 100 if left out.
     #[serde(default = "a_hundred")]
+    #[schemars(range(min = 1, max = TOOL_LINES_MOST))]
     limit: usize,
 }
 
@@ -52,42 +55,96 @@ fn a_hundred() -> usize {
 
 pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value> {
     let wrong = |what: &'static str| move |why: String| anyhow!("{what}: {why}");
-    let query = LineQuery {
+    let mut query = LineQuery {
         run: asked.run.as_deref().map(run_choice).transpose().map_err(wrong("run"))?,
         stream: asked.stderr.then_some(OutputStream::Stderr),
         since: asked.since.as_deref().map(moment).transpose().map_err(wrong("since"))?,
         pattern: asked.grep.as_deref().map(pattern).transpose().map_err(wrong("grep"))?,
         ..LineQuery::default()
     };
-    let limit = asked.limit.clamp(1, TOOL_LINES_MOST);
+    ensure!((1..=TOOL_LINES_MOST).contains(&asked.limit), "limit is 1 to {TOOL_LINES_MOST}");
     let _cancel = query.cancelled.clone().drop_guard();
     let reading = spawn_blocking(move || {
         let config = file.load()?;
         let reader = LogReader::new(&config.logs.dir);
         let tasks = tasks(&config, &reader, &asked.tasks)?;
-        last_lines(&reader, &tasks, &query, limit).context("a log can't be read")
+        let lines = match &asked.after {
+            Some(cursor) => {
+                let line = LineId::of_cursor(cursor, &tasks);
+                let line = line.with_context(|| format!("after: `{cursor}` is no cursor of a line of these tasks"))?;
+                query.from = Some(line.behind());
+                next_lines(&reader, &tasks, &query, asked.limit, cursor)
+            }
+            None => last_lines(&reader, &tasks, &query, asked.limit),
+        };
+        lines.context("a log can't be read")
     });
     let read = timeout(TOOL_READ_TIME, reading).await;
     read.map_err(|_| anyhow!("reading took longer than {}: ask for less", Pretty(TOOL_READ_TIME)))??
 }
 
-/// The last lines, as many as an answer has room for.
+/// Lines of an answer, as many as it has room for.
+#[derive(Debug)]
+struct AnsweredLines {
+    lines: Vec<Value>,
+    /// The cursor of the newest one.
+    cursor: Option<String>,
+    room: usize,
+    limit: usize,
+}
+
+impl AnsweredLines {
+    fn new(limit: usize) -> Self {
+        Self { lines: Vec::new(), cursor: None, room: TOOL_ANSWER_BYTES - TOOL_FRAME_BYTES, limit }
+    }
+
+    /// Adds a line if there is room for it.
+    fn add(&mut self, line: &LogLine, pattern: Option<&LinePattern>) -> bool {
+        let shown = shown(line, pattern);
+        let bytes = shown.to_string().len() + 1;
+        if self.lines.len() == self.limit || bytes > self.room {
+            return false;
+        }
+        self.room -= bytes;
+        self.lines.push(shown);
+        true
+    }
+}
+
+/// The last lines.
 fn last_lines(reader: &LogReader, tasks: &[String], query: &LineQuery, limit: usize) -> io::Result<Value> {
-    let mut lines = Vec::new();
-    let mut room = TOOL_ANSWER_BYTES - TOOL_FRAME_BYTES;
-    let mut more = false;
+    let (mut answered, mut more) = (AnsweredLines::new(limit), false);
     for line in reader.backwards(tasks, query)? {
-        let line = shown(&line?, query.pattern.as_ref());
-        let bytes = line.to_string().len() + 1;
-        more = lines.len() == limit || bytes > room;
+        let line = line?;
+        more = !answered.add(&line, query.pattern.as_ref());
         if more {
             break;
         }
-        room -= bytes;
-        lines.push(line);
+        answered.cursor.get_or_insert_with(|| line.cursor());
     }
-    lines.reverse();
-    Ok(json!({ "lines": lines, "more_before": more }))
+    answered.lines.reverse();
+    Ok(json!({ "lines": answered.lines, "more_before": more, "cursor": answered.cursor }))
+}
+
+/// The lines from where the query begins, after the line of `cursor`.
+fn next_lines(
+    reader: &LogReader,
+    tasks: &[String],
+    query: &LineQuery,
+    limit: usize,
+    cursor: &str,
+) -> io::Result<Value> {
+    let (mut answered, mut more) = (AnsweredLines::new(limit), false);
+    for line in reader.forwards(tasks, query)? {
+        let line = line?;
+        more = !answered.add(&line, query.pattern.as_ref());
+        if more {
+            break;
+        }
+        answered.cursor = Some(line.cursor());
+    }
+    let cursor = answered.cursor.unwrap_or_else(|| cursor.to_owned());
+    Ok(json!({ "lines": answered.lines, "more_after": more, "cursor": cursor }))
 }
 
 /// A line without escape sequences; of a long one, the part with the match, and marks for what is left out.

@@ -4,6 +4,7 @@
 //! Only what changes something needs it; logs and why a task failed are known without. Whether changes can be asked for
 //! is decided by the person who starts this, not by the agent.
 
+mod brief;
 mod logs;
 mod tools;
 
@@ -58,7 +59,7 @@ struct Server {
 
 impl Server {
     fn tools(&self) -> impl Iterator<Item = &'static Tool> {
-        tools::TOOLS.iter().filter(|tool| self.allow_control || !tool.changes)
+        tools::TOOLS.iter().filter(|tool| self.allow_control || !tool.changes())
     }
 }
 

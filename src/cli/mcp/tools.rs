@@ -5,19 +5,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use rmcp::handler::server::common::schema_for_type;
 use rmcp::model::{JsonObject, ToolAnnotations};
 use rmcp::schemars::{self, JsonSchema};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
 use super::super::FileArgs;
-use super::super::client::Client;
+use super::super::client::{Client, ClientError};
 use super::super::wait::{Until, WaitArgs, wait};
 use super::super::why;
+use super::brief;
 use super::logs::{self, LogsOf};
+use crate::app::inspect;
+use crate::config::ConfigError;
 use crate::supervisor::engine::Verb;
 use crate::wire::{LenientSnapshot, TasksRequest};
 
@@ -34,19 +38,30 @@ type ToolAnswer = Pin<Box<dyn Future<Output = anyhow::Result<Value>> + Send>>;
 pub(super) struct Tool {
     pub(super) name: &'static str,
     about: &'static str,
-    /// Whether it changes something.
-    pub(super) changes: bool,
+    /// What it does to tasks.
+    effect: ToolEffect,
     schema: fn() -> Arc<JsonObject>,
     call: fn(FileArgs, Value) -> ToolAnswer,
 }
 
+/// What a tool does to tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ToolEffect {
+    /// It only looks.
+    Reads,
+    /// It adds to what runs.
+    Starts,
+    /// It may end what runs.
+    Stops,
+}
+
 /// A tool over arguments of one type.
 macro_rules! tool {
-    ($name:literal, $arguments:ty, $changes:literal, $call:expr, $about:literal) => {
+    ($name:literal, $arguments:ty, $effect:ident, $call:expr, $about:literal) => {
         Tool {
             name: $name,
             about: $about,
-            changes: $changes,
+            effect: ToolEffect::$effect,
             schema: schema_for_type::<$arguments>,
             call: |file, arguments| Box::pin(async move { $call(file, read::<$arguments>(arguments)?).await }),
         }
@@ -54,19 +69,19 @@ macro_rules! tool {
 }
 
 /// All of them.
-pub(super) const TOOLS: [Tool; 7] = [
+pub(super) const TOOLS: [Tool; 9] = [
     tool!(
         "status",
         Tasks,
-        false,
+        Reads,
         status,
-        "How tasks stand: state, what comes next, retries used, uptime, last exit. Times in milliseconds, memory in \
-         bytes. Without names: all tasks."
+        "How tasks stand. Without names: every task in short (state, what comes next, last exit), those that need \
+         attention first. With names: everything about these; times in milliseconds, memory in bytes."
     ),
     tool!(
         "why",
         One,
-        false,
+        Reads,
         tell_why,
         "Why a task is not running: the chain of causes through what it waits for, and its last failed runs (newest \
          first) with reason, duration in milliseconds and last lines. Works without a supervisor, too."
@@ -74,32 +89,48 @@ pub(super) const TOOLS: [Tool; 7] = [
     tool!(
         "logs",
         LogsOf,
-        false,
+        Reads,
         logs::read,
-        "The last lines that tasks wrote, oldest first, over all that is kept, also of past runs. Works without a \
-         supervisor, too."
+        "The last lines that tasks wrote, oldest first, over all that is kept, also of past runs; or the lines since an \
+         earlier call, with its `cursor` as `after`. Works without a supervisor, too."
     ),
     tool!(
         "wait",
         WaitFor,
-        false,
+        Reads,
         wait_for,
         "Wait until tasks are started, ready, successful or exited. Says at once when that can't come any more."
     ),
     tool!(
+        "check",
+        Nothing,
+        Reads,
+        check,
+        "Check the configuration file: its mistakes, each with its place, and warnings. Changes nothing, and works \
+         without a supervisor, too."
+    ),
+    tool!(
         "restart",
         Tasks,
-        true,
+        Stops,
         |file, tasks| ask(file, Verb::Restart, tasks),
         "Restart tasks, with their whole retry budget. Call `wait` for the result."
     ),
-    tool!("stop", Tasks, true, |file, tasks| ask(file, Verb::Stop, tasks), "Stop tasks, and keep them stopped."),
+    tool!("stop", Tasks, Stops, |file, tasks| ask(file, Verb::Stop, tasks), "Stop tasks, and keep them stopped."),
     tool!(
         "start",
         Tasks,
-        true,
+        Starts,
         |file, tasks| ask(file, Verb::Start, tasks),
         "Start tasks that are stopped, done or failed, or wait for their next try."
+    ),
+    tool!(
+        "reload",
+        Nothing,
+        Stops,
+        reload,
+        "Put the configuration file in force as it is now, and restart what it changes. A file with mistakes changes \
+         nothing, and is answered with them."
     ),
 ];
 
@@ -110,6 +141,10 @@ struct Tasks {
     #[serde(default)]
     tasks: Vec<String>,
 }
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -128,16 +163,21 @@ struct WaitFor {
     until: Goal,
     /// How long at most, in seconds, up to 600; 30 if left out.
     #[serde(default = "half_a_minute")]
+    #[schemars(range(max = WAIT_SECONDS_MOST))]
     timeout_seconds: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Goal {
+    /// It has been started.
     Started,
+    /// It is ready, or has completed.
     #[default]
     Ready,
+    /// It has completed with success.
     Success,
+    /// It has exited at least once, however it went.
     Exited,
 }
 
@@ -146,9 +186,15 @@ fn half_a_minute() -> u64 {
 }
 
 impl Tool {
+    /// Whether it changes something.
+    pub(super) fn changes(&self) -> bool {
+        self.effect != ToolEffect::Reads
+    }
+
     /// As an agent sees it.
     pub(super) fn described(&self) -> rmcp::model::Tool {
-        let hints = ToolAnnotations::new().read_only(!self.changes).destructive(self.changes).open_world(false);
+        let (changes, is_destructive) = (self.changes(), self.effect == ToolEffect::Stops);
+        let hints = ToolAnnotations::new().read_only(!changes).destructive(is_destructive).open_world(false);
         rmcp::model::Tool::new(self.name, self.about, (self.schema)()).with_annotations(hints)
     }
 
@@ -171,18 +217,47 @@ fn client(file: &FileArgs) -> anyhow::Result<Client> {
 }
 
 async fn status(file: FileArgs, Tasks { tasks }: Tasks) -> anyhow::Result<Value> {
-    let mut answer: Value = client(&file)?.read("/api/v1/snapshot").await?;
+    let answer: Value = client(&file)?.read("/api/v1/snapshot").await?;
     let snapshot = LenientSnapshot::deserialize(&answer).context("the snapshot can't be read")?;
-    for name in &tasks {
+    if tasks.is_empty() { Ok(brief::of_all(&snapshot)) } else { details(answer, &snapshot, &tasks) }
+}
+
+/// Everything about these tasks.
+fn details(mut answer: Value, snapshot: &LenientSnapshot, tasks: &[String]) -> anyhow::Result<Value> {
+    for name in tasks {
         ensure!(snapshot.task(name).is_some(), "no task is called `{name}`");
     }
     if let Some(all) = answer["tasks"].as_array_mut() {
         for (shown, task) in all.iter_mut().zip(&snapshot.tasks) {
             shown["next"] = snapshot.next(task).into();
         }
-        all.retain(|task| tasks.is_empty() || tasks.iter().any(|name| task["name"] == **name));
+        all.retain(|task| tasks.iter().any(|name| task["name"] == **name));
     }
     Ok(answer)
+}
+
+async fn check(file: FileArgs, Nothing {}: Nothing) -> anyhow::Result<Value> {
+    let checked = spawn_blocking(move || match file.load() {
+        Ok(config) => {
+            let advice = inspect(&config);
+            let warnings = if advice.is_empty() { String::new() } else { advice.details(false) };
+            json!({ "valid": true, "tasks": config.tasks.len(), "warnings": warnings })
+        }
+        Err(error) => {
+            let details = error.downcast_ref().map_or_else(String::new, |config: &ConfigError| config.details(false));
+            let mistakes = if details.is_empty() { format!("{error:#}") } else { details };
+            json!({ "valid": false, "mistakes": mistakes })
+        }
+    });
+    checked.await.context("the check broke off")
+}
+
+async fn reload(file: FileArgs, Nothing {}: Nothing) -> anyhow::Result<Value> {
+    match client(&file)?.post("/api/v1/reload", None).await {
+        Ok(answer) => serde_json::from_slice(&answer).context("the answer can't be read"),
+        Err(ClientError::Refused { detail, report, .. }) if !report.is_empty() => bail!("{detail}\n\n{report}"),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn tell_why(file: FileArgs, One { task }: One) -> anyhow::Result<Value> {

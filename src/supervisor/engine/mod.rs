@@ -135,6 +135,8 @@ impl Engine {
         if !self.is_draining() {
             self.stop_orphans();
             self.open_gates(now);
+            // What can't start any more has failed just now.
+            self.end_when_over(now);
         }
         self.advance_stops(now);
         self.finish_drain(now);

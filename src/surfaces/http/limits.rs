@@ -30,6 +30,8 @@ pub(in crate::surfaces) const ACCEPT_PAUSE: Duration = Duration::from_millis(100
 pub(in crate::surfaces) const RESERVED_TIME: Duration = Duration::from_secs(5);
 /// The least time between two snapshots on one stream. Faces must agree within 100 ms.
 pub(in crate::surfaces) const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(50);
+/// The least time between two messages about output that was lost, on one stream.
+pub(in crate::surfaces) const LOSS_INTERVAL: Duration = Duration::from_secs(1);
 /// Bytes of changes of the snapshot that one stream sends in a second, in the long run.
 pub(in crate::surfaces) const DELTA_BYTES_PER_SECOND: f64 = 100.0 * 1024.0;
 /// For how long a stream may send more than that at first.

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::caller::Caller;
 use super::extract::Parameters;
-use super::limits::{DELTA_BURST_TIME, DELTA_BYTES_PER_SECOND, RECONNECT_TIME, SNAPSHOT_INTERVAL};
+use super::limits::{DELTA_BURST_TIME, DELTA_BYTES_PER_SECOND, LOSS_INTERVAL, RECONNECT_TIME, SNAPSHOT_INTERVAL};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::sse::{self, last_event_id, message};
@@ -56,8 +56,9 @@ async fn event_log(State(api): State<Api>, Parameters(query): Parameters<EventsQ
     Ok(Json(api.kernel.event_log().after(after)).into_response())
 }
 
-/// Sends `snapshot` at once and `delta` at every change of it, `event` for what the event log has and gets, and `dropped` with a
-/// count for what this client can't have any more. Ends with the client's connection.
+/// Sends `snapshot` at once and `delta` at every change of it, `event` for what the event log has and gets, `dropped` with a
+/// count for what this client can't have any more, and `lost` for output that no log file has. Ends with the client's
+/// connection.
 ///
 /// An event's id says which supervisor it is from, too: a client that comes back with an id of an earlier one gets
 /// everything.
@@ -100,6 +101,9 @@ struct EventFeed {
     sent: Option<Arc<Snapshot>>,
     pace: Pace,
     events: EventFollower,
+    losses: watch::Receiver<u64>,
+    /// Not before this is the client told what else is lost.
+    losses_at: Instant,
     _usage: UsageObserver,
     _permit: OwnedSemaphorePermit,
 }
@@ -111,6 +115,8 @@ impl EventFeed {
             sent: None,
             pace: Pace::new(),
             events: api.kernel.event_log().follow(after),
+            losses: changed_if(api.kernel.logs().watch_losses(), |losses| *losses > 0),
+            losses_at: Instant::now(),
             _usage: api.kernel.observe_usage(),
             _permit: permit,
             api,
@@ -135,6 +141,13 @@ impl EventFeed {
         Event::default().event("delta").data(format!("{{\"now\":{now},{}", &delta[1..]))
     }
 
+    /// What is lost by now.
+    fn lost(&mut self) -> Event {
+        self.losses.borrow_and_update();
+        self.losses_at = Instant::now() + LOSS_INTERVAL;
+        message("lost", &self.api.kernel.logs().losses())
+    }
+
     fn followed(&self, followed: Followed) -> Event {
         match followed {
             Followed::Event(record) => message("event", &record).id(format!("{}-{}", epoch(&self.api), record.number)),
@@ -154,6 +167,7 @@ impl sse::Feed for EventFeed {
         tokio::select! {
             followed = self.events.next() => Some(self.followed(followed)),
             () = due(&mut self.snapshots, self.pace.next_at()) => Some(self.delta(&sent)),
+            () = due(&mut self.losses, self.losses_at) => Some(self.lost()),
         }
     }
 }
@@ -183,10 +197,19 @@ impl Pace {
     }
 }
 
-/// Waits until there is a snapshot that was not sent, and sending it is not too soon.
-async fn due(snapshots: &mut watch::Receiver<Arc<Snapshot>>, not_before: Instant) {
+/// The same receiver, which counts what is there as a change if it is one.
+fn changed_if<T>(mut receiver: watch::Receiver<T>, is_change: impl Fn(&T) -> bool) -> watch::Receiver<T> {
+    let changed = is_change(&receiver.borrow_and_update());
+    if changed {
+        receiver.mark_changed();
+    }
+    receiver
+}
+
+/// Waits until there is something that was not sent, and sending it is not too soon.
+async fn due<T>(changes: &mut watch::Receiver<T>, not_before: Instant) {
     sleep_until(not_before).await;
-    if snapshots.changed().await.is_err() {
+    if changes.changed().await.is_err() {
         // The supervisor has ended; so will this run.
         pending::<()>().await;
     }

@@ -19,7 +19,7 @@ use super::reading::{read, unreadable};
 use super::state::Api;
 use crate::logs::{Direction, LogLines, LogReader, ReadStep};
 use crate::supervisor::engine::{Snapshot, TaskKind};
-use crate::wire::LogPage;
+use crate::wire::{LogPage, LostOutput};
 
 pub(super) fn routes() -> Routes {
     let page = Operation::get(
@@ -40,7 +40,12 @@ pub(super) fn routes() -> Routes {
         .query_as("limit", limit(1, PAGE_LINES_DEFAULT), "How many lines at most.");
     let follow = Operation::get("follow_logs", "/api/v1/logs/follow", "What tasks write: messages `line` and `gap`.");
     let follow = filtered(follow).query_as("limit", limit(0, 0), "How many of the last lines come first.");
+    let lost = "Output that no log file has: bytes by task.";
     Routes::default()
+        .route(
+            Operation::get("get_lost_output", "/api/v1/logs/lost", lost).answers::<LostOutput>(StatusCode::OK),
+            self::lost,
+        )
         .route(page.answers::<LogPage>(StatusCode::OK), self::page)
         .route(follow.answers_text("text/event-stream"), follow::follow)
 }
@@ -63,6 +68,10 @@ async fn page(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Respo
     let until = Instant::now() + SEARCH_TIME;
     let page = read(&api, move |cancelled| query.page_of(&reader, &snapshot, until, cancelled)).await?;
     Ok(uncached(page))
+}
+
+async fn lost(State(api): State<Api>) -> Response {
+    uncached(api.kernel.logs().losses())
 }
 
 impl LogsQuery {

@@ -108,7 +108,7 @@ fn a_full_disk_stops_no_task_and_is_told_and_writing_goes_on_when_there_is_room(
     let project = Project::new(&format!("[tasks.a]\ncommand = \"{write}; echo room; exec sleep 600\""));
     let logs = project.path().join(".stead/logs");
     std::fs::create_dir_all(&logs).expect("a directory");
-    let disk = "mount -t tmpfs -o size=128k none .stead/logs; head -c 100000 /dev/zero > .stead/logs/ballast";
+    let disk = "mount -t tmpfs -o mode=0700,size=128k none .stead/logs; head -c 100000 /dev/zero > .stead/logs/ballast";
     let mut stead = unshared(&project, &["-Urm"], disk);
     stead.wait_for("bytes lost: no space left on device");
     stead.wait_for("| lost");
@@ -121,6 +121,27 @@ fn a_full_disk_stops_no_task_and_is_told_and_writing_goes_on_when_there_is_room(
     stead.wait_for("| room");
     let log = std::fs::read(disk.join("a.log")).expect("a log");
     assert!(log.ends_with(b"xroom\n"), "{} bytes", log.len());
+    stead.signal(Signal::SIGTERM);
+    assert_eq!(stead.end().code(), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_file_for_its_log_what_a_task_wrote_is_told_to_be_lost() {
+    if !can_unshare() {
+        return;
+    }
+    let project =
+        Project::new("[tasks.a]\ncommand = 'echo hello; exec sleep 600'\n[tasks.quiet]\ncommand = 'exec sleep 600'\n");
+    std::fs::create_dir_all(project.path().join(".stead/logs")).expect("a directory");
+    // The directory itself takes the only inode.
+    let mut stead = unshared(&project, &["-Urm"], "mount -t tmpfs -o mode=0700,nr_inodes=1 none .stead/logs");
+    stead.wait_for("6 bytes lost: ");
+    let logs = project.client(&["logs", "a"]);
+    assert_eq!((logs.code, logs.out.as_str()), (Some(1), ""), "{logs:?}");
+    assert_eq!(logs.err, "stead: 6 B of what a wrote are lost: they could not be written to its log\n");
+    let logs = project.client(&["logs", "quiet"]);
+    assert_eq!(logs.err, "stead: quiet has written nothing yet\n");
     stead.signal(Signal::SIGTERM);
     assert_eq!(stead.end().code(), Some(0));
 }

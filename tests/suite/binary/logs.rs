@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::Project;
+use super::{Project, Told};
 
 fn stead(project: &Project, arguments: &[&str]) -> Output {
     project.command().args(arguments).stdin(Stdio::null()).output().expect("the binary")
@@ -187,4 +187,49 @@ fn what_matches_is_printed_however_far_along_the_line_it_is() {
     let project = written(r"head -c 700000 /dev/zero | tr '\0' x; echo needle; echo other");
     let output = stead(&project, &["logs", "a", "--grep", "needle$"]);
     assert!(output.stdout.len() == 700_007 && output.stdout.ends_with(b"xneedle\n"), "{}", output.stdout.len());
+}
+
+#[test]
+fn a_follower_prints_the_rest_and_ends_with_the_supervisor() {
+    let project =
+        Project::new("[tasks.a]\ncommand = 'trap \"echo bye; exit\" TERM; echo hi; while :; do sleep 0.1; done'\n");
+    let mut stead = project.up();
+    stead.wait_for("| hi");
+    let mut follower = project.up_with(&["logs", "-f"]);
+    follower.wait_for("| hi");
+    stead.signal(Signal::SIGTERM);
+    assert_eq!(stead.end().code(), Some(0));
+    let end = follower.end();
+    assert_eq!(end.code(), Some(0));
+    assert!(end.lines.contains(&"a | bye".to_owned()), "{:?}", end.lines);
+    assert_eq!(end.report, ["stead: the supervisor has ended"]);
+}
+
+#[test]
+fn the_name_of_a_directory_does_nothing_to_a_terminal() {
+    let outside = tempfile::tempdir().expect("a directory");
+    let dir = outside.path().join("\u{1b}]0;pwned\u{7}\u{1b}[31m\u{202e}red");
+    fs::create_dir(&dir).expect("a directory");
+    fs::write(dir.join("stead.toml"), "[web]\nenabled = false\n[tasks.t]\ncommand = 'echo hi; exec sleep 1000'\n")
+        .expect("a file");
+    let project = Project::new("");
+    let harmless = |arguments: &[&str]| {
+        let told = Told::by(project.command().args(arguments).current_dir(&dir));
+        let all = format!("{}{}", told.out, told.err);
+        let acts = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
+        assert!(!all.contains(acts) && !all.is_empty(), "{arguments:?}: {all:?}");
+    };
+    for command in ["check", "status", "down", "plan", "events"] {
+        harmless(&[command]);
+    }
+    harmless(&["check", "--file", "nowhere.toml"]);
+    harmless(&["up", "-d", "--wait"]);
+    for arguments in
+        [&["up", "-d"][..], &["status"], &["events"], &["why", "t"], &["restart", "t"], &["down"], &["down"]]
+    {
+        harmless(arguments);
+    }
+    fs::write(dir.join("stead.toml"), "nonsense = 1\n").expect("a file");
+    harmless(&["check"]);
+    harmless(&["up"]);
 }

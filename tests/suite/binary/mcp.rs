@@ -102,7 +102,7 @@ fn an_agent_sees_how_tasks_stand_why_and_what_they_wrote() {
     stead.wait_for("failed: 0 retries spent: code 7");
     stead.wait_for("| listening on 80");
     let mut agent = Agent::new(&project, &[]);
-    assert_eq!(agent.tools(), ["status", "why", "logs", "wait"]);
+    assert_eq!(agent.tools(), ["status", "why", "logs", "wait", "check"]);
     assert_eq!(agent.call("wait", json!({ "tasks": ["api"] })), json!({ "reached": true, "missing": [] }));
     let missing = agent.call("wait", json!({ "tasks": ["bad"], "until": "success" }));
     assert_eq!(missing["missing"], json!(["bad has failed: 0 retries spent: code 7"]));
@@ -112,6 +112,12 @@ fn an_agent_sees_how_tasks_stand_why_and_what_they_wrote() {
         (&status["tasks"][0]["state"], &status["tasks"][0]["next"]),
         (&"failed".into(), &"until restarted".into())
     );
+    let brief = agent.call("status", json!({}));
+    let expected = json!([
+        { "name": "bad", "state": "failed", "next": "until restarted", "last_exit": "code 7" },
+        { "name": "api", "state": "running" },
+    ]);
+    assert_eq!(brief["tasks"], expected, "the worst first, and no parts that are well: {brief}");
     let why = agent.call("why", json!({ "task": "bad" }));
     assert!(why["causes"][0]["sentences"].to_string().contains("has failed"), "{why}");
     assert_eq!(why["post_mortems"][0]["lines"][0]["text"], "no such table");
@@ -119,6 +125,7 @@ fn an_agent_sees_how_tasks_stand_why_and_what_they_wrote() {
     assert_eq!((&logs["lines"][0]["text"], &logs["more_before"]), (&"listening on 80".into(), &false.into()));
     let logs = agent.call("logs", json!({ "limit": 1, "tasks": ["api"] }));
     assert_eq!((logs["lines"].as_array().map(Vec::len), &logs["more_before"]), (Some(1), &true.into()));
+    assert!(agent.fail("logs", json!({ "limit": 1001 })).contains("limit is 1 to 1000"));
     agent.end();
 }
 
@@ -133,7 +140,7 @@ fn an_agent_changes_nothing_unless_it_may() {
     assert!(refused["error"]["message"].as_str().is_some_and(|why| why.contains("--allow-control")), "{refused}");
     agent.end();
     let mut agent = Agent::new(&project, &["--allow-control"]);
-    assert_eq!(agent.tools(), ["status", "why", "logs", "wait", "restart", "stop", "start"]);
+    assert_eq!(agent.tools(), ["status", "why", "logs", "wait", "check", "restart", "stop", "start", "reload"]);
     let taken = agent.call("restart", json!({ "tasks": ["api"] }));
     assert_eq!(taken["accepted"], json!(["restart api"]));
     stead.wait_for("restart api, asked by control/mcp");
@@ -158,5 +165,90 @@ fn an_agent_is_told_when_no_supervisor_runs_and_finds_the_next_one() {
     assert!(agent.fail("status", json!({})).contains("no supervisor runs in"));
     let logs = agent.call("logs", json!({ "tasks": ["api"] }));
     assert_eq!(logs["lines"][1]["text"], "listening on 80", "the logs are there without one");
+    agent.end();
+}
+
+#[test]
+fn an_agent_gets_each_line_once_and_goes_on_where_it_was() {
+    let project = Project::new(
+        "[tasks.a]\ncommand = 'echo 1; echo 2; until test -e go; do sleep 0.01; done; echo 3; echo 4; exec sleep 1000'\n",
+    );
+    let mut stead = project.up();
+    stead.wait_for("| 2");
+    let mut agent = Agent::new(&project, &[]);
+    let texts = |answer: &Value| {
+        let lines = answer["lines"].as_array().expect("lines").iter();
+        lines.map(|line| line["text"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
+    };
+    let first = agent.call("logs", json!({}));
+    assert_eq!(texts(&first), ["1", "2"]);
+    let none = agent.call("logs", json!({ "after": first["cursor"] }));
+    assert_eq!((texts(&none).len(), &none["cursor"], &none["more_after"]), (0, &first["cursor"], &false.into()));
+    std::fs::write(project.path().join("go"), "").expect("a file");
+    stead.wait_for("| 4");
+    let third = agent.call("logs", json!({ "after": none["cursor"], "limit": 1 }));
+    assert_eq!((texts(&third), &third["more_after"]), (vec!["3".to_owned()], &true.into()));
+    assert_eq!(texts(&agent.call("logs", json!({ "after": third["cursor"] }))), ["4"]);
+    assert!(agent.fail("logs", json!({ "after": "yesterday" })).contains("no cursor of a line"));
+    agent.end();
+}
+
+#[test]
+fn an_agent_checks_and_reloads_and_is_told_of_mistakes() {
+    let project = Project::new(STACK);
+    let mut stead = project.up();
+    stead.wait_for("stead.control * ");
+    stead.wait_for_start("api");
+    let mut agent = Agent::new(&project, &["--allow-control"]);
+    assert_eq!(agent.call("check", json!({})), json!({ "valid": true, "tasks": 2, "warnings": "" }));
+    let file = project.path().join("stead.toml");
+    let text = std::fs::read_to_string(&file).expect("a file");
+    std::fs::write(&file, text.clone() + "colour = 'red'\n").expect("a file");
+    let checked = agent.call("check", json!({}));
+    assert!(checked["valid"] == false && checked["mistakes"].to_string().contains("`colour`"), "{checked}");
+    assert!(agent.fail("reload", json!({})).contains("`colour`"));
+    std::fs::write(&file, text + "[tasks.new]\ncommand = 'no-such-program'\n").expect("a file");
+    assert!(agent.call("check", json!({}))["warnings"].to_string().contains("there is no program"));
+    assert_eq!(agent.call("reload", json!({}))["added"], json!(["new"]));
+    agent.end();
+}
+
+#[test]
+fn an_agent_sees_what_a_tool_takes_and_does_and_a_crowd_fits_one_answer() {
+    let crowd: String =
+        (0..900).map(|number| format!("[tasks.task-number-{number}]\ncommand = 'true'\nrestart = 'never'\n")).collect();
+    let project = Project::new(&crowd);
+    let _stead = project.up_with(&["up", "--headless"]);
+    let mut agent = Agent::new(&project, &["--allow-control"]);
+    let listed = agent.ask("tools/list", json!({}));
+    let tool = |name: &str| {
+        let tools = listed["result"]["tools"].as_array().expect("tools");
+        tools.iter().find(|tool| tool["name"] == name).expect("a tool").clone()
+    };
+    let limit = &tool("logs")["inputSchema"]["properties"]["limit"];
+    assert_eq!((&limit["minimum"], &limit["maximum"]), (&json!(1), &json!(1000)), "{limit}");
+    assert_eq!(tool("wait")["inputSchema"]["properties"]["timeout_seconds"]["maximum"], 600);
+    for (name, reads, destroys) in [
+        ("status", true, false),
+        ("check", true, false),
+        ("start", false, false),
+        ("restart", false, true),
+        ("stop", false, true),
+        ("reload", false, true),
+    ] {
+        let hints = &tool(name)["annotations"];
+        assert_eq!((&hints["readOnlyHint"], &hints["destructiveHint"]), (&reads.into(), &destroys.into()), "{name}");
+    }
+    let deadline = std::time::Instant::now() + DEADLINE;
+    let answer = loop {
+        let answer = agent.ask("tools/call", json!({ "name": "status", "arguments": {} }));
+        if answer["result"]["isError"] == false {
+            break answer;
+        }
+        assert!(std::time::Instant::now() < deadline, "{answer}");
+    };
+    let status = &answer["result"]["structuredContent"];
+    let shown = status["tasks"].as_array().map_or(0, Vec::len) as u64;
+    assert!(shown > 400 && shown + status["left_out"].as_u64().unwrap_or(0) >= 900, "{shown}: {}", status["left_out"]);
     agent.end();
 }

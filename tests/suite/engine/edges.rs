@@ -121,7 +121,15 @@ fn what_stops_with_it_is_down_while_it_is_and_comes_back() {
         STOPS_WITH,
         "started db; pass db; started api",
         "exit db 1; exit api 0; wait 500ms; started db; pass db",
-        &["backoff db 1/5 500ms", "stop api#1", "wait api for db to be ready", "spawn db#2", "ready db", "recovered db#2", "spawn api#2"],
+        &[
+            "backoff db 1/5 500ms",
+            "stop api#1",
+            "wait api for db to be ready",
+            "spawn db#2",
+            "ready db",
+            "recovered db#2",
+            "spawn api#2",
+        ],
     );
 }
 

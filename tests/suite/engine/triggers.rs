@@ -113,7 +113,7 @@ fn a_task_that_changes_what_it_watches_is_suspended_until_a_person_restarts_it()
 #[test]
 fn changes_that_are_far_apart_are_no_circle() {
     let mut sim = Sim::new("web watch restart");
-    sim.run(&"started web; changed web a; exit web 0; wait 3s;".repeat(20).trim_end_matches(';').to_owned());
+    sim.run("started web; changed web a; exit web 0; wait 3s;".repeat(20).trim_end_matches(';'));
     assert!(!sim.said.iter().any(|said| said.starts_with("suspended")), "{:?}", sim.said);
 }
 
@@ -143,6 +143,13 @@ fn it_ends_when_every_task_is_done() {
             "finish 1: every task has ended, failed: b, drained in 0ms",
         ],
     );
+}
+
+#[test]
+fn it_ends_when_the_last_task_fails_with_its_dependency() {
+    let mut sim = Sim::new("a never; b after a success; UNTIL done");
+    sim.run("started a; exit a 7");
+    assert_eq!(sim.said.last().unwrap(), "finish 1: every task has ended, failed: a, b, drained in 0ms");
 }
 
 #[test]

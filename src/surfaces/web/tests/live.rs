@@ -1,6 +1,7 @@
 //! The event stream.
 
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::*;
@@ -233,6 +234,19 @@ async fn one_stream_too_many_is_refused_and_its_place_comes_back() {
     drop(streams.pop());
     within(observers.wait_for(|count| *count == STREAMS_MOST - 1)).await.unwrap();
     LiveStream::open(&site).await;
+}
+
+#[tokio::test]
+async fn lost_output_is_told_at_once_and_when_there_is_more() {
+    let site = Site::new().await;
+    let tail = site.kernel.logs().tail("api");
+    tail.lose(7);
+    let mut events = LiveStream::open(&site).await;
+    assert_eq!(events.next_of("lost").await.json(), json!({ "api": 7 }));
+    tail.lose(3);
+    site.kernel.logs().tail("db").lose(1);
+    assert_eq!(events.next_of("lost").await.json(), json!({ "api": 10, "db": 1 }));
+    assert_eq!(site.get("/api/v1/logs/lost").await.json(), json!({ "api": 10, "db": 1 }));
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ async fn every_route_is_described_and_every_description_is_served() {
         "get /api/v1/events",
         "get /api/v1/logs",
         "get /api/v1/logs/follow",
+        "get /api/v1/logs/lost",
         "post /api/v1/reload",
         "post /api/v1/shutdown",
         "get /api/v1/snapshot",
@@ -68,6 +69,7 @@ async fn every_route_is_described_and_every_description_is_served() {
         "delete /api/v1/clients/{id}",
         "get /api/v1/events",
         "get /api/v1/logs/follow",
+        "get /api/v1/logs/lost",
         "get /api/v1/tasks/{name}/attach",
     ];
     for operation in described.iter().filter(|operation| !special.contains(&operation.as_str())) {
