@@ -109,5 +109,8 @@ fn code_of(status: ExitStatus) -> ExitCode {
 /// This process leads a process group: a shell started it, not `stead up -d`.
 pub(super) fn leave_session() -> anyhow::Result<()> {
     rustix::process::setsid().context("cannot leave the session; use `stead up -d`")?;
+    // It was executed by a descriptor, so the kernel does not call it by its name. Without one it works as well.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::set_name(c"stead");
     Ok(())
 }

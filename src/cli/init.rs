@@ -53,7 +53,7 @@ struct Draft {
 /// It exists already or can't be written, or its source can't be read.
 pub(super) fn run(file: &FileArgs) -> anyhow::Result<ExitCode> {
     working_dir()?;
-    let path = file.path();
+    let path = &file.path();
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (source, drafts) = drafts(dir)?;
     let text = render(source, drafts);

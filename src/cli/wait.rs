@@ -53,6 +53,8 @@ pub(super) enum Until {
     Success,
     /// It has exited at least once, however it went
     Exited,
+    /// It does not run, and only a request starts it again
+    Stopped,
 }
 
 impl WaitArgs {
@@ -76,13 +78,19 @@ pub(super) fn run(file: &FileArgs, args: &WaitArgs) -> anyhow::Result<ExitCode> 
     let missing = block_on(wait(&client, args, on_reached))?;
     if args.json {
         print(&json!({ "reached": missing.is_empty(), "missing": missing }).to_string())?;
-        return Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) });
     }
+    Ok(show_missing(&missing, args.json))
+}
+
+/// Prints why a condition can't hold, unless that was printed as JSON, and returns the exit code.
+pub(super) fn show_missing(missing: &[String], json: bool) -> ExitCode {
     if missing.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
-    complain(&missing.join("; "));
-    Ok(ExitCode::from(EXIT_REFUSED))
+    if !json {
+        complain(&missing.join("; "));
+    }
+    ExitCode::from(EXIT_REFUSED)
 }
 
 /// Waits, and calls `on_reached` for each task once the condition holds for it. Returns the reasons why it can't hold;
@@ -186,29 +194,30 @@ impl Until {
             Self::Ready => "ready",
             Self::Success => "done with success",
             Self::Exited => "exited",
+            Self::Stopped => "stopped",
         }
     }
 
     /// The word for a task for which this holds. A task that is done counts as ready, and is called done.
-    fn reached_by(self, task: &Lenient<TaskSnapshot>) -> &'static str {
+    pub(super) fn reached_by(self, task: &Lenient<TaskSnapshot>) -> &'static str {
         match task.known().map(TaskSnapshot::state) {
             Some(state @ (TaskState::Done | TaskState::Scheduled)) if self == Self::Ready => state.word(),
+            Some(state) if self == Self::Stopped => state.word(),
             _ => self.word(),
-        }
-    }
-
-    fn condition(self) -> Condition {
-        match self {
-            Self::Started => Condition::Started,
-            Self::Ready => Condition::Ready,
-            Self::Success => Condition::Success,
-            Self::Exited => Condition::Exited,
         }
     }
 
     /// None for a task in a state that this program does not know.
     fn reach_of(self, task: &Lenient<TaskSnapshot>) -> Option<Reach> {
-        task.known().map(|task| task.toward(self.condition()))
+        let task = task.known()?;
+        let condition = match self {
+            Self::Started => Condition::Started,
+            Self::Ready => Condition::Ready,
+            Self::Success => Condition::Success,
+            Self::Exited => Condition::Exited,
+            Self::Stopped => return Some(if task.state().is_at_rest() { Reach::Met } else { Reach::Pending }),
+        };
+        Some(task.toward(condition))
     }
 
     fn is_reached_by(self, task: &Lenient<TaskSnapshot>) -> bool {

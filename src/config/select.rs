@@ -6,9 +6,12 @@ use super::Config;
 use super::builtin::BUILTIN_NAMESPACE;
 use super::nearest::nearest;
 
+/// Names that an error lists.
+const NAMES_LISTED: usize = 20;
+
 /// A task was asked for that the configuration does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no {} is called `{}`; {}", kind(.name), .name.escape_debug(), remedy(.near, .known))]
+#[error("no {} is called `{}`; {}", kind(.name), .name.escape_debug(), remedy(.name, .near, .known))]
 pub struct UnknownTask {
     /// What was asked for.
     pub name: String,
@@ -33,11 +36,23 @@ fn kind(name: &str) -> &'static str {
     if name.starts_with('@') { "group" } else { "task" }
 }
 
-fn remedy(near: &Option<String>, known: &[String]) -> String {
-    match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the tasks are {}", known.join(", ")),
-    }
+/// What would be right: a name that is near, and all of that kind. stead's own parts only for one who names a part.
+fn remedy(name: &str, near: &Option<String>, known: &[String]) -> String {
+    let asks_for_part = name.starts_with(BUILTIN_NAMESPACE);
+    let word = kind(name);
+    let listed: Vec<_> = known
+        .iter()
+        .map(String::as_str)
+        .filter(|known| known.starts_with(BUILTIN_NAMESPACE) == asks_for_part && kind(known) == word)
+        .collect();
+    let (shown, more) = listed.split_at(listed.len().min(NAMES_LISTED));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    let all = match shown {
+        [] => format!("there are no {word}s"),
+        [only] => format!("the only {word} is {only}"),
+        _ => format!("the {word}s are {}{more}", shown.join(", ")),
+    };
+    near.as_ref().map_or_else(|| all.clone(), |near| format!("did you mean `{near}`? {all}"))
 }
 
 /// A profile was chosen that no task has.

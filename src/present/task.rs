@@ -68,6 +68,16 @@ pub(crate) fn group_policy(group: &GroupSnapshot) -> String {
     format!("{}{budget}", group.strategy.word())
 }
 
+/// The ports that it listens on: `port 3000`, `ports 80, 443`. None if there are none.
+pub(crate) fn ports(ports: &[u16]) -> Option<String> {
+    let listed = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    match ports {
+        [] => None,
+        [_] => Some(format!("port {listed}")),
+        _ => Some(format!("ports {listed}")),
+    }
+}
+
 /// Which exits the policy is about.
 pub(crate) fn exit_label(task: &TaskSnapshot) -> &'static str {
     if task.policy == Policy::OnFailure { "on failure" } else { "on exit" }

@@ -65,7 +65,7 @@ impl Publisher {
         let mut next = engine.snapshot(now);
         let usage = self.usage.borrow_and_update();
         for task in next.tasks.iter_mut().filter(|task| task.is_live()) {
-            task.usage = usage.get(&task.name).copied();
+            task.usage = usage.get(&task.name).cloned();
         }
         drop(usage);
         self.snapshot.send_if_modified(|current| {

@@ -233,6 +233,44 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// Whether it belongs to a life without trouble: a start, a wait, an end that was asked for.
+    #[must_use]
+    pub fn is_routine(&self) -> bool {
+        match self {
+            Self::Exited { expected, then, .. } => *expected && !then.is_bad(),
+            Self::Waiting { .. }
+            | Self::Started { .. }
+            | Self::Ready { .. }
+            | Self::Due { .. }
+            | Self::FileChanged { .. }
+            | Self::Done
+            | Self::Stopping { .. }
+            | Self::Stopped
+            | Self::Removed => true,
+            Self::Unready { .. }
+            | Self::Recovered { .. }
+            | Self::Backoff { .. }
+            | Self::Overlapped { .. }
+            | Self::WatchSuspended { .. }
+            | Self::GroupExhausted { .. }
+            | Self::Exhausted { .. }
+            | Self::Failed { .. }
+            | Self::Killed { .. }
+            | Self::Left { .. }
+            | Self::Requested { .. }
+            | Self::Refused { .. }
+            | Self::Reloaded { .. }
+            | Self::Draining { .. }
+            | Self::Forced { .. }
+            | Self::Abandoned
+            | Self::Disconnected { .. }
+            | Self::Hooked { .. }
+            | Self::HookDropped { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -527,7 +527,7 @@ pub struct GroupSnapshot {
 }
 
 /// What a task's process tree uses.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// Processes in the tree.
     pub processes: u32,
@@ -535,4 +535,7 @@ pub struct Usage {
     pub cpu_percent: f32,
     /// Resident memory in bytes, summed over the tree.
     pub memory_bytes: u64,
+    /// The TCP ports that its processes listen on.
+    #[serde(default)]
+    pub ports: Vec<u16>,
 }

@@ -9,7 +9,7 @@ use super::super::layout;
 use super::context::DrawContext;
 use super::frame;
 use crate::present::ansi::plain;
-use crate::present::task::{after, exit_label, group_policy, on_exit};
+use crate::present::task::{self as present, after, exit_label, group_policy, on_exit};
 use crate::present::text::{fit, wrap};
 use crate::supervisor::engine::{PhaseSnapshot, TaskSnapshot};
 
@@ -69,9 +69,10 @@ fn lines(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Li
 /// `pid 4121 · 3 processes · cargo run -p api`
 fn what(task: &TaskSnapshot) -> String {
     let pid = task.pid().map(|pid| format!("pid {pid}"));
-    let processes =
-        task.usage.filter(|usage| usage.processes > 1).map(|usage| format!("{} processes", usage.processes));
-    let parts: Vec<String> = pid.into_iter().chain(processes).chain([plain(&task.about)]).collect();
+    let usage = task.usage.as_ref();
+    let processes = usage.filter(|usage| usage.processes > 1).map(|usage| format!("{} processes", usage.processes));
+    let ports = usage.and_then(|usage| present::ports(&usage.ports));
+    let parts: Vec<String> = pid.into_iter().chain(processes).chain(ports).chain([plain(&task.about)]).collect();
     parts.join(" · ")
 }
 

@@ -87,7 +87,7 @@ fn facts(context: &DrawContext<'_>, rank: u8) -> Line<'static> {
     let restarts: u64 = tasks.iter().map(|task| task.restarts).sum();
     let mut facts = vec![(0, vec![Span::raw(format!("up {}", context.clock.span(Uptime::default())))])];
     facts.push((2, vec![Span::raw(format!("restarts {restarts}"))]));
-    let usages = || tasks.iter().filter_map(|task| task.usage);
+    let usages = || tasks.iter().filter_map(|task| task.usage.as_ref());
     if usages().next().is_some() {
         let cpu: f32 = usages().map(|usage| usage.cpu_percent).sum();
         let bytes = usages().fold(0, |sum: u64, usage| sum.saturating_add(usage.memory_bytes));

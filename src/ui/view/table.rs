@@ -227,8 +227,8 @@ fn cell(
         TableColumn::Retries => budget(context, task, present::retries),
         TableColumn::Next => fit_line(next::line(context, task, width), width),
         TableColumn::Uptime => optional(context, present::uptime(task, context.clock)),
-        TableColumn::Cpu => optional(context, task.usage.map(|usage| format!("{:.0}%", usage.cpu_percent))),
-        TableColumn::Memory => optional(context, task.usage.map(|usage| memory(usage.memory_bytes))),
+        TableColumn::Cpu => optional(context, task.usage.as_ref().map(|usage| format!("{:.0}%", usage.cpu_percent))),
+        TableColumn::Memory => optional(context, task.usage.as_ref().map(|usage| memory(usage.memory_bytes))),
         TableColumn::LastExit => last_exit(context, task, width),
     }
 }

@@ -502,8 +502,14 @@ fn a_selection_decides_what_starts_by_itself() {
     assert_eq!(select(&[], &[]).unwrap(), "db migrate api worker");
     assert_eq!(select(&[], &["dev", "mail"]).unwrap(), "db migrate api worker mailer");
     assert_eq!(select(&["once"], &[]).unwrap(), "once", "what is named is started, whatever the file says");
-    assert_eq!(select(&["mailr"], &[]).unwrap_err(), "no task is called `mailr`; did you mean `mailer`?");
-    assert_eq!(select(&["@bakend"], &[]).unwrap_err(), "no group is called `@bakend`; did you mean `@backend`?");
+    assert_eq!(
+        select(&["mailr"], &[]).unwrap_err(),
+        "no task is called `mailr`; did you mean `mailer`? the tasks are db, migrate, api, worker, mailer, once"
+    );
+    assert_eq!(
+        select(&["@bakend"], &[]).unwrap_err(),
+        "no group is called `@bakend`; did you mean `@backend`? the only group is @backend"
+    );
     assert_eq!(select(&[], &["mial"]).unwrap_err(), "no task has the profile `mial`; did you mean `mail`?");
 }
 

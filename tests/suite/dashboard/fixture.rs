@@ -99,7 +99,7 @@ impl Dashboard {
                 _ => PhaseSnapshot::Stopped,
             };
             task.budget_back_at = None;
-            task.usage = task.usage.filter(|_| task.is_live());
+            task.usage = task.usage.take().filter(|_| task.is_live());
         }
         self
     }
@@ -320,7 +320,7 @@ fn exited(run: u64, reason: ExitReason, seconds_ago: u64, ran_for: u64) -> Optio
 }
 
 fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
-    Some(Usage { processes, cpu_percent, memory_bytes: mebibytes << 20 })
+    Some(Usage { processes, cpu_percent, memory_bytes: mebibytes << 20, ports: Vec::new() })
 }
 
 fn snapshot() -> Snapshot {
