@@ -15,7 +15,7 @@ const TIERS: &str = "[tasks.db]\ncommand = 'exec sleep 1000'\n\
 
 fn up(project: &Project) -> Stead {
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     stead
 }
 
@@ -119,7 +119,7 @@ fn what_is_not_chosen_is_on_the_board_as_stopped() {
     for name in ["db", "api", "base"] {
         stead.wait_for_start(name);
     }
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     assert_eq!(
         (&task(&project, "tool")["state"], &task(&project, "tool")["autostart"]),
         (&"stopped".into(), &false.into())
@@ -134,7 +134,7 @@ fn what_is_not_chosen_is_on_the_board_as_stopped() {
     command.args(["up", "base", "--plain", "--stay"]).env("STEAD_PROFILES", "dev");
     let mut stead = Stead::start(command);
     stead.wait_for_start("base");
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     assert_eq!(task(&project, "api")["state"], "stopped", "what is named goes before profiles");
     stead.signal(Signal::SIGTERM);
     stead.end();
