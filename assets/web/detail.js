@@ -1,11 +1,12 @@
 // The selected task in a few lines: its process, what an exit means, whether it is ready, what it used.
 
 import { button, element, make, mark, write } from "./dom.js";
-import { after, age, bytes, canStop, duration, exitLabel, groupPolicy, isEssential, isLive, isUnstable, onExit, percent } from "./format.js";
+import { after, age, bytes, canStop, duration, exitLabel, flapping, groupPolicy, isEssential, isLive, onExit, percent } from "./format.js";
 import { Spark } from "./spark.js";
 
 const LINES = {
-  description: "is", about: "runs", exit: "on exit", after: "after", group: "group", ready: "ready", address: "address", failed: "failed", unstable: "unstable",
+  description: "is", about: "runs", exit: "on exit", after: "after", group: "group", ready: "ready", address: "address",
+  failed: "failed", hint: "hint", flapping: "flapping",
 };
 
 export class Detail {
@@ -32,7 +33,7 @@ export class Detail {
     }
     const actions = { restart: "Restart", stopOrStart: "Stop", kill: "Kill", why: "Why?", attach: "Attach" };
     this.#buttons = Object.fromEntries(
-      Object.entries(actions).map(([action, text]) => [action, button(text, () => act(action))]),
+      Object.entries(actions).map(([action, text]) => [action, button(text, () => act(action), action === "why" ? "" : "acts")]),
     );
     element("detail").append(make("p", "actions", ...Object.values(this.#buttons)), list, charts);
   }
@@ -50,7 +51,8 @@ export class Detail {
     const group = groups.find((group) => group.tasks.includes(task.name));
     this.#say("group", group ? `${group.name} · ${groupPolicy(group)}` : "");
     this.#say("failed", task.state === "failed" ? task.reason : "", "bad");
-    this.#say("unstable", isUnstable(task) ? `${task.restarts_last_hour} restarts in the last hour` : "", "warn");
+    this.#say("hint", isLive(task) ? "" : (task.last_exit?.hint ?? ""), "warn");
+    this.#say("flapping", flapping(task), "warn");
     this.#showAddress(task.address ?? "");
     write(this.#buttons.stopOrStart, canStop(task) ? "Stop" : "Start");
     this.#buttons.stopOrStart.disabled = draining && !canStop(task);

@@ -23,8 +23,8 @@ use crate::config::{Config, Project, SharedConfig};
 use crate::kernel::Containment;
 use crate::private;
 use crate::process::{InheritedLimits, Warden, reserve_descriptors};
-use crate::supervisor::PlannedUntil;
 use crate::supervisor::engine::BadConfig;
+use crate::supervisor::{Additions, PlannedUntil};
 
 /// The name of the threads that drive the engine and the runs of tasks.
 const ENGINE_THREAD: &str = "stead-engine";
@@ -74,10 +74,12 @@ pub(crate) fn launch(
     let (runtime, surfaces) = (start_runtime(ENGINE_THREAD)?, start_runtime(SURFACES_THREAD)?);
     let config = SharedConfig::new(config, read);
     let (sampled, usage) = watch::channel(BTreeMap::new());
+    let (heard, last_words_of_runs) = watch::channel(BTreeMap::new());
+    let additions = Additions { usage: usage.clone(), last_words: last_words_of_runs };
     let (run_numbers, events) = (state.paths.run_numbers.clone(), state.paths.events.clone());
     let numbers = RunNumbers::read(&run_numbers);
     let (supervisor, kernel) =
-        compose(config, presentation, &state, numbers.clone(), warden, usage.clone(), surfaces.handle())?;
+        compose(config, presentation, &state, numbers.clone(), warden, additions, surfaces.handle())?;
     let supervisor = supervisor.with_until(until);
     if presentation == Presentation::Detached {
         runtime.spawn(announce(kernel.clone(), state.diagnostics.clone()));
@@ -87,7 +89,7 @@ pub(crate) fn launch(
         let sampler = tokio::spawn(sample(kernel.usage_observers().clone(), kernel.watch(), sampled));
         let counter = RunCounter::start(numbers, run_numbers, kernel.watch());
         let keeper = EventKeeper::start(events, kernel.clone());
-        let examiner = Examiner::start(kernel, usage);
+        let examiner = Examiner::start(kernel, usage, heard);
         let outcome = supervisor.run().await;
         sampler.abort();
         examiner.finish().await;

@@ -162,7 +162,7 @@ fn cells(task: &Lenient<TaskSnapshot>, snapshot: &LenientSnapshot) -> [String; H
     let clock = Clock::new(snapshot.now);
     let used = if known.retries == 0 { "·".to_owned() } else { retries(known.retries, known.max_retries) };
     let exit = last_exit(known, &clock).map(|(reason, ago)| format!("{} · {ago}", short(&reason)));
-    let state = format!("{} {}", look(known).glyph, known.state());
+    let state = format!("{} {}", look(known).glyph, look(known).word);
     let usage = known.usage.as_ref();
     let cpu = usage.map(|usage| format!("{:.0}%", usage.cpu_percent));
     let memory = usage.map(|usage| memory(usage.memory_bytes));
@@ -219,6 +219,7 @@ mod tests {
             at: at(8_000),
             ran_for,
             peak_memory: None,
+            hint: None,
         });
         serde_json::from_value(serde_json::json!({
             "project": "shop", "version": "0.1.0", "pid": 7, "started_at": "2026-01-01T00:00:00Z", "now": 9000,

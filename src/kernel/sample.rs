@@ -40,6 +40,7 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         budget_back_at: None,
         restarts: 0,
         restarts_last_hour: 0,
+        flapping_every: None,
         last_exit: None,
         exits: Default::default(),
         has_started: true,
@@ -48,6 +49,7 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         next_due: None,
         watch: None,
         usage: None,
+        last_words: None,
         address: None,
     }
 }

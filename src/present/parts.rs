@@ -30,7 +30,7 @@ pub(crate) fn needs_attention(task: &TaskSnapshot, is_draining: bool) -> bool {
     match task.state() {
         TaskState::Failed | TaskState::Backoff => true,
         TaskState::Stopped => !is_draining,
-        TaskState::Ready | TaskState::Running => task.is_unstable(),
+        TaskState::Ready | TaskState::Running => task.is_flapping(),
         TaskState::Waiting | TaskState::Starting | TaskState::Stopping | TaskState::Scheduled | TaskState::Done => {
             false
         }

@@ -1,5 +1,7 @@
 //! Facts of one task in a few words: its budget, its last exit, its policy, how long it has run.
 
+use std::time::Duration;
+
 use super::clock::Clock;
 use super::state::Tone;
 use crate::duration::Pretty;
@@ -66,6 +68,16 @@ pub(crate) fn after(task: &TaskSnapshot) -> String {
 pub(crate) fn group_policy(group: &GroupSnapshot) -> String {
     let budget = group.max_restarts.map(|most| format!(", {} of {most} restarts", group.restarts)).unwrap_or_default();
     format!("{}{budget}", group.strategy.word())
+}
+
+/// How often its runs end: `34/h, every 20s`. None unless it is flapping.
+pub(crate) fn flapping(task: &TaskSnapshot) -> Option<String> {
+    task.flapping_every.map(|every| format!("{}/h, every {}", task.restarts_last_hour, Pretty(rounded(every))))
+}
+
+/// Whole seconds, from one on: a mean is no more exact.
+fn rounded(mean: Duration) -> Duration {
+    if mean < Duration::from_secs(1) { mean } else { Duration::from_secs(mean.as_secs_f64().round() as u64) }
 }
 
 /// The ports that it listens on: `port 3000`, `ports 80, 443`. None if there are none.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::clock::Clock;
 use super::parts::needs_attention;
+use crate::duration::Pretty;
 use crate::logs::{LogLine, without_escapes};
 use crate::supervisor::engine::{
     AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Snapshot, Stage, Straggler, TaskSnapshot,
@@ -72,7 +73,7 @@ fn is_unwell(task: &TaskSnapshot, snapshot: &Snapshot) -> bool {
         | PhaseSnapshot::Backoff { .. }
         | PhaseSnapshot::Failed { .. } => true,
         PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } => {
-            !task.counts_as_ready() || task.is_unstable() || probe_fails()
+            !task.counts_as_ready() || task.is_flapping() || probe_fails()
         }
         PhaseSnapshot::Scheduled | PhaseSnapshot::Stopped | PhaseSnapshot::Done => false,
     }
@@ -134,14 +135,16 @@ impl Chain<'_> {
         let went_wrong = task.last_exit.as_ref().filter(|last| !last.expected || is_down_for_it);
         if let Some(last) = went_wrong {
             sentences.push(self.last_exit(last));
+            sentences.extend(last.hint.as_ref().map(|hint| format!("hint: {hint}")));
         }
         let quoted = match task.phase {
             PhaseSnapshot::Running { .. } if !task.counts_as_ready() => Some(task.run),
             _ => went_wrong.map(|last| last.run),
         };
         sentences.extend(quoted.and_then(|run| self.last_line(task, run)));
-        if task.is_unstable() {
-            sentences.push(format!("it is unstable: {} restarts in the last hour", task.restarts_last_hour));
+        if let Some(every) = task.flapping_every {
+            let count = task.restarts_last_hour;
+            sentences.push(format!("it is flapping: {count} restarts in the last hour, every {}", Pretty(every)));
         }
         if let Some(back) = task.budget_back_at.filter(|_| task.is_live()) {
             let left = self.clock.left(back);

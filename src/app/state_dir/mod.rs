@@ -37,6 +37,8 @@ pub(crate) struct StatePaths {
     pub(crate) token: PathBuf,
     /// The port of the page, where the configuration names none.
     pub(super) web_port: PathBuf,
+    /// What a person has chosen for the dashboard.
+    pub(crate) dashboard: PathBuf,
     /// How the last supervisor ended.
     outcome: PathBuf,
     /// The directory of the post-mortems.
@@ -57,6 +59,7 @@ impl StatePaths {
             socket: at("control.sock"),
             token: at("token"),
             web_port: at("web-port"),
+            dashboard: at("dashboard.json"),
             outcome: at("outcome"),
             post_mortems: at("post-mortems"),
             events: at("events.jsonl"),

@@ -14,7 +14,7 @@ use super::exit::ExitReason;
 use super::input::Straggler;
 use super::policy::{Condition, OnExhausted, OnRestart, Policy, Strategy};
 use super::state::{Progress, Reach, TaskState};
-use crate::duration::millis;
+use crate::duration::{maybe_millis, millis};
 
 /// A point on the supervisor's monotonic clock: the time since it started. Serialized as milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, ToSchema)]
@@ -188,8 +188,13 @@ pub struct TaskSnapshot {
     pub budget_back_at: Option<Uptime>,
     /// Restarts by policy since the supervisor started.
     pub restarts: u64,
-    /// Restarts by policy in the last hour; from [`UNSTABLE_RESTARTS`] on the row says `unstable`.
+    /// Restarts by policy in the last hour.
     pub restarts_last_hour: u32,
+    /// While it is flapping, which is to say that its runs end again and again: the mean time between its last restarts,
+    /// in milliseconds.
+    #[serde(rename = "flapping_every_ms", with = "maybe_millis")]
+    #[schema(value_type = Option<u64>)]
+    pub flapping_every: Option<Duration>,
     /// How the last finished run ended.
     pub last_exit: Option<LastExit>,
     /// Exits by class of reason; see [`ExitReason::class`].
@@ -206,6 +211,9 @@ pub struct TaskSnapshot {
     pub watch: Option<WatchState>,
     /// What the process tree uses. The core leaves it empty; the driver adds it while somebody looks.
     pub usage: Option<Usage>,
+    /// What its last failed run wrote last of what went wrong, by its level or its shape. The engine leaves it empty; the
+    /// publisher adds it.
+    pub last_words: Option<String>,
     /// Where a surface that listens can be reached: `http://127.0.0.1:7070`.
     pub address: Option<String>,
 }
@@ -291,15 +299,18 @@ impl TaskSnapshot {
         self.kind == TaskKind::Builtin
     }
 
-    /// Whether it restarts so often that its row says `unstable`.
+    /// Whether its runs end again and again, though its budget lasts.
     #[must_use]
-    pub fn is_unstable(&self) -> bool {
-        self.restarts_last_hour >= UNSTABLE_RESTARTS
+    pub fn is_flapping(&self) -> bool {
+        self.flapping_every.is_some()
+    }
+
+    /// Whether another task is the reason that it does not run.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        matches!(self.phase, PhaseSnapshot::Failed { dependency: Some(_), .. })
     }
 }
-
-/// From so many restarts in the last hour on a task is called unstable.
-pub const UNSTABLE_RESTARTS: u32 = 6;
 
 /// What a task is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -458,6 +469,8 @@ pub struct LastExit {
     /// The most memory that a process of it had resident at once, in bytes; none if it was no process.
     #[serde(rename = "peak_memory_bytes")]
     pub peak_memory: Option<u64>,
+    /// What a person should know of this end: a likely cause, or what to change.
+    pub hint: Option<String>,
 }
 
 /// How a run ended, with the words that every face shows.

@@ -30,6 +30,7 @@ mod state_dir;
 mod terminal;
 mod tmux;
 mod trust;
+mod verdicts;
 mod web;
 mod why;
 

@@ -14,7 +14,7 @@ const TIERS: &str = "[tasks.db]\ncommand = 'exec sleep 1000'\n\
      [groups.backend]\ntasks = ['db', 'api']\n";
 
 fn up(project: &Project) -> Stead {
-    let mut stead = project.up();
+    let stead = project.up();
     stead.wait_for_control();
     stead
 }
