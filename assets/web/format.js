@@ -203,7 +203,7 @@ export function parts(tasks, draining) {
 /** Starting, waiting and stopping pass by themselves. */
 function needsAttention(task, draining) {
   if (task.state === "stopped") return !draining;
-  if (task.state === "running" || task.state === "ready") return isUnstable(task);
+  if (task.state === "running" || task.state === "ready") return isFlapping(task);
   return task.state === "failed" || task.state === "backoff";
 }
 

@@ -13,6 +13,7 @@
 
 mod credentials;
 mod descriptors;
+mod held_back;
 mod inherited;
 mod memory;
 mod one_shot;
@@ -224,14 +225,17 @@ impl ProcessTask {
         over: &CancellationToken,
     ) {
         context.started(Some(pid), None).await;
-        let Some(ready) = &self.config.ready else { return };
         let probing = async {
+            let Some(ready) = &self.config.ready else { return };
             match ready_line {
                 Some(line) => ready::wait_for_line(line, context).await,
                 None => ready::probe(self, ready, context).await,
             }
         };
-        until_ending(Box::pin(probing), context, over).await;
+        let looking = async {
+            tokio::join!(probing, held_back::hint_when_silent(self, context.run.number));
+        };
+        until_ending(Box::pin(looking), context, over).await;
     }
 }
 

@@ -66,7 +66,7 @@ fn a_group_is_named_with_an_at_in_every_command() {
     }
     assert_eq!(task(&project, "page")["state"], "running");
     let told = project.client(&["start", "@bakend"]);
-    assert_eq!(told.code, Some(1), "{told:?}");
+    assert_eq!(told.code, Some(2), "{told:?}");
     assert!(told.err.contains("no group is called `@bakend`; did you mean `@backend`?"), "{told:?}");
     assert_eq!(project.client(&["logs", "@backend"]).code, Some(1), "they have written nothing");
     assert_eq!(project.client(&["signal", "@backend", "HUP"]).code, Some(1), "they do not run");
