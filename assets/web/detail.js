@@ -5,7 +5,7 @@ import { age, bytes, canStop, duration, exitLabel, flapping, isEssential, isLive
 import { Spark } from "./spark.js";
 
 const LINES = {
-  about: "runs", exit: "on exit", ready: "ready", address: "address", failed: "failed", hint: "hint", flapping: "flapping",
+  about: "runs", exit: "on exit", ready: "ready", live: "live", says: "says", address: "address", failed: "failed", hint: "hint", flapping: "flapping",
 };
 
 export class Detail {
@@ -46,6 +46,7 @@ export class Detail {
     write(this.#lines.exit.label, exitLabel(task));
     this.#say("exit", onExit(task));
     this.#say("failed", task.state === "failed" ? task.reason : "", "bad");
+    this.#say("says", task.status ?? "");
     this.#say("hint", isLive(task) ? "" : (task.last_exit?.hint ?? ""), "warn");
     this.#say("flapping", flapping(task), "warn");
     this.#showAddress(task.address ?? "");
@@ -60,7 +61,8 @@ export class Detail {
 
   /** Draws what time alone changes. */
   tick(task, now) {
-    const { probe } = task;
+    const { probe, live_probe: live } = task;
+    this.#say("live", live ? `${live.detail} · ${age(now, live.at)}` : "", live?.passed === false ? "warn" : "");
     this.#say("ready", probe ? `${probe.detail} · ${age(now, probe.at)}` : "", probe?.passed === false ? "warn" : "");
   }
 

@@ -1,6 +1,6 @@
 //! What differs between two configurations, and what that means for what runs.
 
-use super::{Check, Config, LogsConfig, SupervisorConfig, TaskConfig, WebConfig};
+use super::{Config, LogsConfig, SupervisorConfig, TaskConfig, WebConfig};
 use crate::supervisor::engine::Changes;
 
 /// What has to be done to go on with `new` instead of `old`.
@@ -56,19 +56,6 @@ impl TaskConfig {
         let Self { policy, on_exhausted, restart, ref after, ref success_exit_codes, .. } = *self;
         let (after, success_exit_codes) = (after.clone(), success_exit_codes.clone());
         *self == Self { policy, on_exhausted, restart, after, success_exit_codes, ..other.clone() }
-    }
-}
-
-impl PartialEq for Check {
-    /// Patterns are alike when they are written alike.
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Tcp(one), Self::Tcp(other)) => one == other,
-            (Self::Http(one), Self::Http(other)) => one == other,
-            (Self::Exec(one), Self::Exec(other)) => one == other,
-            (Self::Log(one), Self::Log(other)) => one.as_str() == other.as_str(),
-            (Self::Tcp(_) | Self::Http(_) | Self::Exec(_) | Self::Log(_), _) => false,
-        }
     }
 }
 

@@ -21,6 +21,7 @@ mod mcp;
 mod metrics;
 mod other_tools;
 mod plain;
+mod probes;
 mod reload;
 mod requests;
 mod scarcity;
