@@ -10,6 +10,7 @@ use super::report::Span;
 use super::table::Table;
 use super::value::SpannedValue;
 use super::{CommandLine, Limits, StopConfig, TaskConfig, TaskStdin, environment, foreign, probe};
+use crate::signal::Signal;
 use crate::supervisor::engine::{Condition, Dependency, OnExhausted, Policy, RestartConfig};
 
 /// The longest name: it is part of file names.
@@ -67,6 +68,14 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     policy_keys(table, &mut task);
     restart_keys(table, &mut task.restart);
     let after = after(table, &mut task);
+    table.knows_shorthand("ready", |text| match text.contains("://") {
+        true => Some(format!("ready.http = {text:?}")),
+        false => Some("ready.http, ready.tcp, ready.exec, ready.log or ready.notify".to_owned()),
+    });
+    table.knows_shorthand("stop", |text| match text.parse::<Signal>() {
+        Ok(signal) => Some(format!("stop.signal = \"{signal}\"")),
+        Err(_) => Some(format!("stop.command = {text:?}")),
+    });
     let ready = table.table("ready", "How it is known to be ready. Without it: as soon as it runs.", probe::ready);
     task.ready = ready.flatten();
     let about = "How it is known to be alive, once it was ready. A run that is not has failed.";

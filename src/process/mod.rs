@@ -13,6 +13,7 @@
 
 mod credentials;
 mod descriptors;
+mod held_back;
 mod inherited;
 mod memory;
 mod notify;
@@ -238,12 +239,12 @@ impl ProcessTask {
         over: &CancellationToken,
     ) {
         context.started(Some(pid), None).await;
-        if self.config.ready.is_none() && self.config.live.is_none() {
-            return;
-        }
-        let probes = Probes::new(self, context, pid);
-        let probing = Box::pin(async move { probes.run(ready_line, socket.as_ref()).await });
-        until_ending(probing, context, over).await;
+        let looking = async {
+            let probes = Probes::new(self, context, pid);
+            let probing = probes.run(ready_line, socket.as_ref());
+            tokio::join!(probing, held_back::hint_when_silent(self, context.run.number));
+        };
+        until_ending(Box::pin(looking), context, over).await;
     }
 
     /// A socket for what the run says of itself, if it is to say anything.

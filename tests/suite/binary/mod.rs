@@ -9,6 +9,8 @@ mod detach;
 mod env_files;
 mod events;
 mod export;
+#[cfg(target_os = "linux")]
+mod floods;
 mod hooks;
 mod identity;
 mod inherited;
