@@ -9,7 +9,7 @@ use super::builtin::{Surfaces, track_gateway, track_warden};
 use super::inspect::ports_of_tasks;
 use super::run_numbers::RunNumbers;
 use super::state_dir::StateDir;
-use super::task_factory::TaskFactory;
+use super::task_factory::{TaskFactory, planned_groups};
 use crate::config::{Config, SharedConfig};
 use crate::kernel::{KernelHandle, PostMortems};
 use crate::process::{Warden, WardenTask, is_hangup_ignored};
@@ -34,6 +34,7 @@ pub(super) fn compose(
     let config = shared.current();
     let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.supervisor.restart)
         .with_drain(config.supervisor.drain)
+        .with_groups(planned_groups(&config))
         .with_additions(additions)
         .with_outliving_its_terminal(is_hangup_ignored());
     let kernel = KernelHandle::new(supervisor.handle())

@@ -42,7 +42,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{ConfigError, FILE_NAME, UnknownTask, nearest};
+use crate::config::{BadSelection, ConfigError, FILE_NAME, UnknownTask, nearest};
 use crate::present::ansi;
 use crate::supervisor::engine::Verb;
 use crate::wire::AcceptedResponse;
@@ -107,7 +107,7 @@ enum CliCommand {
     /// Stop tasks and keep them stopped
     Stop(request::RequestArgs),
     /// Restart tasks and reset their retry budget
-    Restart(request::RequestArgs),
+    Restart(request::RestartArgs),
     /// Kill tasks without a grace period
     Kill(request::RequestArgs),
     /// Send a signal to a task
@@ -219,7 +219,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Status(args)) => status::run(&cli.file, &args),
         Some(CliCommand::Start(args)) => request::run(&cli.file, Verb::Start, &args),
         Some(CliCommand::Stop(args)) => request::run(&cli.file, Verb::Stop, &args),
-        Some(CliCommand::Restart(args)) => request::run(&cli.file, Verb::Restart, &args),
+        Some(CliCommand::Restart(args)) => request::restart(&cli.file, &args),
         Some(CliCommand::Kill(args)) => request::run(&cli.file, Verb::Kill, &args),
         Some(CliCommand::Signal(args)) => signal::run(&cli.file, &args),
         Some(CliCommand::Send(args)) => send::run(&cli.file, &args),
@@ -248,7 +248,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// A word that is not a task may be a misspelt subcommand.
 fn suggest_subcommand(error: anyhow::Error) -> anyhow::Error {
-    let Some(UnknownTask { name, near: None, .. }) = error.downcast_ref() else { return error };
+    let Some(BadSelection::Task(UnknownTask { name, near: None, .. })) = error.downcast_ref() else { return error };
     let cli = Cli::command();
     match nearest(name, cli.get_subcommands().map(clap::Command::get_name)) {
         Some(command) => anyhow::anyhow!("no task is called `{name}`; did you mean `stead {command}`?"),

@@ -22,6 +22,7 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         name: name.into(),
         kind: TaskKind::Process,
         about: format!("./{name}"),
+        description: None,
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
         replica_of: None,

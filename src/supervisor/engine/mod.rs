@@ -59,7 +59,7 @@ pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, 
 pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 pub use snapshot::{
     AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
-    TaskSnapshot, Uptime, Usage, WatchState,
+    TaskSnapshot, Uptime, Usage, WatchState, tasks_meant,
 };
 pub use state::{Progress, Reach, TaskState};
 
@@ -142,6 +142,8 @@ impl Engine {
         if !self.is_draining() {
             self.stop_orphans();
             self.open_gates(now);
+            // What can't start any more has failed just now.
+            self.end_when_over(now);
         }
         self.advance_stops(now);
         self.finish_drain(now);

@@ -45,6 +45,7 @@ impl Engine {
             name: task.plan.name.clone(),
             kind: task.plan.kind,
             about: task.plan.about.clone(),
+            description: task.plan.description.clone(),
             policy: task.plan.policy,
             on_exhausted: task.plan.on_exhausted,
             replica_of: task.plan.replica_of.clone(),

@@ -289,6 +289,7 @@ pub(super) fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapsho
         name: name.to_owned(),
         kind: TaskKind::Process,
         about: about.to_owned(),
+        description: None,
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
         replica_of: None,
