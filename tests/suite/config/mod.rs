@@ -68,6 +68,8 @@ ready.tcp = "[::1]:5432"
 command = "sqlx migrate run"
 restart = "never"
 after = { db = "ready" }
+ready.exec = ["migrated"]
+live.tcp = "[::1]:5433"
 
 [tasks.api]
 command = "exec ./api"
@@ -84,7 +86,8 @@ jitter = 1
 intensity = { restarts = 1_000, within = "1s" }
 start_timeout = "1s"
 after = { db = "started", migrate = "success" }
-ready = { http = "http://localhost:8080/health?x=1", interval = "5s", timeout = "1s", failure_threshold = 3 }
+ready = { http = "https://localhost:8080/health?x=1", interval = "5s", timeout = "1s", failure_threshold = 3, delay = "1s", within = "1m", once = true, status = [204, "300-399"], headers = { Authorization = "Bearer x" }, insecure = true }
+live = { exec = "true", interval = "5s", timeout = "2s", delay = "1s", failure_threshold = 2 }
 stop = { signal = "int", timeout = "0s", only_parent = true }
 limits = { open_files = 256, memory = "2 GiB", cpu_time = "1500ms", core = 0 }
 max_memory = "512 MiB"
@@ -97,7 +100,8 @@ success_exit_codes = [0, 143]
 
 [tasks.worker]
 command = "worker"
-ready.exec = ["worker", "ping"]
+ready.notify = true
+live.notify = "10s"
 stop.command = "worker stop"
 stdin = "open"
 after.migrate = "exited"
@@ -108,6 +112,7 @@ profiles = ["mail", "dev"]
 command = "mailer"
 after.db = { is = "started", on_restart = "stop", required = false }
 ready.log = "listening on \\d+"
+live = { http = "http://localhost:8081/", status = 200, headers = { Accept = "*/*" }, insecure = false }
 
 [tasks.once]
 command = "once"
@@ -177,6 +182,14 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!((api.nice, api.umask), (-5, Some(0o027)));
     assert_eq!((&api.user, &api.group), (&Some(Account::Name("nobody".to_owned())), &Some(Account::Id(100))));
     assert_eq!(api.success_exit_codes, [0, 143]);
+    let (ready, live) = (api.ready.as_ref().unwrap(), api.live.as_ref().unwrap());
+    assert_eq!(
+        (ready.within, ready.once, ready.tries.delay),
+        (Some(Duration::from_secs(60)), true, Duration::from_secs(1))
+    );
+    assert!(ready.tries.http.accepts(204) && ready.tries.http.accepts(399) && !ready.tries.http.accepts(200));
+    assert_eq!((ready.tries.http.headers["Authorization"].expose(), ready.tries.http.insecure), ("Bearer x", true));
+    assert_eq!((live.failure_threshold, live.tries.interval), (2, Duration::from_secs(5)));
     assert!(matches!(&api.ready.as_ref().unwrap().check, Check::Http(url) if url.expose().ends_with("/health?x=1")));
 }
 
@@ -377,14 +390,22 @@ fn values_that_mean_nothing_are_refused() {
 #[test]
 fn readiness_is_exactly_one_check_that_can_be_made() {
     check_remedies([
-        ("ready = {}", "expected exactly one of `tcp`, `http`, `exec` and `log`"),
-        ("ready = { tcp = \"a:1\", log = \"x\" }", "expected exactly one of `tcp`, `http`, `exec` and `log`"),
+        ("ready = {}", "expected exactly one of `tcp`, `http`, `exec`, `log` and `notify`"),
+        ("ready = { tcp = \"a:1\", log = \"x\" }", "expected exactly one of `tcp`, `http`, `exec`, `log` and `notify`"),
         ("ready.log = \"(\"", "not a regular expression: unclosed group"),
         ("ready.tcp = \"localhost\"", "expected a host and a port"),
         ("ready.tcp = \"localhost:0\"", "expected a host and a port"),
         ("ready.tcp = \"::1:80\"", "expected a host and a port"),
         ("ready.http = \"localhost:80\"", "expected a URL"),
-        ("ready.http = \"https://localhost/\"", "only http is spoken here"),
+        ("ready.http = \"ftp://localhost/\"", "expected a URL"),
+        ("ready.notify = false", "expected `true`; leave it out otherwise"),
+        ("ready = { tcp = \"a:1\", status = 200 }", "only an http check uses it"),
+        ("ready = { http = \"http://a/\", status = 99 }", "expected a status from 100 to 599"),
+        ("ready = { http = \"http://a/\", status = \"300-200\" }", "expected a status from 100 to 599"),
+        ("ready = { http = \"http://a/\", headers = { \"a b\" = \"x\" } }", "write a name like"),
+        ("ready = { tcp = \"a:1\", delay = \"5s\", within = \"5s\" }", "expected more than `delay`"),
+        ("live = {}", "expected exactly one of `tcp`, `http`, `exec` and `notify`"),
+        ("live.notify = \"0s\"", "expected more than nothing"),
         ("ready.http = \"http://me:secret@localhost/\"", "a user and password can't be given"),
         ("ready.exec = []", "expected a program and its arguments, found nothing"),
         ("ready = { tcp = \"a:1\", interval = \"0s\" }", "expected more than nothing"),
@@ -556,7 +577,7 @@ fn a_hook_that_could_not_work_is_refused() {
         ("{ on = ['faild'], command = 'x' }", "did you mean \"failed\"?"),
         ("{ on = ['failed'], tasks = ['apy'], command = 'x' }", "no task is called `apy`; did you mean `api`?"),
         ("{ on = ['failed'], tasks = ['web'], command = 'x' }", "no task is called `web`; did you mean `stead.web`?"),
-        ("{ on = ['failed'], url = 'https://example.org' }", "curl --fail --json @- URL"),
+        ("{ on = ['failed'], url = 'ftp://example.org' }", "expected a URL like"),
         ("{ on = ['failed'], url = 'localhost' }", "expected a URL like"),
         ("{ on = ['failed'], command = 'x', timeout = '0s' }", "expected more than nothing"),
     ] {
