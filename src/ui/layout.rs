@@ -80,6 +80,8 @@ pub(super) enum ClickTarget {
     Task(String),
     Action(Action),
     PaletteEntry(usize),
+    /// A line of what happened while nobody was there.
+    Entry(usize),
 }
 
 /// The text of a page that lies over the screen.

@@ -112,7 +112,7 @@ fn a_guest_leaves_and_may_shut_down_when_sure() {
 #[test]
 fn ctrl_c_drains_and_the_next_one_kills_whatever_is_open() {
     let mut dashboard = Dashboard::new(120, 30);
-    dashboard.press("/abc");
+    dashboard.press("\t/abc");
     assert_eq!(dashboard.control('c'), [DashboardEffect::Ask(Request::ShutDown)]);
     let mut dashboard = dashboard.draining();
     assert_eq!(dashboard.control('c'), [DashboardEffect::Ask(Request::KillAll)]);
@@ -222,7 +222,7 @@ fn the_log_file_of_the_selected_task_is_opened() {
 fn pasted_text_goes_into_a_prompt_and_is_no_command() {
     let mut dashboard = Dashboard::new(120, 30);
     assert_eq!(dashboard.input(DashboardInput::Paste("Qyr".to_owned())), []);
-    dashboard.press("/");
+    dashboard.press("\t/");
     dashboard.input(DashboardInput::Paste("cart\nrest".to_owned()));
     assert!(dashboard.text().contains("/cart"));
     assert!(dashboard.text().contains("1 of 1"));
