@@ -163,7 +163,7 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key(']')], Action::NextRun, PANES, Topic::Log, "run after", "the run before, the run after", None),
     bind(&[key('+'), key('=')], Action::RaiseFloor, PANES, Topic::Log, "fewer levels", "levels: info, warn, error alone; all again", None),
     bind(&[key('-')], Action::LowerFloor, PANES, Topic::Log, "more levels", "levels: info, warn, error alone; all again", None),
-    bind(&[key('\'')], Action::Time, PANES, Topic::Log, "go to a time", "go to a time: 14:32, -10m", None),
+    bind(&[key('\'')], Action::Time, PANES, Topic::Log, "jump to a time", "jump to a time: 14:32, -10m", None),
     bind(&[key('v')], Action::ChooseLine, PANES, Topic::Log, "choose lines", "choose lines: j k extend, y Y o act on them", None),
     bind(&[key('y')], Action::Copy, PANES, Topic::Log, "copy", "copy the chosen lines, or all in view", Some(1)),
     bind(&[key('Y')], Action::CopyBlock, PANES, Topic::Log, "copy block", "copy the whole trace or record", None),

@@ -30,6 +30,10 @@ const WHEEL_ROWS: isize = 3;
 /// Takes one input. After [`DashboardInput::Changed`] and every other input the model fits what is shown.
 pub fn update(model: &mut Model, input: DashboardInput, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     refresh(model, shown);
+    // From the first key on it is known by name: how its log is read is kept under that.
+    if !matches!(input, DashboardInput::Changed | DashboardInput::Resized) && model.selected.is_none() {
+        model.selected = model.selected(shown.snapshot).map(str::to_owned);
+    }
     let effects = match input {
         DashboardInput::Changed => Vec::new(),
         DashboardInput::Resized => {

@@ -108,7 +108,7 @@ fn note(context: &DrawContext<'_>, entries: &LogEntries<'_>) -> Span<'static> {
     let model = context.model;
     let mut parts = Vec::new();
     if let Some(filter) = &model.filter {
-        parts.push(format!("only {} · {}", filter.text, footer::found(context, Purpose::Filter)));
+        parts.push(format!("{} · only {}", footer::found(context, Purpose::Filter), plain(&filter.text)));
     }
     if let Some(floor) = model.floor {
         let hidden = model.window(context.shown).map_or(0, |window| window.hidden);

@@ -191,6 +191,7 @@ impl Dashboard {
             is_start: first == 0,
             is_end: last == lines.len(),
             found,
+            hidden: chosen(&self.logs, &LogChoice { floor: None, ..query.choice.clone() }).len() - lines.len(),
             ..LogWindow::default()
         }
     }

@@ -113,6 +113,7 @@ fn a_filter_knows_fields_and_levels() {
     dashboard.key(KeyCode::Enter);
     let text = dashboard.text();
     assert!(text.contains("1 match") && text.contains("503") && !text.contains("404"), "{text}");
+    let mut dashboard = super::forty::dashboard(120, 40);
     dashboard.press("F/[a-/");
     assert!(dashboard.text().contains("unclosed character class"), "{}", dashboard.text());
 }

@@ -64,9 +64,11 @@ fn keys_act_on_all_that_is_marked() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("  ");
     assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "api"), ask(Verb::Restart, "worker")]);
-    assert_eq!(dashboard.press("s"), [ask(Verb::Stop, "api")], "worker has failed already");
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "assets")], "marks are for one action");
+    assert_eq!(dashboard.press("kk  s"), [ask(Verb::Stop, "api")], "worker has failed already");
+    dashboard.press(" ");
     dashboard.key(KeyCode::Esc);
-    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "assets")]);
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "mailer")]);
 }
 
 #[test]

@@ -69,13 +69,13 @@ fn scrolling_goes_through_all_that_is_kept_whatever_is_read_at_a_time() {
 #[test]
 fn a_match_that_is_far_away_comes_into_view_with_its_surroundings() {
     let mut dashboard = long_log(5_000);
-    dashboard.press("\t/line 123\\.");
+    dashboard.press("/line 123\\.");
     dashboard.key(KeyCode::Enter);
     let text = dashboard.text();
     for shown in ["line 120.", "line 123.", "line 130.", "1 of 1"] {
         assert!(text.contains(shown), "{shown}: {text}");
     }
-    dashboard.press("\t/");
+    dashboard.press("/");
     (0..20).for_each(|_| drop(dashboard.key(KeyCode::Backspace)));
     dashboard.press("[05]00\\.");
     dashboard.key(KeyCode::Enter);
@@ -90,10 +90,10 @@ fn a_filter_and_a_search_within_it_reach_what_is_far_away() {
     let mut dashboard = long_log(5_000);
     dashboard.press("F00.");
     dashboard.key(KeyCode::Enter);
-    assert!(dashboard.text().contains("only 00. · 30+ matches"), "{}", dashboard.text());
+    assert!(dashboard.text().contains("30+ matches · only 00."), "{}", dashboard.text());
     dashboard.press("g");
     assert!(dashboard.text().contains("line 100.") && dashboard.text().contains("line 200."));
-    dashboard.press("\t/line 4[89]");
+    dashboard.press("/line 4[89]");
     dashboard.key(KeyCode::Enter);
     let text = dashboard.text();
     assert!(text.contains("2 of 2") || text.contains("1 of 2"), "{text}");
@@ -130,8 +130,9 @@ fn the_search_goes_round_and_highlights() {
 #[test]
 fn a_prompt_that_is_given_up_leaves_things_as_they_were() {
     let mut dashboard = Dashboard::new(80, 24);
+    dashboard.key(KeyCode::Tab);
     let before = dashboard.text();
-    dashboard.press("\t/pool");
+    dashboard.press("/pool");
     assert!(dashboard.text().contains("2 of 3") || dashboard.text().contains("3 of 3"));
     dashboard.key(KeyCode::Esc);
     assert_eq!(dashboard.text(), before);
@@ -286,7 +287,7 @@ fn a_search_goes_with_the_reader_to_another_task() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("\t/fatal");
     dashboard.key(KeyCode::Enter);
-    dashboard.press("j");
+    dashboard.press("\tj");
     assert!(dashboard.text().contains("fatal · 1 match"), "{}", dashboard.text());
 }
 
