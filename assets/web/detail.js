@@ -4,7 +4,9 @@ import { button, element, make, mark, write } from "./dom.js";
 import { age, bytes, canStop, duration, exitLabel, flapping, isEssential, isLive, onExit, percent } from "./format.js";
 import { Spark } from "./spark.js";
 
-const LINES = { about: "runs", exit: "on exit", ready: "ready", address: "address", failed: "failed", flapping: "flapping" };
+const LINES = {
+  about: "runs", exit: "on exit", ready: "ready", address: "address", failed: "failed", hint: "hint", flapping: "flapping",
+};
 
 export class Detail {
   #lines = {};
@@ -30,7 +32,7 @@ export class Detail {
     }
     const actions = { restart: "Restart", stopOrStart: "Stop", kill: "Kill", why: "Why?", attach: "Attach" };
     this.#buttons = Object.fromEntries(
-      Object.entries(actions).map(([action, text]) => [action, button(text, () => act(action))]),
+      Object.entries(actions).map(([action, text]) => [action, button(text, () => act(action), action === "why" ? "" : "acts")]),
     );
     element("detail").append(make("p", "actions", ...Object.values(this.#buttons)), list, charts);
   }
@@ -44,6 +46,7 @@ export class Detail {
     write(this.#lines.exit.label, exitLabel(task));
     this.#say("exit", onExit(task));
     this.#say("failed", task.state === "failed" ? task.reason : "", "bad");
+    this.#say("hint", isLive(task) ? "" : (task.last_exit?.hint ?? ""), "warn");
     this.#say("flapping", flapping(task), "warn");
     this.#showAddress(task.address ?? "");
     write(this.#buttons.stopOrStart, canStop(task) ? "Stop" : "Start");

@@ -35,9 +35,24 @@ export function age(now, at) {
   return `${Math.floor(seconds / unit)}${name} ago`;
 }
 
-/** The time of day of a timestamp; with milliseconds where that helps to compare. */
-export function clock(timestamp, digits) {
-  return new Date(timestamp).toLocaleTimeString([], { hour12: false, fractionalSecondDigits: digits });
+const two = (number) => String(number).padStart(2, "0");
+
+/** The time of day of a timestamp, of 24 hours whatever the browser's language is. */
+export function clock(timestamp) {
+  const at = new Date(timestamp);
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
+}
+
+/** Its day: 2026-01-31. */
+export function day(timestamp) {
+  const at = new Date(timestamp);
+  return [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
+}
+
+/** Its time of day, with the day if that is not today. */
+export function moment(timestamp) {
+  const own = day(timestamp);
+  return own === day(Date.now()) ? clock(timestamp) : `${own} ${clock(timestamp)}`;
 }
 
 /** Glyph, tone and counted words of every state, the worst first. */
@@ -171,6 +186,25 @@ export function canStop(task) {
 
 export function isSurface(task) {
   return task.kind === "builtin";
+}
+
+/** What stands for stead's own parts: those that need attention, and the others in words; "" if there are none. */
+export function parts(tasks, draining) {
+  const own = tasks.filter(isSurface);
+  const alone = own.filter((task) => needsAttention(task, draining));
+  const folded = own.filter((task) => !alone.includes(task));
+  if (folded.length === 0) return { alone, folded: "" };
+  const all = folded.length;
+  const ready = folded.filter((task) => look(task).tone === "good").length;
+  const which = `${alone.length ? "other " : ""}part${all === 1 && ready === 1 ? "" : "s"}`;
+  return { alone, folded: ready === all ? `stead: ${all} ${which} ready` : `stead: ${ready} of ${all} ${which} ready` };
+}
+
+/** Starting, waiting and stopping pass by themselves. */
+function needsAttention(task, draining) {
+  if (task.state === "stopped") return !draining;
+  if (task.state === "running" || task.state === "ready") return isUnstable(task);
+  return task.state === "failed" || task.state === "backoff";
 }
 
 /** Whether it is a part of stead that everything goes through: such a part is never restarted. */

@@ -34,7 +34,7 @@ export class Row {
     for (const what of ["cpu", "memory"]) this.#cells[what].append(this.#values[what], this.#sparks[what].element);
     this.#buttons = Object.fromEntries(
       ["start", "stop", "restart"].map((verb) => {
-        const made = button(verb, () => on.act(verb, name));
+        const made = button(verb, () => on.act(verb, name), "acts");
         made.setAttribute("aria-label", `${verb} ${name}`);
         return [verb, made];
       }),

@@ -164,7 +164,7 @@ enum CliCommand {
     Schema,
     /// Write a first stead.toml
     ///
-    /// Its tasks come from a Procfile or package.json, if there is one. An existing file is never overwritten.
+    /// Its tasks come from the first of: Procfile.dev, Procfile; package.json, pyproject.toml and Cargo.toml; a justfile or Makefile. An existing file is never overwritten.
     Init,
     /// Print a script for shell completion
     Completions(completions::CompletionsArgs),

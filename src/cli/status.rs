@@ -219,6 +219,7 @@ mod tests {
             at: at(8_000),
             ran_for,
             peak_memory: None,
+            hint: None,
         });
         serde_json::from_value(serde_json::json!({
             "project": "shop", "version": "0.1.0", "pid": 7, "started_at": "2026-01-01T00:00:00Z", "now": 9000,

@@ -43,6 +43,7 @@ pub use document::schema;
 pub use load::FILE_NAME;
 pub(crate) use load::TranslatedText;
 pub(crate) use nearest::nearest;
+pub(crate) use parsed::parse_signal;
 pub use project::Project;
 pub use report::{ConfigError, MistakeReport};
 pub use reread::TaskSource;

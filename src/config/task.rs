@@ -12,6 +12,7 @@ use super::report::Span;
 use super::table::Table;
 use super::value::SpannedValue;
 use super::{Check, CommandLine, Limits, ReadyConfig, StopConfig, TaskConfig, TaskStdin, environment, foreign};
+use crate::signal::Signal;
 use crate::supervisor::engine::{Condition, Dependency, OnExhausted, Policy, RestartConfig};
 
 /// The longest name: it is part of file names.
@@ -69,6 +70,14 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     policy_keys(table, &mut task);
     restart_keys(table, &mut task.restart);
     let after = after(table, &mut task);
+    table.knows_shorthand("ready", |text| match text.contains("://") {
+        true => Some(format!("ready.http = {text:?}")),
+        false => Some("ready.http, ready.tcp, ready.exec or ready.log".to_owned()),
+    });
+    table.knows_shorthand("stop", |text| match text.parse::<Signal>() {
+        Ok(signal) => Some(format!("stop.signal = \"{signal}\"")),
+        Err(_) => Some(format!("stop.command = {text:?}")),
+    });
     let ready = table.table("ready", "How it is known to be ready. Without it: as soon as it runs.", ready);
     task.ready = ready.flatten();
     table.table("stop", "How it is asked to stop.", |table| stop_keys(table, &mut task.stop));

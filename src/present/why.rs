@@ -135,6 +135,7 @@ impl Chain<'_> {
         let went_wrong = task.last_exit.as_ref().filter(|last| !last.expected || is_down_for_it);
         if let Some(last) = went_wrong {
             sentences.push(self.last_exit(last));
+            sentences.extend(last.hint.as_ref().map(|hint| format!("hint: {hint}")));
         }
         let quoted = match task.phase {
             PhaseSnapshot::Running { .. } if !task.counts_as_ready() => Some(task.run),

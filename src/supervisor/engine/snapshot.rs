@@ -427,6 +427,8 @@ pub struct LastExit {
     /// The most memory that a process of it had resident at once, in bytes; none if it was no process.
     #[serde(rename = "peak_memory_bytes")]
     pub peak_memory: Option<u64>,
+    /// What a person should know of this end: a likely cause, or what to change.
+    pub hint: Option<String>,
 }
 
 /// How a run ended, with the words that every face shows.

@@ -51,6 +51,11 @@ fn lines(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Li
     if let PhaseSnapshot::Failed { reason, .. } = &task.phase {
         lines.push(labelled("failed", &plain(reason), context.theme.bad()));
     }
+    if let Some(hint) = task.last_exit.as_ref().and_then(|last| last.hint.as_ref()).filter(|_| !task.is_live()) {
+        let mut parts = wrap(&plain(hint), width.saturating_sub(LABEL_COLUMNS)).into_iter();
+        lines.extend(parts.next().map(|first| labelled("hint", &first, context.theme.warning())));
+        lines.extend(parts.map(|part| labelled("", &part, context.theme.warning())));
+    }
     if let Some(often) = flapping(task) {
         lines.push(labelled("flapping", &often, context.theme.warning()));
     }

@@ -9,6 +9,8 @@ mod detach;
 mod env_files;
 mod events;
 mod export;
+#[cfg(target_os = "linux")]
+mod floods;
 mod hooks;
 mod identity;
 mod inherited;
@@ -29,6 +31,7 @@ mod state_dir;
 mod terminal;
 mod tmux;
 mod trust;
+mod verdicts;
 mod web;
 mod why;
 

@@ -35,6 +35,8 @@ fn an_unknown_task_is_a_wrong_usage_and_the_answer_lists_the_names() {
         let expected = "stead: no task is called `apo`; did you mean `api`? the tasks are api, term\n";
         assert_eq!(told.err, expected, "{arguments:?}");
     }
+    let told = project.client(&["signal", "api", "TREM"]);
+    assert!(told.code == Some(2) && told.err.contains("did you mean \"SIGTERM\"?"), "{told:?}");
     let told = project.client(&["start", "stead.wob"]);
     assert!(told.code == Some(2) && told.err.contains("stead.control") && !told.err.contains("api"), "{told:?}");
     assert_eq!(project.client(&["wait", "api"]).code, Some(0), "nothing was stopped");

@@ -328,7 +328,16 @@ pub(super) fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapsho
 pub(super) fn exited(run: u64, reason: ExitReason, seconds_ago: u64, ran_for: u64) -> Option<LastExit> {
     let expected = reason == ExitReason::Code { code: 0 };
     let ran_for = Duration::from_secs(ran_for);
-    Some(LastExit { run, reason, expected, succeeded: expected, at: ago(seconds_ago), ran_for, peak_memory: None })
+    Some(LastExit {
+        run,
+        reason,
+        expected,
+        succeeded: expected,
+        at: ago(seconds_ago),
+        ran_for,
+        peak_memory: None,
+        hint: None,
+    })
 }
 
 pub(super) fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
@@ -337,7 +346,7 @@ pub(super) fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<
 
 fn snapshot() -> Snapshot {
     let blocker = Blocker { task: "assets".to_owned(), condition: Condition::Success, state: "running".into() };
-    let segv = ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
+    let segv = ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true, by: None };
     let port = ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
     let tasks = vec![
         TaskSnapshot {
@@ -422,7 +431,7 @@ fn events() -> Vec<Arc<EventRecord>> {
     let second = Duration::from_secs(1);
     let started = |run, pid| EventKind::Started { run, pid: Some(pid), address: None };
     let retry = |attempt, millis| EventKind::Backoff { attempt, max_retries: 5, wait: Duration::from_millis(millis) };
-    let segv = || ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
+    let segv = || ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true, by: None };
     let port = || ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
     let restart = EventKind::Requested { asked: "restart docs".to_owned(), origin: Origin("web".to_owned()) };
     let waiting = EventKind::Waiting { dependency: "assets".to_owned(), condition: Condition::Success };

@@ -95,7 +95,7 @@ fn flap(task: &mut TaskSnapshot, per_hour: u32, every_millis: u64, up_for: u64, 
     task.restarts_last_hour = per_hour;
     task.flapping_every = Some(Duration::from_millis(every_millis));
     task.last_words = Some(words.to_owned());
-    let reason = ExitReason::Signal { signal: Signal::from_raw(6), core_dumped: false };
+    let reason = ExitReason::Signal { signal: Signal::from_raw(6), core_dumped: false, by: None };
     task.last_exit = Some(LastExit { at: ago(up_for + 1), ..exited(63, reason, up_for, 20).expect("an exit") });
     task.budget_back_at = Some(in_millis(9_000));
 }
