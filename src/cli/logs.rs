@@ -20,8 +20,8 @@ use super::client::{Client, block_on};
 use super::{FileArgs, complain, completions, shows_colour};
 use crate::config::UnknownTask;
 use crate::logs::{
-    self, LineFilter,
-    LineLimits, LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream, RunChoice,
+    self, LineFilter, LineLimits, LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream,
+    RunChoice,
 };
 use crate::present::ansi::plain;
 use crate::present::line::{SHOWN_CHARS, excerpt};
@@ -65,7 +65,7 @@ pub(super) struct LogsArgs {
     /// Only lines that pass this filter: `level>=warn status>=500 -word "a phrase" /a regex/ since:10m`
     ///
     /// All terms must be true; `-` turns one round. Fields are those of JSON and logfmt; a level is recognised in most formats.
-    #[arg(short, long = "where", value_name = "FILTER", value_parser = line_filter, allow_hyphen_values = true)]
+    #[arg(long = "where", value_name = "FILTER", value_parser = line_filter, allow_hyphen_values = true)]
     filter: Option<Arc<LineFilter>>,
     /// Print the time before each line
     #[arg(short, long)]

@@ -9,7 +9,8 @@ const HEAD_WITHIN_LINES: usize = 200;
 /// Lines of a block.
 const BLOCK_LINES: usize = 1_000;
 /// What Python writes between two traces, after a blank line.
-const BETWEEN_TRACES: [&str; 2] = ["During handling of the above exception", "The above exception was the direct cause"];
+const BETWEEN_TRACES: [&str; 2] =
+    ["During handling of the above exception", "The above exception was the direct cause"];
 
 /// The block that a line is in, out of lines of one run and stream; at least the line itself.
 #[must_use]
@@ -83,7 +84,8 @@ mod tests {
         lines[block(&lines, index)].join("\n")
     }
 
-    const PYTHON: &str = "start\nTraceback (most recent call last):\n  File \"w.py\", line 40\n    go()\ndb.Error: full\nbye\nbye";
+    const PYTHON: &str =
+        "start\nTraceback (most recent call last):\n  File \"w.py\", line 40\n    go()\ndb.Error: full\nbye\nbye";
 
     #[test]
     fn a_trace_is_one_block_from_each_of_its_lines() {

@@ -107,7 +107,8 @@ impl LineFilter {
         if !self.terms.iter().all(|term| term.is_true(line, &mut text)) {
             return false;
         }
-        let is_grave = self.floor.is_none_or(|floor| Level::judged(&text(), line.stream == OutputStream::Stderr) >= floor);
+        let is_grave =
+            self.floor.is_none_or(|floor| Level::judged(&text(), line.stream == OutputStream::Stderr) >= floor);
         if !is_grave {
             self.hidden.fetch_add(1, MemoryOrdering::Relaxed);
         }

@@ -51,7 +51,8 @@ pub(super) fn news<'a>(events: &[Arc<EventRecord>], snapshot: &'a Snapshot, sinc
     let recent: Vec<_> = events.iter().filter(|record| record.uptime > since).collect();
     let of = |task: &'a TaskSnapshot| {
         let own: Vec<_> = recent.iter().filter(|record| record.event.task.as_deref() == Some(&task.name)).collect();
-        let is_failure = |record: &Arc<EventRecord>| matches!(record.event.kind, EventKind::Exited { expected: false, .. });
+        let is_failure =
+            |record: &Arc<EventRecord>| matches!(record.event.kind, EventKind::Exited { expected: false, .. });
         let failures: Vec<_> = own.iter().filter(|record| is_failure(record)).collect();
         let told = own.iter().rev().find(|record| tells(&record.event.kind))?;
         let (first, last) = match (failures.first(), failures.last()) {

@@ -83,7 +83,8 @@ const QUESTION: &[Context] = &[Context::Question];
 const PALETTE: &[Context] = &[Context::Palette];
 const ATTACHED: &[Context] = &[Context::Attached];
 const PROMPT: &[Context] = &[Context::Prompt];
-const CLOSABLE: &[Context] = &[Context::Main, Context::Log, Context::Page, Context::News, Context::Palette, Context::Prompt];
+const CLOSABLE: &[Context] =
+    &[Context::Main, Context::Log, Context::Page, Context::News, Context::Palette, Context::Prompt];
 /// But for the terminal of a task: every key that it can be sent is its own.
 const EVERYWHERE: &[Context] =
     &[Context::Main, Context::Log, Context::Page, Context::News, Context::Question, Context::Palette, Context::Prompt];

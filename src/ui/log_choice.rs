@@ -61,7 +61,8 @@ pub(super) fn go_to_end_of_run(model: &mut Model, is_next: bool, shown: &Shown<'
     };
     match found {
         Some(index) => model.log = ScrollPosition::At { number: entries.number(index), row: 0 },
-        None => model.tell_briefly(format!("no end of a run is {} here", if is_next { "below" } else { "above" }), shown.now),
+        None => model
+            .tell_briefly(format!("no end of a run is {} here", if is_next { "below" } else { "above" }), shown.now),
     }
 }
 

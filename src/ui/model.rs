@@ -288,8 +288,11 @@ impl Model {
 
     /// Whether the log pane shows the task's screen: unless earlier output is being read or searched.
     pub(super) fn shows_screen(&self, shown: &Shown<'_>) -> bool {
-        let reads =
-            self.log != ScrollPosition::End || self.run.is_some() || self.search.is_some() || self.filter.is_some() || self.floor.is_some();
+        let reads = self.log != ScrollPosition::End
+            || self.run.is_some()
+            || self.search.is_some()
+            || self.filter.is_some()
+            || self.floor.is_some();
         shown.screen.is_some() && !self.merged && (!reads || matches!(self.overlay, Some(Overlay::Attached)))
     }
 

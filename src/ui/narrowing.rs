@@ -39,7 +39,8 @@ pub(super) fn group_of<'a>(task: &'a TaskSnapshot, snapshot: &'a Snapshot) -> Op
         return Some(of);
     }
     let prefix = prefix(&task.name)?;
-    let is_alone = !snapshot.tasks.iter().any(|other| other.name != task.name && self::prefix(&other.name) == Some(prefix));
+    let is_alone =
+        !snapshot.tasks.iter().any(|other| other.name != task.name && self::prefix(&other.name) == Some(prefix));
     (!is_alone && !task.is_builtin()).then_some(prefix)
 }
 

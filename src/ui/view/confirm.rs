@@ -52,10 +52,9 @@ fn words(context: &DrawContext<'_>, question: &Question) -> (&'static str, Strin
         Question::StopParts(names) => {
             ("stop", format!("Stop {}? This is a part of stead: what it shows or serves goes away.", names.join(", ")))
         }
-        Question::Kill(names) => (
-            "kill",
-            format!("Kill {} now, with everything that belongs to it and no time to clean up?", listed(names)),
-        ),
+        Question::Kill(names) => {
+            ("kill", format!("Kill {} now, with everything that belongs to it and no time to clean up?", listed(names)))
+        }
         Question::RestartAll => {
             ("restart all", "Stop every task that is not stopped or done, and start it again?".to_owned())
         }

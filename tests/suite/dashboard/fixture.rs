@@ -172,7 +172,8 @@ impl Dashboard {
             screen: self.screens.get(&selected),
             last_line: &|task| logs.get(task)?.last().cloned(),
             zone: &TimeZone::UTC,
-            wall: wall(0),
+            // Both clocks go on together.
+            wall: wall(0) + self.now.0 - NOW.0,
             now: self.now,
         };
         f(&mut self.model, &shown)

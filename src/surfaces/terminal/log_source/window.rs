@@ -128,7 +128,8 @@ impl OpenWindow {
         let tasks = wanted.choice.of.tasks();
         let found = match wanted.at {
             Some(at) => {
-                let first = reader.forwards(tasks, &LineQuery { since: Some(at), ..query.clone() })?.next().transpose()?;
+                let first =
+                    reader.forwards(tasks, &LineQuery { since: Some(at), ..query.clone() })?.next().transpose()?;
                 Some((at, first.map(|line| line.id)))
             }
             None => None,
