@@ -141,6 +141,11 @@ pub(super) enum Question {
     /// Parts of stead are among them.
     StopParts(Vec<String>),
     Kill(Vec<String>),
+    /// A restart of these, which restarts all of those.
+    Restart {
+        names: Vec<String>,
+        all: Vec<String>,
+    },
     RestartAll,
 }
 

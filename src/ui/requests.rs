@@ -29,9 +29,17 @@ pub(super) fn listed(names: &[String]) -> String {
     }
 }
 
+/// Asks before a restart that reaches others.
 pub(super) fn restart(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
-    let names = names(&model.targets(shown.snapshot));
-    act(model, &names, Verb::Restart, "restarting")
+    let tasks = model.targets(shown.snapshot);
+    let all = shown.snapshot.restarted_with(tasks.iter().map(|task| task.name.as_str()));
+    let names = names(&tasks);
+    if all.len() == names.len() {
+        return act(model, &names, Verb::Restart, "restarting");
+    }
+    let all = all.into_iter().map(str::to_owned).collect();
+    model.overlay = Some(Overlay::Confirm(Question::Restart { names, all }));
+    Vec::new()
 }
 
 /// Whether `s` stops these tasks: a stop would change one of them.
@@ -81,6 +89,7 @@ pub(super) fn answer_yes(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardE
         Question::Quit => vec![DashboardEffect::Ask(Request::ShutDown)],
         Question::Stop(names) | Question::StopParts(names) => act(model, &names, Verb::Stop, "stopping"),
         Question::Kill(names) => act(model, &names, Verb::Kill, "killing"),
+        Question::Restart { names, .. } => act(model, &names, Verb::Restart, "restarting"),
         Question::RestartAll => vec![DashboardEffect::Ask(Request::RestartAll)],
     }
 }

@@ -55,6 +55,9 @@ fn words(context: &DrawContext<'_>, question: &Question) -> (&'static str, Strin
         Question::Kill(names) => {
             ("kill", format!("Kill {} now, with everything that belongs to it and no time to clean up?", listed(names)))
         }
+        Question::Restart { all, .. } => {
+            ("restart", format!("This restarts {}: some depend on others with `on_restart`.", listed(all)))
+        }
         Question::RestartAll => {
             ("restart all", "Stop every task that is not stopped or done, and start it again?".to_owned())
         }
