@@ -42,6 +42,9 @@ pub(super) fn read(
         draft.refuse(&Place::new(file, 0..0), format!("no process is declared, says {}", rules.tool), remedy);
         return comments;
     }
+    if !draft.takes_processes(processes.len(), &Place::new(file, 0..0)) {
+        return comments;
+    }
     rules.env_files(draft, around);
     for (index, process) in processes.iter().enumerate() {
         translate(draft, &rules, &processes, index, process, around);
