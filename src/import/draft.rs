@@ -90,8 +90,8 @@ pub(super) struct ConfigDraft {
     pub(super) root: Branch,
     pub(super) dropped: Vec<Dropped>,
     pub(super) mistakes: Vec<OriginalMistake>,
-    /// Values that are known only when it is run, and are never written to a file: variables of the environment.
-    pub(super) overlay: Vec<(String, String)>,
+    /// Variables whose values are known only when it is run, and are never written to a file, by the keys of their table.
+    pub(super) overlay: Vec<(Vec<String>, String)>,
     /// What the original calls things, with the tasks that are meant.
     pub(super) aliases: BTreeMap<String, Vec<String>>,
     /// The names of the tasks, each with the number that the next of its kind gets.
@@ -133,6 +133,12 @@ impl ConfigDraft {
             });
         }
         self.values <= VALUES_LIMIT
+    }
+
+    /// Sets a variable in the table at `table` when it is run.
+    pub(super) fn lay_over(&mut self, table: &[&str], name: &str, value: &str) {
+        let path = table.iter().map(|key| (*key).to_owned()).chain([name.to_owned()]);
+        self.overlay.push((path.collect(), value.to_owned()));
     }
 
     /// Begins a table, so that it stands where the original has it.

@@ -129,29 +129,29 @@ processes:
 "#;
     let files = [("process-compose.yaml", file), (".env", "WHO=me\nHOME=/env\n")];
     insta::assert_snapshot!(imported(&files, &[("HOME", "/root"), ("RESTART", "no")]), @r#"
-    [supervisor]
-    env_file = [".env"]
+[supervisor]
+env_file = [".env"]
 
-    [tasks.me-0]
-    command = ["bash", "-c", "echo $HOME $HOME ${HOME:-} api ${PORT:-3000} '$${X}' b"]
-    dir = "dir-0"
-    env = { PC_PROC_NAME = "me", PC_REPLICA_NUM = "0", P = "8000", A = "own" }
-    restart = "never"
-    stop.timeout = "1h"
+[tasks.me-0]
+command = ["bash", "-c", "echo $HOME $HOME ${HOME:-} api ${PORT:-3000} '$${X}' b"]
+dir = "dir-0"
+env = { PC_PROC_NAME = "me", PC_REPLICA_NUM = "0", P = "8000", A = "own" }
+restart = "never"
+stop.timeout = "1h"
 
-    [tasks.me-1]
-    command = ["bash", "-c", "echo $HOME $HOME ${HOME:-} api ${PORT:-3000} '$${X}' b"]
-    dir = "dir-1"
-    env = { PC_PROC_NAME = "me", PC_REPLICA_NUM = "1", P = "8001", A = "own" }
-    restart = "never"
-    stop.timeout = "1h"
-    . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
-    . process-compose.yaml:6 ${WHO…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
-    . process-compose.yaml:7 ${A…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
-    . process-compose.yaml:9 ${RESTART…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
-    . process-compose.yaml:10 ${COUNT…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
-    over HOME=/root
-    "#);
+[tasks.me-1]
+command = ["bash", "-c", "echo $HOME $HOME ${HOME:-} api ${PORT:-3000} '$${X}' b"]
+dir = "dir-1"
+env = { PC_PROC_NAME = "me", PC_REPLICA_NUM = "1", P = "8001", A = "own" }
+restart = "never"
+stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
+. process-compose.yaml:6 ${WHO…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
+. process-compose.yaml:7 ${A…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
+. process-compose.yaml:9 ${RESTART…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
+. process-compose.yaml:10 ${COUNT…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
+over env.HOME=/root
+"#);
 }
 
 #[test]
@@ -490,20 +490,20 @@ fn files_of_variables() {
         ("own.env", "B=3\n"),
     ];
     insta::assert_snapshot!(imported(&files, &[("A", "os"), ("C", "os")]), @r#"
-    [supervisor]
-    env_file = [".env"]
+[supervisor]
+env_file = [".env"]
 
-    [tasks.a]
-    command = ["bash", "-c", "echo ${A:-} 2 ${C:-}"]
-    env_file = "own.env?"
-    restart = "never"
-    stop.timeout = "1h"
-    . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
-    . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
-    - process-compose.yaml:2 processes.a.is_dotenv_disabled: stead gives the variables of `.env` to every task
-    . process-compose.yaml:2 ${B…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
-    over A=os
-    "#);
+[tasks.a]
+command = ["bash", "-c", "echo ${A:-} 2 ${C:-}"]
+env_file = "own.env?"
+restart = "never"
+stop.timeout = "1h"
+. process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
+. process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
+- process-compose.yaml:2 processes.a.is_dotenv_disabled: stead gives the variables of `.env` to every task
+. process-compose.yaml:2 ${B…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
+over env.A=os
+"#);
 }
 
 #[test]

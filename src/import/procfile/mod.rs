@@ -28,14 +28,8 @@ struct ProcfileProcess {
 }
 
 /// Reads the Procfile with the number `file`, which lies at `path`. Gives its comments.
-pub(super) fn read(
-    draft: &mut ConfigDraft,
-    file: usize,
-    path: &Path,
-    tool: Option<ProcfileRunner>,
-    around: &Surroundings,
-) -> Vec<Comment> {
-    let rules = Rules::read(draft, file, path, tool, around);
+pub(super) fn read(draft: &mut ConfigDraft, file: usize, path: &Path, around: &Surroundings) -> Vec<Comment> {
+    let rules = Rules::read(draft, file, path, around);
     let (processes, comments) = lines(draft, file, rules.tool);
     if processes.is_empty() {
         let remedy = "expected a line like `web: bundle exec rails server`";
