@@ -12,8 +12,10 @@ pub(super) struct Case {
     pub(super) scenario: Scenario,
     pub(super) their_options: &'static [&'static str],
     pub(super) our_options: &'static [&'static str],
-    /// Whether starts and stops have an order.
-    pub(super) is_ordered: bool,
+    /// Processes whose starts have an order; others start at the same time.
+    pub(super) start_order: &'static [&'static str],
+    /// Processes whose stops have an order.
+    pub(super) stop_order: &'static [&'static str],
     /// What differs, and words of `stead check` that say so.
     pub(super) differs: &'static [(&'static str, &'static str)],
 }
@@ -29,7 +31,16 @@ pub(super) enum Scenario {
 
 const fn ends(original: Original, name: &'static str) -> Case {
     let scenario = Scenario::Ends;
-    Case { name, original, scenario, their_options: &[], our_options: &[], is_ordered: false, differs: &[] }
+    Case {
+        name,
+        original,
+        scenario,
+        their_options: &[],
+        our_options: &[],
+        start_order: &[],
+        stop_order: &[],
+        differs: &[],
+    }
 }
 
 const fn stops(original: Original, name: &'static str, starts: usize) -> Case {
@@ -41,6 +52,8 @@ const AS_HIVEMIND: &[&str] = &["--runner", "hivemind"];
 const CODE: &[(&str, &str)] =
     &[("exit code", "is that of the first process that ends, or 143 after SIGTERM; stead's is")];
 
+const CODE_OF_ONE: &[(&str, &str)] =
+    &[("exit code", "ends with the exit code of this process; stead's exit code is 1")];
 const WAITS: (&str, &str) = ("waits between starts", "supervisord waits 1 s, 2 s, 3 s and so on; stead 1 s, 2 s, 4 s");
 
 pub(super) const CASES: &[Case] = &[
@@ -82,23 +95,37 @@ pub(super) const CASES: &[Case] = &[
         our_options: &["--env", "production"],
         ..stops(Original::Pm2, "pm2-env", 1)
     },
-    stops(Original::Pm2, "pm2-restart", 3),
+    stops(Original::Pm2, "pm2-restart", 2),
     stops(Original::Pm2, "pm2-instances", 2),
     stops(Original::Pm2, "pm2-stop", 1),
     stops(Original::Pm2, "pm2-once", 2),
     stops(Original::Mprocs, "mprocs-plain", 4),
-    stops(Original::Mprocs, "mprocs-stop", 3),
+    Case {
+        differs: &[("starts", "stead has no `autostart`"), ("signals", "stead has no `autostart`")],
+        ..stops(Original::Mprocs, "mprocs-stop", 3)
+    },
     stops(Original::Mprocs, "mprocs-restart", 5),
     stops(Original::Mprocs, "mprocs-select", 1),
     stops(Original::ProcessCompose, "process-compose-plain", 2),
     stops(Original::ProcessCompose, "process-compose-restart", 6),
-    Case { is_ordered: true, ..stops(Original::ProcessCompose, "process-compose-ready", 5) },
-    stops(Original::ProcessCompose, "process-compose-stop", 3),
-    Case { is_ordered: true, ..stops(Original::ProcessCompose, "process-compose-order", 2) },
-    ends(Original::ProcessCompose, "process-compose-fatal"),
-    ends(Original::ProcessCompose, "process-compose-end"),
+    Case { start_order: &["db", "migrate", "api"], ..stops(Original::ProcessCompose, "process-compose-ready", 5) },
+    stops(Original::ProcessCompose, "process-compose-stop", 2),
+    stops(Original::ProcessCompose, "process-compose-stop-command", 1),
+    Case {
+        start_order: &["db", "api"],
+        stop_order: &["api", "db"],
+        ..stops(Original::ProcessCompose, "process-compose-order", 2)
+    },
+    Case { differs: CODE_OF_ONE, ..ends(Original::ProcessCompose, "process-compose-fatal") },
+    Case { differs: CODE_OF_ONE, ..ends(Original::ProcessCompose, "process-compose-end") },
     stops(Original::ProcessCompose, "process-compose-templates", 3),
-    stops(Original::ProcessCompose, "process-compose-files", 2),
+    Case {
+        differs: &[("starts", "stead has no `autostart`"), ("signals", "stead has no `autostart`")],
+        ..stops(Original::ProcessCompose, "process-compose-files", 2)
+    },
     stops(Original::ProcessCompose, "process-compose-tty", 1),
-    stops(Original::ProcessCompose, "process-compose-failing-probe", 2),
+    Case {
+        differs: &[("waits between starts", "counts failures only after that, so it stops the process later")],
+        ..stops(Original::ProcessCompose, "process-compose-failing-probe", 2)
+    },
 ];

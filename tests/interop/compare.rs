@@ -38,10 +38,15 @@ pub(super) fn differences(case: &Case, theirs: &Seen, ours: &Seen) -> Vec<Differ
         found.push(Difference { aspect: aspect.to_owned(), detail: format!("theirs {theirs:?}, stead's {ours:?}") });
     };
     let (mut their_starts, mut our_starts) = (theirs.starts(), ours.starts());
-    if !case.is_ordered {
-        their_starts.sort_by_key(|(name, _)| *name);
-        our_starts.sort_by_key(|(name, _)| *name);
+    let order = |starts: &[(&str, Vec<(f64, &StartFacts)>)], of: &[&str]| -> Vec<String> {
+        starts.iter().map(|(name, _)| (*name).to_owned()).filter(|name| of.contains(&name.as_str())).collect()
+    };
+    let (their_order, our_order) = (order(&their_starts, case.start_order), order(&our_starts, case.start_order));
+    if their_order != our_order {
+        add("order of starts", &their_order, &our_order);
     }
+    their_starts.sort_by_key(|(name, _)| *name);
+    our_starts.sort_by_key(|(name, _)| *name);
     let counts = |starts: &[(&str, Vec<(f64, &StartFacts)>)]| -> Vec<String> {
         starts.iter().map(|(name, starts)| format!("{name} {}", starts.len())).collect()
     };
@@ -82,8 +87,8 @@ pub(super) fn differences(case: &Case, theirs: &Seen, ours: &Seen) -> Vec<Differ
     if theirs.signals() != ours.signals() {
         add("signals", &theirs.signals(), &ours.signals());
     }
-    if case.is_ordered && theirs.stop_order() != ours.stop_order() {
-        add("order of stops", &theirs.stop_order(), &ours.stop_order());
+    if theirs.stop_order(case.stop_order) != ours.stop_order(case.stop_order) {
+        add("order of stops", &theirs.stop_order(case.stop_order), &ours.stop_order(case.stop_order));
     }
     if theirs.code != ours.code {
         add("exit code", &theirs.code, &ours.code);

@@ -91,11 +91,12 @@ impl Seen {
         all
     }
 
-    /// The names of those that were signalled, in the order of their first signal.
-    pub(super) fn stop_order(&self) -> Vec<&str> {
+    /// Those of `names` that were signalled, in the order of their first signal.
+    pub(super) fn stop_order(&self, names: &[&str]) -> Vec<&str> {
         let mut all: Vec<&str> = Vec::new();
         for event in &self.events {
-            if matches!(event.what, ProbeFact::Signal(_)) && !all.contains(&event.name.as_str()) {
+            let is_meant = names.contains(&event.name.as_str()) && matches!(event.what, ProbeFact::Signal(_));
+            if is_meant && !all.contains(&event.name.as_str()) {
                 all.push(&event.name);
             }
         }

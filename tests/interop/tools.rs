@@ -17,8 +17,11 @@ use tempfile::TempDir;
 use crate::cases::{Case, Scenario};
 use crate::seen::{ProbeFact, Seen, events};
 
+/// The directory of these tests.
+const INTEROP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop");
+
 /// How long anything may take before a case has failed.
-const DEADLINE: Duration = Duration::from_secs(40);
+const DEADLINE: Duration = Duration::from_secs(25);
 
 /// How long an original may need after a start until it can stop what it has started.
 const SETTLING: Duration = Duration::from_millis(700);
@@ -42,7 +45,7 @@ impl Original {
             Self::Hivemind => "hivemind",
             Self::Overmind => "overmind",
             Self::Supervisord => "supervisord",
-            Self::Pm2 => "pm2",
+            Self::Pm2 => "pm2-runtime",
             Self::Mprocs => "mprocs",
             Self::ProcessCompose => "process-compose",
         }
@@ -62,21 +65,39 @@ impl Original {
         is_there
     }
 
-    /// Whether a variable tells a process about the tool itself; `stead check` names those in general.
+    /// How `stead check` names the variables that tell a process about the tool itself.
+    pub(super) fn own_variables(self) -> &'static str {
+        match self {
+            Self::Honcho => "HONCHO_PROCESS_NAME: honcho sets it",
+            Self::Hivemind => "PS: ",
+            Self::Overmind => "TERM, SHELL, TMUX: ",
+            Self::Supervisord => "SUPERVISOR_ENABLED, ",
+            Self::Pm2 => "name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: ",
+            Self::ProcessCompose => "PC_PROC_NAME, PC_REPLICA_NUM: ",
+            Self::Mprocs => "",
+        }
+    }
+
+    /// Whether a variable is one of those.
     pub(super) fn sets(self, variable: &str) -> bool {
         match self {
             Self::Honcho => variable == "HONCHO_PROCESS_NAME",
             Self::Hivemind => variable == "PS",
-            Self::Overmind => variable == "PS" || variable.starts_with("OVERMIND_") || variable.starts_with("TMUX"),
+            Self::Overmind => {
+                matches!(variable, "PS" | "SHELL")
+                    || ["OVERMIND_", "TMUX", "TERM"].iter().any(|it| variable.starts_with(it))
+            }
             Self::Supervisord => variable.starts_with("SUPERVISOR_"),
             // pm2 puts the whole description of an app into its environment.
             Self::Pm2 => {
                 variable.starts_with("PM2_")
                     || variable.starts_with("pm_")
                     || variable.chars().all(|c| c.is_ascii_lowercase() || c == '_')
-                    || variable.starts_with("axm_")
+                    || ["NODE_APP_INSTANCE", "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE"].contains(&variable)
+                    || variable == "windowsHide"
             }
-            Self::Mprocs | Self::ProcessCompose => false,
+            Self::ProcessCompose => matches!(variable, "PC_PROC_NAME" | "PC_REPLICA_NUM"),
+            Self::Mprocs => false,
         }
     }
 
@@ -85,9 +106,13 @@ impl Original {
         match self {
             Self::Honcho => command.arg("start"),
             Self::Hivemind => command.arg("Procfile"),
-            Self::Overmind => command.args(["start", "--no-color"]),
+            Self::Overmind => command.arg("start"),
             Self::Supervisord => command.args(["-n", "-c", "supervisord.conf"]),
-            Self::Pm2 => command.args(["start", "--no-daemon", "--silent"]),
+            Self::Pm2 => {
+                let of_json = fixture(case).join("ecosystem.config.json").exists();
+                let file = if of_json { "ecosystem.config.json" } else { "ecosystem.config.yaml" };
+                command.args(["start", file])
+            }
             Self::Mprocs | Self::ProcessCompose => &mut command,
         };
         if self == Self::ProcessCompose {
@@ -95,7 +120,7 @@ impl Original {
         }
         if self == Self::Mprocs {
             command = Command::new("script");
-            command.args(["-qefc", "mprocs", "/dev/null"]).env("TERM", "xterm-256color");
+            command.args(["-qefc", "stty rows 40 cols 120; mprocs", "/dev/null"]);
         }
         command.args(case.their_options);
         command
@@ -128,6 +153,10 @@ pub(super) fn check(case: &Case) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
+fn fixture(case: &Case) -> PathBuf {
+    Path::new(INTEROP).join("fixtures").join(case.name)
+}
+
 /// A copy of the files of a case. The directory has the same path in each run, so that paths can be compared.
 struct Place {
     root: TempDir,
@@ -136,11 +165,10 @@ struct Place {
 impl Place {
     fn new(case: &Case) -> Self {
         let root = tempfile::tempdir().expect("a directory");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
-        copy(&source.join("fixtures").join(case.name), &root.path().join("project"));
+        copy(&fixture(case), &root.path().join("project"));
         let bin = root.path().join("bin");
         fs::create_dir_all(&bin).expect("a directory");
-        fs::copy(source.join("probe.py"), bin.join("probe")).expect("the probe");
+        fs::copy(Path::new(INTEROP).join("probe.py"), bin.join("probe")).expect("the probe");
         fs::set_permissions(bin.join("probe"), fs::Permissions::from_mode(0o755)).expect("permissions");
         Self { root }
     }
@@ -159,7 +187,7 @@ impl Place {
         command.current_dir(self.project()).env_clear();
         command.env("PATH", format!("{}:{path}", self.root.path().join("bin").display()));
         command.env("HOME", self.root.path()).env("LANG", "C.UTF-8").env("PROBE_LOG", self.log());
-        command.env("OUTER", "from outside");
+        command.env("OUTER", "from outside").env("TERM", "xterm-256color");
     }
 
     fn run(&self, case: &Case, mut command: Command, in_terminal: bool) -> Seen {
@@ -173,7 +201,9 @@ impl Place {
         let output = [drain(child.stdout.take()), drain(child.stderr.take())];
         let mut asked = begun;
         if let Scenario::Stops { starts, signal } = case.scenario {
-            self.wait_for_starts(case, starts);
+            if !self.wait_for_starts(starts) {
+                eprintln!("{}: {command:?}: fewer than {starts} starts", case.name);
+            }
             // No original says when it knows of its own processes, and a signal before that goes astray.
             thread::sleep(SETTLING);
             asked = Instant::now();
@@ -183,7 +213,10 @@ impl Place {
                 false => kill(pid(&child), signal).expect("a process"),
             }
         }
-        let code = wait(&mut child, case);
+        let (code, has_ended) = wait(&mut child);
+        if !has_ended {
+            eprintln!("{}: {command:?}: no end within {DEADLINE:?}", case.name);
+        }
         let end_took = asked.elapsed().as_secs_f64();
         let output = output.map(|thread| thread.join().expect("text")).concat();
         let events = events(&self.log()).into_iter().map(|mut event| {
@@ -199,13 +232,17 @@ impl Place {
         Seen { events: events.collect(), code, end_took, output }
     }
 
-    fn wait_for_starts(&self, case: &Case, starts: usize) {
+    /// Whether there were so many starts in time.
+    fn wait_for_starts(&self, starts: usize) -> bool {
         let deadline = Instant::now() + DEADLINE;
         let count = || events(&self.log()).iter().filter(|event| matches!(event.what, ProbeFact::Start(_))).count();
         while count() < starts {
-            assert!(Instant::now() < deadline, "{}: {} of {starts} starts", case.name, count());
+            if Instant::now() > deadline {
+                return false;
+            }
             thread::sleep(Duration::from_millis(10));
         }
+        true
     }
 }
 
@@ -249,16 +286,18 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String>
     })
 }
 
-/// Waits for the end. A tool that takes too long is killed, with its group.
-fn wait(child: &mut Child, case: &Case) -> Option<i32> {
+/// Waits for the end: the exit code, and whether it came by itself. A tool that takes too long is killed, with its group.
+fn wait(child: &mut Child) -> (Option<i32>, bool) {
     let deadline = Instant::now() + DEADLINE;
     loop {
         if let Some(status) = child.try_wait().expect("a child") {
-            return status.code();
+            return (status.code(), true);
         }
         if Instant::now() > deadline {
+            // It may have ended meanwhile.
             let _ = killpg(pid(child), Signal::SIGKILL);
-            panic!("{}: no end within {DEADLINE:?}", case.name);
+            let _ = child.wait();
+            return (None, false);
         }
         thread::sleep(Duration::from_millis(10));
     }

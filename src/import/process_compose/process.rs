@@ -49,6 +49,8 @@ pub(super) struct ComposeProcess<'a> {
     /// Where it runs, if that is said.
     pub(super) dir: Option<Text>,
     pub(super) is_daemon: bool,
+    /// Whether it gets a terminal.
+    pub(super) has_terminal: bool,
 }
 
 /// Reads the replica with this number, from 0.
@@ -68,7 +70,17 @@ pub(super) fn read(
     let own = fields.take("vars").map(|field| vars(draft, &field)).unwrap_or_default();
     let data = template_data(&project.vars, own, number);
     let hidden = project.hidden.clone();
-    let mut process = ComposeProcess { project, declared, fields, task, hidden, data, dir: None, is_daemon: false };
+    let mut process = ComposeProcess {
+        project,
+        declared,
+        fields,
+        task,
+        hidden,
+        data,
+        dir: None,
+        is_daemon: false,
+        has_terminal: false,
+    };
     process.is_daemon = process.flag(draft, "is_daemon");
     process.words(draft, name, number);
     process.environment(draft, name, number);
@@ -333,12 +345,14 @@ impl<'a> ComposeProcess<'a> {
                 && field.flag(draft) == Some(true)
             {
                 self.put(draft, &["tty"], true, &field);
+                self.has_terminal = true;
             }
         }
         if let Some(field) = self.fields.take("is_foreground")
             && field.flag(draft) == Some(true)
         {
             self.put(draft, &["tty"], true, &field);
+            self.has_terminal = true;
             self.put(draft, &["autostart"], false, &field);
             let what = "it is started with `s`, and `a` attaches to it";
             draft.drop(Weight::Notable, field.key_place, field.key.clone(), what);

@@ -468,6 +468,10 @@ impl Rules {
             let what = format!("{} sets it; no command here mentions it, so it is left out", self.tool);
             draft.drop(Weight::Minor, place, self.name_variable(), what);
         }
+        if self.tool == ProcfileRunner::Overmind {
+            let what = "they are tmux's; stead's own terminals have TERM=xterm-256color";
+            draft.drop(Weight::Minor, place, "TERM, SHELL, TMUX", what);
+        }
         if self.tool != ProcfileRunner::Foreman {
             return;
         }

@@ -102,6 +102,7 @@ stop = { signal = "SIGINT", timeout = "5s" }
 - Procfile:2 skipped:no space: overmind ignores it: a process is `name: command`, with the space
 - Procfile:1 exit code: overmind's comes from tmux; stead's is 1 when a process has ended everything, and 0 after a signal
 . Procfile:1 PS: overmind sets it; no command here mentions it, so it is left out
+. Procfile:1 TERM, SHELL, TMUX: they are tmux's; stead's own terminals have TERM=xterm-256color
 "#);
 }
 
