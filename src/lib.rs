@@ -37,6 +37,7 @@ mod private;
 pub mod process;
 pub mod screen;
 pub mod signal;
+mod stable_hash;
 pub mod supervisor;
 pub mod surfaces;
 pub mod ui;

@@ -1,8 +1,10 @@
-//! Finds out who listens on a TCP port, to name it when the port is wanted for something else.
+//! Finds out who listens on a TCP port, to name it when the port is wanted for something else, and on which ports a process
+//! listens.
 //!
-//! The answer is for people, and best effort: the kernel tells the user of every listener, but which process it is can be
+//! The answers are for people, and best effort: the kernel tells the user of every listener, but which process it is can be
 //! read only of one's own processes, or by root.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -54,6 +56,16 @@ impl fmt::Display for PortHolder {
     }
 }
 
+/// The sockets that listen on a TCP port here, by their inodes, each with its port. Empty if this system can't tell.
+pub(crate) fn listening_sockets() -> BTreeMap<u64, u16> {
+    linux::listening_sockets()
+}
+
+/// The inodes of the sockets that a process has open, as far as they may be seen.
+pub(crate) fn sockets_of(pid: u32) -> Vec<u64> {
+    linux::sockets_of(pid)
+}
+
 /// `text` of another process as one line without control characters, shortened.
 fn shown(text: &str) -> String {
     let mut chars = text.chars().map(|c| if c.is_control() { '?' } else { c });
@@ -66,18 +78,27 @@ fn shown(text: &str) -> String {
 
 #[cfg(not(target_os = "linux"))]
 mod linux {
-    use super::{PortHolder, SocketAddr};
+    use super::{BTreeMap, PortHolder, SocketAddr};
 
     pub(super) fn port_holder(_: SocketAddr) -> Option<PortHolder> {
         None
+    }
+
+    pub(super) fn listening_sockets() -> BTreeMap<u64, u16> {
+        BTreeMap::new()
+    }
+
+    pub(super) fn sockets_of(_: u32) -> Vec<u64> {
+        Vec::new()
     }
 }
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::fs;
+    use std::collections::BTreeMap;
+    use std::fs::{self, DirEntry};
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     use super::{HolderProcess, PortHolder, shown};
 
@@ -99,13 +120,28 @@ mod linux {
     }
 
     pub(super) fn port_holder(address: SocketAddr) -> Option<PortHolder> {
-        let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
-        let listeners = tables.iter().flat_map(|table| table.lines().filter_map(listener));
-        let rivals = listeners.filter(|listener| is_rival(listener.address, address));
+        let rivals = listeners().into_iter().filter(|listener| is_rival(listener.address, address));
         // The same address rather than any.
         let rival =
             rivals.min_by_key(|listener| listener.address.ip().to_canonical() != address.ip().to_canonical())?;
         Some(PortHolder { uid: rival.uid, process: process_of(rival.inode) })
+    }
+
+    pub(super) fn listening_sockets() -> BTreeMap<u64, u16> {
+        listeners().into_iter().map(|listener| (listener.inode, listener.address.port())).collect()
+    }
+
+    pub(super) fn sockets_of(pid: u32) -> Vec<u64> {
+        let inode = |file: DirEntry| {
+            let target = fs::read_link(file.path()).ok()?;
+            target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+        };
+        fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten().filter_map(inode).collect()
+    }
+
+    fn listeners() -> Vec<Listener> {
+        let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+        tables.iter().flat_map(|table| table.lines().filter_map(listener)).collect()
     }
 
     fn is_rival(holder: SocketAddr, wanted: SocketAddr) -> bool {
@@ -140,11 +176,7 @@ mod linux {
 
     /// The process that has this socket; the supervisor rather than others that have inherited it.
     fn process_of(inode: u64) -> Option<HolderProcess> {
-        let wanted = format!("socket:[{inode}]");
-        let has_it = |pid: &u32| {
-            let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-            descriptors.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|to| to == Path::new(&wanted)))
-        };
+        let has_it = |pid: &u32| sockets_of(*pid).contains(&inode);
         let pid = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let pid = pid.filter(has_it).min()?;
         let project = project_of(pid);

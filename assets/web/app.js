@@ -3,13 +3,13 @@
 import { Stream, get, post } from "./connection.js";
 import { Detail } from "./detail.js";
 import { confirm, help } from "./dialog.js";
-import { button, element, make } from "./dom.js";
+import { button, element, make, mark } from "./dom.js";
 import { canStop, isLive, isSurface } from "./format.js";
 import { banner, headline, meta, tab } from "./headline.js";
 import { History } from "./history.js";
 import { KEYS, keyName, lookup } from "./keys.js";
 import { LogPane } from "./log_pane.js";
-import { changed } from "./snapshot.js";
+import { changed, restartedWith } from "./snapshot.js";
 import { Table } from "./table.js";
 import { TaskTerminal } from "./terminal.js";
 import { Timeline } from "./timeline.js";
@@ -44,6 +44,7 @@ const stream = new Stream(
       lost = null;
       // A project may let anyone read.
       element("token-note").hidden = hasToken();
+      showWhatActs();
     },
     messages: (messages) => messages.forEach(take),
     lost(retryAt, why) {
@@ -103,6 +104,7 @@ function draw() {
   if (snapshot) {
     headline(snapshot);
     table.show(snapshot.tasks, isDraining());
+    if (!hasToken()) showWhatActs();
     selected();
   }
   tab(snapshot, lost);
@@ -112,16 +114,21 @@ function draw() {
 /** What the selection has to do with. */
 function selected() {
   const { task, marked } = table;
-  detail.show(task, isDraining());
+  detail.show(task, isDraining(), snapshot?.groups);
   if (task) drawHistory(task);
   timeline.select(task?.name ?? null);
   log.select(task, marked);
   if (terminal.isOpen && terminal.task !== task?.name) terminal.close();
 }
 
-/** In a narrow window the description of what was pointed at stands below the table. */
+/** In a narrow window the log of what was pointed at stands below. */
 function pointed() {
-  if (matchMedia("(max-width: 56rem)").matches) element("detail").scrollIntoView({ block: "nearest" });
+  if (matchMedia("(max-width: 56rem)").matches) element("log-pane").scrollIntoView();
+}
+
+/** Whether what would change something looks as if it could. It can be pressed all the same, and says why it can't. */
+function showWhatActs() {
+  for (const made of document.querySelectorAll("button.acts")) mark(made, "aria-disabled", hasToken() ? null : "true");
 }
 
 function drawHistory(task) {
@@ -159,7 +166,12 @@ const ACTIONS = {
   selectFirst: () => table.move(-Infinity),
   selectLast: () => table.move(Infinity),
   mark: () => table.mark(),
-  restart: () => ask("restart", names(table.targets)),
+  restart: async () => {
+    const targets = names(table.targets);
+    const all = restartedWith(snapshot, targets);
+    const question = `This restarts ${all.join(", ")}: some depend on others with on_restart.`;
+    if (all.length === targets.length || (await confirm("Restart", question))) ask("restart", targets);
+  },
   stopOrStart,
   kill: async () => {
     const targets = names(table.targets);
@@ -181,6 +193,7 @@ const ACTIONS = {
     selected();
   },
   events: () => timeline.toggle(),
+  parts: () => table.toggleParts(),
   why: () => table.task && why(table.task.name).catch((error) => tell(error.message)),
   attach: () => {
     if (!table.task?.tty) return tell("it has no terminal: `tty = true` in its config gives it one");
@@ -213,6 +226,9 @@ const ACTIONS = {
     else document.body.classList.remove("zoomed");
   },
 };
+
+/** Those of them with a hint that change something. */
+const ACTING = ["restart", "stopOrStart"];
 
 function perform(action) {
   if (snapshot) ACTIONS[action]();
@@ -259,7 +275,7 @@ element("help").onclick = help;
 element("retry").onclick = () => stream.retry();
 element("hints").append(
   ...KEYS.filter(({ hint }) => hint).map(({ keys, action, hint }) => {
-    const made = button("", () => perform(action));
+    const made = button("", () => perform(action), ACTING.includes(action) ? "acts" : "");
     made.append(make("kbd", "", keyName(keys[0])), ` ${hint}`);
     return made;
   }),

@@ -1,10 +1,13 @@
 // The selected task in a few lines: its process, what an exit means, whether it is ready, what it used.
 
 import { button, element, make, mark, write } from "./dom.js";
-import { age, bytes, canStop, duration, exitLabel, isEssential, isLive, isUnstable, onExit, percent } from "./format.js";
+import { after, age, bytes, canStop, duration, exitLabel, flapping, groupPolicy, isEssential, isLive, onExit, percent } from "./format.js";
 import { Spark } from "./spark.js";
 
-const LINES = { about: "runs", exit: "on exit", ready: "ready", address: "address", failed: "failed", unstable: "unstable" };
+const LINES = {
+  description: "is", about: "runs", exit: "on exit", after: "after", group: "group", ready: "ready", address: "address",
+  failed: "failed", hint: "hint", flapping: "flapping",
+};
 
 export class Detail {
   #lines = {};
@@ -30,21 +33,26 @@ export class Detail {
     }
     const actions = { restart: "Restart", stopOrStart: "Stop", kill: "Kill", why: "Why?", attach: "Attach" };
     this.#buttons = Object.fromEntries(
-      Object.entries(actions).map(([action, text]) => [action, button(text, () => act(action))]),
+      Object.entries(actions).map(([action, text]) => [action, button(text, () => act(action), action === "why" ? "" : "acts")]),
     );
     element("detail").append(make("p", "actions", ...Object.values(this.#buttons)), list, charts);
   }
 
   /** Takes what a snapshot says of the task. */
-  show(task, draining) {
+  show(task, draining, groups = []) {
     write(element("detail-title"), task?.name ?? "");
     if (!task) return;
     const processes = task.usage?.processes > 1 ? `${task.usage.processes} processes` : "";
     this.#say("about", [task.pid && `pid ${task.pid}`, processes, task.about].filter(Boolean).join(" · "));
     write(this.#lines.exit.label, exitLabel(task));
     this.#say("exit", onExit(task));
+    this.#say("description", task.description ?? "");
+    this.#say("after", after(task));
+    const group = groups.find((group) => group.tasks.includes(task.name));
+    this.#say("group", group ? `${group.name} · ${groupPolicy(group)}` : "");
     this.#say("failed", task.state === "failed" ? task.reason : "", "bad");
-    this.#say("unstable", isUnstable(task) ? `${task.restarts_last_hour} restarts in the last hour` : "", "warn");
+    this.#say("hint", isLive(task) ? "" : (task.last_exit?.hint ?? ""), "warn");
+    this.#say("flapping", flapping(task), "warn");
     this.#showAddress(task.address ?? "");
     write(this.#buttons.stopOrStart, canStop(task) ? "Stop" : "Start");
     this.#buttons.stopOrStart.disabled = draining && !canStop(task);

@@ -35,15 +35,32 @@ export function age(now, at) {
   return `${Math.floor(seconds / unit)}${name} ago`;
 }
 
-/** The time of day of a timestamp; with milliseconds where that helps to compare. */
-export function clock(timestamp, digits) {
-  return new Date(timestamp).toLocaleTimeString([], { hour12: false, fractionalSecondDigits: digits });
+const two = (number) => String(number).padStart(2, "0");
+
+/** The time of day of a timestamp, of 24 hours whatever the browser's language is. */
+export function clock(timestamp) {
+  const at = new Date(timestamp);
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
+}
+
+/** Its day: 2026-01-31. */
+export function day(timestamp) {
+  const at = new Date(timestamp);
+  return [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
+}
+
+/** Its time of day, with the day if that is not today. */
+export function moment(timestamp) {
+  const own = day(timestamp);
+  return own === day(Date.now()) ? clock(timestamp) : `${own} ${clock(timestamp)}`;
 }
 
 /** Glyph, tone and counted words of every state, the worst first. */
 export const STATES = {
   failed: { glyph: "✖", tone: "bad", counted: "failed" },
+  flapping: { glyph: "◍", tone: "warn", counted: "flapping" },
   backoff: { glyph: "◐", tone: "warn", counted: "backing off" },
+  blocked: { glyph: "⊘", tone: "warn", counted: "blocked" },
   stopping: { glyph: "◒", tone: "warn", counted: "stopping" },
   unready: { glyph: "◑", tone: "busy", counted: "not ready" },
   starting: { glyph: "◔", tone: "busy", counted: "starting" },
@@ -55,8 +72,10 @@ export const STATES = {
   done: { glyph: "✔", tone: "quiet", counted: "done" },
 };
 
-/** The key of a task in `STATES`: one that a probe does not find ready has one of its own. */
+/** The key of a task in `STATES`: those that flap, are blocked, or are not ready by their probe have one of their own. */
 export function stateOf(task) {
+  if (isFlapping(task)) return "flapping";
+  if (task.state === "failed" && task.dependency != null) return "blocked";
   return task.state === "running" && task.probed ? "unready" : task.state;
 }
 
@@ -66,8 +85,6 @@ export function look(task) {
 }
 
 const CONDITIONS = { started: "to be started", ready: "to be ready", success: "to succeed", exited: "to exit" };
-/** From so many restarts in the last hour on a task is called unstable. */
-const UNSTABLE_RESTARTS = 6;
 /** A longer budget is shown in numbers alone. */
 const MOST_PIPS = 8;
 
@@ -111,12 +128,20 @@ export function next(task, now, draining) {
 
 function running(task, now, draining) {
   if (draining) return { text: "stops in its turn", tone: "quiet" };
-  if (isUnstable(task)) return { text: `unstable: ${task.restarts_last_hour} restarts/h`, tone: "warn" };
+  if (isFlapping(task)) return { text: flapping(task), tone: "warn" };
   return { text: task.budget_back_at === null ? "" : `budget back in ${left(now, task.budget_back_at)}`, tone: "" };
 }
 
-export function isUnstable(task) {
-  return task.restarts_last_hour >= UNSTABLE_RESTARTS;
+/** Whether its runs end again and again, though its budget lasts. */
+export function isFlapping(task) {
+  return task.flapping_every_ms != null;
+}
+
+/** How often its runs end: `34/h, every 20s`. Empty unless it is flapping. */
+export function flapping(task) {
+  if (!isFlapping(task)) return "";
+  const every = task.flapping_every_ms;
+  return `${task.restarts_last_hour}/h, every ${duration(every < 1000 ? every : Math.round(every / 1000) * 1000)}`;
 }
 
 /** How long the current run has lasted; empty without one. */
@@ -156,16 +181,48 @@ export function isLive(task) {
 
 /** Whether "stop" means something; otherwise the same key starts it. */
 export function canStop(task) {
-  return isLive(task) || task.state === "backoff" || task.state === "waiting";
+  return isLive(task) || ["backoff", "waiting", "scheduled"].includes(task.state);
 }
 
 export function isSurface(task) {
   return task.kind === "builtin";
 }
 
+/** What stands for stead's own parts: those that need attention, and the others in words; "" if there are none. */
+export function parts(tasks, draining) {
+  const own = tasks.filter(isSurface);
+  const alone = own.filter((task) => needsAttention(task, draining));
+  const folded = own.filter((task) => !alone.includes(task));
+  if (folded.length === 0) return { alone, folded: "" };
+  const all = folded.length;
+  const ready = folded.filter((task) => look(task).tone === "good").length;
+  const which = `${alone.length ? "other " : ""}part${all === 1 && ready === 1 ? "" : "s"}`;
+  return { alone, folded: ready === all ? `stead: ${all} ${which} ready` : `stead: ${ready} of ${all} ${which} ready` };
+}
+
+/** Starting, waiting and stopping pass by themselves. */
+function needsAttention(task, draining) {
+  if (task.state === "stopped") return !draining;
+  if (task.state === "running" || task.state === "ready") return isFlapping(task);
+  return task.state === "failed" || task.state === "backoff";
+}
+
 /** Whether it is a part of stead that everything goes through: such a part is never restarted. */
 export function isEssential(task) {
   return isSurface(task) && task.policy === "critical";
+}
+
+const ON_RESTART = { ignore: "", restart: ", restarts with it", stop: ", stops with it" };
+
+/** What it depends on; empty if on nothing. */
+export function after(task) {
+  const edge = (on) => `${on.task} ${on.condition}${ON_RESTART[on.on_restart] ?? ""}${on.required ? "" : ", optional"}`;
+  return task.after.map(edge).join(" · ");
+}
+
+/** What a group does. */
+export function groupPolicy(group) {
+  return group.strategy + (group.max_restarts === null ? "" : `, ${group.restarts} of ${group.max_restarts} restarts`);
 }
 
 /** Which exits the policy is about. */

@@ -20,6 +20,7 @@ const ROWS = [
   [["w"], "why", "Look", "why is it not running: the chain of causes", null, "why"],
   [["Enter", "z"], "zoom", "Look", "zoom the log, and back", null, "zoom"],
   [["e"], "events", "Look", "events of all tasks, or of the selected one", null, "events"],
+  [["b"], "parts", "Look", "stead's own parts, in one line or each"],
   [["?", "F1"], "help", "Look", "all keys", null, "help"],
   [["Escape"], "close", "Look", "close, clear, go back"],
 

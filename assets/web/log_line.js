@@ -2,7 +2,7 @@
 
 import { paint, parse } from "./ansi.js";
 import { make } from "./dom.js";
-import { clock } from "./format.js";
+import { moment } from "./format.js";
 
 const NAME_TONES = 6;
 
@@ -11,7 +11,7 @@ export function drawLine(line, isMerged) {
   const text = make("span", "text");
   for (const { text: part, ink } of parse(line.text)) text.append(paint(part, ink));
   if (line.cut) text.append(make("span", "quiet", "…"));
-  const time = make("time", "", clock(line.at));
+  const time = make("time", "", moment(line.at));
   time.dateTime = line.at;
   time.title = `${line.at}, run ${line.run}, ${line.stream}`;
   const drawn = make("div", `line ${line.stream}`, time);

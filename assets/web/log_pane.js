@@ -10,6 +10,11 @@ import { LogView } from "./log_view.js";
 /** Characters of a pattern; as in the terminal. */
 const PATTERN_CHARS = 200;
 
+const LOST = "what was written is lost: the log could not be written";
+const NOTHING = "nothing written yet";
+/** Programs that print in large blocks unless that goes to a terminal; as in src/process/held_back.rs. */
+const BLOCK_PRINTER = /(?:^|[\s/'"(])(?:(?:python|pypy)[\d.]*|ruby|perl|[gm]?awk|sed|grep|tr|cut|jq)(?:\s|$)/;
+
 const BUTTONS = {
   follow: "Follow",
   previousHit: "↑",
@@ -240,7 +245,7 @@ export class LogPane {
     mark(element("log-state"), "class", trouble || lost ? "bad" : state === "following" ? null : "warn");
     write(element("hit-count"), this.#search.count);
     this.#buttons.previousHit.hidden = this.#buttons.nextHit.hidden = !this.#search.text;
-    this.#box.dataset.empty = this.#filter ? "no line passes the filter" : lost ? "what was written is lost: the log could not be written" : "nothing written yet";
+    this.#box.dataset.empty = this.#filter ? "no line passes the filter" : lost ? LOST : nothingYet(this.#task);
     const pressed = {
       follow: state === "following",
       merge: this.#merged,
@@ -264,4 +269,10 @@ export class LogPane {
     }
     list.value = this.#run ?? "";
   }
+}
+
+/** What stands where there are no lines. */
+function nothingYet(task) {
+  if (!task || task.tty || !BLOCK_PRINTER.test(task.about)) return NOTHING;
+  return `${NOTHING}; its program may hold back what it prints, as that does not go to a terminal (python: PYTHONUNBUFFERED=1; or tty = true)`;
 }

@@ -1,6 +1,6 @@
 // One row of the task table.
 
-import { bytes, canStop, isEssential, isSurface, isUnstable, lastExit, look, next, percent, retries, uptime } from "./format.js";
+import { bytes, canStop, isEssential, isSurface, lastExit, look, next, percent, retries, stateOf, uptime } from "./format.js";
 import { button, make, mark, write } from "./dom.js";
 import { Spark } from "./spark.js";
 
@@ -34,7 +34,7 @@ export class Row {
     for (const what of ["cpu", "memory"]) this.#cells[what].append(this.#values[what], this.#sparks[what].element);
     this.#buttons = Object.fromEntries(
       ["start", "stop", "restart"].map((verb) => {
-        const made = button(verb, () => on.act(verb, name));
+        const made = button(verb, () => on.act(verb, name), "acts");
         made.setAttribute("aria-label", `${verb} ${name}`);
         return [verb, made];
       }),
@@ -94,9 +94,9 @@ export class Row {
   #showState() {
     const task = this.#task;
     const { glyph, tone } = look(task);
-    const parts = [[`${glyph} ${task.state}`, tone]];
+    const word = { flapping: "flapping", blocked: "blocked" }[stateOf(task)] ?? task.state;
+    const parts = [[`${glyph} ${word}`, tone]];
     if (task.policy === "critical") parts.push(["critical", "tag"]);
-    if (isUnstable(task)) parts.push(["unstable", "tag warn"]);
     const cell = this.#cells.state;
     if (cell.textContent === parts.map(([text]) => text).join("")) return;
     cell.replaceChildren(...parts.map(([text, className]) => make("span", className, text)));

@@ -1,13 +1,20 @@
 // The table of tasks: its rows, which of them is selected, and which are marked.
 
-import { element, make } from "./dom.js";
-import { isSurface } from "./format.js";
+import { button, element, make, write } from "./dom.js";
+import { isSurface, parts } from "./format.js";
 import { Row } from "./row.js";
 
 export class Table {
   #rows = new Map();
   #table = element("tasks");
   #groups = [make("tbody", "theirs"), make("tbody", "own")];
+  /** Stands for stead's own parts while they are well. */
+  #fold = make("tr", "fold");
+  #foldButton = button("", () => this.toggleParts(), "name");
+  #unfolded = false;
+  /** All there are, and whether they drain; and those that are shown. */
+  #all = [];
+  #draining = false;
   #tasks = [];
   #on;
   selected = null;
@@ -20,12 +27,22 @@ export class Table {
   constructor(on) {
     this.#on = on;
     this.#table.append(...this.#groups);
+    const cell = this.#fold.insertCell();
+    cell.colSpan = 9;
+    cell.append(this.#foldButton);
   }
 
   /** Takes the tasks of a snapshot. Rows keep their element, so that focus survives; they stand in the plan's order. */
   show(tasks, draining) {
-    this.#tasks = [...tasks.filter((task) => !isSurface(task)), ...tasks.filter(isSurface)];
-    const names = new Set(tasks.map((task) => task.name));
+    this.#all = tasks;
+    this.#draining = draining;
+    const { alone, folded } = parts(tasks, draining);
+    const own = this.#unfolded ? tasks.filter(isSurface) : alone;
+    this.#tasks = [...tasks.filter((task) => !isSurface(task)), ...own];
+    if (!folded) this.#fold.remove();
+    else if (!this.#fold.isConnected) this.#groups[1].append(this.#fold);
+    write(this.#foldButton, this.#unfolded ? "stead: fold its parts" : folded);
+    const names = new Set(this.#tasks.map((task) => task.name));
     for (const [name, row] of this.#rows) {
       if (names.has(name)) continue;
       row.element.remove();
@@ -42,6 +59,12 @@ export class Table {
       if (at !== row.element) this.#groups[group].insertBefore(row.element, at ?? null);
     }
     if (!names.has(this.selected)) this.select(this.#tasks[0]?.name ?? null);
+  }
+
+  /** Shows stead's own parts in one line, or each. */
+  toggleParts() {
+    this.#unfolded = !this.#unfolded;
+    this.show(this.#all, this.#draining);
   }
 
   /** Draws what time alone changes. */

@@ -1,17 +1,19 @@
-// What has happened: a bounded list of events, the newest on top, of all tasks or of the selected one.
+// What has happened: a bounded list of events, the newest at the end, of all tasks or of the selected one.
 
 import { element, make, write } from "./dom.js";
-import { clock } from "./format.js";
+import { moment } from "./format.js";
 
 /** Events that are held. */
 const HELD = 1000;
 /** Events that are drawn at once. */
 const DRAWN = 200;
+/** So near to its end the list follows what is added. */
+const FOLLOW_PIXELS = 24;
 
 const TONES = {
   exhausted: "bad", failed: "bad", killed: "bad", left: "bad", forced: "bad", abandoned: "bad",
   group_exhausted: "bad",
-  backoff: "warn", unready: "warn", refused: "warn", overlapped: "warn", watch_suspended: "warn",
+  backoff: "warn", background: "warn", unready: "warn", refused: "warn", overlapped: "warn", watch_suspended: "warn",
 };
 
 export class Timeline {
@@ -62,8 +64,11 @@ export class Timeline {
     if (this.#records.length > HELD) this.#records.shift();
     if (!this.#shows(record)) return;
     this.#list.querySelector(".none")?.remove();
-    this.#list.prepend(entry(record));
-    if (this.#list.children.length > DRAWN) this.#list.lastChild.remove();
+    const { scrollHeight, scrollTop, clientHeight } = this.#list;
+    const follows = scrollHeight - scrollTop - clientHeight < FOLLOW_PIXELS;
+    this.#list.append(entry(record));
+    if (this.#list.children.length > DRAWN) this.#list.firstChild.remove();
+    if (follows) this.#list.scrollTop = this.#list.scrollHeight;
   }
 
   /** The filter is for tasks: what stead itself says is for all of them. */
@@ -73,15 +78,16 @@ export class Timeline {
 
   #draw() {
     const shown = this.#records.filter((record) => this.#shows(record)).slice(-DRAWN);
-    const entries = shown.reverse().map(entry);
+    const entries = shown.map(entry);
     this.#list.replaceChildren(...(entries.length ? entries : [make("li", "none quiet", "nothing has happened yet")]));
+    this.#list.scrollTop = this.#list.scrollHeight;
     write(element("events-of"), this.#all ? "all tasks" : (this.#task ?? "all tasks"));
     element("events-of").setAttribute("aria-pressed", String(!this.#all));
   }
 }
 
 function entry(record) {
-  const time = make("time", "", record.at ? clock(record.at) : "");
+  const time = make("time", "", record.at ? moment(record.at) : "");
   if (record.at) time.dateTime = time.title = record.at;
   return make("li", "", time, make("b", "", record.task ?? "stead"), make("span", TONES[record.event] ?? "", record.text));
 }

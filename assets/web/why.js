@@ -3,7 +3,7 @@
 import { get } from "./connection.js";
 import { make } from "./dom.js";
 import { page } from "./dialog.js";
-import { clock, duration } from "./format.js";
+import { clock, day, duration } from "./format.js";
 
 /** Shows it; rejects with a `Refusal` if it can't be had. */
 export async function why(task) {
@@ -15,7 +15,7 @@ export async function why(task) {
 }
 
 function earlier(session) {
-  return `Under an earlier supervisor, started ${new Date(session).toLocaleDateString()} ${clock(session)}`;
+  return `Under an earlier supervisor, started ${day(session)} ${clock(session)}`;
 }
 
 function cause({ depth, task, sentences }) {
@@ -27,8 +27,7 @@ function cause({ depth, task, sentences }) {
 }
 
 function failure({ run, at, reason, ran_for_ms, lines }) {
-  const day = new Date(at).toLocaleDateString();
-  const title = `Run ${run} ended with ${reason} after ${duration(ran_for_ms)}, ${day} ${clock(at)}`;
+  const title = `Run ${run} ended with ${reason} after ${duration(ran_for_ms)}, ${day(at)} ${clock(at)}`;
   const details = make("details", "", make("summary", "", title));
   const text = lines.map((line) => `${line.is_stderr ? "! " : "  "}${line.text}`).join("\n");
   details.append(make("pre", "", text || "it wrote nothing"));

@@ -1,10 +1,7 @@
 //! Composes the supervisor: a task for every process of the config, and stead's own parts.
 
-use std::collections::BTreeMap;
-
 use anyhow::anyhow;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Presentation;
@@ -12,12 +9,11 @@ use super::builtin::{Surfaces, track_gateway, track_warden};
 use super::inspect::ports_of_tasks;
 use super::run_numbers::RunNumbers;
 use super::state_dir::StateDir;
-use super::task_factory::TaskFactory;
+use super::task_factory::{TaskFactory, planned_groups};
 use crate::config::{Config, SharedConfig};
 use crate::kernel::{KernelHandle, PostMortems};
 use crate::process::{Warden, WardenTask, is_hangup_ignored};
-use crate::supervisor::TaskSupervisor;
-use crate::supervisor::engine::Usage;
+use crate::supervisor::{Additions, TaskSupervisor};
 use crate::surfaces::web::PortChoice;
 use crate::surfaces::{Control, Hooks, Plain, Terminal, Web};
 
@@ -32,13 +28,14 @@ pub(super) fn compose(
     state: &StateDir,
     numbers: RunNumbers,
     (warden, warden_task): (Warden, WardenTask),
-    usage: watch::Receiver<BTreeMap<String, Usage>>,
+    additions: Additions,
     runtime: &Handle,
 ) -> anyhow::Result<(TaskSupervisor, KernelHandle)> {
     let config = shared.current();
     let mut supervisor = TaskSupervisor::new(CancellationToken::new(), config.supervisor.restart)
         .with_drain(config.supervisor.drain)
-        .with_usage(usage)
+        .with_groups(planned_groups(&config))
+        .with_additions(additions)
         .with_outliving_its_terminal(is_hangup_ignored());
     let kernel = KernelHandle::new(supervisor.handle())
         .with_post_mortems(PostMortems::new(&state.paths.post_mortems))
@@ -69,7 +66,7 @@ pub(super) fn compose(
         Presentation::Detached => {}
         Presentation::Headless => surfaces.track(Plain::events_only()),
         Presentation::Plain => surfaces.track(Plain::with_output()),
-        Presentation::Dashboard { mouse } => surfaces.track(Terminal::new(mouse)),
+        Presentation::Dashboard { mouse } => surfaces.track(Terminal::new(mouse, state.paths.dashboard.clone())),
     }
     factory.set_builtins(supervisor.tracked());
     let supervisor = supervisor.with_loader(Box::new(move |request| factory.load(request)));

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::announce::announce;
 use super::compose::compose;
 use super::diagnostics::write_diagnostics;
+use super::event_file::EventKeeper;
 use super::last_words::{last_words, write_last_words};
 use super::post_mortems::Examiner;
 use super::run_numbers::{RunCounter, RunNumbers};
@@ -23,6 +24,7 @@ use crate::kernel::Containment;
 use crate::private;
 use crate::process::{InheritedLimits, Warden, reserve_descriptors};
 use crate::supervisor::engine::BadConfig;
+use crate::supervisor::{Additions, PlannedUntil};
 
 /// The name of the threads that drive the engine and the runs of tasks.
 const ENGINE_THREAD: &str = "stead-engine";
@@ -53,6 +55,7 @@ pub(crate) fn launch(
     project: &Project,
     read: impl Fn(&Project) -> Result<Config, BadConfig> + Send + Sync + 'static,
     presentation: Presentation,
+    until: PlannedUntil,
 ) -> anyhow::Result<ExitCode> {
     let state = StateDir::claim(project)?;
     let project = project.from_within();
@@ -71,10 +74,13 @@ pub(crate) fn launch(
     let (runtime, surfaces) = (start_runtime(ENGINE_THREAD)?, start_runtime(SURFACES_THREAD)?);
     let config = SharedConfig::new(config, read);
     let (sampled, usage) = watch::channel(BTreeMap::new());
-    let run_numbers = state.paths.run_numbers.clone();
+    let (heard, last_words_of_runs) = watch::channel(BTreeMap::new());
+    let additions = Additions { usage: usage.clone(), last_words: last_words_of_runs };
+    let (run_numbers, events) = (state.paths.run_numbers.clone(), state.paths.events.clone());
     let numbers = RunNumbers::read(&run_numbers);
     let (supervisor, kernel) =
-        compose(config, presentation, &state, numbers.clone(), warden, usage.clone(), surfaces.handle())?;
+        compose(config, presentation, &state, numbers.clone(), warden, additions, surfaces.handle())?;
+    let supervisor = supervisor.with_until(until);
     if presentation == Presentation::Detached {
         runtime.spawn(announce(kernel.clone(), state.diagnostics.clone()));
     }
@@ -82,11 +88,13 @@ pub(crate) fn launch(
     let outcome = runtime.block_on(runtime.spawn(async move {
         let sampler = tokio::spawn(sample(kernel.usage_observers().clone(), kernel.watch(), sampled));
         let counter = RunCounter::start(numbers, run_numbers, kernel.watch());
-        let examiner = Examiner::start(kernel, usage);
+        let keeper = EventKeeper::start(events, kernel.clone());
+        let examiner = Examiner::start(kernel, usage, heard);
         let outcome = supervisor.run().await;
         sampler.abort();
         examiner.finish().await;
         counter.finish().await;
+        keeper.finish().await;
         outcome
     }));
     // Not dropped: that would wait for a thread that is stuck.

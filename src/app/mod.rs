@@ -5,6 +5,7 @@ mod announce;
 mod builtin;
 mod compose;
 mod diagnostics;
+mod event_file;
 mod inspect;
 mod last_words;
 mod launch;
@@ -17,6 +18,7 @@ mod surface_host;
 mod task_factory;
 
 pub(crate) use announce::UP;
+pub(crate) use event_file::{EventSession, KeptEvents, read_events};
 pub(crate) use inspect::inspect;
 pub(crate) use launch::{Presentation, launch};
 pub(crate) use state_dir::StatePaths;

@@ -12,7 +12,7 @@ use tracing::warn;
 
 use crate::kernel::post_mortem::{LAST_LINE_CHARS, LAST_LINES, LastLine};
 use crate::kernel::{KernelHandle, PostMortem, PostMortems};
-use crate::logs::{LogLine, OutputStream, without_escapes};
+use crate::logs::{LogLine, OutputStream, last_words, without_escapes};
 use crate::supervisor::engine::{EventKind, ExitReason, Snapshot, TaskSnapshot, Usage};
 use crate::supervisor::{EventFollower, EventRecord, Followed};
 
@@ -33,17 +33,23 @@ struct Work {
     kernel: KernelHandle,
     post_mortems: PostMortems,
     usage: watch::Receiver<BTreeMap<String, Usage>>,
+    /// The last words of each task's last failed run, for the snapshot.
+    last_words: watch::Sender<BTreeMap<String, String>>,
     /// The most memory that the current run of each task was seen to use.
     peaks: BTreeMap<String, u64>,
 }
 
 impl Examiner {
     /// Starts, if `kernel` says where to keep what is found.
-    pub(super) fn start(kernel: KernelHandle, usage: watch::Receiver<BTreeMap<String, Usage>>) -> Self {
+    pub(super) fn start(
+        kernel: KernelHandle,
+        usage: watch::Receiver<BTreeMap<String, Usage>>,
+        last_words: watch::Sender<BTreeMap<String, String>>,
+    ) -> Self {
         let over = CancellationToken::new();
         let work = kernel.post_mortems().cloned().map(|post_mortems| {
             let events = kernel.event_log().follow(u64::MAX);
-            let work = Work { kernel, post_mortems, usage, peaks: BTreeMap::new() };
+            let work = Work { kernel, post_mortems, usage, last_words, peaks: BTreeMap::new() };
             tokio::spawn(work.run(events, over.clone()))
         });
         Self { work, over }
@@ -89,6 +95,13 @@ impl Work {
         }
     }
 
+    fn note_last_words(&self, task: &str, words: Option<String>) {
+        self.last_words.send_modify(|known| match words {
+            Some(words) => drop(known.insert(task.to_owned(), words)),
+            None => drop(known.remove(task)),
+        });
+    }
+
     async fn hear(&mut self, event: &EventRecord) {
         let Some(task) = &event.event.task else { return };
         match &event.event.kind {
@@ -130,6 +143,7 @@ impl Work {
         };
         let written = self.kernel.logs().tail(&state.name).lines();
         let own: Vec<_> = written.iter().filter(|line| u64::from(line.run.number) == run).collect();
+        self.note_last_words(&state.name, last_words(own.iter().map(|line| line.as_ref())));
         PostMortem {
             task: state.name.clone(),
             run,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::kernel::{SAMPLE_INTERVAL, UsageObservers};
+use crate::kernel::UsageObservers;
 use crate::process::Sampler;
 use crate::supervisor::engine::{Snapshot, Usage};
 
@@ -24,7 +24,7 @@ pub(super) async fn sample(
         let mains = mains(&snapshots.borrow());
         usage.send_replace(sampler.sample(&mains));
         observers.note_sample();
-        tokio::time::sleep(SAMPLE_INTERVAL).await;
+        observers.due().await;
     }
 }
 

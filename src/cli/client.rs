@@ -20,7 +20,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::end::SupervisorEnd;
 use super::locate::{NoSupervisor, locate};
-use super::{EXIT_NO_SERVER, EXIT_REFUSED, FileArgs};
+use super::{EXIT_NO_SERVER, EXIT_REFUSED, EXIT_USAGE, FileArgs};
 use crate::app::StatePaths;
 use crate::config::Project;
 use crate::duration::Pretty;
@@ -76,6 +76,9 @@ impl ClientError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::NoServer(_) => EXIT_NO_SERVER,
+            Self::Refused { refusal: Some(refusal), .. } if matches!(**refusal, Refusal::UnknownTask { .. }) => {
+                EXIT_USAGE
+            }
             Self::Unreachable { .. }
             | Self::Refused { .. }
             | Self::Silent(_)

@@ -92,8 +92,10 @@ impl NoSupervisor {
 impl fmt::Display for NoSupervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Project { root, file } = &self.project;
+        let is_found_from_here = working_dir().is_ok_and(|here| here.starts_with(root)) || *root == *Path::new(".");
         let (of_file, option) = match file == FILE_NAME {
-            true => (String::new(), String::new()),
+            true if is_found_from_here => (String::new(), String::new()),
+            true => (String::new(), format!(" -f {}", root.display())),
             false => (format!(" for {}", file.display()), format!(" -f {}", shown(&self.project))),
         };
         write!(f, "no supervisor runs{of_file} in {}; `stead up{option}` starts one", root.display())?;

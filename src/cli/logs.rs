@@ -1,7 +1,8 @@
 //! `stead logs`: what the tasks wrote, now or earlier, with or without a supervisor that runs.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +16,11 @@ use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use super::client::{Client, block_on};
 use super::{FileArgs, complain, completions, shows_colour};
-use crate::config::{Config, UnknownTask};
+use crate::config::UnknownTask;
 use crate::duration::parse_duration;
 use crate::logs::{
     LineLimits, LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream, RunChoice,
@@ -81,11 +83,11 @@ pub(super) struct LogsArgs {
 /// The configuration is wrong or has no such task, or a log can't be read.
 pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     let file = FileArgs { file: args.file.clone() };
-    let config = file.load()?;
-    let reader = LogReader::new(&config.logs.dir);
-    let tasks = tasks(&config, &reader, &args.tasks)?;
+    let known = KnownLogs::of(&file)?;
+    let reader = LogReader::new(&known.dir);
+    let tasks = known.choose(&reader, &args.tasks)?;
     // Before anything is read, so that nothing is missed in between.
-    let watch = if args.follow { Some(LogWatch::start(&config, file.clone())?) } else { None };
+    let watch = if args.follow { Some(LogWatch::start(&known.dir, file.clone())?) } else { None };
     let query = LineQuery {
         run: args.run,
         stream: args.stderr.then_some(OutputStream::Stderr),
@@ -112,17 +114,70 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The tasks to be shown: those of the configuration, and others that have left a log.
-pub(super) fn tasks(config: &Config, reader: &LogReader, asked: &[String]) -> anyhow::Result<Vec<String>> {
-    let mut known: Vec<_> = config.tasks.iter().map(|task| task.name.clone()).collect();
-    let stored = reader.tasks().with_context(|| format!("cannot read {}", config.logs.dir.display()))?;
-    known.extend(stored.into_iter().filter(|name| !config.tasks.iter().any(|task| task.name == *name)));
-    if asked.is_empty() {
-        return Ok(known);
+/// Where the logs of a project are, and the tasks of its configuration.
+#[derive(Debug)]
+pub(super) struct KnownLogs {
+    pub(super) dir: PathBuf,
+    tasks: Vec<String>,
+    groups: BTreeMap<String, Vec<String>>,
+}
+
+impl KnownLogs {
+    /// What the configuration says; if it can't be read, what the supervisor that runs says.
+    ///
+    /// # Errors
+    ///
+    /// Those of the configuration, if no supervisor answers.
+    pub(super) fn of(file: &FileArgs) -> anyhow::Result<Self> {
+        let unusable = match file.load() {
+            Ok(config) => {
+                return Ok(Self {
+                    dir: config.logs.dir,
+                    tasks: config.tasks.into_iter().map(|task| task.name).collect(),
+                    groups: config.groups.into_iter().map(|group| (group.name, group.tasks)).collect(),
+                });
+            }
+            Err(unusable) => unusable,
+        };
+        let running: anyhow::Result<Value> =
+            Client::of(file).and_then(|client| block_on(async { Ok(client.read("/api/v1/config").await?) }));
+        running.ok().and_then(|config| Self::of_running(&config)).ok_or(unusable)
     }
-    match asked.iter().find(|name| !known.contains(name)) {
-        Some(unknown) => Err(UnknownTask::among(unknown, known).into()),
-        None => Ok(asked.to_vec()),
+
+    fn of_running(config: &Value) -> Option<Self> {
+        let dir = config["logs"]["dir"].as_str()?.into();
+        let groups = config["groups"].as_object().into_iter().flatten();
+        let tasks = |group: &Value| serde_json::from_value(group["tasks"].clone()).unwrap_or_default();
+        let groups = groups.map(|(name, group)| (name.clone(), tasks(group))).collect();
+        Some(Self { dir, tasks: config["tasks"].as_object()?.keys().cloned().collect(), groups })
+    }
+
+    /// The tasks to be shown: those of the configuration, and others that have left a log.
+    ///
+    /// # Errors
+    ///
+    /// The directory can't be read, or there is no such task.
+    pub(super) fn choose(&self, reader: &LogReader, asked: &[String]) -> anyhow::Result<Vec<String>> {
+        let mut known = self.tasks.clone();
+        let stored = reader.tasks().with_context(|| format!("cannot read {}", self.dir.display()))?;
+        known.extend(stored.into_iter().filter(|name| !self.tasks.contains(name)));
+        if asked.is_empty() {
+            return Ok(known);
+        }
+        let mut chosen: Vec<String> = Vec::new();
+        for name in asked {
+            let meant = match name.strip_prefix('@').and_then(|group| self.groups.get(group)) {
+                Some(members) => members.clone(),
+                None if known.contains(name) => vec![name.clone()],
+                None => {
+                    known.extend(self.groups.keys().map(|group| format!("@{group}")));
+                    return Err(UnknownTask::among(name, known).into());
+                }
+            };
+            let new: Vec<_> = meant.into_iter().filter(|name| !chosen.contains(name)).collect();
+            chosen.extend(new);
+        }
+        Ok(chosen)
     }
 }
 
@@ -277,8 +332,7 @@ struct LogWatch {
 }
 
 impl LogWatch {
-    fn start(config: &Config, file: FileArgs) -> anyhow::Result<Self> {
-        let dir = &config.logs.dir;
+    fn start(dir: &Path, file: FileArgs) -> anyhow::Result<Self> {
         // One is enough: what comes before it is taken is seen with it.
         let (sender, signs) = sync_channel(1);
         let grown = sender.clone();

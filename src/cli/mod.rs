@@ -36,13 +36,13 @@ mod why;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{ConfigError, UnknownTask, nearest};
+use crate::config::{BadSelection, ConfigError, FILE_NAME, UnknownTask, nearest};
 use crate::present::ansi;
 use crate::supervisor::engine::Verb;
 use crate::wire::AcceptedResponse;
@@ -66,6 +66,7 @@ Examples:
   stead reload              apply the changes in stead.toml
   stead logs -f api         follow the output of api
   stead logs --grep 'err|warn' --since 10m
+  stead why                 explain everything that is not well
   stead why api             explain the state of api and its last failure
   stead attach              open the dashboard from another terminal
   stead attach shell        use the terminal of the task shell; ctrl-] leaves it
@@ -106,7 +107,7 @@ enum CliCommand {
     /// Stop tasks and keep them stopped
     Stop(request::RequestArgs),
     /// Restart tasks and reset their retry budget
-    Restart(request::RequestArgs),
+    Restart(request::RestartArgs),
     /// Kill tasks without a grace period
     Kill(request::RequestArgs),
     /// Send a signal to a task
@@ -137,9 +138,9 @@ enum CliCommand {
     ///
     /// This also works without a supervisor.
     Logs(logs::LogsArgs),
-    /// Explain the state of a task and its last failure
+    /// Explain what is not well, or one task and its last failure
     ///
-    /// Without a supervisor only the last failure is known.
+    /// Without a supervisor only the last failures are known.
     Why(why::WhyArgs),
     /// Serve agents over stdin and stdout (Model Context Protocol)
     #[cfg(feature = "mcp")]
@@ -163,7 +164,7 @@ enum CliCommand {
     Schema,
     /// Write a first stead.toml
     ///
-    /// Its tasks come from a Procfile or package.json, if there is one. An existing file is never overwritten.
+    /// Its tasks come from the first of: Procfile.dev, Procfile; package.json, pyproject.toml and Cargo.toml; a justfile or Makefile. An existing file is never overwritten.
     Init,
     /// Print a script for shell completion
     Completions(completions::CompletionsArgs),
@@ -174,14 +175,19 @@ enum CliCommand {
 /// The argument that selects the configuration file, common to all subcommands.
 #[derive(Debug, Clone, Default, Args)]
 struct FileArgs {
-    /// Configuration file, also of another tool [default: the nearest stead.toml, here or in a parent directory]
+    /// Configuration file, also of another tool, or its directory [default: the nearest stead.toml, here or above]
     #[arg(short, long, value_name = "FILE", global = true)]
     file: Option<PathBuf>,
 }
 
 impl FileArgs {
-    fn path(&self) -> &Path {
-        self.file.as_deref().unwrap_or(Path::new(crate::config::FILE_NAME))
+    /// The file that is named, or the `stead.toml` in the directory that is named, or here.
+    fn path(&self) -> PathBuf {
+        match &self.file {
+            Some(dir) if dir.is_dir() => dir.join(FILE_NAME),
+            Some(file) => file.clone(),
+            None => FILE_NAME.into(),
+        }
     }
 }
 
@@ -213,7 +219,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Status(args)) => status::run(&cli.file, &args),
         Some(CliCommand::Start(args)) => request::run(&cli.file, Verb::Start, &args),
         Some(CliCommand::Stop(args)) => request::run(&cli.file, Verb::Stop, &args),
-        Some(CliCommand::Restart(args)) => request::run(&cli.file, Verb::Restart, &args),
+        Some(CliCommand::Restart(args)) => request::restart(&cli.file, &args),
         Some(CliCommand::Kill(args)) => request::run(&cli.file, Verb::Kill, &args),
         Some(CliCommand::Signal(args)) => signal::run(&cli.file, &args),
         Some(CliCommand::Send(args)) => send::run(&cli.file, &args),
@@ -242,7 +248,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// A word that is not a task may be a misspelt subcommand.
 fn suggest_subcommand(error: anyhow::Error) -> anyhow::Error {
-    let Some(UnknownTask { name, near: None, .. }) = error.downcast_ref() else { return error };
+    let Some(BadSelection::Task(UnknownTask { name, near: None, .. })) = error.downcast_ref() else { return error };
     let cli = Cli::command();
     match nearest(name, cli.get_subcommands().map(clap::Command::get_name)) {
         Some(command) => anyhow::anyhow!("no task is called `{name}`; did you mean `stead {command}`?"),

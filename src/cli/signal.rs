@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::client::{Client, block_on, segment};
 use super::{FileArgs, completions, show_accepted};
+use crate::config::parse_signal;
 use crate::signal::Signal;
 
 /// Arguments of `stead signal`.
@@ -19,7 +20,7 @@ pub(super) struct SignalArgs {
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     task: String,
     /// Signal: SIGHUP or HUP
-    #[arg(value_name = "SIGNAL", add = ArgValueCompleter::new(completions::signals))]
+    #[arg(value_name = "SIGNAL", value_parser = parse_signal, add = ArgValueCompleter::new(completions::signals))]
     signal: Signal,
     /// Signal every process of the task, not only its main process
     #[arg(long)]

@@ -17,13 +17,14 @@ use crate::present::clock::Clock;
 use crate::present::parts::parts;
 use crate::present::state::{Tone, look};
 use crate::present::task::{last_exit, retries, uptime};
+use crate::present::text::memory;
 use crate::supervisor::engine::{TaskSnapshot, Uptime};
 use crate::surfaces::web::Token;
 use crate::wire::{Lenient, LenientSnapshot};
 
 /// How often `--watch` updates the countdowns on a terminal.
 const TICK: Duration = Duration::from_secs(1);
-const HEADINGS: [&str; 6] = ["NAME", "STATE", "RETRIES", "NEXT", "UPTIME", "LAST EXIT"];
+const HEADINGS: [&str; 9] = ["NAME", "STATE", "RETRIES", "NEXT", "UPTIME", "CPU", "MEM", "PORTS", "LAST EXIT"];
 /// The index of the STATE column.
 const STATE_COLUMN: usize = 1;
 /// Stands for what there is none of.
@@ -53,7 +54,7 @@ pub(super) fn run(file: &FileArgs, args: &StatusArgs) -> anyhow::Result<ExitCode
         if args.watch {
             return watch(&client, args.json).await;
         }
-        let answer = client.get("/api/v1/snapshot").await?;
+        let answer = client.get("/api/v1/snapshot?usage=true").await?;
         if args.json {
             return Ok(print(&String::from_utf8_lossy(&answer))?);
         }
@@ -155,13 +156,21 @@ fn cells(task: &Lenient<TaskSnapshot>, snapshot: &LenientSnapshot) -> [String; H
     let (name, next) = (task.name().to_owned(), short(&snapshot.next(task)));
     let none = || NONE.to_owned();
     let Some(known) = task.known() else {
-        return [name, format!("? {}", short(task.state())), none(), next, none(), none()];
+        let state = format!("? {}", short(task.state()));
+        return [name, state, none(), next, none(), none(), none(), none(), none()];
     };
     let clock = Clock::new(snapshot.now);
     let used = if known.retries == 0 { "·".to_owned() } else { retries(known.retries, known.max_retries) };
     let exit = last_exit(known, &clock).map(|(reason, ago)| format!("{} · {ago}", short(&reason)));
-    let state = format!("{} {}", look(known).glyph, known.state());
-    [name, state, used, next, uptime(known, &clock).unwrap_or_else(none), exit.unwrap_or_else(none)]
+    let state = format!("{} {}", look(known).glyph, look(known).word);
+    let usage = known.usage.as_ref();
+    let cpu = usage.map(|usage| format!("{:.0}%", usage.cpu_percent));
+    let memory = usage.map(|usage| memory(usage.memory_bytes));
+    let ports = usage.map(|usage| usage.ports.iter().map(u16::to_string).collect::<Vec<_>>().join(" "));
+    let ports = ports.filter(|ports| !ports.is_empty()).map(|ports| short(&ports));
+    let uptime = uptime(known, &clock);
+    let [uptime, cpu, memory, ports, exit] = [uptime, cpu, memory, ports, exit].map(|cell| cell.unwrap_or_else(none));
+    [name, state, used, next, uptime, cpu, memory, ports, exit]
 }
 
 /// `text` as one line of plain text of at most [`CELL_COLUMNS`] columns.
@@ -194,7 +203,7 @@ mod tests {
 
     use super::*;
     use crate::kernel::sample::{at, process, ready};
-    use crate::supervisor::engine::{ExitReason, LastExit, PhaseSnapshot, TaskKind};
+    use crate::supervisor::engine::{ExitReason, LastExit, PhaseSnapshot, TaskKind, Usage};
 
     fn snapshot(reason: ExitReason) -> LenientSnapshot {
         let mut control = process("control", ready(0));
@@ -210,6 +219,7 @@ mod tests {
             at: at(8_000),
             ran_for,
             peak_memory: None,
+            hint: None,
         });
         serde_json::from_value(serde_json::json!({
             "project": "shop", "version": "0.1.0", "pid": 7, "started_at": "2026-01-01T00:00:00Z", "now": 9000,
@@ -222,10 +232,12 @@ mod tests {
     fn processes_come_first_and_columns_are_aligned() {
         let mut snapshot = snapshot(ExitReason::Code { code: 1 });
         assert_eq!(heading(&snapshot), "shop · up 9s · pid 7 · stead 0.1.0");
+        let Lenient::Known(db) = &mut snapshot.tasks[2] else { panic!("it is known") };
+        db.usage = Some(Usage { processes: 1, cpu_percent: 12.3, memory_bytes: 48 << 20, ports: vec![5432, 5433] });
         let expected = "\
-NAME  STATE      RETRIES  NEXT           UPTIME  LAST EXIT
-api   ◐ backoff  2/5      retry in 1.0s  –       code 1 · 1s ago
-db    ● ready    ·                       8s      –
+NAME  STATE      RETRIES  NEXT           UPTIME  CPU  MEM  PORTS      LAST EXIT
+api   ◐ backoff  2/5      retry in 1.0s  –       –    –    –          code 1 · 1s ago
+db    ● ready    ·                       8s      12%  48M  5432 5433  –
 
 stead: 1 part ready";
         assert_eq!(tasks_table(&snapshot, false), expected);

@@ -53,6 +53,8 @@ pub(super) enum Until {
     Success,
     /// It has exited at least once, however it went
     Exited,
+    /// It does not run, and only a request starts it again
+    Stopped,
 }
 
 impl WaitArgs {
@@ -76,13 +78,19 @@ pub(super) fn run(file: &FileArgs, args: &WaitArgs) -> anyhow::Result<ExitCode> 
     let missing = block_on(wait(&client, args, on_reached))?;
     if args.json {
         print(&json!({ "reached": missing.is_empty(), "missing": missing }).to_string())?;
-        return Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_REFUSED) });
     }
+    Ok(show_missing(&missing, args.json))
+}
+
+/// Prints why a condition can't hold, unless that was printed as JSON, and returns the exit code.
+pub(super) fn show_missing(missing: &[String], json: bool) -> ExitCode {
     if missing.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
-    complain(&missing.join("; "));
-    Ok(ExitCode::from(EXIT_REFUSED))
+    if !json {
+        complain(&missing.join("; "));
+    }
+    ExitCode::from(EXIT_REFUSED)
 }
 
 /// Waits, and calls `on_reached` for each task once the condition holds for it. Returns the reasons why it can't hold;
@@ -145,13 +153,22 @@ async fn reach(
 
 fn chosen<'a>(snapshot: &'a LenientSnapshot, args: &WaitArgs) -> anyhow::Result<Vec<&'a Lenient<TaskSnapshot>>> {
     if args.all {
-        return Ok(snapshot.tasks.iter().filter(|task| !task.is_builtin()).collect());
+        return Ok(snapshot.tasks.iter().filter(|task| takes_part(task)).collect());
     }
-    let find = |name: &String| match snapshot.task(name) {
-        Some(task) => Ok(task),
-        None => Err(UnknownTask::among(name, snapshot.tasks.iter().map(|task| task.name().to_owned())).into()),
-    };
-    args.tasks.iter().map(find).collect()
+    let mut all = Vec::new();
+    for name in &args.tasks {
+        match snapshot.tasks_meant(name) {
+            meant if meant.is_empty() => return Err(UnknownTask::among(name, snapshot.names()).into()),
+            meant => all.extend(meant),
+        }
+    }
+    Ok(all)
+}
+
+/// Whether a wait for all waits for it: what no one has asked for yet does not count.
+fn takes_part(task: &Lenient<TaskSnapshot>) -> bool {
+    let is_asked_for = |task: &TaskSnapshot| task.autostart || task.has_started || task.state() != TaskState::Stopped;
+    !task.is_builtin() && task.known().is_none_or(is_asked_for)
 }
 
 /// The state of a task and what happens to it next, or why it has failed, as a sentence.
@@ -177,29 +194,30 @@ impl Until {
             Self::Ready => "ready",
             Self::Success => "done with success",
             Self::Exited => "exited",
+            Self::Stopped => "stopped",
         }
     }
 
     /// The word for a task for which this holds. A task that is done counts as ready, and is called done.
-    fn reached_by(self, task: &Lenient<TaskSnapshot>) -> &'static str {
+    pub(super) fn reached_by(self, task: &Lenient<TaskSnapshot>) -> &'static str {
         match task.known().map(TaskSnapshot::state) {
             Some(state @ (TaskState::Done | TaskState::Scheduled)) if self == Self::Ready => state.word(),
+            Some(state) if self == Self::Stopped => state.word(),
             _ => self.word(),
-        }
-    }
-
-    fn condition(self) -> Condition {
-        match self {
-            Self::Started => Condition::Started,
-            Self::Ready => Condition::Ready,
-            Self::Success => Condition::Success,
-            Self::Exited => Condition::Exited,
         }
     }
 
     /// None for a task in a state that this program does not know.
     fn reach_of(self, task: &Lenient<TaskSnapshot>) -> Option<Reach> {
-        task.known().map(|task| task.toward(self.condition()))
+        let task = task.known()?;
+        let condition = match self {
+            Self::Started => Condition::Started,
+            Self::Ready => Condition::Ready,
+            Self::Success => Condition::Success,
+            Self::Exited => Condition::Exited,
+            Self::Stopped => return Some(if task.state().is_at_rest() { Reach::Met } else { Reach::Pending }),
+        };
+        Some(task.toward(condition))
     }
 
     fn is_reached_by(self, task: &Lenient<TaskSnapshot>) -> bool {

@@ -19,19 +19,19 @@ use crate::duration::Pretty;
 use crate::kernel::{PostMortem, PostMortems};
 use crate::present::why::Cause;
 use crate::present::{ansi, post_mortem};
-use crate::wire::WhyResponse;
+use crate::wire::{UnwellResponse, WhyResponse};
 
 /// Arguments of `stead why`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct WhyArgs {
-    /// Name of the task
+    /// Name of the task [default: everything that is not well]
     #[arg(value_name = "TASK", value_parser = NonEmptyStringValueParser::new())]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
-    task: String,
+    task: Option<String>,
     /// Print the causes as JSON
     ///
     /// The object is {"task", "causes": [{"depth", "task", "sentences"}…], "post_mortems": [newest first…]}; the causes are
-    /// null without a supervisor.
+    /// null without a supervisor. Without a name there is no "task", and the last failure of each task that is not well.
     #[arg(long)]
     json: bool,
 }
@@ -43,7 +43,8 @@ pub(super) struct WhyArgs {
 /// The supervisor refused. Without one: the configuration is invalid or has no such task, or the post-mortems can't be read.
 pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(file)?;
-    let why = block_on(known(&client, file, &args.task))?;
+    let Some(task) = &args.task else { return explain_all(&client, file, args.json) };
+    let why = block_on(known(&client, file, task))?;
     if args.json {
         print(&serde_json::to_string(&why)?)?;
         return Ok(ExitCode::SUCCESS);
@@ -55,7 +56,7 @@ pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
     match why.post_mortems.first() {
         Some(last) => {
             let zone = TimeZone::system();
-            if why.session.is_some_and(|session| session != last.session) {
+            if why.session != Some(last.session) {
                 print(&format!("{gap}{}:", post_mortem::earlier_session(last, &zone)))?;
             }
             print(&format!("{gap}{}", failure_text(last, why.post_mortems.len(), Timestamp::now(), &zone)))?;
@@ -64,6 +65,50 @@ pub(super) fn run(file: &FileArgs, args: &WhyArgs) -> anyhow::Result<ExitCode> {
         None => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what is not well and why; without a supervisor, how each task failed last.
+fn explain_all(client: &Client, file: &FileArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let why: UnwellResponse = match block_on(async { Ok(client.read("/api/v1/why").await) })? {
+        Err(ClientError::NoServer(_)) => all_on_disk(file)?,
+        answer => answer?,
+    };
+    if json {
+        print(&serde_json::to_string(&why)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    match &why.causes {
+        Some(causes) if causes.is_empty() => print("everything is well")?,
+        Some(causes) => causes.iter().try_for_each(|cause| print(&chain_line(cause)))?,
+        None if why.post_mortems.is_empty() => print("no supervisor runs, and no failure is recorded")?,
+        None => print(&failures_text(&why.post_mortems, &TimeZone::system()))?,
+    }
+    if !why.post_mortems.is_empty() {
+        print("\n`stead why TASK` shows the last failure of a task whole")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The last failure of each task, one line for each, under the supervisor that they happened under.
+fn failures_text(failures: &[PostMortem], zone: &TimeZone) -> String {
+    let mut text = String::new();
+    let mut session = None;
+    for last in failures {
+        if session.replace(last.session) != Some(last.session) {
+            let _ = writeln!(text, "{}:", post_mortem::earlier_session(last, zone));
+        }
+        let _ = writeln!(text, "  {} {}: {}", post_mortem::when(last, zone), last.task, post_mortem::headline(last));
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn all_on_disk(file: &FileArgs) -> anyhow::Result<UnwellResponse> {
+    let config = file.load()?;
+    let tasks: Vec<_> = config.tasks.iter().map(|task| task.name.clone()).collect();
+    let kept = PostMortems::new(&StatePaths::of(&config.identity()).post_mortems);
+    let post_mortems = kept.last_of_each(&tasks).context("cannot read the post-mortems")?;
+    Ok(UnwellResponse { now: None, session: None, causes: None, post_mortems })
 }
 
 /// Reads the report of a task from the supervisor, or from disk if none runs.

@@ -23,7 +23,7 @@ pub fn compare(old: &Config, new: &Config) -> Changes {
 }
 
 fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
-    let Config { path: _, root: _, supervisor, logs, web, ui, hooks, tasks: _, source: _ } = old;
+    let Config { path: _, root: _, supervisor, logs, web, ui, hooks, groups, tasks: _, source: _ } = old;
     let SupervisorConfig { restart, drain } = supervisor;
     let LogsConfig { dir, max_size, keep } = logs;
     let WebConfig { enabled, listen, read, dist, on_exhausted } = web;
@@ -36,6 +36,7 @@ fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
         ("[supervisor] drain_fatal", drain.fatal != new.supervisor.drain.fatal),
         ("[logs] max_size", *max_size != new.logs.max_size),
         ("[logs] keep", *keep != new.logs.keep),
+        ("[groups]", *groups != new.groups),
         ("[ui]", *ui != new.ui),
     ]);
     changes.needs_restart = differing(&[
@@ -53,9 +54,10 @@ impl TaskConfig {
     /// Whether a run of `other` would be like one of this: all that may differ is what is made of its exits, and what is
     /// waited for before it starts.
     fn runs_like(&self, other: &Self) -> bool {
-        let Self { policy, on_exhausted, restart, ref after, ref success_exit_codes, .. } = *self;
-        let (after, success_exit_codes) = (after.clone(), success_exit_codes.clone());
-        *self == Self { policy, on_exhausted, restart, after, success_exit_codes, ..other.clone() }
+        let Self { policy, on_exhausted, restart, autostart, .. } = *self;
+        let Self { description, profiles, after, success_exit_codes, .. } = self.clone();
+        let like = Self { policy, on_exhausted, restart, autostart, ..other.clone() };
+        *self == Self { description, profiles, after, success_exit_codes, ..like }
     }
 }
 
@@ -120,6 +122,11 @@ mod tests {
             "restart = 'always'",
             "on_exhausted = 'fatal'",
             "success_exit_codes = [0, 3]",
+            "description = 'the API'",
+            "autostart = false",
+            "profiles = ['dev']",
+            "critical = 'on-failure'",
+            "after.db = { on_restart = 'restart', required = false }",
             "after = { db = 'ready' }",
         ] {
             assert_eq!(with(line), "adjusted without a restart api; 1 unchanged", "{line}");

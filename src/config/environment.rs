@@ -44,6 +44,10 @@ pub(super) fn describe_variables(table: &mut Table<'_>, about: &'static str) {
 /// Reads `env` of a table. A value may use the variables above it, and what its own name stood for.
 pub(super) fn read_variables(table: &mut Table<'_>) {
     let header = table.header(&["env"]);
+    table.knows_shorthand("env", |text| {
+        let (name, value) = text.split_once('=')?;
+        Some(format!("env = {{ {} = {:?} }}", name.trim().escape_debug(), value))
+    });
     table.take_map("env", &AnyText, |table, entry| {
         if entry.key.is_empty() || entry.key.contains(['=', '\0']) {
             let title = format!("`{}` can't be the name of a variable {}", entry.key.escape_debug(), table.place());

@@ -1,4 +1,4 @@
-//! Keys that other tools have for a task, answered with stead's.
+//! Keys and values that other tools have for a task, answered with stead's.
 
 use super::table::Foreign;
 
@@ -107,9 +107,15 @@ pub(super) const TASK: &[Foreign] = &[
         remedy: "one task is one process here: write a task for each",
     },
     Foreign {
-        words: &["autostart", "disabled", "enabled", "auto_start"],
-        key: "",
-        remedy: "every task of the file is started: name the tasks to start, `stead up api`, or stop it with `stead stop`",
+        words: &["disabled", "enabled", "auto_start"],
+        key: "autostart",
+        remedy: "stead's word is `autostart`: autostart = false",
+    },
+    Foreign { words: &["profile"], key: "profiles", remedy: "stead's word is `profiles`: profiles = [\"dev\"]" },
+    Foreign {
+        words: &["comment", "title", "about", "summary"],
+        key: "description",
+        remedy: "stead's word is `description`: description = \"The HTTP API\"",
     },
     Foreign {
         words: &[
@@ -136,6 +142,21 @@ pub(super) const TASK: &[Foreign] = &[
         remedy: "stead runs processes, not containers",
     },
 ];
+
+/// stead's word for a value of docker compose or process-compose.
+pub(super) fn value(word: &str) -> Option<&'static str> {
+    match word {
+        "unless-stopped" => Some("always"),
+        "no" | "none" | "exit_on_failure" => Some("never"),
+        "service_started" | "process_started" | "running" => Some("started"),
+        "service_healthy" | "process_healthy" | "process_log_ready" | "healthy" => Some("ready"),
+        "service_completed_successfully" | "process_completed_successfully" | "completed" | "succeeded" => {
+            Some("success")
+        }
+        "process_completed" | "finished" => Some("exited"),
+        _ => None,
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::command::RunForm;
 use super::environment::FileRef;
+use super::foreign;
 use super::nearest::nearest;
 use super::report::Span;
 use super::value::{FileValue, SpannedValue};
@@ -308,10 +309,16 @@ impl<T: Copy + PartialEq> Kind for OneOf<T> {
         let text = text(given, &what)?;
         match self.0.iter().find(|(word, _)| *word == text) {
             Some((_, value)) => Ok(*value),
-            None => match nearest(text, self.0.iter().map(|(word, _)| *word)) {
-                Some(word) => refuse(given, format!("did you mean \"{word}\"? expected {what}")),
-                None => refuse(given, format!("expected {what}")),
-            },
+            None => {
+                let own = || self.0.iter().map(|(word, _)| *word);
+                if let Some(word) = foreign::value(text).filter(|word| own().any(|own| own == *word)) {
+                    return refuse(given, format!("stead's word is \"{word}\""));
+                }
+                match nearest(text, own()) {
+                    Some(word) => refuse(given, format!("did you mean \"{word}\"? expected {what}")),
+                    None => refuse(given, format!("expected {what}")),
+                }
+            }
         }
     }
 

@@ -120,7 +120,8 @@ fn parse_period(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn parse_signal(text: &str) -> Result<Signal, String> {
+/// A signal by name; names the one that was probably meant.
+pub(crate) fn parse_signal(text: &str) -> Result<Signal, String> {
     text.parse().map_err(|error| {
         let names: Vec<_> = Signal::all().map(|signal| signal.to_string()).collect();
         let upper = text.trim().to_ascii_uppercase();

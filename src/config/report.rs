@@ -99,7 +99,7 @@ pub struct MistakeReport {
     lines: Vec<usize>,
     /// Lines that can't be read, by where they begin.
     damaged: BTreeSet<usize>,
-    /// Ends of files that can't be read.
+    /// Parts of files that can't be read.
     swallowed: Vec<Span>,
 }
 
@@ -172,7 +172,19 @@ impl MistakeReport {
     /// Adds one mistake that leaves all that follows in its file unreadable.
     pub(super) fn add_last_damage(&mut self, span: Span, title: impl Into<String>, remedy: impl Into<String>) {
         let (file, _) = self.sources.locate(&span);
-        self.swallowed.push(span.start..file.base + file.text.len());
+        let end = file.base + file.text.len();
+        self.add_damage_until(span, end, title, remedy);
+    }
+
+    /// Adds one mistake that leaves what follows unreadable, up to `end`.
+    pub(super) fn add_damage_until(
+        &mut self,
+        span: Span,
+        end: usize,
+        title: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.swallowed.push(span.start..end);
         self.add_damage(span, title, remedy);
     }
 

@@ -35,7 +35,14 @@ pub(super) fn report_damage(
             }
             message => message.split_once(", ").unwrap_or((message, "this is no TOML: see https://toml.io")),
         };
-        report.add_damage(base + span.start..base + span.end, what, remedy);
+        let place = base + span.start..base + span.end;
+        if what == "unclosed table" && is_header(&text, span.start) {
+            // What stands below the header belongs to no table that is known.
+            let end = text[span.start..].find("\n[").map_or(text.len(), |next| span.start + next);
+            report.add_damage_until(place, base + end, what, remedy);
+        } else {
+            report.add_damage(place, what, remedy);
+        }
     }
     if unclosed.is_some() {
         let place = base + end..base + end + 1;

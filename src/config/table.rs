@@ -33,6 +33,8 @@ pub(super) struct Table<'a> {
     known: Vec<&'static str>,
     foreign: &'static [Foreign],
     missing: Vec<Missing>,
+    /// What to write where a table is meant and something shorter is given, by key.
+    shorthands: Vec<(&'static str, String)>,
     /// The schema's properties; only while the readers describe themselves.
     properties: Option<Map<String, Json>>,
     required: Vec<&'static str>,
@@ -119,6 +121,7 @@ impl<'a> Table<'a> {
             known: Vec::new(),
             foreign: &[],
             missing: Vec::new(),
+            shorthands: Vec::new(),
             properties: None,
             required: Vec::new(),
             rereads: false,
@@ -198,6 +201,15 @@ impl<'a> Table<'a> {
     /// Makes known what people write who know other tools.
     pub(super) fn knows(&mut self, foreign: &'static [Foreign]) {
         self.foreign = foreign;
+    }
+
+    /// Makes known how what is short for the table at `key`, a text or an array, is written in full. Before the table is read.
+    pub(super) fn knows_shorthand(&mut self, key: &'static str, full: impl Fn(&str) -> Option<String>) {
+        let written = self.entries.get(key).map(Spanned::get_ref);
+        let text = written.and_then(|value| value.as_text().or_else(|| value.as_array()?.first()?.get_ref().as_text()));
+        if let Some(full) = text.and_then(full) {
+            self.shorthands.push((key, full));
+        }
     }
 
     /// A table whose keys are the writer's own, each with a value of one kind.
@@ -376,7 +388,10 @@ impl<'a> Table<'a> {
         let found = self.entries.get(key)?;
         let entries = found.get_ref().as_table();
         if entries.is_none() {
-            self.report_wrong(&[key], vec![unexpected(found, "a table")]);
+            let Complaint { span, remedy } = unexpected(found, "a table");
+            let full = self.shorthands.iter().find(|(short, _)| *short == key);
+            let remedy = full.map_or(remedy.clone(), |(_, full)| format!("{remedy}; write {full}"));
+            self.report_wrong(&[key], vec![Complaint { span, remedy }]);
         }
         entries
     }

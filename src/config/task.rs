@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::after;
 use super::builtin::BUILTIN_NAMESPACE;
 use super::document::restart_keys;
-use super::kind::{AccountName, FilePath, Flag, ListOf, OneOf, Runnable, Signed, Size, Whole};
+use super::kind::{
+    AccountName, AnyText, Complaint, FilePath, Flag, Given, Kind, ListOf, OneOf, Runnable, Signed, Size, Whole,
+};
 use super::parsed::{AsWritten, DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP, UMASK};
 use super::report::Span;
 use super::table::Table;
-use super::value::SpannedValue;
 use super::{Check, CommandLine, Limits, ReadyConfig, StopConfig, TaskConfig, TaskStdin, environment, foreign};
-use crate::supervisor::engine::{Condition, Dependency, OnExhausted, Policy, RestartConfig};
+use crate::signal::Signal;
+use crate::supervisor::engine::{OnExhausted, Policy, RestartConfig};
 
 /// The longest name: it is part of file names.
 const NAME_MOST: usize = 64;
@@ -30,14 +33,6 @@ const NICE: Signed = Signed(-20, 19);
 
 /// As wait(2) has it.
 const EXIT_CODE: Signed = Signed(0, 255);
-
-/// What can be waited for.
-const CONDITION: OneOf<Condition> = OneOf(&[
-    ("started", Condition::Started),
-    ("ready", Condition::Ready),
-    ("success", Condition::Success),
-    ("exited", Condition::Exited),
-]);
 
 /// A task, and where its parts stand.
 pub(super) struct Declared {
@@ -66,9 +61,19 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     let about = "A file, or files, of NAME=VALUE lines, relative to this file's directory. What `env` says wins. With a `?` \
                  at its end one may be missing.";
     environment::describe_files(table, about);
+    task.description = table.get("description", &AnyText, "What it is, in a few words: the details show it.");
+    start_keys(table, &mut task);
     policy_keys(table, &mut task);
     restart_keys(table, &mut task.restart);
-    let after = after(table, &mut task);
+    let after = after::read(table, &mut task);
+    table.knows_shorthand("ready", |text| match text.contains("://") {
+        true => Some(format!("ready.http = {text:?}")),
+        false => Some("ready.http, ready.tcp, ready.exec or ready.log".to_owned()),
+    });
+    table.knows_shorthand("stop", |text| match text.parse::<Signal>() {
+        Ok(signal) => Some(format!("stop.signal = \"{signal}\"")),
+        Err(_) => Some(format!("stop.command = {text:?}")),
+    });
     let ready = table.table("ready", "How it is known to be ready. Without it: as soon as it runs.", ready);
     task.ready = ready.flatten();
     table.table("stop", "How it is asked to stop.", |table| stop_keys(table, &mut task.stop));
@@ -122,55 +127,42 @@ pub(super) fn check_name(table: &mut Table<'_>, of: &str) {
     table.report(table.span(), title, remedy);
 }
 
+/// Whether it starts by itself.
+fn start_keys(table: &mut Table<'_>, task: &mut TaskConfig) {
+    let about = "Whether it starts by itself. If not, it is on the board as stopped until a person, or a task that needs \
+                 it, has it started.";
+    table.or("autostart", &Flag, about, &mut task.autostart);
+    let about = "It starts by itself only where one of these is chosen, with --profile or STEAD_PROFILES. Without any it \
+                 always does.";
+    table.or("profiles", &ListOf(AnyText), about, &mut task.profiles);
+    if task.profiles.iter().any(|profile| profile.is_empty() || profile.contains(',')) {
+        table.refuse("profiles", "expected names without commas");
+    }
+}
+
 /// What an exit means, and what a spent budget does.
 fn policy_keys(table: &mut Table<'_>, task: &mut TaskConfig) {
-    let mut critical = false;
-    let about = "Whether its exit, whatever the code, ends everything. Excludes `restart` and `on_exhausted`.";
-    table.or("critical", &Flag, about, &mut critical);
+    let mut critical = Critical::Never;
+    let about = "Whether its exit ends everything: whatever the code, or \"on-failure\" alone. Excludes `restart` and \
+                 `on_exhausted`.";
+    table.or("critical", &CriticalForm, about, &mut critical);
     table.or("restart", &RESTART, "Which exits are followed by a restart.", &mut task.policy);
     let about = "What a spent retry budget does: hold the task as failed, or end everything.";
     table.or("on_exhausted", &ON_EXHAUSTED, about, &mut task.on_exhausted);
-    if !critical {
-        return;
-    }
+    let policy = match critical {
+        Critical::Never => return,
+        Critical::Always => Policy::Critical,
+        Critical::OnFailure => Policy::CriticalOnFailure,
+    };
     for key in ["restart", "on_exhausted"] {
         if !table.has(key) {
             continue;
         }
-        let title = format!("`{key}` contradicts `critical = true` {}", table.place());
+        let title = format!("`{key}` contradicts `critical` {}", table.place());
         let remedy = "the exit of a critical task ends everything: remove this, or `critical`";
         table.report(table.key_span(key), title, remedy);
     }
-    (task.policy, task.on_exhausted) = (Policy::Critical, OnExhausted::Fatal);
-}
-
-/// Reads `after`. The places of its entries.
-fn after(table: &mut Table<'_>, task: &mut TaskConfig) -> Vec<Span> {
-    let about = "What must hold before it starts: the names of other tasks, each with a condition.";
-    let entries = match table.written("after").map(list_of_names) {
-        Some(names) if !names.is_empty() => {
-            table.describe_map("after", &CONDITION, about);
-            let wanted: Vec<_> = names.iter().map(|name| format!("{name} = \"ready\"")).collect();
-            table.refuse("after", format!("expected a condition for each; write {{ {} }}", wanted.join(", ")));
-            return Vec::new();
-        }
-        _ => table.map("after", &CONDITION, about),
-    };
-    let mut spans = Vec::new();
-    for entry in entries {
-        // A condition that is wrong is reported; the name still counts for what is said of cycles.
-        let condition = entry.value.unwrap_or(Condition::Started);
-        task.after.push(Dependency::new(entry.key, condition));
-        spans.push(entry.span);
-    }
-    spans
-}
-
-/// The names in a value that is a name, or an array of names.
-fn list_of_names(written: &SpannedValue) -> Vec<String> {
-    let items = written.get_ref().as_array().map(|items| items.iter().collect());
-    let items: Vec<_> = items.unwrap_or_else(|| vec![written]);
-    items.iter().filter_map(|item| item.get_ref().as_text()).map(|name| name.escape_debug().to_string()).collect()
+    (task.policy, task.on_exhausted) = (policy, OnExhausted::Fatal);
 }
 
 fn ready(table: &mut Table<'_>) -> Option<ReadyConfig> {
@@ -210,4 +202,40 @@ fn limits_keys(table: &mut Table<'_>, limits: &mut Limits) {
     let about = "Processor time, rounded up to whole seconds. At its end comes SIGXCPU.";
     limits.cpu_time = table.get("cpu_time", &PERIOD, about).map(|time| time.as_millis().div_ceil(1_000) as u64);
     limits.core = table.get("core", &Size, "The size of a core file; 0 writes none.");
+}
+
+/// Which exits end everything.
+#[derive(Clone, Copy, PartialEq)]
+enum Critical {
+    Never,
+    Always,
+    OnFailure,
+}
+
+/// `true`, `false` or `"on-failure"`.
+struct CriticalForm;
+
+const CRITICAL: OneOf<Critical> = OneOf(&[("on-failure", Critical::OnFailure)]);
+
+impl Kind for CriticalForm {
+    type Value = Critical;
+
+    fn read(&self, given: &Given<'_>) -> Result<Critical, Vec<Complaint>> {
+        if given.value().as_text().is_some() {
+            return CRITICAL.read(given);
+        }
+        Flag.read(given).map(|truth| if truth { Critical::Always } else { Critical::Never })
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "enum": [true, false, "on-failure"] })
+    }
+
+    fn show(&self, value: &Critical) -> Json {
+        match value {
+            Critical::Never => json!(false),
+            Critical::Always => json!(true),
+            Critical::OnFailure => json!("on-failure"),
+        }
+    }
 }

@@ -15,7 +15,9 @@ use super::scope::Variables;
 use super::{CommandLine, FilledText, Project, SecretUrl, TaskSource, serial};
 use crate::duration::millis;
 use crate::signal::Signal;
-use crate::supervisor::engine::{Dependency, DrainConfig, HookEvent, OnExhausted, Policy, RestartConfig};
+use crate::supervisor::engine::{
+    Dependency, DrainConfig, HookEvent, Intensity, OnExhausted, Policy, RestartConfig, Strategy,
+};
 
 /// Everything one supervisor needs to know, as read from one file.
 ///
@@ -40,6 +42,9 @@ pub struct Config {
     /// `[hooks.NAME]`, in the order of the file.
     #[serde(serialize_with = "serial::hooks_by_name")]
     pub hooks: Vec<HookConfig>,
+    /// `[groups.NAME]`, in the order of the file.
+    #[serde(serialize_with = "serial::groups_by_name")]
+    pub groups: Vec<GroupConfig>,
     /// `[tasks.NAME]`, in the order of the file.
     #[serde(serialize_with = "serial::tasks_by_name")]
     pub tasks: Vec<TaskConfig>,
@@ -64,6 +69,7 @@ impl Config {
             },
             ui: UiConfig::default(),
             hooks: Vec::new(),
+            groups: Vec::new(),
             tasks: Vec::new(),
             source: None,
             path,
@@ -182,12 +188,34 @@ pub enum HookCall {
     Url(SecretUrl),
 }
 
+/// `[groups.NAME]`: tasks that are named, restarted and given up together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GroupConfig {
+    /// Its unique name among groups, as of a task.
+    #[serde(skip)]
+    pub name: String,
+    /// The names of its tasks, in its order; never empty.
+    pub tasks: Vec<String>,
+    /// Which of them are restarted with one of them; that one alone by default.
+    pub strategy: Strategy,
+    /// How many restarts all of them may have; no limit by default.
+    pub intensity: Option<Intensity>,
+    /// What it means if that is spent.
+    pub on_exhausted: OnExhausted,
+}
+
 /// `[tasks.NAME]`: one child process to supervise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TaskConfig {
     /// Its unique name: 1 to 64 of letters, digits, `-`, `_` and `.`, not starting with a dot or dash.
     #[serde(skip)]
     pub name: String,
+    /// What it is, in a few words for people.
+    pub description: Option<String>,
+    /// Whether it starts without being asked to, or needed by another.
+    pub autostart: bool,
+    /// It starts only where one of these is chosen; always, if it has none.
+    pub profiles: Vec<String>,
     /// What is run.
     pub command: CommandLine,
     /// Where it runs; absolute.
@@ -239,6 +267,9 @@ impl TaskConfig {
     pub fn new(name: String, command: CommandLine, dir: PathBuf) -> Self {
         Self {
             name,
+            description: None,
+            autostart: true,
+            profiles: Vec::new(),
             command,
             dir,
             env: Variables::new(),

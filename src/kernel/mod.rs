@@ -16,7 +16,6 @@ use std::ops::Deref;
 pub use containment::Containment;
 pub use hooks::{HookCount, HookCounts};
 pub use post_mortem::{PostMortem, PostMortems};
-pub(crate) use usage::SAMPLE_INTERVAL;
 pub use usage::{UsageObserver, UsageObservers};
 
 use crate::logs::LogHub;

@@ -90,6 +90,20 @@ impl PostMortems {
         Ok(bytes.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
     }
 
+    /// The last failed run of each of these tasks, newest first.
+    ///
+    /// # Errors
+    ///
+    /// A file can't be read.
+    pub fn last_of_each(&self, tasks: &[String]) -> io::Result<Vec<PostMortem>> {
+        let mut last = Vec::new();
+        for task in tasks {
+            last.extend(self.of(task)?.pop());
+        }
+        last.sort_by_key(|failed| std::cmp::Reverse(failed.at));
+        Ok(last)
+    }
+
     /// Adds a failed run; the oldest gives way. Blocks.
     ///
     /// # Errors

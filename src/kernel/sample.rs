@@ -22,6 +22,7 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         name: name.into(),
         kind: TaskKind::Process,
         about: format!("./{name}"),
+        description: None,
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
         replica_of: None,
@@ -39,6 +40,7 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         budget_back_at: None,
         restarts: 0,
         restarts_last_hour: 0,
+        flapping_every: None,
         last_exit: None,
         exits: Default::default(),
         has_started: true,
@@ -47,6 +49,7 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         next_due: None,
         watch: None,
         usage: None,
+        last_words: None,
         address: None,
     }
 }

@@ -1,14 +1,16 @@
 //! One open segment of a log, and how all of a log's segments are opened while they may be renamed.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
 use super::index::Index;
-use super::store::{FileIdentity, Old, index_path, log_path, old_index_path, old_log_path, old_segments};
+use super::store::{
+    FileIdentity, Old, PACKED_BYTES_MOST, index_path, log_path, old_index_path, old_log_path, old_segments,
+};
 
 /// How often the segments are listed anew because they were renamed meanwhile.
 const LISTINGS: usize = 10;
@@ -50,7 +52,7 @@ impl Segment {
         }
         let mut index = Index::new(index)?;
         let told = index.sound_before(index.count())?.map_or(0, |last| last.end());
-        let len = if is_packed { len.max(told) } else { len };
+        let len = if is_packed { len.max(told).min(PACKED_BYTES_MOST) } else { len };
         let log = if is_packed { Log::Packed(log, None) } else { Log::Plain(log) };
         Ok(Self { log, len, index, identities, began: None, key: 0 })
     }
@@ -102,14 +104,24 @@ impl Segment {
             Log::Plain(file) => Ok(file),
             Log::Packed(_, Some(file)) => Ok(file),
             Log::Packed(packed, unpacked @ None) => {
-                let mut file = tempfile::tempfile()?;
-                let mut packed = &*packed;
-                io::Seek::rewind(&mut packed)?;
-                self.len = io::copy(&mut MultiGzDecoder::new(packed), &mut file)?;
+                let (file, len) = unpack(packed, PACKED_BYTES_MOST)?;
+                self.len = len;
                 Ok(unpacked.insert(file))
             }
         }
     }
+}
+
+/// What is in a compressed file, up to so many bytes, in a file without a name; and how much that is.
+fn unpack(mut packed: &File, most: u64) -> io::Result<(File, u64)> {
+    let mut file = tempfile::tempfile()?;
+    packed.rewind()?;
+    let mut unpacked = MultiGzDecoder::new(packed);
+    let len = io::copy(&mut unpacked.by_ref().take(most), &mut file)?;
+    if len == most && unpacked.read(&mut [0])? > 0 {
+        tracing::warn!(most, "there is more in a compressed log segment than stead puts there: the rest is left out");
+    }
+    Ok((file, len))
 }
 
 /// Opens all segments, oldest first. While they are being renamed they are listed again.
@@ -150,4 +162,28 @@ fn open_listed(dir: &Path, name: &str, has_current: bool, old: &[Old]) -> io::Re
         segments.push(Segment::open(&log_path(dir, name), &index_path(dir, name), false)?);
     }
     Ok(segments)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn no_more_is_unpacked_than_there_may_be() {
+        let mut packed = tempfile::tempfile().unwrap();
+        let mut encoder = GzEncoder::new(&packed, Compression::fast());
+        encoder.write_all(&vec![b'x'; 1 << 20]).unwrap();
+        encoder.finish().unwrap();
+        packed.flush().unwrap();
+        assert!(packed.metadata().unwrap().len() < 64 * 1024, "it is small while it is packed");
+        for (most, expected) in [(64 * 1024, 64 * 1024), (1 << 20, 1 << 20), (1 << 30, 1 << 20)] {
+            let (file, len) = unpack(&packed, most).unwrap();
+            assert_eq!((len, file.metadata().unwrap().len()), (expected, expected));
+        }
+    }
 }

@@ -25,6 +25,9 @@ use crate::private;
 const INDEX_SHARE: u64 = 8;
 /// An index up to this size is never too large.
 const INDEX_BYTES: u64 = 4 * 1024;
+/// A segment with more bytes is not compressed: it would have to be unpacked to be read. So what is in a compressed one has a
+/// bound, whoever made it.
+pub(super) const PACKED_BYTES_MOST: u64 = 1 << 30;
 /// One segment is compressed at a time, over all tasks: it must not use a second processor.
 static COMPRESSING: Mutex<()> = Mutex::new(());
 
@@ -158,7 +161,9 @@ impl Store {
         let moving = self.moving();
         let old = old_segments(dir, name).unwrap_or_default();
         let plain = old.iter().rev().filter(|old| !old.is_packed);
-        let next = plain.filter_map(|old| File::open(old_log_path(dir, name, old)).ok()).next();
+        let is_small = |file: &File| file.metadata().is_ok_and(|about| about.len() <= PACKED_BYTES_MOST);
+        let mut files = plain.filter_map(|old| File::open(old_log_path(dir, name, old)).ok());
+        let next = files.find(is_small);
         if next.is_none() {
             self.0.is_compressing.store(false, Ordering::Release);
         }

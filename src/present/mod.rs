@@ -12,6 +12,7 @@ pub(crate) mod post_mortem;
 pub(crate) mod state;
 pub(crate) mod task;
 pub(crate) mod text;
+pub(crate) mod trouble;
 pub(crate) mod why;
 
 #[cfg(test)]

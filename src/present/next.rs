@@ -2,6 +2,7 @@
 
 use super::clock::Clock;
 use super::state::Tone;
+use super::task::flapping;
 use crate::supervisor::engine::{AfterStop, PhaseSnapshot, Straggler, TaskSnapshot};
 
 /// What happens to a task next.
@@ -32,8 +33,8 @@ pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Upc
         PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } if is_draining => {
             toned("stops in its turn".to_owned(), Tone::Quiet)
         }
-        PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } if task.is_unstable() => {
-            toned(format!("unstable: {} restarts/h", task.restarts_last_hour), Tone::Warning)
+        PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } if task.is_flapping() => {
+            toned(flapping(task).unwrap_or_default(), Tone::Warning)
         }
         PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } => match task.budget_back_at {
             Some(back) => plain(format!("budget back in {}", clock.left(back))),

@@ -26,11 +26,11 @@ pub(crate) fn parts<'a>(tasks: impl IntoIterator<Item = &'a TaskSnapshot>, is_dr
 }
 
 /// Starting, waiting and stopping pass by themselves.
-fn needs_attention(task: &TaskSnapshot, is_draining: bool) -> bool {
+pub(crate) fn needs_attention(task: &TaskSnapshot, is_draining: bool) -> bool {
     match task.state() {
         TaskState::Failed | TaskState::Backoff => true,
         TaskState::Stopped => !is_draining,
-        TaskState::Ready | TaskState::Running => task.is_unstable(),
+        TaskState::Ready | TaskState::Running => task.is_flapping(),
         TaskState::Waiting | TaskState::Starting | TaskState::Stopping | TaskState::Scheduled | TaskState::Done => {
             false
         }

@@ -1,9 +1,11 @@
 //! Facts of one task in a few words: its budget, its last exit, its policy, how long it has run.
 
+use std::time::Duration;
+
 use super::clock::Clock;
 use super::state::Tone;
 use crate::duration::Pretty;
-use crate::supervisor::engine::{OnExhausted, Policy, TaskSnapshot};
+use crate::supervisor::engine::{EdgeSnapshot, GroupSnapshot, OnExhausted, OnRestart, Policy, TaskSnapshot};
 
 /// A longer budget is shown in numbers alone.
 const MOST_PIPS: u32 = 8;
@@ -46,6 +48,46 @@ pub(crate) fn last_exit(task: &TaskSnapshot, clock: &Clock) -> Option<(String, S
 /// How long the current run has lasted; none unless it is up.
 pub(crate) fn uptime(task: &TaskSnapshot, clock: &Clock) -> Option<String> {
     task.up_since().map(|since| clock.span(since))
+}
+
+/// What it depends on: `db ready, restarts with it · migrate success`. Empty if on nothing.
+pub(crate) fn after(task: &TaskSnapshot) -> String {
+    let edge = |EdgeSnapshot { task, condition, on_restart, required }: &EdgeSnapshot| {
+        let on_restart = match on_restart {
+            OnRestart::Ignore => "",
+            OnRestart::Restart => ", restarts with it",
+            OnRestart::Stop => ", stops with it",
+        };
+        let optional = if *required { "" } else { ", optional" };
+        format!("{task} {}{on_restart}{optional}", condition.word())
+    };
+    task.after.iter().map(edge).collect::<Vec<_>>().join(" · ")
+}
+
+/// What a group does: `one-for-all, 2 of 5 restarts`.
+pub(crate) fn group_policy(group: &GroupSnapshot) -> String {
+    let budget = group.max_restarts.map(|most| format!(", {} of {most} restarts", group.restarts)).unwrap_or_default();
+    format!("{}{budget}", group.strategy.word())
+}
+
+/// How often its runs end: `34/h, every 20s`. None unless it is flapping.
+pub(crate) fn flapping(task: &TaskSnapshot) -> Option<String> {
+    task.flapping_every.map(|every| format!("{}/h, every {}", task.restarts_last_hour, Pretty(rounded(every))))
+}
+
+/// Whole seconds, from one on: a mean is no more exact.
+fn rounded(mean: Duration) -> Duration {
+    if mean < Duration::from_secs(1) { mean } else { Duration::from_secs(mean.as_secs_f64().round() as u64) }
+}
+
+/// The ports that it listens on: `port 3000`, `ports 80, 443`. None if there are none.
+pub(crate) fn ports(ports: &[u16]) -> Option<String> {
+    let listed = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    match ports {
+        [] => None,
+        [_] => Some(format!("port {listed}")),
+        _ => Some(format!("ports {listed}")),
+    }
 }
 
 /// Which exits the policy is about.

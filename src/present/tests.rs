@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::clock::Clock;
 use super::next::next;
+use super::parts::parts;
 use super::state::{Tone, look};
 use super::{task, text};
 use crate::duration::Pretty;
@@ -31,12 +32,17 @@ fn tone(tone: Tone) -> &'static str {
     }
 }
 
+/// Fields over others.
+fn task_json(base: &Value, own: &Value) -> Value {
+    let mut whole = base.clone();
+    whole.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+    whole
+}
+
 /// A task that is as the base says but for its own fields; the page needs no others.
 fn task_of(base: &Value, own: &Value) -> TaskSnapshot {
     let mut whole = serde_json::to_value(process("api", PhaseSnapshot::Stopped)).unwrap();
-    for fields in [base, own] {
-        whole.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    }
+    whole = task_json(&task_json(&whole, base), own);
     serde_json::from_value(whole).unwrap()
 }
 
@@ -61,6 +67,36 @@ fn every_task_has_its_words() {
             "on_exit": task::on_exit(&shown),
         });
         assert_eq!(said, case["words"], "{}", case["case"]);
+    }
+}
+
+#[test]
+fn what_a_task_depends_on_has_its_words() {
+    let words = words();
+    for case in words["after"].as_array().unwrap() {
+        assert_eq!(
+            task::after(&task_of(&words["base"], &json!({ "state": "stopped", "after": case[0] }))),
+            case[1],
+            "{case}"
+        );
+    }
+    for case in words["groups"].as_array().unwrap() {
+        assert_eq!(task::group_policy(&serde_json::from_value(case[0].clone()).unwrap()), case[1], "{case}");
+    }
+}
+
+#[test]
+fn the_parts_of_stead_have_theirs() {
+    let words = words();
+    for row in words["parts"].as_array().unwrap() {
+        let number = |(number, own): (usize, &Value)| {
+            let own = [json!({ "name": number.to_string(), "kind": "builtin" }), own.clone()];
+            task_of(&task_json(&words["base"], &own[0]), &own[1])
+        };
+        let tasks: Vec<_> = row[0].as_array().unwrap().iter().enumerate().map(number).collect();
+        let parts = parts(&tasks, row[1] == true);
+        let alone: Vec<usize> = parts.alone.iter().map(|task| task.name.parse().unwrap()).collect();
+        assert_eq!((json!(alone), parts.folded.unwrap_or_default().into()), (row[2].clone(), row[3].clone()), "{row}");
     }
 }
 

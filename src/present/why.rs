@@ -2,12 +2,15 @@
 //!
 //! Words that come from elsewhere (a reason, a last line) are passed on as they are: the client makes them safe to show.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::clock::Clock;
+use super::parts::needs_attention;
+use crate::duration::Pretty;
 use crate::logs::{LogLine, without_escapes};
 use crate::supervisor::engine::{
     AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Snapshot, Stage, Straggler, TaskSnapshot,
@@ -37,6 +40,76 @@ pub(crate) fn why(task: &TaskSnapshot, snapshot: &Snapshot, last_line: &NewestLi
     chain.causes
 }
 
+/// What is not well: each task whose state has its cause in itself, and below it those that wait for it.
+pub(crate) fn unwell(snapshot: &Snapshot, last_line: &NewestLine<'_>, clock: &Clock) -> Vec<Cause> {
+    let mut chain = Chain { snapshot, newest_line: last_line, clock, causes: Vec::new() };
+    let held: Vec<_> = snapshot.tasks.iter().filter(|task| !hangs_on(task).is_empty()).collect();
+    let is_cause = |task: &&TaskSnapshot| {
+        let holds_another = || held.iter().any(|held| hangs_on(held).contains(&task.name.as_str()));
+        hangs_on(task).is_empty() && (is_unwell(task, snapshot) || holds_another())
+    };
+    let mut told = BTreeSet::new();
+    for cause in snapshot.tasks.iter().filter(is_cause) {
+        let sentences = chain.sentences(cause);
+        chain.causes.push(Cause { depth: 0, task: cause.name.clone(), sentences });
+        for held in held_by(cause, &held).into_iter().filter(|held| told.insert(held.name.as_str())) {
+            let sentences = vec![chain.state(held)];
+            chain.causes.push(Cause { depth: 1, task: held.name.clone(), sentences });
+        }
+    }
+    chain.causes
+}
+
+/// Whether a task is not as it should be by itself.
+fn is_unwell(task: &TaskSnapshot, snapshot: &Snapshot) -> bool {
+    if task.is_builtin() {
+        return needs_attention(task, matches!(snapshot.stage, Stage::Draining { .. }));
+    }
+    let probe_fails = || [&task.probe, &task.live_probe].into_iter().flatten().any(|probe| !probe.passed);
+    match &task.phase {
+        PhaseSnapshot::Waiting { blockers } => !blockers.is_empty(),
+        PhaseSnapshot::Starting { .. }
+        | PhaseSnapshot::Stopping { .. }
+        | PhaseSnapshot::Backoff { .. }
+        | PhaseSnapshot::Failed { .. } => true,
+        PhaseSnapshot::Running { .. } | PhaseSnapshot::Ready { .. } => {
+            !task.counts_as_ready() || task.is_flapping() || probe_fails()
+        }
+        PhaseSnapshot::Scheduled | PhaseSnapshot::Stopped | PhaseSnapshot::Done => false,
+    }
+}
+
+/// The tasks that one is held back by.
+fn hangs_on(task: &TaskSnapshot) -> Vec<&str> {
+    match &task.phase {
+        PhaseSnapshot::Waiting { blockers } => blockers.iter().map(|blocker| blocker.task.as_str()).collect(),
+        PhaseSnapshot::Failed { dependency, .. } => dependency.iter().map(String::as_str).collect(),
+        PhaseSnapshot::Starting { .. }
+        | PhaseSnapshot::Running { .. }
+        | PhaseSnapshot::Ready { .. }
+        | PhaseSnapshot::Stopping { .. }
+        | PhaseSnapshot::Backoff { .. }
+        | PhaseSnapshot::Scheduled
+        | PhaseSnapshot::Stopped
+        | PhaseSnapshot::Done => Vec::new(),
+    }
+}
+
+/// Those of the held tasks that wait for `cause`, also by way of others.
+fn held_by<'a>(cause: &'a TaskSnapshot, held: &[&'a TaskSnapshot]) -> Vec<&'a TaskSnapshot> {
+    let mut reached = vec![cause.name.as_str()];
+    let mut found = Vec::new();
+    while let Some(name) = reached.pop() {
+        for task in held.iter().filter(|task| hangs_on(task).contains(&name)) {
+            if !found.iter().any(|found: &&TaskSnapshot| found.name == task.name) {
+                found.push(task);
+                reached.push(&task.name);
+            }
+        }
+    }
+    found
+}
+
 struct Chain<'a> {
     snapshot: &'a Snapshot,
     newest_line: &'a NewestLine<'a>,
@@ -51,12 +124,7 @@ impl Chain<'_> {
         }
         let sentences = self.sentences(task);
         self.causes.push(Cause { depth, task: task.name.clone(), sentences });
-        let hangs_on: Vec<&str> = match &task.phase {
-            PhaseSnapshot::Waiting { blockers } => blockers.iter().map(|blocker| blocker.task.as_str()).collect(),
-            PhaseSnapshot::Failed { dependency, .. } => dependency.iter().map(String::as_str).collect(),
-            _ => Vec::new(),
-        };
-        for task in hangs_on.into_iter().filter_map(|name| self.snapshot.task(name)) {
+        for task in hangs_on(task).into_iter().filter_map(|name| self.snapshot.task(name)) {
             self.follow(task, depth + 1);
         }
     }
@@ -67,14 +135,16 @@ impl Chain<'_> {
         let went_wrong = task.last_exit.as_ref().filter(|last| !last.expected || is_down_for_it);
         if let Some(last) = went_wrong {
             sentences.push(self.last_exit(last));
+            sentences.extend(last.hint.as_ref().map(|hint| format!("hint: {hint}")));
         }
         let quoted = match task.phase {
             PhaseSnapshot::Running { .. } if !task.counts_as_ready() => Some(task.run),
             _ => went_wrong.map(|last| last.run),
         };
         sentences.extend(quoted.and_then(|run| self.last_line(task, run)));
-        if task.is_unstable() {
-            sentences.push(format!("it is unstable: {} restarts in the last hour", task.restarts_last_hour));
+        if let Some(every) = task.flapping_every {
+            let count = task.restarts_last_hour;
+            sentences.push(format!("it is flapping: {count} restarts in the last hour, every {}", Pretty(every)));
         }
         if let Some(back) = task.budget_back_at.filter(|_| task.is_live()) {
             let left = self.clock.left(back);

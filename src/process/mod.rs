@@ -13,9 +13,11 @@
 
 mod credentials;
 mod descriptors;
+mod held_back;
 mod inherited;
 mod memory;
 mod one_shot;
+mod oom;
 mod output;
 mod proc;
 mod pty;
@@ -27,6 +29,7 @@ mod sys;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod verdict;
 mod warden;
 
 use std::borrow::Cow;
@@ -34,7 +37,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -54,6 +57,7 @@ pub(crate) use descriptors::{is_out_of_descriptors, reserve_descriptors, with_re
 pub use inherited::reset_inherited;
 pub(crate) use inherited::{InheritedLimits, is_hangup_ignored};
 pub(crate) use one_shot::OneShotCommand;
+use oom::OomKills;
 use output::OutputCapture;
 use pty::Pty;
 use spawn::Spawned;
@@ -188,7 +192,7 @@ impl ProcessTask {
     ) -> ExitReason {
         // `written`: nothing more is written for this run.
         let (over, written) = (CancellationToken::new(), CancellationToken::new());
-        let late = output.late_outputs();
+        let (late, oom) = (output.late_outputs(), OomKills::now());
         let captured = async {
             output.capture(written.clone()).await;
             self.screen.iter().for_each(TaskScreen::end);
@@ -199,7 +203,7 @@ impl ProcessTask {
             written.cancel();
         };
         let (reason, (), (), (), (), (), (), (), ()) = tokio::join!(
-            wait_for_end(&child, context, &over),
+            wait_for_end(&self.config, &child, &oom, context, &over),
             asked_to_stop,
             kill_when_asked(&child, context, &over),
             pass_signals(&child, context, &over),
@@ -221,14 +225,17 @@ impl ProcessTask {
         over: &CancellationToken,
     ) {
         context.started(Some(pid), None).await;
-        let Some(ready) = &self.config.ready else { return };
         let probing = async {
+            let Some(ready) = &self.config.ready else { return };
             match ready_line {
                 Some(line) => ready::wait_for_line(line, context).await,
                 None => ready::probe(self, ready, context).await,
             }
         };
-        until_ending(Box::pin(probing), context, over).await;
+        let looking = async {
+            tokio::join!(probing, held_back::hint_when_silent(self, context.run.number));
+        };
+        until_ending(Box::pin(looking), context, over).await;
     }
 }
 
@@ -250,16 +257,23 @@ async fn until_ending(doing: impl Future<Output = ()>, context: &RunContext, ove
 }
 
 /// Waits for the end of the main process and then of its tree, and cancels `over`.
-async fn wait_for_end(child: &Child, context: &RunContext, over: &CancellationToken) -> ExitReason {
+async fn wait_for_end(
+    config: &TaskConfig,
+    child: &Child,
+    oom: &OomKills,
+    context: &RunContext,
+    over: &CancellationToken,
+) -> ExitReason {
+    let started = Instant::now();
     let Some(exit) = child.exited().await else {
         // As above: the warden is the cause to be named.
         context.ending().await;
         over.cancel();
         return ExitReason::Error { message: "its end is not known: the warden is gone".to_owned() };
     };
-    // Sent before `over` is cancelled: the engine drops what comes after the end of a run.
-    context.report(Input::Measured { run: context.run, peak_memory: exit.peak_memory }).await;
-    let asked = context.stop.is_cancelled();
+    let (asked, killed) = (context.stop.is_cancelled(), context.kill.is_cancelled());
+    let lasted = started.elapsed();
+    let reason = verdict::reason_of_exit(config, exit, oom, killed);
     if !asked && !child.is_gone() {
         child.kill().await;
     }
@@ -273,8 +287,16 @@ async fn wait_for_end(child: &Child, context: &RunContext, over: &CancellationTo
         _ = child.gone() => {}
         () = given_up => tracing::warn!(pid = child.pid(), "what was killed is still there"),
     }
+    let (mut background, mut hint) = (Vec::new(), None);
+    if !asked && !killed {
+        background = child.last_left();
+        hint = verdict::hint(config, &reason, lasted, &background, oom);
+    }
+    let peak_memory = exit.peak_memory;
+    // Sent before `over` is cancelled: the engine drops what comes after the end of a run.
+    context.report(Input::Measured { run: context.run, peak_memory, background, hint }).await;
     over.cancel();
-    reason_of(exit.status())
+    reason
 }
 
 async fn kill_when_asked(child: &Child, context: &RunContext, over: &CancellationToken) {
@@ -315,7 +337,9 @@ async fn report_left(child: &Child, context: &RunContext, over: &CancellationTok
 /// Returns how a process ended, as the engine names it.
 fn reason_of(status: ExitStatus) -> ExitReason {
     match status.signal() {
-        Some(signal) => ExitReason::Signal { signal: Signal::from_raw(signal), core_dumped: status.core_dumped() },
+        Some(signal) => {
+            ExitReason::Signal { signal: Signal::from_raw(signal), core_dumped: status.core_dumped(), by: None }
+        }
         None => ExitReason::Code { code: status.code().unwrap_or_default() },
     }
 }

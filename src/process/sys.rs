@@ -135,7 +135,7 @@ fn end_at_once(code: i32) -> ! {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reaped {
     /// A child that had ended. From now on its pid may belong to another process.
-    Dead { pid: u32, status: libc::c_int, peak_memory: u64 },
+    Dead { pid: u32, status: libc::c_int, peak_memory: u64, cpu_ms: u64 },
     /// There are children, and all of them live.
     AllLive,
     /// There is no child.
@@ -155,7 +155,9 @@ pub(super) fn reap() -> Reaped {
         Ok(0) => Reaped::AllLive,
         Ok(pid) => {
             let peak_memory = u64::try_from(usage.ru_maxrss).unwrap_or_default().saturating_mul(PEAK_UNIT);
-            Reaped::Dead { pid, status, peak_memory }
+            let millis = |time: libc::timeval| time.tv_sec as u64 * 1_000 + time.tv_usec as u64 / 1_000;
+            let cpu_ms = millis(usage.ru_utime) + millis(usage.ru_stime);
+            Reaped::Dead { pid, status, peak_memory, cpu_ms }
         }
         Err(_) => Reaped::Childless,
     }

@@ -6,17 +6,17 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Runner;
 use super::engine::{
-    Answer, Effect, Engine, Input, Origin, Plan, Refusal, Request, RequestId, ShutdownOutcome, TaskId, Usage,
+    Answer, Effect, Engine, Input, Origin, Plan, Refusal, Request, RequestId, ShutdownOutcome, TaskId,
 };
 use super::handle::{Backend, QueuedRequest};
 use super::live_runs::LiveRuns;
-use super::publisher::Publisher;
+use super::publisher::{Additions, Publisher};
 use super::reload::{LoadResult, Reload};
 use super::run::RunOrder;
 use super::signals::{ReceivedSignal, SignalListener, has_terminal};
@@ -46,7 +46,7 @@ enum Woken {
     LagCheck(oneshot::Sender<()>),
     Run(Input),
     Loaded(Box<LoadResult>),
-    UsageChanged,
+    Added,
     Deadline,
     PublishDue,
 }
@@ -59,7 +59,7 @@ impl Driver {
         started: Instant,
         root: CancellationToken,
         backend: Backend,
-        usage: watch::Receiver<BTreeMap<String, Usage>>,
+        additions: Additions,
     ) -> Self {
         let Backend { snapshot, requests, reports, lag_checks, event_log } = backend;
         let signals = SignalListener::new().inspect_err(|error| warn!(%error, "signals can't be listened to")).ok();
@@ -79,7 +79,7 @@ impl Driver {
             lag_checks,
             answers: BTreeMap::new(),
             next_request: 0,
-            publisher: Publisher::new(snapshot, usage, event_log, started),
+            publisher: Publisher::new(snapshot, additions, event_log, started),
         }
     }
 
@@ -116,7 +116,7 @@ impl Driver {
                 input = self.runs.next() => Woken::Run(input),
                 loaded = self.reload.next() => Woken::Loaded(Box::new(loaded)),
                 () = sleep_until(deadline) => Woken::Deadline,
-                Ok(()) = self.publisher.usage.changed() => Woken::UsageChanged,
+                () = self.publisher.additions.changed() => Woken::Added,
             }
         };
         tokio::select! {
@@ -145,7 +145,7 @@ impl Driver {
             Woken::Run(input) => Some(input),
             Woken::Loaded(loaded) => Some(self.reload.input(*loaded)),
             Woken::Deadline => Some(Input::Tick),
-            Woken::UsageChanged => {
+            Woken::Added => {
                 self.publisher.note_change();
                 None
             }

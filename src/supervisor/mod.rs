@@ -36,7 +36,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +46,7 @@ pub use in_process::TaskResult;
 
 pub(crate) use handle::{Backend, QueuedRequest, handle};
 pub(crate) use in_process::exit_reason;
+pub(crate) use publisher::Additions;
 pub(crate) use reload::{Loader, PlannedReload};
 #[cfg(test)]
 pub(crate) use run::INPUTS_QUEUED;
@@ -54,7 +54,6 @@ pub(crate) use run::{RunContext, RunOrder};
 
 use self::engine::{
     Dependency, Edge, EndsWhen, GroupPlan, Intensity, OnExhausted, Plan, Policy, Strategy, TaskId, TaskKind, TaskPlan,
-    Usage,
 };
 use driver::Driver;
 use reload::Reload;
@@ -84,13 +83,13 @@ pub(crate) struct PlannedGroup {
 
 /// When the supervisor ends without being asked to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(dead_code, reason = "nothing sets it yet")]
 pub(crate) enum PlannedUntil {
     #[default]
     Asked,
     /// When every task is done or has failed, and none can start again.
     AllDone,
     /// When this task has ended.
+    #[expect(dead_code, reason = "no command runs one task yet")]
     Task(String),
 }
 
@@ -106,7 +105,7 @@ pub struct TaskSupervisor {
     until: PlannedUntil,
     tracked: Vec<PlannedTask>,
     loader: Option<Loader>,
-    usage: Option<watch::Receiver<BTreeMap<String, Usage>>>,
+    additions: Additions,
     on_stop: Vec<OnStop>,
     outlives_terminal: bool,
     started: Instant,
@@ -138,7 +137,7 @@ impl TaskSupervisor {
             until: PlannedUntil::default(),
             tracked: Vec::new(),
             loader: None,
-            usage: None,
+            additions: Additions::default(),
             on_stop: Vec::new(),
             outlives_terminal: false,
             started,
@@ -156,7 +155,6 @@ impl TaskSupervisor {
 
     /// Sets the groups of tasks.
     #[must_use]
-    #[expect(dead_code, reason = "nothing sets them yet")]
     pub(crate) fn with_groups(mut self, groups: Vec<PlannedGroup>) -> Self {
         self.groups = groups;
         self
@@ -164,7 +162,6 @@ impl TaskSupervisor {
 
     /// Sets when it ends without being asked to.
     #[must_use]
-    #[expect(dead_code, reason = "nothing sets it yet")]
     pub(crate) fn with_until(mut self, until: PlannedUntil) -> Self {
         self.until = until;
         self
@@ -177,10 +174,10 @@ impl TaskSupervisor {
         self
     }
 
-    /// Sets where the usage of tasks comes from, by name. Without it a snapshot has none.
+    /// Sets what is added to every snapshot. Nothing by default.
     #[must_use]
-    pub(crate) fn with_usage(mut self, usage: watch::Receiver<BTreeMap<String, Usage>>) -> Self {
-        self.usage = Some(usage);
+    pub(crate) fn with_additions(mut self, additions: Additions) -> Self {
+        self.additions = additions;
         self
     }
 
@@ -246,7 +243,7 @@ impl TaskSupervisor {
             until,
             tracked,
             loader,
-            usage,
+            additions,
             on_stop,
             outlives_terminal,
             started,
@@ -263,8 +260,7 @@ impl TaskSupervisor {
             },
         };
         let plan = Plan { tasks, groups, drain, until, seed: u64::from(std::process::id()) };
-        let usage = usage.unwrap_or_else(|| watch::channel(BTreeMap::new()).1);
-        let driver = Driver::new(plan, runners, Reload::new(loader), started, root, backend, usage);
+        let driver = Driver::new(plan, runners, Reload::new(loader), started, root, backend, additions);
         let driver = if outlives_terminal { driver.outliving_its_terminal() } else { driver };
         let outcome = driver.run().await;
         for f in on_stop {

@@ -16,10 +16,43 @@ use super::event_log::EventLog;
 /// After a quiet time a snapshot is published at once; while inputs keep coming, this often.
 const PUBLISH_WITHIN: Duration = Duration::from_millis(20);
 
+/// What a snapshot tells that the engine does not know, by the names of tasks.
+#[derive(Debug, Clone)]
+pub(crate) struct Additions {
+    pub(crate) usage: watch::Receiver<BTreeMap<String, Usage>>,
+    pub(crate) last_words: watch::Receiver<BTreeMap<String, String>>,
+}
+
+impl Additions {
+    /// Waits for something new. Never comes if nothing can come any more.
+    pub(super) async fn changed(&mut self) {
+        tokio::select! {
+            Ok(()) = self.usage.changed() => {}
+            Ok(()) = self.last_words.changed() => {}
+            else => std::future::pending().await,
+        }
+    }
+
+    fn add_to(&mut self, snapshot: &mut Snapshot) {
+        let (usage, last_words) = (self.usage.borrow_and_update(), self.last_words.borrow_and_update());
+        for task in &mut snapshot.tasks {
+            task.usage = usage.get(&task.name).cloned().filter(|_| task.is_live());
+            task.last_words = last_words.get(&task.name).cloned();
+        }
+    }
+}
+
+impl Default for Additions {
+    /// Nothing is added.
+    fn default() -> Self {
+        Self { usage: watch::channel(BTreeMap::new()).1, last_words: watch::channel(BTreeMap::new()).1 }
+    }
+}
+
 /// Publishes the state.
 pub(super) struct Publisher {
     pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
-    pub(super) usage: watch::Receiver<BTreeMap<String, Usage>>,
+    pub(super) additions: Additions,
     event_log: EventLog,
     started: Instant,
     /// When the last snapshot was published.
@@ -33,12 +66,12 @@ pub(super) struct Publisher {
 impl Publisher {
     pub(super) fn new(
         snapshot: watch::Sender<Arc<Snapshot>>,
-        usage: watch::Receiver<BTreeMap<String, Usage>>,
+        additions: Additions,
         event_log: EventLog,
         started: Instant,
     ) -> Self {
         let (stale, published, pending) = (true, started, Vec::new());
-        Self { snapshot, usage, event_log, started, published, stale, pending }
+        Self { snapshot, additions, event_log, started, published, stale, pending }
     }
 
     /// Notes that something has changed.
@@ -63,11 +96,7 @@ impl Publisher {
         self.stale = false;
         self.published = now;
         let mut next = engine.snapshot(now);
-        let usage = self.usage.borrow_and_update();
-        for task in next.tasks.iter_mut().filter(|task| task.is_live()) {
-            task.usage = usage.get(&task.name).copied();
-        }
-        drop(usage);
+        self.additions.add_to(&mut next);
         self.snapshot.send_if_modified(|current| {
             next.generation = current.generation;
             let at = std::mem::replace(&mut next.at, current.at);

@@ -2,6 +2,7 @@
 
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 
+use super::model::Preferences;
 use crate::supervisor::engine::Request;
 
 /// Something that happened to the dashboard.
@@ -35,6 +36,8 @@ pub enum DashboardEffect {
     Copy(String),
     /// Leave the terminal to an editor with the log file of this task, and come back.
     Open(String),
+    /// Keep these for the next dashboard of the project.
+    Remember(Preferences),
     /// End this dashboard alone.
     Leave,
     /// Leave the terminal and stop this process until it is continued.
@@ -50,6 +53,12 @@ pub(super) enum Action {
     SelectPrevious,
     SelectFirst,
     SelectLast,
+    PageOfTasksDown,
+    PageOfTasksUp,
+    NextTrouble,
+    PreviousTrouble,
+    Focus,
+    Arrange,
     Parts,
     Mark,
     Restart,

@@ -9,8 +9,8 @@ use super::action::Action;
 pub(super) enum Context {
     /// The table with the panes below it.
     Main,
-    /// The log alone.
-    Zoom,
+    /// The log, beside other panes or alone.
+    Log,
     /// A page over the screen: help, why, events.
     Page,
     /// A question.
@@ -71,18 +71,17 @@ pub(super) struct Binding {
 }
 
 const MAIN: &[Context] = &[Context::Main];
-const PANES: &[Context] = &[Context::Main, Context::Zoom];
+const PANES: &[Context] = &[Context::Main, Context::Log];
 const PAGE: &[Context] = &[Context::Page];
-const READING: &[Context] = &[Context::Zoom, Context::Page];
+const READING: &[Context] = &[Context::Log, Context::Page];
 const QUESTION: &[Context] = &[Context::Question];
 const PALETTE: &[Context] = &[Context::Palette];
 const ATTACHED: &[Context] = &[Context::Attached];
 const PROMPT: &[Context] = &[Context::Prompt];
-const CLOSABLE: &[Context] = &[Context::Main, Context::Zoom, Context::Page, Context::Palette, Context::Prompt];
-const SCROLLING: &[Context] = &[Context::Main, Context::Zoom, Context::Page];
+const CLOSABLE: &[Context] = &[Context::Main, Context::Log, Context::Page, Context::Palette, Context::Prompt];
 /// But for the terminal of a task: every key that it can be sent is its own.
 const EVERYWHERE: &[Context] =
-    &[Context::Main, Context::Zoom, Context::Page, Context::Question, Context::Palette, Context::Prompt];
+    &[Context::Main, Context::Log, Context::Page, Context::Question, Context::Palette, Context::Prompt];
 
 const fn key(c: char) -> Chord {
     code(KeyCode::Char(c))
@@ -121,8 +120,14 @@ pub(super) const KEYS: &[Binding] = &[
 
     bind(&[key('j'), code(KeyCode::Down)], Action::SelectNext, MAIN, Topic::Select, "next task", "next task", None),
     bind(&[key('k'), code(KeyCode::Up)], Action::SelectPrevious, MAIN, Topic::Select, "previous task", "previous task", None),
-    bind(&[key('g')], Action::SelectFirst, MAIN, Topic::Select, "first task", "first task", None),
-    bind(&[key('G')], Action::SelectLast, MAIN, Topic::Select, "last task", "last task", None),
+    bind(&[key('g'), code(KeyCode::Home)], Action::SelectFirst, MAIN, Topic::Select, "first task", "first task", None),
+    bind(&[key('G'), code(KeyCode::End)], Action::SelectLast, MAIN, Topic::Select, "last task", "last task", None),
+    bind(&[code(KeyCode::PageDown), ctrl('d')], Action::PageOfTasksDown, MAIN, Topic::Select, "page down", "a page of tasks down", None),
+    bind(&[code(KeyCode::PageUp), ctrl('u')], Action::PageOfTasksUp, MAIN, Topic::Select, "page up", "a page of tasks up", None),
+    bind(&[key('}')], Action::NextTrouble, PANES, Topic::Select, "next trouble", "next, previous task that is not well", None),
+    bind(&[key('{')], Action::PreviousTrouble, PANES, Topic::Select, "trouble before", "next, previous task that is not well", None),
+    bind(&[code(KeyCode::Tab)], Action::Focus, PANES, Topic::Look, "other pane", "which pane keys are for: list or log", Some(6)),
+    bind(&[key('L')], Action::Arrange, PANES, Topic::Look, "arrange", "table, list beside the log, log alone", None),
     bind(&[key('b')], Action::Parts, MAIN, Topic::Look, "stead's parts", "show stead's own parts, or fold them", None),
     bind(&[key(' ')], Action::Mark, MAIN, Topic::Select, "mark", "mark: r, s, K act on all marked", None),
 
@@ -153,16 +158,14 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('W')], Action::Wrap, PANES, Topic::Log, "wrap", "wrap on, off", None),
     bind(&[code(KeyCode::Left), key('h')], Action::Left, PANES, Topic::Log, "left", "sideways, without wrap", None),
     bind(&[code(KeyCode::Right), key('l')], Action::Right, PANES, Topic::Log, "right", "sideways, without wrap", None),
-    bind(&[key('j'), code(KeyCode::Down)], Action::LineDown, READING, Topic::Log, "line down", "a line down, up, when zoomed", None),
-    bind(&[key('k'), code(KeyCode::Up)], Action::LineUp, READING, Topic::Log, "line up", "a line down, up, when zoomed", None),
-    bind(&[code(KeyCode::PageDown)], Action::PageDown, SCROLLING, Topic::Log, "page down", "a page down", None),
-    bind(&[code(KeyCode::PageUp)], Action::PageUp, SCROLLING, Topic::Log, "page up", "a page up", None),
-    bind(&[ctrl('d')], Action::HalfPageDown, SCROLLING, Topic::Log, "half a page down", "half a page down", None),
-    bind(&[ctrl('u')], Action::HalfPageUp, SCROLLING, Topic::Log, "half a page up", "half a page up", None),
-    bind(&[code(KeyCode::Home)], Action::Oldest, SCROLLING, Topic::Log, "oldest line", "the oldest line that is kept", None),
-    bind(&[code(KeyCode::End)], Action::Newest, SCROLLING, Topic::Log, "end of the log", "the end", None),
-    bind(&[key('g')], Action::Oldest, READING, Topic::Log, "oldest line", "the oldest line, the end, when zoomed", None),
-    bind(&[key('G')], Action::Newest, READING, Topic::Log, "end of the log", "the oldest line, the end, when zoomed", None),
+    bind(&[key('j'), code(KeyCode::Down)], Action::LineDown, READING, Topic::Log, "line down", "a line down, up", None),
+    bind(&[key('k'), code(KeyCode::Up)], Action::LineUp, READING, Topic::Log, "line up", "a line down, up", None),
+    bind(&[code(KeyCode::PageDown)], Action::PageDown, READING, Topic::Log, "page down", "a page down", None),
+    bind(&[code(KeyCode::PageUp)], Action::PageUp, READING, Topic::Log, "page up", "a page up", None),
+    bind(&[ctrl('d')], Action::HalfPageDown, READING, Topic::Log, "half a page down", "half a page down", None),
+    bind(&[ctrl('u')], Action::HalfPageUp, READING, Topic::Log, "half a page up", "half a page up", None),
+    bind(&[key('g'), code(KeyCode::Home)], Action::Oldest, READING, Topic::Log, "oldest line", "the oldest line that is kept, the end", None),
+    bind(&[key('G'), code(KeyCode::End)], Action::Newest, READING, Topic::Log, "end of the log", "the oldest line that is kept, the end", None),
 
     bind(&[key('e')], Action::Events, PANES, Topic::Look, "events", "events of all tasks", Some(5)),
     bind(&[key(':')], Action::Palette, PANES, Topic::Look, "find", "find a command or a task by name", None),

@@ -3,6 +3,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Position, Rect};
+use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 
@@ -10,10 +11,54 @@ use super::action::Action;
 pub(super) const TABLE_FRAME: u16 = 3;
 /// Below this height of the screen's middle the table takes it all.
 const FOLD_BELOW: u16 = 14;
-/// From this width on there is a detail pane.
+/// Below these heights of the table it has no headings, and no frame.
+const HEADINGS_FROM: u16 = 6;
+const FRAME_FROM: u16 = 4;
+/// From this width on there is a detail pane beside the log of a table.
 const DETAIL_FROM: u16 = 100;
 /// Rows of the detail pane above its events, with the frame.
 const DETAIL_ROWS: u16 = 6;
+/// From this width on a table that is too high gives way to the dense list; by hand it does from the second on.
+const DENSE_FROM: (u16, u16) = (100, 70);
+/// The least and the most columns of the dense list.
+const DENSE_WIDTHS: (u16, u16) = (36, 46);
+/// From this width on the dense list has columns for cpu and memory, and the details stand beside the log.
+pub(super) const WIDE_FROM: u16 = 160;
+/// Columns of the wide list, and of the details beside the log.
+const WIDE_WIDTHS: (u16, u16) = (64, 46);
+/// Rows of the details below the log, and from which height on there are any.
+const DETAILS_BELOW: (u16, u16) = (7, 20);
+/// Rows of the strip of troubles: up to this height of the screen none, up to the second one.
+const STRIP_FROM: (u16, u16) = (9, 24);
+const MOST_STRIP_ROWS: usize = 3;
+
+/// How the main screen is arranged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrangement {
+    /// The table above the log.
+    #[default]
+    Table,
+    /// A list with a short line for each task on the left of the log.
+    Dense,
+    /// The log alone.
+    Log,
+}
+
+/// What the panes are to show.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct PaneContent {
+    /// Rows of the table.
+    pub(super) rows: usize,
+    /// Tasks of the project.
+    pub(super) tasks: usize,
+    /// Tasks in trouble.
+    pub(super) troubles: usize,
+    /// What a person has chosen.
+    pub(super) arrangement: Option<Arrangement>,
+    /// Whether the log has the whole screen for now.
+    pub(super) has_log_alone: bool,
+}
 
 /// The screen as it was drawn last.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +95,10 @@ pub(super) struct Page {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Panes {
     pub(super) header: Rect,
+    /// The troubles, below the header.
+    pub(super) strip: Rect,
+    /// How the rest is arranged.
+    pub(super) arrangement: Arrangement,
     /// Everything between header and footer; overlays stand here.
     pub(super) middle: Rect,
     pub(super) table: Rect,
@@ -77,34 +126,92 @@ impl Layout {
 }
 
 impl Panes {
-    /// Divides `area` for a table of `rows` rows.
-    pub(super) fn new(area: Rect, rows: usize, zoomed: bool) -> Self {
-        let rows = u16::try_from(rows).unwrap_or(u16::MAX);
+    /// Divides `area` for this content.
+    pub(super) fn new(area: Rect, content: PaneContent) -> Self {
         let footer_height = u16::from(area.height > 3);
         let (header, rest) = split_top(area, 1);
         let (middle, footer) = split_top(rest, rest.height.saturating_sub(footer_height));
-        let mut panes = Self { header, middle, footer, ..Self::default() };
-        if zoomed {
-            panes.log = middle;
-            return panes;
+        let arrangement = arrangement(area, content);
+        let strip_height = if arrangement == Arrangement::Log { 0 } else { strip_rows(area.height, content.troubles) };
+        let (strip, middle) = split_top(middle, strip_height);
+        let panes = Self { header, strip, arrangement, middle, footer, ..Self::default() };
+        match arrangement {
+            Arrangement::Log => Self { log: middle, ..panes },
+            Arrangement::Dense => panes.with_dense_list(area.width),
+            Arrangement::Table => panes.with_table(area, content.rows),
         }
-        if middle.height < FOLD_BELOW {
-            panes.table = middle;
-            return panes;
-        }
-        // Half of the screen is the log's.
-        let most = middle.height - area.height.div_ceil(2);
-        let (table, bottom) = split_top(middle, rows.saturating_add(TABLE_FRAME).min(most));
-        panes.table = table;
-        panes.log = bottom;
-        if area.width >= DETAIL_FROM {
-            let detail_width = (area.width * 38 / 100).min(60);
-            let (log, side) = split_left(bottom, area.width - detail_width);
-            let (detail, events) = split_top(side, DETAIL_ROWS.min(side.height / 2));
-            panes = Self { log, detail, events, ..panes };
-        }
-        panes
     }
+
+    fn with_table(self, area: Rect, rows: usize) -> Self {
+        let middle = self.middle;
+        if middle.height < FOLD_BELOW {
+            return Self { table: middle, ..self };
+        }
+        let rows = u16::try_from(rows).unwrap_or(u16::MAX);
+        // Half of the screen is the log's.
+        let most = middle.height.saturating_sub(area.height.div_ceil(2));
+        let (table, log) = split_top(middle, rows.saturating_add(TABLE_FRAME).min(most));
+        if area.width < DETAIL_FROM {
+            return Self { table, log, ..self };
+        }
+        let detail_width = (area.width * 38 / 100).min(60);
+        let (log, side) = split_left(log, area.width - detail_width);
+        let (detail, events) = split_top(side, DETAIL_ROWS.min(side.height / 2));
+        Self { table, log, detail, events, ..self }
+    }
+
+    fn with_dense_list(self, width: u16) -> Self {
+        if width >= WIDE_FROM {
+            let (table, rest) = split_left(self.middle, WIDE_WIDTHS.0);
+            let (log, side) = split_left(rest, rest.width - WIDE_WIDTHS.1);
+            let (detail, events) = split_top(side, side.height / 2);
+            return Self { table, log, detail, events, ..self };
+        }
+        let list_width = (width / 3).clamp(DENSE_WIDTHS.0, DENSE_WIDTHS.1);
+        let (table, rest) = split_left(self.middle, list_width);
+        let detail_height = if rest.height >= DETAILS_BELOW.1 { DETAILS_BELOW.0 } else { 0 };
+        let (log, detail) = split_top(rest, rest.height - detail_height);
+        Self { table, log, detail, ..self }
+    }
+
+    /// Where the table, or the list in its place, has its rows.
+    pub(super) fn rows_of_table(&self) -> Rect {
+        let table = self.table;
+        let headings = u16::from(self.arrangement == Arrangement::Table && table.height >= HEADINGS_FROM);
+        let inside = if table.height >= FRAME_FROM { inside(table) } else { table };
+        split_top(inside, headings).1
+    }
+
+    /// Whether there is room for a frame around the table.
+    pub(super) fn has_table_frame(&self) -> bool {
+        self.table.height >= FRAME_FROM
+    }
+}
+
+/// How the screen is arranged: as it was chosen, where that fits; else by whether all tasks have a row in the table. What
+/// comes and goes, such as the strip, does not matter for that.
+fn arrangement(area: Rect, content: PaneContent) -> Arrangement {
+    if content.has_log_alone {
+        return Arrangement::Log;
+    }
+    let tasks = u16::try_from(content.tasks).unwrap_or(u16::MAX);
+    let room = area.height.saturating_sub(2 + area.height.div_ceil(2));
+    let is_too_high = tasks.saturating_add(TABLE_FRAME) > room;
+    match content.arrangement {
+        Some(Arrangement::Dense) if area.width < DENSE_FROM.1 => Arrangement::Table,
+        Some(arrangement) => arrangement,
+        None if is_too_high && area.width >= DENSE_FROM.0 => Arrangement::Dense,
+        None => Arrangement::Table,
+    }
+}
+
+fn strip_rows(height: u16, troubles: usize) -> u16 {
+    let most = match height {
+        height if height <= STRIP_FROM.0 => 0,
+        height if height <= STRIP_FROM.1 => 1,
+        _ => MOST_STRIP_ROWS,
+    };
+    u16::try_from(troubles.min(most)).unwrap_or(0)
 }
 
 /// The inside of a framed pane.

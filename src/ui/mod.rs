@@ -20,6 +20,7 @@ mod action;
 mod attach;
 mod copy;
 mod encode;
+mod failures;
 mod keymap;
 mod layout;
 mod log;
@@ -42,8 +43,8 @@ mod update;
 mod view;
 
 pub use action::{DashboardEffect, DashboardInput};
-pub use layout::Layout;
-pub use model::Model;
+pub use layout::{Arrangement, Layout};
+pub use model::{Model, Preferences};
 pub use notice::desktop_notice;
 pub use query::{History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery};
 pub use shown::Shown;

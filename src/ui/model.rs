@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tui_input::Input as TypedLine;
 
 use super::keymap::Context;
-use super::layout::{self, Layout};
+use super::layout::{self, Arrangement, Layout, PaneContent};
 use super::palette::Palette;
 use super::pattern::TypedPattern;
 use super::query::{History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery};
@@ -36,7 +37,14 @@ pub struct Model {
     pub(super) marked: BTreeSet<String>,
     /// Whether stead's own parts have rows while they are well.
     pub(super) shows_parts: bool,
+    /// Whether the log has the whole screen.
     pub(super) zoomed: bool,
+    /// Which pane the keys are for.
+    pub(super) focus: Focus,
+    /// How the screen is arranged, unless that is left to the number of tasks.
+    pub(super) arrangement: Option<Arrangement>,
+    /// The first row of the table while it is scrolled past the selected one.
+    pub(super) wheeled: Option<usize>,
     pub(super) log: ScrollPosition,
     pub(super) search: Option<TypedPattern>,
     pub(super) hit: Hit,
@@ -54,6 +62,22 @@ pub struct Model {
     pub(super) selection: Option<Selection>,
     pub(super) overlay: Option<Overlay>,
     pub(super) message: Option<Message>,
+}
+
+/// The pane that the keys are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Focus {
+    #[default]
+    List,
+    Log,
+}
+
+/// What of a dashboard is remembered for the next one of the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Preferences {
+    /// How the screen is arranged, unless that is left to the number of tasks.
+    pub arrangement: Option<Arrangement>,
 }
 
 /// A line for the person, in place of the footer.
@@ -89,6 +113,11 @@ pub(super) enum Question {
     Quit,
     Stop(Vec<String>),
     Kill(Vec<String>),
+    /// A restart of these, which restarts all of those.
+    Restart {
+        names: Vec<String>,
+        all: Vec<String>,
+    },
     RestartAll,
 }
 
@@ -135,6 +164,27 @@ impl Model {
     #[must_use]
     pub fn new(theme: Theme) -> Self {
         Self { theme, ..Self::default() }
+    }
+
+    /// Goes on with what was remembered.
+    pub fn recall(&mut self, preferences: Preferences) {
+        self.arrangement = preferences.arrangement;
+    }
+
+    /// What is to be remembered.
+    pub(super) fn preferences(&self) -> Preferences {
+        Preferences { arrangement: self.arrangement }
+    }
+
+    /// What the panes are to show.
+    pub(super) fn pane_content(&self, snapshot: &Snapshot, troubles: usize) -> PaneContent {
+        PaneContent {
+            rows: self.rows(snapshot).rows.len(),
+            tasks: snapshot.tasks.iter().filter(|task| !task.is_builtin()).count(),
+            troubles,
+            arrangement: self.arrangement,
+            has_log_alone: self.zoomed || matches!(self.overlay, Some(Overlay::Attached)),
+        }
     }
 
     /// The selected task's name. None without tasks.
@@ -228,8 +278,8 @@ impl Model {
         let text =
             |pattern: &Option<TypedPattern>| pattern.as_ref().map(|pattern| (pattern.text.clone(), pattern.from));
         let log = (self.log, text(&self.search), self.hit, text(&self.filter), self.run, self.merged);
-        let look =
-            (self.zoomed, self.shows_parts, self.times, self.unwrapped, self.selection, format!("{:?}", self.overlay));
+        let panes = (self.zoomed, self.focus, self.arrangement, self.wheeled, self.shows_parts);
+        let look = (panes, self.times, self.unwrapped, self.selection, format!("{:?}", self.overlay));
         (self.selected(snapshot).map(str::to_owned), self.marked.clone(), log, look, self.message.is_some())
     }
 
@@ -264,14 +314,21 @@ impl Model {
             Some(Overlay::Prompt(_)) => Context::Prompt,
             Some(Overlay::Palette(_)) => Context::Palette,
             Some(Overlay::Attached) => Context::Attached,
-            None if self.zoomed => Context::Zoom,
+            None if self.has_log_focus() => Context::Log,
             None => Context::Main,
         }
+    }
+
+    /// Whether the keys are for the log.
+    pub(super) fn has_log_focus(&self) -> bool {
+        let is_there = !self.layout.panes.log.is_empty();
+        self.zoomed || self.arrangement == Some(Arrangement::Log) || (self.focus == Focus::Log && is_there)
     }
 
     /// Selects a task. Its log is followed from its end.
     pub(super) fn select(&mut self, name: &str) {
         if self.selected.as_deref() != Some(name) {
+            self.wheeled = None;
             self.selected = Some(name.to_owned());
             (self.run, self.selection) = (None, None);
             self.go_to_end();

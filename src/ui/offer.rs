@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::keymap::Binding;
+use super::layout::Arrangement;
 use super::model::{Model, Overlay};
 use super::requests;
 use super::scroll::ScrollPosition;
@@ -21,7 +22,9 @@ pub(super) fn offer(binding: &Binding, model: &Model, shown: &Shown<'_>) -> Opti
             false if is_draining => return None,
             false => return Some(format!("start{marked}")),
         },
-        Action::Zoom if model.zoomed => "back",
+        Action::Zoom if model.layout.panes.arrangement == Arrangement::Log => "back",
+        Action::Focus if model.has_log_focus() => "list",
+        Action::Focus => "log",
         Action::Follow if model.shows_screen(shown) => "log",
         Action::Follow if model.log == ScrollPosition::End => "pause",
         Action::NextHit | Action::PreviousHit if model.search.is_none() => return None,

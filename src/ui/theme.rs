@@ -57,6 +57,11 @@ impl Theme {
         if self.color { style.fg(Color::Reset) } else { style }
     }
 
+    /// The frame of the pane that the keys are for.
+    pub(super) fn focused(self) -> Style {
+        self.color(Color::Cyan)
+    }
+
     /// What a person has marked.
     pub(super) fn marked(self) -> Style {
         self.color(Color::Magenta).add_modifier(Modifier::BOLD)

@@ -7,14 +7,16 @@ use ratatui::layout::Position;
 
 use super::action::{Action, DashboardEffect, DashboardInput};
 use super::keymap::{self, Binding, Context, Topic};
-use super::layout::ClickTarget;
-use super::model::{Hit, Model, Overlay, Purpose, Question};
+use super::layout::{Arrangement, ClickTarget};
+use super::model::{Focus, Hit, Model, Overlay, Purpose, Question};
 use super::palette::PaletteAction;
 use super::scroll::ScrollPosition;
 use super::scrolling::{follow, page, scroll, scroll_log};
 use super::search::Towards;
 use super::shown::Shown;
 use super::{attach, copy, log_choice, requests, search};
+use crate::present::clock::Clock;
+use crate::present::trouble::{is_in_trouble, what};
 use crate::supervisor::engine::{Request, TaskSnapshot};
 
 /// Rows that one turn of the wheel scrolls.
@@ -81,7 +83,7 @@ fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<DashboardE
         (None, Context::Attached) => return attach::type_key(model, key, shown),
         (None, Context::Prompt) => search::type_in(model, &[key], shown),
         (None, Context::Palette) => type_into_palette(model, &[key]),
-        (None, Context::Main | Context::Zoom) => {
+        (None, Context::Main | Context::Log) => {
             model.tell_briefly(format!("{} does nothing here; ? lists all keys", keymap::name(key)), shown.now);
         }
         (None, Context::Page | Context::Question) => {
@@ -112,7 +114,7 @@ fn on_paste(model: &mut Model, text: &str, shown: &Shown<'_>) -> Vec<DashboardEf
         Context::Attached => return attach::type_paste(model, text, shown),
         Context::Prompt => search::type_in(model, &keys_of(text), shown),
         Context::Palette => type_into_palette(model, &keys_of(text)),
-        Context::Main | Context::Zoom | Context::Page | Context::Question => {}
+        Context::Main | Context::Log | Context::Page | Context::Question => {}
     }
     Vec::new()
 }
@@ -130,6 +132,12 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Dashboar
         Action::SelectPrevious => move_selection(model, -1, shown),
         Action::SelectFirst => move_selection(model, isize::MIN, shown),
         Action::SelectLast => select_last(model, shown),
+        Action::PageOfTasksDown => move_selection(model, page_of_tasks(model), shown),
+        Action::PageOfTasksUp => move_selection(model, -page_of_tasks(model), shown),
+        Action::NextTrouble => go_to_trouble(model, 1, shown),
+        Action::PreviousTrouble => go_to_trouble(model, -1, shown),
+        Action::Focus => move_focus(model),
+        Action::Arrange => return arrange(model),
         Action::Parts => model.shows_parts = !model.shows_parts,
         Action::Mark => mark(model, shown),
         Action::Restart => return requests::restart(model, shown),
@@ -137,7 +145,7 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Dashboar
         Action::Kill => requests::confirm_kill(model, shown),
         Action::RestartAll => model.overlay = Some(Overlay::Confirm(Question::RestartAll)),
         Action::Reload => return vec![DashboardEffect::Ask(Request::Reload)],
-        Action::Zoom => model.zoomed = !model.zoomed,
+        Action::Zoom => zoom(model),
         Action::Follow => follow(model, shown),
         Action::LineUp => scroll(model, -1, shown),
         Action::LineDown => scroll(model, 1, shown),
@@ -192,7 +200,63 @@ fn move_selection(model: &mut Model, by: isize, shown: &Shown<'_>) {
     let selected = model.selected(shown.snapshot);
     let Some(now) = tasks.iter().position(|task| Some(task.name.as_str()) == selected) else { return };
     let next = now.saturating_add_signed(by).min(tasks.len() - 1);
+    model.wheeled = None;
     model.select(&tasks[next].name);
+}
+
+/// As many tasks as the table has rows, but one.
+fn page_of_tasks(model: &Model) -> isize {
+    isize::from(model.layout.panes.rows_of_table().height.saturating_sub(1).max(1) as i16)
+}
+
+/// Selects the next task that is not well, or the one before, in the order of the table and round its ends.
+fn go_to_trouble(model: &mut Model, by: isize, shown: &Shown<'_>) {
+    let clock = Clock::new(shown.now);
+    let tasks: Vec<&TaskSnapshot> = shown.snapshot.tasks.iter().collect();
+    let selected = model.selected(shown.snapshot);
+    let now = tasks.iter().position(|task| Some(task.name.as_str()) == selected).unwrap_or(0);
+    let count = tasks.len() as isize;
+    let round = (1..=count).map(|step| tasks[(now as isize + by * step).rem_euclid(count) as usize]);
+    match round.into_iter().find(|task| is_in_trouble(task, &clock)) {
+        Some(task) => {
+            model.select(&task.name);
+            if model.layout.panes.table.is_empty() {
+                model.tell_briefly(format!("{}: {}", task.name, what(task, &clock)), shown.now);
+            }
+        }
+        None => model.tell_briefly("all is well", shown.now),
+    }
+}
+
+fn move_focus(model: &mut Model) {
+    let to_list = model.has_log_focus();
+    if to_list {
+        model.zoomed = false;
+        if model.arrangement == Some(Arrangement::Log) {
+            model.arrangement = None;
+        }
+    } else if model.layout.panes.log.is_empty() {
+        model.zoomed = true;
+    }
+    model.focus = if to_list { Focus::List } else { Focus::Log };
+}
+
+fn zoom(model: &mut Model) {
+    match model.arrangement {
+        Some(Arrangement::Log) => (model.arrangement, model.zoomed) = (None, false),
+        Some(Arrangement::Table | Arrangement::Dense) | None => model.zoomed = !model.zoomed,
+    }
+}
+
+/// Goes from the arrangement on the screen to the next, and remembers it.
+fn arrange(model: &mut Model) -> Vec<DashboardEffect> {
+    let next = match model.layout.panes.arrangement {
+        Arrangement::Table => Arrangement::Dense,
+        Arrangement::Dense => Arrangement::Log,
+        Arrangement::Log => Arrangement::Table,
+    };
+    (model.arrangement, model.zoomed) = (Some(next), false);
+    vec![DashboardEffect::Remember(model.preferences())]
 }
 
 /// The last of the project's tasks; stead's own parts come after it.
@@ -254,7 +318,9 @@ fn close(model: &mut Model, shown: &Shown<'_>) {
         None if model.search.is_some() => (model.search, model.hit) = (None, Hit::None),
         None if model.filter.is_some() => model.filter = None,
         None if !model.marked.is_empty() => model.marked.clear(),
-        None => model.zoomed = false,
+        None if model.zoomed => model.zoomed = false,
+        None if model.arrangement == Some(Arrangement::Log) => model.arrangement = None,
+        None => model.focus = Focus::List,
     }
 }
 
@@ -280,14 +346,27 @@ fn on_mouse(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) -> Vec<Dash
     } else if panes.log.contains(under) {
         scroll_log(model, rows, shown);
     } else if panes.table.contains(under) && model.overlay.is_none() {
-        move_selection(model, rows.signum(), shown);
+        wheel_table(model, rows, shown);
     }
     Vec::new()
+}
+
+/// Scrolls the table. What is selected stays so.
+fn wheel_table(model: &mut Model, rows: isize, shown: &Shown<'_>) {
+    let all = model.rows(shown.snapshot).rows.len();
+    let most = all.saturating_sub(usize::from(model.layout.panes.rows_of_table().height));
+    model.wheeled = Some(model.layout.first_row.saturating_add_signed(rows).min(most));
 }
 
 fn click(model: &mut Model, at: Position, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     model.message = None;
     copy::clear(model);
+    let panes = model.layout.panes;
+    if model.overlay.is_none() && panes.log.contains(at) {
+        model.focus = Focus::Log;
+    } else if panes.table.contains(at) {
+        model.focus = Focus::List;
+    }
     match model.layout.target(at).cloned() {
         Some(ClickTarget::Task(name)) if model.overlay.is_none() => model.select(&name),
         Some(ClickTarget::Action(action)) => return perform(model, action, shown),

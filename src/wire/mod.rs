@@ -18,6 +18,6 @@ pub(crate) use requests::{
     TasksRequest, TasksResponse, WEB_DIST_PATH,
 };
 pub(crate) use status::{
-    DroppedEvents, EventLine, RunSummary, SnapshotResponse, TaskResponse, VersionResponse, WhyResponse,
+    DroppedEvents, EventLine, RunSummary, SnapshotResponse, TaskResponse, UnwellResponse, VersionResponse, WhyResponse,
 };
 pub(crate) use terminal::{KEYS_MESSAGE_BYTES, TerminalCommand, TerminalNotice};

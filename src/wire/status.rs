@@ -67,6 +67,23 @@ pub(crate) struct WhyResponse {
     pub(crate) post_mortems: Vec<PostMortem>,
 }
 
+/// What is not well.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct UnwellResponse {
+    /// The supervisor's clock as this is sent; none if no supervisor was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) now: Option<Uptime>,
+    /// When that supervisor was started: failed runs of another session are those of an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) session: Option<Timestamp>,
+    /// Each task whose state has its cause in itself, then, one deeper, those that wait for it; none if no supervisor was
+    /// asked.
+    pub(crate) causes: Option<Vec<Cause>>,
+    /// The last failed run of each of these tasks, newest first; of every task if no supervisor was asked.
+    pub(crate) post_mortems: Vec<PostMortem>,
+}
+
 /// One run of a task.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct RunSummary {

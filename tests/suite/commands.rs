@@ -79,7 +79,7 @@ fn the_binary_judges_describes_and_begins() {
     assert_eq!(run(&["init"]), (Some(2), "".into(), "stead: stead.toml exists already\n".into()));
     let path = dir.path().join("stead.toml");
     assert_eq!(run(&["-f", "stead.toml", "check"]).1, format!("{}: ok, 1 task\n", path.display()));
-    assert_eq!(run(&["up", "sit"]).2, "stead: no task is called `sit`; did you mean `site`?\n");
+    assert_eq!(run(&["up", "sit"]).2, "stead: no task is called `sit`; did you mean `site`? the only task is site\n");
     assert_eq!(run(&["chek"]).2, "stead: no task is called `chek`; did you mean `stead check`?\n");
     assert_eq!(run(&["--no-such-option"]).0, Some(2));
     let schema: serde_json::Value = serde_json::from_str(&run(&["schema"]).1).unwrap();

@@ -37,10 +37,14 @@ pub(crate) struct StatePaths {
     pub(crate) token: PathBuf,
     /// The port of the page, where the configuration names none.
     pub(super) web_port: PathBuf,
+    /// What a person has chosen for the dashboard.
+    pub(crate) dashboard: PathBuf,
     /// How the last supervisor ended.
     outcome: PathBuf,
     /// The directory of the post-mortems.
     pub(crate) post_mortems: PathBuf,
+    /// The events of this supervisor and of earlier ones.
+    pub(crate) events: PathBuf,
     /// The numbers of the latest runs.
     pub(super) run_numbers: PathBuf,
 }
@@ -55,8 +59,10 @@ impl StatePaths {
             socket: at("control.sock"),
             token: at("token"),
             web_port: at("web-port"),
+            dashboard: at("dashboard.json"),
             outcome: at("outcome"),
             post_mortems: at("post-mortems"),
+            events: at("events.jsonl"),
             run_numbers: at("run-numbers"),
             dir,
         }

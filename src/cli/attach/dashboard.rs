@@ -48,7 +48,8 @@ pub(super) async fn attach(client: Arc<Client>, mouse: bool) -> anyhow::Result<E
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let setup = DashboardSetup { kernel, gateway, project, logs_dir, notify: Box::new(|| true), is_guest: true };
-    let SurfaceHandle { mut tasks, .. } = Terminal::new(mouse).show(setup, shutdown.clone()).await?;
+    let SurfaceHandle { mut tasks, .. } =
+        Terminal::new(mouse, client.paths.dashboard.clone()).show(setup, shutdown.clone()).await?;
     let mut dashboard = tasks.pop().context("a dashboard is a task")?;
     let end = tokio::select! {
         left = &mut dashboard => left.context("the dashboard broke off")?.map(|()| DashboardEnd::Left),

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::super::FileArgs;
-use super::super::logs::{moment, pattern, run_choice, tasks};
+use super::super::logs::{KnownLogs, moment, pattern, run_choice};
 use super::TOOL_ANSWER_BYTES;
 use crate::duration::Pretty;
 use crate::logs::{LineId, LinePattern, LineQuery, LogLine, LogReader, OutputStream};
@@ -65,9 +65,9 @@ pub(super) async fn read(file: FileArgs, asked: LogsOf) -> anyhow::Result<Value>
     ensure!((1..=TOOL_LINES_MOST).contains(&asked.limit), "limit is 1 to {TOOL_LINES_MOST}");
     let _cancel = query.cancelled.clone().drop_guard();
     let reading = spawn_blocking(move || {
-        let config = file.load()?;
-        let reader = LogReader::new(&config.logs.dir);
-        let tasks = tasks(&config, &reader, &asked.tasks)?;
+        let known = KnownLogs::of(&file)?;
+        let reader = LogReader::new(&known.dir);
+        let tasks = known.choose(&reader, &asked.tasks)?;
         let lines = match &asked.after {
             Some(cursor) => {
                 let line = LineId::of_cursor(cursor, &tasks);

@@ -118,7 +118,7 @@ impl Measured {
     /// Only of tasks that have processes now. The warden is none: all of theirs are below it.
     fn usage(&self, page: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let tasks = || self.snapshot.tasks.iter().filter(|task| task.kind != TaskKind::Builtin);
-        let used = || tasks().filter_map(|task| Some((task, task.usage?)));
+        let used = || tasks().filter_map(|task| Some((task, task.usage.as_ref()?)));
         let help = "Processor time per second since the sample before, over all processes; 1 is one whole core.";
         let cpu = used().map(|(task, usage)| (name(task), f64::from(usage.cpu_percent) / 100.0));
         gauges(page, "stead_task_cpu", help, Some(Unit::Other("ratio".to_owned())), cpu)?;

@@ -54,7 +54,7 @@ fn every_family_is_described_and_every_task_measured() {
     (api.retries, api.restarts) = (2, 7);
     api.exits = BTreeMap::from([("code".into(), 6), ("signal".into(), 1)]);
     let mut db = process("db", ready(1_000));
-    db.usage = Some(Usage { processes: 3, cpu_percent: 150.0, memory_bytes: 4_096 });
+    db.usage = Some(Usage { processes: 3, cpu_percent: 150.0, memory_bytes: 4_096, ports: Vec::new() });
     let snapshot = snapshot(1, vec![db, api]);
 
     let text = render(&snapshot, at(10_000));

@@ -97,6 +97,11 @@ fn is_lockable(dir: &File) -> bool {
     flock(dir, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
+/// The directory of the cgroup that this process is in, if there are any.
+pub(in crate::process) fn dir_of_this_process() -> Option<PathBuf> {
+    Cgroup::of_this_process().map(|cgroup| cgroup.dir)
+}
+
 impl Cgroup {
     fn of_this_process() -> Option<Self> {
         let path = proc::cgroup(std::process::id())?;

@@ -25,7 +25,7 @@ use crate::process::{InheritedLimits, sys};
 /// The exit code of a child that failed before its exec. The warden reports the fault instead.
 const CODE_OF_FAULT: i32 = 127;
 /// Seconds of processor time between `SIGXCPU` and `SIGKILL`.
-const CPU_TIME_GRACE: u64 = 5;
+pub(in crate::process) const CPU_TIME_GRACE: u64 = 5;
 
 /// Variables that tell of the process that started stead, or are meant for stead alone: its service manager's.
 const NOT_INHERITED: [&str; 7] =

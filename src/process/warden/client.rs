@@ -266,6 +266,11 @@ impl Child {
         self.known(|state| (state.left != known).then(|| state.left.clone())).await
     }
 
+    /// The remaining processes that were reported last.
+    pub(in crate::process) fn last_left(&self) -> Vec<Straggler> {
+        self.state.borrow().left.clone()
+    }
+
     async fn known<T>(&self, what: impl Fn(&ChildState) -> Option<T>) -> Option<T> {
         let mut state = self.state.clone();
         let state = state.wait_for(|state| what(state).is_some()).await.ok()?;

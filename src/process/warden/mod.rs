@@ -35,10 +35,12 @@ use std::time::Duration;
 
 #[cfg(test)]
 pub(super) use cgroup::Claim;
+pub(super) use cgroup::dir_of_this_process as cgroup_dir;
+pub(super) use child::CPU_TIME_GRACE;
 pub(crate) use client::Warden;
 pub(crate) use client::this_program;
 pub(super) use client::{Child, SpawnError};
-pub(super) use protocol::{Credentials, SignalTarget, Spawn, StartFault, StartStep};
+pub(super) use protocol::{Credentials, Exit, SignalTarget, Spawn, StartFault, StartStep};
 pub(super) use serve::serve;
 pub(crate) use task::WardenTask;
 

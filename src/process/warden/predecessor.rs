@@ -105,7 +105,7 @@ mod tests {
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let script = "sh -c 'sh -c \"echo \\$\\$ > new; mv new pid; sleep 600\" & wait' & wait";
         let mut mine = fake(dirs[0].path(), "8:15:mine", script);
-        let mut other = fake(dirs[1].path(), "8:15:other", "sleep 600");
+        let mut other = fake(dirs[1].path(), "8:15:other", "exec sleep 600");
         until(|| dirs[0].path().join("pid").exists());
         await_end_within("8:15:mine", Duration::from_millis(100));
         mine.wait().unwrap();

@@ -11,6 +11,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use rustix::io::retry_on_intr;
 use rustix::net::{
@@ -25,7 +26,7 @@ use crate::config::Limits;
 use crate::supervisor::engine::Straggler;
 
 /// Grows with every change of the messages.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Version and length.
 const HEADER_BYTES: usize = 8;
 /// The longest body: more than a config file and its environment files can make of one command.
@@ -156,11 +157,17 @@ pub(in crate::process) struct Exit {
     pub(in crate::process) wait_status: i32,
     /// The peak of resident memory, in bytes, of the process or of one of the descendants it waited for.
     pub(in crate::process) peak_memory: u64,
+    /// The processor time of both together, in milliseconds.
+    pub(in crate::process) cpu_ms: u64,
 }
 
 impl Exit {
     pub(in crate::process) fn status(self) -> ExitStatus {
         ExitStatus::from_raw(self.wait_status)
+    }
+
+    pub(in crate::process) fn cpu_time(self) -> Duration {
+        Duration::from_millis(self.cpu_ms)
     }
 }
 

@@ -240,11 +240,11 @@ impl WardenLoop {
         let mut ended = Vec::new();
         let childless = loop {
             match sys::reap() {
-                Reaped::Dead { pid, status, peak_memory } => {
+                Reaped::Dead { pid, status, peak_memory, cpu_ms } => {
                     if let ReapedKind::Main(id) = self.trees.reaped(pid) {
                         self.read_start_result(id);
                         ended.push(id);
-                        self.report_exit(id, Exit { wait_status: status, peak_memory });
+                        self.report_exit(id, Exit { wait_status: status, peak_memory, cpu_ms });
                     }
                 }
                 Reaped::AllLive => break false,

@@ -73,7 +73,7 @@ fn a_life_is_told_from_start_to_end() {
     let mut warden = warden();
     let mut output = warden.spawn(1, "echo hi; exit 3");
     warden.expect("Started(1, ");
-    assert!(matches!(warden.report(), WardenReport::Exited(1, Exit { wait_status: 0x300, peak_memory: 1.. })));
+    assert!(matches!(warden.report(), WardenReport::Exited(1, Exit { wait_status: 0x300, peak_memory: 1.., .. })));
     warden.expect("Gone(1)");
     let mut said = String::new();
     output.read_to_string(&mut said).unwrap();

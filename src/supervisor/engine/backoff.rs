@@ -3,11 +3,16 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::later;
 use super::policy::{Intensity, RestartConfig};
 use crate::duration::Pretty;
 
 /// The stretch that "restarts in the last hour" counts over.
 const HOUR: Duration = Duration::from_secs(3_600);
+/// From so many restarts in the last hour on a task is flapping, until it is calm again.
+const FLAPPING_RESTARTS: usize = 6;
+/// It is calm once a run has lasted so many times as long as there were between the last restarts, and no less than this.
+const CALM_AFTER: (u32, Duration) = (4, Duration::from_secs(60));
 
 /// The wait before retry number `attempt`, counted from 1 (0 is treated as 1):
 /// `min(initial_backoff * 2^(attempt - 1), max_backoff)`. Saturates instead of overflowing.
@@ -27,6 +32,8 @@ pub(super) struct Budget {
     recent: VecDeque<Instant>,
     /// Whether it is known to be spent.
     is_spent: bool,
+    /// While it is flapping: the mean time between the last restarts, and when it is calm again.
+    flapping: Option<(Duration, Instant)>,
 }
 
 /// A limit on restarts is spent.
@@ -72,6 +79,27 @@ impl Budget {
             self.recent.pop_front();
         }
         self.recent.push_back(now);
+        let first = self.recent.len().checked_sub(FLAPPING_RESTARTS).map(|index| self.recent[index]);
+        let between = first.map(|first| now.saturating_duration_since(first)).filter(|between| *between < HOUR);
+        self.flapping = between.map(|between| {
+            let every = between / (FLAPPING_RESTARTS as u32 - 1);
+            (every, later(now, CALM_AFTER.1.max(every.saturating_mul(CALM_AFTER.0))))
+        });
+    }
+
+    /// While it restarts again and again: the mean time between the last restarts.
+    pub(super) fn flapping(&self) -> Option<Duration> {
+        self.flapping.map(|(every, _)| every)
+    }
+
+    /// When it is calm again unless it restarts before.
+    pub(super) fn calm_at(&self) -> Option<Instant> {
+        self.flapping.map(|(_, calm_at)| calm_at)
+    }
+
+    /// It is calm again, if it is time.
+    pub(super) fn calm_down(&mut self, now: Instant) {
+        self.flapping = self.flapping.filter(|(_, calm_at)| *calm_at > now);
     }
 
     /// What is used is never more than there is, whatever a reload makes of that.
@@ -95,7 +123,7 @@ impl Budget {
     }
 }
 
-fn counted(count: u32, one: &str, many: &str) -> String {
+pub(super) fn counted(count: u32, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

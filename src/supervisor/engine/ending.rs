@@ -10,7 +10,7 @@ use super::policy::{OnExhausted, Policy};
 use super::shutdown::ShutdownCause;
 use super::snapshot::LastExit;
 use super::state::TaskState;
-use super::task::{Failure, Phase, Run, RunStage, Stop, StopCause};
+use super::task::{Failure, Phase, Run, RunFindings, RunStage, Stop, StopCause};
 use super::{Engine, later};
 
 /// What follows an exit.
@@ -82,7 +82,9 @@ impl Engine {
 
     fn record_exit(&mut self, id: RunId, ended: &Run, reason: ExitReason, asked: bool, next: &Next, now: Instant) {
         let (at, then, ran_for) = (self.uptime(now), next.kind(), ended.ran_for(now));
-        let (run, peak_memory) = (id.number, ended.peak_memory);
+        let RunFindings { peak_memory, background, hint } = ended.findings.clone();
+        let run = id.number;
+        let reason = ended.named_killer(reason);
         let task = self.task_mut(id.task);
         task.has_succeeded = task.is_success(&reason);
         let expected = asked || task.has_succeeded;
@@ -96,8 +98,12 @@ impl Engine {
             at,
             ran_for,
             peak_memory,
+            hint: hint.clone(),
         });
         self.emit(id.task, EventKind::Exited { run, reason, expected, then, after: ran_for, peak_memory });
+        if !background.is_empty() {
+            self.emit(id.task, EventKind::Background { run, processes: background, hint });
+        }
     }
 
     /// What the policy of a task makes of an exit.
@@ -215,6 +221,7 @@ impl Engine {
     /// A run is stable, or was not ready in time.
     fn expire_run(&mut self, id: TaskId, now: Instant) {
         let task = self.task_mut(id);
+        task.budget.calm_down(now);
         if task.stable_by().is_some_and(|at| at <= now) {
             let recovers = task.recovers_by_lasting();
             task.budget.give_back();

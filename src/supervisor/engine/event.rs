@@ -77,6 +77,15 @@ pub enum EventKind {
         #[serde(rename = "peak_memory_bytes")]
         peak_memory: Option<u64>,
     },
+    /// A run that ended by itself had left processes running, which were ended with it.
+    Background {
+        /// Its number.
+        run: u64,
+        /// The first few of them.
+        processes: Vec<Straggler>,
+        /// What to do about it.
+        hint: Option<String>,
+    },
     /// It is well again after a failure: ready by its probe, stable without one, or done.
     Recovered {
         /// The number of the run that made good.
@@ -233,6 +242,45 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// Whether it belongs to a life without trouble: a start, a wait, an end that was asked for.
+    #[must_use]
+    pub fn is_routine(&self) -> bool {
+        match self {
+            Self::Exited { expected, then, .. } => *expected && !then.is_bad(),
+            Self::Waiting { .. }
+            | Self::Started { .. }
+            | Self::Ready { .. }
+            | Self::Due { .. }
+            | Self::FileChanged { .. }
+            | Self::Done
+            | Self::Stopping { .. }
+            | Self::Stopped
+            | Self::Removed => true,
+            Self::Unready { .. }
+            | Self::Background { .. }
+            | Self::Recovered { .. }
+            | Self::Backoff { .. }
+            | Self::Overlapped { .. }
+            | Self::WatchSuspended { .. }
+            | Self::GroupExhausted { .. }
+            | Self::Exhausted { .. }
+            | Self::Failed { .. }
+            | Self::Killed { .. }
+            | Self::Left { .. }
+            | Self::Requested { .. }
+            | Self::Refused { .. }
+            | Self::Reloaded { .. }
+            | Self::Draining { .. }
+            | Self::Forced { .. }
+            | Self::Abandoned
+            | Self::Disconnected { .. }
+            | Self::Hooked { .. }
+            | Self::HookDropped { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -267,6 +315,10 @@ impl fmt::Display for EventKind {
             Self::Done => f.write_str("done"),
             Self::Stopping { run, grace } => write!(f, "run {run} asked to stop within {}", Pretty(*grace)),
             Self::Killed { run, held } => write!(f, "run {run} killed after {}", Pretty(*held)),
+            Self::Background { run, hint: Some(hint), .. } => write!(f, "run {run} {hint}"),
+            Self::Background { run, processes, hint: None } => {
+                write!(f, "run {run} left {} running in the background", Straggler::list(processes))
+            }
             Self::Left { run, processes } => write!(f, "run {run} had left {}", Straggler::list(processes)),
             Self::Stopped => f.write_str("stopped"),
             Self::Requested { asked, origin } => write!(f, "{asked}, asked by {origin}"),

@@ -25,6 +25,9 @@ pub enum ExitReason {
         signal: Signal,
         /// Whether the kernel wrote a core file.
         core_dumped: bool,
+        /// Who sent it, where that is known of a SIGKILL.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Killer>,
     },
     /// An in-process task returned without an error.
     Finished,
@@ -86,6 +89,28 @@ pub enum ExitReason {
     },
 }
 
+/// Who ended a run with SIGKILL. The signal itself does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "who", rename_all = "snake_case")]
+pub enum Killer {
+    /// stead.
+    Stead {
+        /// The time that it had to stop; nothing if it was to be killed at once.
+        #[serde(rename = "after_ms", with = "millis")]
+        #[schema(value_type = u64)]
+        after: Duration,
+    },
+    /// The kernel, for want of memory.
+    OutOfMemory {
+        /// Whether its cgroup says so. Else it is only known that the system killed a process for that reason.
+        certain: bool,
+    },
+    /// The kernel, at the end of its limit of processor time.
+    CpuTime,
+    /// A process that is not part of stead.
+    Other,
+}
+
 impl ExitReason {
     /// The class an exit is counted under, in the API and in metrics; a small fixed set.
     #[must_use]
@@ -110,8 +135,9 @@ impl fmt::Display for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code { code } => write!(f, "code {code}"),
-            Self::Signal { signal, core_dumped: false } => write!(f, "{signal}"),
-            Self::Signal { signal, core_dumped: true } => write!(f, "{signal} (core dumped)"),
+            Self::Signal { signal, by: Some(by), .. } => write!(f, "{signal}{by}"),
+            Self::Signal { signal, core_dumped: false, by: None } => write!(f, "{signal}"),
+            Self::Signal { signal, core_dumped: true, by: None } => write!(f, "{signal} (core dumped)"),
             Self::Finished => f.write_str("finished"),
             Self::Panic { message } => write!(f, "panic: {message}"),
             Self::Error { message } | Self::StartFailed { message } => f.write_str(message),
@@ -128,6 +154,20 @@ impl fmt::Display for ExitReason {
                 let [used, limit] = [used, limit].map(|&bytes| ByteSize(bytes).display().iec());
                 write!(f, "used {used:.0} of memory, over its {limit:.0}")
             }
+        }
+    }
+}
+
+impl fmt::Display for Killer {
+    /// Follows the name of the signal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stead { after: Duration::ZERO } => f.write_str(" by stead"),
+            Self::Stead { after } => write!(f, " by stead (it did not stop within {})", Pretty(*after)),
+            Self::OutOfMemory { certain: true } => f.write_str(" by the kernel (out of memory)"),
+            Self::OutOfMemory { certain: false } => f.write_str(", probably by the kernel (out of memory)"),
+            Self::CpuTime => f.write_str(" by the kernel (its limit of processor time is spent)"),
+            Self::Other => f.write_str(" from outside stead"),
         }
     }
 }

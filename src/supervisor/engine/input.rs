@@ -69,12 +69,16 @@ pub enum Input {
         /// What it may use.
         limit: u64,
     },
-    /// What a run that is about to be reported as over has used.
+    /// What is known of a run that is about to be reported as over.
     Measured {
         /// Which run.
         run: RunId,
         /// The most memory that a process of it had resident at once, in bytes.
         peak_memory: u64,
+        /// The first few processes that it left running when it ended by itself; they were ended with it.
+        background: Vec<Straggler>,
+        /// What a person should know of this end: a likely cause, or what to change.
+        hint: Option<String>,
     },
     /// A person or a program asks for something.
     Requested {

@@ -47,7 +47,7 @@ use std::time::{Duration, Instant};
 pub use backoff::backoff;
 pub use effect::{Effect, LoadRequest};
 pub use event::{AfterExit, Event, EventKind, HookEvent};
-pub use exit::ExitReason;
+pub use exit::{ExitReason, Killer};
 pub use input::{Input, Probe, RunId, Straggler, TaskId};
 pub use plan::{Edge, GroupPlan, Plan, ReadyPlan, TaskPlan};
 pub use policy::{
@@ -59,14 +59,14 @@ pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, 
 pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 pub use snapshot::{
     AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
-    TaskSnapshot, UNSTABLE_RESTARTS, Uptime, Usage, WatchState,
+    TaskSnapshot, Uptime, Usage, WatchState, tasks_meant,
 };
 pub use state::{Progress, Reach, TaskState};
 
 use backoff::Jitter;
 use drain::Drain;
 use group::Group;
-use task::Task;
+use task::{RunFindings, Task};
 
 /// The state of one supervisor.
 #[derive(Debug)]
@@ -115,7 +115,9 @@ impl Engine {
             Input::Probed { run, probe, passed, detail } => self.on_probed(run, probe, passed, detail, now),
             Input::Left { run, processes } => self.on_left(run, processes),
             Input::Exceeded { run, used, limit } => self.on_exceeded(run, used, limit, now),
-            Input::Measured { run, peak_memory } => self.on_measured(run, peak_memory),
+            Input::Measured { run, peak_memory, background, hint } => {
+                self.on_measured(run, RunFindings { peak_memory: Some(peak_memory), background, hint });
+            }
             Input::Requested { id, request, origin } => self.on_requested(id, &request, origin, now),
             Input::Scheduled { task, next } => self.on_scheduled(&task, next),
             Input::Due { task, late } => self.on_due(&task, late),
@@ -135,6 +137,8 @@ impl Engine {
         if !self.is_draining() {
             self.stop_orphans();
             self.open_gates(now);
+            // What can't start any more has failed just now.
+            self.end_when_over(now);
         }
         self.advance_stops(now);
         self.finish_drain(now);

@@ -14,7 +14,7 @@ use super::exit::ExitReason;
 use super::input::Straggler;
 use super::policy::{Condition, OnExhausted, OnRestart, Policy, Strategy};
 use super::state::{Progress, Reach, TaskState};
-use crate::duration::millis;
+use crate::duration::{maybe_millis, millis};
 
 /// A point on the supervisor's monotonic clock: the time since it started. Serialized as milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, ToSchema)]
@@ -58,9 +58,32 @@ impl Snapshot {
         self.tasks.iter().find(|task| task.name == name)
     }
 
-    /// The tasks that a restart of `name` restarts, itself first: for a person to look at before.
+    /// The group that a task is in.
     #[must_use]
-    pub fn restarted_with(&self, name: &str) -> Vec<&str> {
+    pub fn group_of(&self, name: &str) -> Option<&GroupSnapshot> {
+        self.groups.iter().find(|group| group.tasks.iter().any(|task| task == name))
+    }
+
+    /// The tasks that a name means: the one that is called so, the replicas that have it in common, or with an `@` the
+    /// members of a group.
+    #[must_use]
+    pub fn tasks_meant(&self, name: &str) -> Vec<&str> {
+        let tasks = self.tasks.iter().map(|task| (task.name.as_str(), task.replica_of.as_deref()));
+        tasks_meant(name, tasks, &self.groups)
+    }
+
+    /// The tasks that a restart of these restarts, themselves first: for a person to look at before.
+    #[must_use]
+    pub fn restarted_with<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<&str> {
+        let mut found = Vec::new();
+        for name in names {
+            let all = self.restarted_with_one(name);
+            found.extend(all.into_iter().filter(|name| !found.contains(name)).collect::<Vec<_>>());
+        }
+        found
+    }
+
+    fn restarted_with_one(&self, name: &str) -> Vec<&str> {
         let Some(first) = self.task(name) else { return Vec::new() };
         // Nothing is stopped by the start of what does not run.
         let goes_along = |task: &TaskSnapshot, edge: &EdgeSnapshot| match edge.on_restart {
@@ -81,6 +104,23 @@ impl Snapshot {
         }
         found
     }
+}
+
+/// The tasks that a name means, of these tasks, each with what it is a replica of, and groups.
+#[must_use]
+pub fn tasks_meant<'a>(
+    name: &str,
+    tasks: impl Iterator<Item = (&'a str, Option<&'a str>)> + Clone,
+    groups: impl IntoIterator<Item = &'a GroupSnapshot>,
+) -> Vec<&'a str> {
+    if let Some(group) = name.strip_prefix('@') {
+        let group = groups.into_iter().find(|known| known.name == group);
+        return group.into_iter().flat_map(|group| group.tasks.iter().map(String::as_str)).collect();
+    }
+    if let Some((task, _)) = tasks.clone().find(|(task, _)| *task == name) {
+        return vec![task];
+    }
+    tasks.filter(|(_, replica_of)| *replica_of == Some(name)).map(|(task, _)| task).collect()
 }
 
 /// Where the supervisor is in its own life.
@@ -109,6 +149,8 @@ pub struct TaskSnapshot {
     pub kind: TaskKind,
     /// The command line, or what the surface is: for people.
     pub about: String,
+    /// What it is, in a few words for people.
+    pub description: Option<String>,
     /// What an exit means.
     pub policy: Policy,
     /// What a spent budget means.
@@ -146,8 +188,13 @@ pub struct TaskSnapshot {
     pub budget_back_at: Option<Uptime>,
     /// Restarts by policy since the supervisor started.
     pub restarts: u64,
-    /// Restarts by policy in the last hour; from [`UNSTABLE_RESTARTS`] on the row says `unstable`.
+    /// Restarts by policy in the last hour.
     pub restarts_last_hour: u32,
+    /// While it is flapping, which is to say that its runs end again and again: the mean time between its last restarts,
+    /// in milliseconds.
+    #[serde(rename = "flapping_every_ms", with = "maybe_millis")]
+    #[schema(value_type = Option<u64>)]
+    pub flapping_every: Option<Duration>,
     /// How the last finished run ended.
     pub last_exit: Option<LastExit>,
     /// Exits by class of reason; see [`ExitReason::class`].
@@ -164,6 +211,9 @@ pub struct TaskSnapshot {
     pub watch: Option<WatchState>,
     /// What the process tree uses. The core leaves it empty; the driver adds it while somebody looks.
     pub usage: Option<Usage>,
+    /// What its last failed run wrote last of what went wrong, by its level or its shape. The engine leaves it empty; the
+    /// publisher adds it.
+    pub last_words: Option<String>,
     /// Where a surface that listens can be reached: `http://127.0.0.1:7070`.
     pub address: Option<String>,
 }
@@ -249,15 +299,18 @@ impl TaskSnapshot {
         self.kind == TaskKind::Builtin
     }
 
-    /// Whether it restarts so often that its row says `unstable`.
+    /// Whether its runs end again and again, though its budget lasts.
     #[must_use]
-    pub fn is_unstable(&self) -> bool {
-        self.restarts_last_hour >= UNSTABLE_RESTARTS
+    pub fn is_flapping(&self) -> bool {
+        self.flapping_every.is_some()
+    }
+
+    /// Whether another task is the reason that it does not run.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        matches!(self.phase, PhaseSnapshot::Failed { dependency: Some(_), .. })
     }
 }
-
-/// From so many restarts in the last hour on a task is called unstable.
-pub const UNSTABLE_RESTARTS: u32 = 6;
 
 /// What a task is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -416,6 +469,8 @@ pub struct LastExit {
     /// The most memory that a process of it had resident at once, in bytes; none if it was no process.
     #[serde(rename = "peak_memory_bytes")]
     pub peak_memory: Option<u64>,
+    /// What a person should know of this end: a likely cause, or what to change.
+    pub hint: Option<String>,
 }
 
 /// How a run ended, with the words that every face shows.
@@ -485,7 +540,7 @@ pub struct GroupSnapshot {
 }
 
 /// What a task's process tree uses.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// Processes in the tree.
     pub processes: u32,
@@ -493,4 +548,7 @@ pub struct Usage {
     pub cpu_percent: f32,
     /// Resident memory in bytes, summed over the tree.
     pub memory_bytes: u64,
+    /// The TCP ports that its processes listen on.
+    #[serde(default)]
+    pub ports: Vec<u16>,
 }

@@ -9,7 +9,7 @@ use super::exit::ExitReason;
 use super::gate::Gate;
 use super::input::{Probe, RunId, Straggler, TaskId};
 use super::snapshot::{ProbeSnapshot, TaskKind};
-use super::task::{Failure, Phase, RunStage};
+use super::task::{Failure, Phase, RunFindings, RunStage};
 
 impl Engine {
     /// Starts what may start, and fails what can't start any more. stead's own parts come first: one of them makes the
@@ -129,9 +129,9 @@ impl Engine {
         }
     }
 
-    pub(super) fn on_measured(&mut self, id: RunId, peak_memory: u64) {
+    pub(super) fn on_measured(&mut self, id: RunId, findings: RunFindings) {
         if let Some(run) = self.task_mut(id.task).run_mut(id.number) {
-            run.peak_memory = Some(peak_memory);
+            run.findings = findings;
         }
     }
 

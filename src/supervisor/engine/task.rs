@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::backoff::Budget;
-use super::exit::ExitReason;
+use super::exit::{ExitReason, Killer};
 use super::input::{RunId, Straggler, TaskId};
 use super::later;
 use super::plan::TaskPlan;
@@ -14,6 +14,7 @@ use super::snapshot::{LastExit, ProbeSnapshot};
 use super::state::{Progress, TaskState};
 use super::stop::KILL_WAIT;
 use super::trigger::WatchRounds;
+use crate::signal::Signal;
 
 /// A task.
 #[derive(Debug)]
@@ -80,10 +81,21 @@ pub(super) struct Run {
     pub(super) live_probe: Option<ProbeSnapshot>,
     /// Whether it was due meanwhile, and is to run once more.
     pub(super) is_due_again: bool,
-    /// The most memory that a process of it had, once that is known.
-    pub(super) peak_memory: Option<u64>,
+    /// What is known of it once it has ended.
+    pub(super) findings: RunFindings,
     /// Why it is to be stopped as soon as its dependents are out of the way.
     pending_stop: Option<StopCause>,
+}
+
+/// What is known of a run that has ended, beside its exit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct RunFindings {
+    /// The most memory that a process of it had.
+    pub(super) peak_memory: Option<u64>,
+    /// What it left running when it ended by itself.
+    pub(super) background: Vec<Straggler>,
+    /// What a person should know of this end.
+    pub(super) hint: Option<String>,
 }
 
 /// How far a live run is.
@@ -313,7 +325,7 @@ impl Task {
             was_ready: false,
             live_probe: None,
             is_due_again: false,
-            peak_memory: None,
+            findings: RunFindings::default(),
             pending_stop: None,
         });
         self.run
@@ -409,7 +421,9 @@ impl Task {
         match &self.phase {
             Phase::Live(run) => match &run.stage {
                 RunStage::Starting { deadline } => Some(*deadline),
-                RunStage::Running | RunStage::Ready => self.stable_by().into_iter().chain(self.ready_by()).min(),
+                RunStage::Running | RunStage::Ready => {
+                    [self.stable_by(), self.ready_by(), self.budget.calm_at()].into_iter().flatten().min()
+                }
                 RunStage::Stopping(stop) => stop.deadline(),
             },
             Phase::Backoff { retry_at, .. } => Some(*retry_at),
@@ -443,6 +457,20 @@ impl Run {
         match self.stage {
             RunStage::Running | RunStage::Ready => true,
             RunStage::Starting { .. } | RunStage::Stopping(_) => false,
+        }
+    }
+
+    /// The reason of its end, with stead named where stead has killed it.
+    pub(super) fn named_killer(&self, reason: ExitReason) -> ExitReason {
+        let killed_after = match &self.stage {
+            RunStage::Stopping(stop) => stop.killed_after(),
+            RunStage::Starting { .. } | RunStage::Running | RunStage::Ready => None,
+        };
+        match (reason, killed_after) {
+            (ExitReason::Signal { signal: Signal::KILL, core_dumped, .. }, Some(after)) => {
+                ExitReason::Signal { signal: Signal::KILL, core_dumped, by: Some(Killer::Stead { after }) }
+            }
+            (reason, _) => reason,
         }
     }
 
@@ -497,6 +525,11 @@ impl Stop {
         }
         self.kill = Kill::Killed { wait_until: later(now, KILL_WAIT) };
         true
+    }
+
+    /// The time that it had to end before it was killed, if it was.
+    fn killed_after(&self) -> Option<Duration> {
+        self.is_killed().then(|| self.kill_at.saturating_duration_since(self.since))
     }
 
     fn deadline(&self) -> Option<Instant> {

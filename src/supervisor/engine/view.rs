@@ -45,6 +45,7 @@ impl Engine {
             name: task.plan.name.clone(),
             kind: task.plan.kind,
             about: task.plan.about.clone(),
+            description: task.plan.description.clone(),
             policy: task.plan.policy,
             on_exhausted: task.plan.on_exhausted,
             replica_of: task.plan.replica_of.clone(),
@@ -62,6 +63,7 @@ impl Engine {
             budget_back_at: task.budget_back_at().map(|at| self.uptime(at)),
             restarts: task.restarts,
             restarts_last_hour: task.budget.restarts_last_hour(now),
+            flapping_every: task.budget.flapping().filter(|_| !task.state().is_at_rest()),
             last_exit: task.last_exit.clone(),
             exits: task.exits.clone(),
             has_started: task.has_started,
@@ -73,6 +75,7 @@ impl Engine {
                 false => WatchState::Watching,
             }),
             usage: None,
+            last_words: None,
             address: run.and_then(|run| run.address.clone()),
         }
     }

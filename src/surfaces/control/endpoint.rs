@@ -111,6 +111,7 @@ mod name {
 
     use super::Reservation;
     use crate::private::is_trusted;
+    use crate::stable_hash::fnv1a;
 
     /// How often a name is tried whose holder does not answer: it is starting, or ending.
     const TRIES: u32 = 50;
@@ -160,11 +161,6 @@ mod name {
 
     fn address(name: &Path) -> io::Result<SocketAddr> {
         SocketAddr::from_abstract_name(&name.as_os_str().as_bytes()[1..])
-    }
-
-    /// The FNV-1a hash: the same in every version of stead.
-    fn fnv1a(bytes: &[u8]) -> u64 {
-        bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
     }
 }
 

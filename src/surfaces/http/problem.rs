@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::config::nearest;
+use crate::config::UnknownTask;
 use crate::supervisor::engine::{Refusal, Snapshot};
 use crate::wire::ProblemBody;
 
@@ -23,19 +23,18 @@ impl Problem {
         Self { status, detail: detail.into(), members: Map::new() }
     }
 
-    /// There is no such task; says which name is near.
+    /// There is no such task; says which there are, and which is near.
     pub(in crate::surfaces) fn unknown_task(name: &str, snapshot: &Snapshot) -> Self {
-        Self::unknown_name(name, snapshot.tasks.iter().map(|task| task.name.as_str()))
+        let groups: Vec<_> = snapshot.groups.iter().map(|group| format!("@{}", group.name)).collect();
+        let names = snapshot.tasks.iter().map(|task| task.name.as_str()).chain(groups.iter().map(String::as_str));
+        Self::unknown_name(name, names)
     }
 
     /// No task has this name; says which of these is near.
     pub(super) fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Self {
-        let near = nearest(name, known);
-        let mut problem = Self::from(Refusal::UnknownTask { task: name.to_owned() });
-        if let Some(near) = near {
-            problem.detail += &format!("; did you mean `{near}`?");
-        }
-        problem.with("near", near)
+        let unknown = UnknownTask::among(name, known.map(str::to_owned));
+        let problem = Self::from(Refusal::UnknownTask { task: name.to_owned() });
+        Self { detail: unknown.to_string(), ..problem }.with("near", unknown.near)
     }
 
     /// The id of the last event that a client says it has seen was never sent.

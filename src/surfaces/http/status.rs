@@ -3,15 +3,25 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use super::caller::Caller;
-use super::extract::{TaskName, uncached};
+use super::extract::{Parameters, TaskName, uncached};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::readiness;
 use super::state::Api;
 use crate::kernel::metrics::{Format, Measured};
 use crate::wire::{SnapshotResponse, TaskResponse, VersionResponse};
+
+/// What a snapshot is to have.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SnapshotQuery {
+    /// Whether cpu, memory and ports are measured for it.
+    #[serde(default)]
+    usage: bool,
+}
 
 pub(super) fn routes() -> Routes {
     let get = Operation::get;
@@ -31,6 +41,7 @@ pub(super) fn routes() -> Routes {
         )
         .route(
             get("get_snapshot", "/api/v1/snapshot", "The state of every task.")
+                .query("usage", "^(true|false)$", "true: with what each task uses, measured for this answer.")
                 .answers::<SnapshotResponse>(StatusCode::OK),
             snapshot,
         )
@@ -65,7 +76,12 @@ async fn version(State(api): State<Api>) -> Response {
     uncached(api.version())
 }
 
-async fn snapshot(State(api): State<Api>) -> Response {
+async fn snapshot(State(api): State<Api>, Parameters(SnapshotQuery { usage }): Parameters<SnapshotQuery>) -> Response {
+    if usage {
+        api.kernel.observe_usage().sampled().await;
+        // Through the event loop, so that the snapshot shows the sample.
+        api.kernel.check_lag().await;
+    }
     uncached(api.snapshot(api.kernel.snapshot()))
 }
 

@@ -1,4 +1,5 @@
 //! Plain output: one line per event and, unless headless, one per line that a task writes, the task's name in front.
+//! stead's own parts are silent while they are well.
 //!
 //! Into a pipe or a file goes what a task wrote, byte for byte; onto a terminal nothing that acts on it. An event
 //! stands before the output that follows it, and the last words of a run before the event that ends it. The beginning of
@@ -21,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{Surface, SurfaceContext, SurfaceHandle};
-use crate::config::builtin;
+use crate::config::builtin::{self, BUILTIN_NAMESPACE};
 use crate::kernel::KernelHandle;
 use crate::logs::{GrownLogs, LogReader};
 use crate::process::watch_reader;
@@ -183,6 +184,10 @@ impl PlainWriter {
             self.printer.event("stead", record);
             return Ok(());
         };
+        if task.starts_with(BUILTIN_NAMESPACE) {
+            self.add_part_event(record);
+            return Ok(());
+        }
         self.take_grown();
         let task: Arc<str> = task.into();
         if self.pending.contains(&task) || self.outputs.contains_key(&task) {
@@ -204,6 +209,17 @@ impl PlainWriter {
             }
         }
         Ok(())
+    }
+
+    /// Of stead's own parts only trouble is told, and where the page is.
+    fn add_part_event(&mut self, record: &EventRecord) {
+        match (&record.event.kind, record.event.task.as_deref()) {
+            (EventKind::Started { address: Some(address), .. }, _) => {
+                self.printer.timed("stead", record, &format!("the page is at {address}"));
+            }
+            (kind, Some(part)) if !kind.is_routine() => self.printer.event(part, record),
+            _ => {}
+        }
     }
 
     fn take_grown(&mut self) {

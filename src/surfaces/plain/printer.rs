@@ -26,8 +26,13 @@ impl LinePrinter {
     }
 
     pub(super) fn event(&mut self, task: &str, record: &EventRecord) {
+        self.timed(task, record, &record.text);
+    }
+
+    /// A line at the time of an event.
+    pub(super) fn timed(&mut self, task: &str, record: &EventRecord, text: &str) {
         let time = record.at.to_zoned(self.zone.clone()).strftime("%H:%M:%S");
-        self.note(task, &format!("{time} {}", record.text));
+        self.note(task, &format!("{time} {text}"));
     }
 
     /// A line of stead's own.

@@ -1,6 +1,7 @@
 //! The loop that runs the dashboard: waits for whatever can change the screen, and draws when something did.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::DashboardSetup;
 use super::editor::Editor;
 use super::keys::{self, Keys};
+use super::preferences;
 use super::screen::Screen;
 use super::sources::Sources;
 use crate::gateway::Connection;
@@ -38,6 +40,8 @@ pub(super) struct Seat {
     pub(super) setup: DashboardSetup,
     pub(super) connection: Arc<Connection>,
     pub(super) theme: Theme,
+    /// The file of what a person has chosen.
+    pub(super) preferences: PathBuf,
 }
 
 /// The dashboard with its screen.
@@ -97,8 +101,10 @@ impl Dashboard {
     /// When changes of the terminal's size can't be watched, or the logs can't be read.
     pub(super) fn new(seat: Seat, screen: Screen, keys: Keys) -> io::Result<Self> {
         let kernel = &seat.setup.kernel;
+        let mut model = Model::new(seat.theme);
+        model.recall(preferences::read(&seat.preferences));
         Ok(Self {
-            model: Model::new(seat.theme),
+            model,
             resized: signal(SignalKind::window_change())?,
             sources: Sources::new(kernel, &LogReader::new(&seat.setup.logs_dir))?,
             events: Vec::new(),
@@ -199,6 +205,7 @@ impl Dashboard {
                 DashboardEffect::Type { task, bytes } => self.type_in(&task, &bytes),
                 DashboardEffect::Copy(text) => self.screen.copy(&text)?,
                 DashboardEffect::Open(task) => self.to_open = Some(task),
+                DashboardEffect::Remember(chosen) => preferences::write(&self.seat.preferences, chosen),
                 DashboardEffect::Leave => self.has_left = true,
                 DashboardEffect::Redraw => self.screen.terminal.clear()?,
                 DashboardEffect::Suspend => {

@@ -7,6 +7,7 @@ mod dashboard;
 mod editor;
 mod keys;
 mod log_source;
+mod preferences;
 mod screen;
 mod sources;
 
@@ -43,6 +44,7 @@ const LAST_FRAME_MAY_TAKE: Duration = Duration::from_secs(1);
 pub struct Terminal {
     mouse: bool,
     theme: Theme,
+    preferences: PathBuf,
 }
 
 /// What a dashboard looks at.
@@ -61,11 +63,12 @@ pub(crate) struct DashboardSetup {
 }
 
 impl Terminal {
-    /// A dashboard that takes the mouse, or leaves it to the terminal. `NO_COLOR` takes the colours away.
+    /// A dashboard that takes the mouse, or leaves it to the terminal, and keeps in the file `preferences` what a person
+    /// chooses. `NO_COLOR` takes the colours away.
     #[must_use]
-    pub fn new(mouse: bool) -> Self {
+    pub fn new(mouse: bool, preferences: PathBuf) -> Self {
         let color = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { mouse, theme: Theme { color } }
+        Self { mouse, theme: Theme { color }, preferences }
     }
 
     /// Starts a dashboard, which lasts until `shutdown` or until it is left.
@@ -85,7 +88,7 @@ impl Terminal {
         let shutdown = shutdown.child_token();
         let watch = Watch { _cancel: shutdown.clone().drop_guard(), is_over: false };
         let told = shutdown.clone();
-        let seat = Seat { setup, connection, theme: self.theme };
+        let seat = Seat { setup, connection, theme: self.theme, preferences: self.preferences.clone() };
         let (ready, is_ready) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let mouse = self.mouse;

@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 
 use crate::port_holder::PortHolder;
 use crate::private;
+use crate::stable_hash::fnv1a;
 
 /// The port that is tried first for a project that had none before.
 const FIRST_PORT: u16 = 7070;
@@ -66,7 +67,7 @@ impl PortChoice {
 
     fn candidates(&self, last: Option<u16>) -> impl Iterator<Item = u16> + '_ {
         let count = OTHER_PORTS.end - OTHER_PORTS.start;
-        let begin = OTHER_PORTS.start + u16::try_from(hash(&self.project) % u64::from(count)).unwrap_or_default();
+        let begin = OTHER_PORTS.start + u16::try_from(fnv1a(&self.project) % u64::from(count)).unwrap_or_default();
         let others = (begin..OTHER_PORTS.end).chain(OTHER_PORTS.start..begin);
         last.into_iter().chain([FIRST_PORT]).chain(others).filter(|port| !self.not.contains(port))
     }
@@ -103,11 +104,6 @@ async fn bind_named(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Whether another port may be free: that one is used, or reserved for something.
 fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
-}
-
-/// FNV-1a: the same in every version of this program.
-fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

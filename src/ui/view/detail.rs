@@ -5,24 +5,25 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::super::layout;
+use super::super::layout::{self, Panes};
 use super::context::DrawContext;
 use super::frame;
 use crate::present::ansi::plain;
-use crate::present::task::{exit_label, on_exit};
+use crate::present::task::{self as present, after, exit_label, flapping, group_policy, on_exit};
 use crate::present::text::{fit, wrap};
 use crate::supervisor::engine::{PhaseSnapshot, TaskSnapshot};
 
 /// Columns of a line's label.
 const LABEL_COLUMNS: usize = 11;
 
-pub(super) fn draw(context: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(context: &DrawContext<'_>, panes: Panes, buffer: &mut Buffer) {
+    let area = panes.detail;
     if area.is_empty() {
         return;
     }
     let task = context.model.selected_task(context.shown.snapshot);
     // The events below draw the lower edge: the rule between the two.
-    let framed = Rect { height: area.height + 1, ..area };
+    let framed = Rect { height: area.height + u16::from(!panes.events.is_empty()), ..area };
     frame::draw(context.theme, framed, task.map_or("", |task| task.name.as_str()), "", buffer);
     let Some(task) = task else { return };
     let inside = layout::inside(framed);
@@ -38,7 +39,16 @@ fn lines(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Li
         Line::from(vec![label, Span::styled(fit(text, width.saturating_sub(LABEL_COLUMNS)), style)])
     };
     let mut lines: Vec<Line<'static>> = shortened(&what(task), width).into_iter().map(Line::raw).collect();
+    if let Some(description) = &task.description {
+        lines.insert(0, Line::raw(fit(&plain(description), width)));
+    }
     lines.push(labelled(exit_label(task), &on_exit(task), Style::new()));
+    if !task.after.is_empty() {
+        lines.push(labelled("after", &after(task), Style::new()));
+    }
+    if let Some(group) = context.shown.snapshot.group_of(&task.name) {
+        lines.push(labelled("group", &format!("{} · {}", group.name, group_policy(group)), Style::new()));
+    }
     if let Some(probe) = &task.probe {
         let text = format!("{} · {}", plain(&probe.detail), context.clock.age(probe.at));
         let style = if probe.passed { Style::new() } else { context.theme.warning() };
@@ -50,9 +60,13 @@ fn lines(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Li
     if let PhaseSnapshot::Failed { reason, .. } = &task.phase {
         lines.push(labelled("failed", &plain(reason), context.theme.bad()));
     }
-    if task.is_unstable() {
-        let text = format!("{} restarts in the last hour", task.restarts_last_hour);
-        lines.push(labelled("unstable", &text, context.theme.warning()));
+    if let Some(hint) = task.last_exit.as_ref().and_then(|last| last.hint.as_ref()).filter(|_| !task.is_live()) {
+        let mut parts = wrap(&plain(hint), width.saturating_sub(LABEL_COLUMNS)).into_iter();
+        lines.extend(parts.next().map(|first| labelled("hint", &first, context.theme.warning())));
+        lines.extend(parts.map(|part| labelled("", &part, context.theme.warning())));
+    }
+    if let Some(often) = flapping(task) {
+        lines.push(labelled("flapping", &often, context.theme.warning()));
     }
     lines
 }
@@ -60,9 +74,10 @@ fn lines(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Li
 /// `pid 4121 · 3 processes · cargo run -p api`
 fn what(task: &TaskSnapshot) -> String {
     let pid = task.pid().map(|pid| format!("pid {pid}"));
-    let processes =
-        task.usage.filter(|usage| usage.processes > 1).map(|usage| format!("{} processes", usage.processes));
-    let parts: Vec<String> = pid.into_iter().chain(processes).chain([plain(&task.about)]).collect();
+    let usage = task.usage.as_ref();
+    let processes = usage.filter(|usage| usage.processes > 1).map(|usage| format!("{} processes", usage.processes));
+    let ports = usage.and_then(|usage| present::ports(&usage.ports));
+    let parts: Vec<String> = pid.into_iter().chain(processes).chain(ports).chain([plain(&task.about)]).collect();
     parts.join(" · ")
 }
 

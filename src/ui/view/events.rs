@@ -87,6 +87,7 @@ fn style(context: &DrawContext<'_>, kind: &EventKind) -> Style {
         | EventKind::Hooked { failure: Some(_), .. }
         | EventKind::HookDropped { .. } => theme.bad(),
         EventKind::Unready { .. }
+        | EventKind::Background { .. }
         | EventKind::WatchSuspended { .. }
         | EventKind::Overlapped { .. }
         | EventKind::Due { late: Some(_) }

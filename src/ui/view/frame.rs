@@ -19,13 +19,29 @@ pub(super) fn draw(theme: Theme, area: Rect, title: &str, note: &str, buffer: &m
 
 /// The same with a note that has a style of its own. Of one that is too long the beginning is shown.
 pub(super) fn draw_noted(theme: Theme, area: Rect, title: &str, note: Span<'_>, buffer: &mut Buffer) {
+    draw_styled(theme, area, title, note, theme.dim(), buffer);
+}
+
+/// The same for a pane that the keys may be for: its frame is bright then.
+pub(super) fn draw_focusable(
+    theme: Theme,
+    area: Rect,
+    title: &str,
+    note: Span<'_>,
+    has_focus: bool,
+    buffer: &mut Buffer,
+) {
+    draw_styled(theme, area, title, note, if has_focus { theme.focused() } else { theme.dim() }, buffer);
+}
+
+fn draw_styled(theme: Theme, area: Rect, title: &str, note: Span<'_>, border: Style, buffer: &mut Buffer) {
     let room = usize::from(area.width).saturating_sub(6);
     let title = fit(title, room);
     let note_room = room.saturating_sub(Span::raw(&title).width() + 3);
-    let mut block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.dim());
+    let mut block = Block::bordered().border_type(BorderType::Rounded).border_style(border);
     block = block.title_top(Line::from(Span::styled(format!(" {title} "), theme.strong())));
     if note.width() > 0 && note.width().min(NOTE_COLUMNS) <= note_room {
-        let edge = Span::styled("─", theme.dim());
+        let edge = Span::styled("─", border);
         let note = Span::styled(format!(" {} ", fit(&note.content, note_room)), note.style);
         block = block.title_top(Line::from(vec![note, edge]).right_aligned());
     }

@@ -14,7 +14,7 @@ use crate::supervisor::engine::{Stage, TaskKind, TaskSnapshot, Uptime};
 
 /// What is left out when there is not enough room, step by step: which states have a word beside their number (those
 /// less bad than this have none), and which facts stand on the right (those of a higher rank do not).
-const STEPS: [(u8, u8); 8] = [(9, 4), (9, 2), (5, 2), (5, 1), (2, 1), (1, 1), (0, 1), (0, 0)];
+const STEPS: [(u8, u8); 8] = [(13, 4), (13, 2), (13, 1), (7, 1), (4, 1), (2, 1), (0, 1), (0, 0)];
 
 /// From this width on the project's name is shown.
 const PROJECT_FROM: usize = 60;
@@ -87,7 +87,7 @@ fn facts(context: &DrawContext<'_>, rank: u8) -> Line<'static> {
     let restarts: u64 = tasks.iter().map(|task| task.restarts).sum();
     let mut facts = vec![(0, vec![Span::raw(format!("up {}", context.clock.span(Uptime::default())))])];
     facts.push((2, vec![Span::raw(format!("restarts {restarts}"))]));
-    let usages = || tasks.iter().filter_map(|task| task.usage);
+    let usages = || tasks.iter().filter_map(|task| task.usage.as_ref());
     if usages().next().is_some() {
         let cpu: f32 = usages().map(|usage| usage.cpu_percent).sum();
         let bytes = usages().fold(0, |sum: u64, usage| sum.saturating_add(usage.memory_bytes));

@@ -27,7 +27,7 @@ pub(super) fn lines(context: &DrawContext<'_>, area: Rect) -> Vec<Line<'static>>
 
 fn of_topic(context: &DrawContext<'_>, topic: Topic) -> Vec<Line<'static>> {
     let heading = Line::styled(topic.title(), context.theme.strong());
-    let is_shown = |context: &Context| matches!(context, Context::Main | Context::Zoom);
+    let is_shown = |context: &Context| matches!(context, Context::Main | Context::Log);
     let bindings = KEYS.iter().filter(|binding| binding.topic == topic && binding.contexts.iter().any(is_shown));
     let bindings: Vec<_> = bindings.collect();
     let help = |binding: &Binding| binding.help(context.shown.is_guest);

@@ -33,11 +33,13 @@ pub(super) fn draw(context: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) -
     let model = context.model;
     let inside = layout::inside(area);
     if let Some(contents) = context.shown.screen.filter(|_| model.shows_screen(context.shown)) {
-        frame::draw_noted(context.theme, area, &title(context), screen_note(context, contents), buffer);
+        let note = screen_note(context, contents);
+        frame::draw_focusable(context.theme, area, &title(context), note, model.has_log_focus(), buffer);
         return screen::draw(context, contents, inside, buffer);
     }
     let entries = LogEntries::new(model, context.shown, area);
-    frame::draw_noted(context.theme, area, &title(context), note(context, &entries), buffer);
+    let note = note(context, &entries);
+    frame::draw_focusable(context.theme, area, &title(context), note, model.has_log_focus(), buffer);
     if entries.len() == 0 {
         let empty = match () {
             () if entries.is_reading() => "reading …",

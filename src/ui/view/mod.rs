@@ -2,6 +2,7 @@
 
 mod confirm;
 mod context;
+mod dense;
 mod detail;
 mod events;
 mod footer;
@@ -12,6 +13,7 @@ mod log;
 mod next;
 mod palette;
 mod screen;
+mod strip;
 mod table;
 mod why;
 
@@ -27,6 +29,7 @@ use super::layout::{self, Layout, Page, Panes};
 use super::model::{Model, Overlay};
 use super::shown::Shown;
 use crate::present::clock::Clock;
+use crate::present::trouble::troubles;
 use context::DrawContext;
 
 /// What a frame has put on the screen.
@@ -53,13 +56,14 @@ pub fn view(model: &Model, shown: &Shown<'_>, frame: &mut Frame<'_>) -> DrawnFra
 /// Draws into all of `buffer`; returns where everything is, and where the cursor is wanted.
 fn draw(context: &DrawContext<'_>, buffer: &mut Buffer) -> (Layout, Option<Position>) {
     let (model, shown) = (context.model, context.shown);
-    let has_log_alone = model.zoomed || matches!(model.overlay, Some(Overlay::Attached));
-    let panes = Panes::new(buffer.area, model.rows(shown.snapshot).rows.len(), has_log_alone);
+    let troubles = troubles(shown.snapshot, context.clock);
+    let panes = Panes::new(buffer.area, model.pane_content(shown.snapshot, troubles.len()));
     let mut layout = Layout::new(panes);
     header::draw(context, panes.header, buffer);
-    table::draw(context, panes.table, &mut layout, buffer);
+    strip::draw(context, &troubles, panes.strip, &mut layout, buffer);
+    table::draw(context, &mut layout, buffer);
     let mut cursor = log::draw(context, panes.log, buffer);
-    detail::draw(context, panes.detail, buffer);
+    detail::draw(context, panes, buffer);
     events::draw_pane(context, panes.events, panes.detail, buffer);
     let middle = panes.middle;
     match &model.overlay {

@@ -7,10 +7,10 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use super::super::action::Action;
-use super::super::layout::{ClickTarget, Layout, TABLE_FRAME, first_visible, inside};
+use super::super::layout::{Arrangement, ClickTarget, Layout, first_visible};
 use super::super::rows::{TableRow, TableRows};
 use super::context::DrawContext;
-use super::{frame, next};
+use super::{dense, frame, next};
 use crate::present::ansi::plain;
 use crate::present::state::look;
 use crate::present::task as present;
@@ -28,6 +28,8 @@ const STATE_WIDTH: u16 = 10;
 /// The heading needs it.
 const RETRIES_WIDTH: u16 = 7;
 const STATE_WIDTH_WITH_CRITICAL: u16 = 15;
+/// A narrower table has the short rows of the dense list.
+const TABLE_FROM: u16 = 36;
 
 /// One column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,39 +68,58 @@ const CUTS: [Cut; 9] = [
     Cut::Leave(TableColumn::Next),
 ];
 
-pub(super) fn draw(context: &DrawContext<'_>, area: Rect, layout: &mut Layout, buffer: &mut Buffer) {
-    let snapshot = context.shown.snapshot;
+pub(super) fn draw(context: &DrawContext<'_>, layout: &mut Layout, buffer: &mut Buffer) {
+    let (snapshot, panes) = (context.shown.snapshot, layout.panes);
     let TableRows { rows, folded } = &context.model.rows(snapshot);
-    let visible = usize::from(area.height.saturating_sub(TABLE_FRAME));
+    let inside = panes.rows_of_table();
+    let visible = usize::from(inside.height);
     let selected_task = context.model.selected(snapshot);
     let is_selected = |row: &TableRow<'_>| row.task().is_some_and(|task| Some(task.name.as_str()) == selected_task);
     let selected = rows.iter().position(is_selected);
-    let first = first_visible(context.model.layout.first_row, selected.unwrap_or(0), rows.len(), visible);
-    layout.first_row = first;
-    let note = match context.model.marked.len() {
-        0 => Span::raw(""),
-        count => Span::styled(format!("{count} marked"), context.theme.marked()),
+    let first = match context.model.wheeled {
+        Some(first) => first.min(rows.len().saturating_sub(visible)),
+        None => first_visible(context.model.layout.first_row, selected.unwrap_or(0), rows.len(), visible),
     };
-    frame::draw_noted(context.theme, area, "Tasks", note, buffer);
-    frame::hint(context.theme, area, first, visible, rows.len(), buffer);
-    if let Some(folded) = folded {
-        let place = frame::lower_title(context.theme, area, folded, buffer);
-        layout.add_target(place, ClickTarget::Action(Action::Parts));
-    }
-    let inside = inside(area);
+    layout.first_row = first;
+    draw_frame(context, rows.len(), folded.as_deref(), layout, buffer);
     // A column of air stays free on the right.
     let columns = columns(&snapshot.tasks, inside.width.saturating_sub(1));
-    headings(context, &columns, inside, buffer);
-    for (offset, (index, row)) in (1..).zip(rows.iter().enumerate().skip(first).take(visible)) {
-        let y = inside.y + offset;
+    let is_dense = panes.arrangement == Arrangement::Dense || panes.table.width < TABLE_FROM;
+    if !is_dense && inside.y > panes.table.y + 1 {
+        headings(context, &columns, Rect { y: inside.y - 1, height: 1, ..inside }, buffer);
+    }
+    for (y, (index, row)) in (inside.y..inside.bottom()).zip(rows.iter().enumerate().skip(first)) {
         match row {
-            TableRow::Rule => frame::rule(context.theme, area, y, "stead", buffer),
+            TableRow::Rule => frame::rule(context.theme, panes.table, y, "stead", buffer),
             TableRow::Task(task) => {
                 let line = Rect { y, height: 1, ..inside };
                 layout.add_target(line, ClickTarget::Task(task.name.clone()));
-                task_row(context, task, Some(index) == selected, &columns, line, buffer);
+                let is_selected = Some(index) == selected;
+                match is_dense {
+                    true => dense::task_row(context, task, is_selected, line, buffer),
+                    false => task_row(context, task, is_selected, &columns, line, buffer),
+                }
             }
         }
+    }
+}
+
+fn draw_frame(context: &DrawContext<'_>, rows: usize, folded: Option<&str>, layout: &mut Layout, buffer: &mut Buffer) {
+    let (theme, panes) = (context.theme, layout.panes);
+    if !panes.has_table_frame() {
+        return;
+    }
+    let note = match context.model.marked.len() {
+        0 => Span::raw(""),
+        count => Span::styled(format!("{count} marked"), theme.marked()),
+    };
+    let tasks = context.shown.snapshot.tasks.iter().filter(|task| !task.is_builtin()).count();
+    let title = if tasks == 1 { "1 task".to_owned() } else { format!("{tasks} tasks") };
+    frame::draw_focusable(theme, panes.table, &title, note, !context.model.has_log_focus(), buffer);
+    frame::hint(theme, panes.table, layout.first_row, usize::from(panes.rows_of_table().height), rows, buffer);
+    if let Some(folded) = folded {
+        let place = frame::lower_title(theme, panes.table, folded, buffer);
+        layout.add_target(place, ClickTarget::Action(Action::Parts));
     }
 }
 
@@ -181,16 +202,28 @@ fn task_row(
     buffer: &mut Buffer,
 ) {
     let theme = context.theme;
-    if context.model.marked.contains(&task.name) {
-        buffer.set_stringn(row.x, row.y, "◆", usize::from(row.width), theme.marked());
-    }
     let cells = columns.iter().map(|&(column, width)| (column, width, cell(context, task, is_selected, column, width)));
     set_cells(cells, row, buffer);
-    if is_selected {
-        buffer.set_stringn(row.x + 1, row.y, "▸", usize::from(row.width.saturating_sub(1)), theme.accent());
-        buffer.set_style(row, theme.selected());
-    } else if task.is_builtin() && task.counts_as_ready() {
+    mark_row(context, task, is_selected, row, buffer);
+    if !is_selected && task.is_builtin() && task.counts_as_ready() {
         buffer.set_style(row, theme.dim());
+    }
+}
+
+/// Shows that a row is marked, and that it is selected.
+pub(super) fn mark_row(
+    context: &DrawContext<'_>,
+    task: &TaskSnapshot,
+    is_selected: bool,
+    row: Rect,
+    buffer: &mut Buffer,
+) {
+    if context.model.marked.contains(&task.name) {
+        buffer.set_stringn(row.x, row.y, "◆", usize::from(row.width), context.theme.marked());
+    }
+    if is_selected {
+        buffer.set_stringn(row.x + 1, row.y, "▸", usize::from(row.width.saturating_sub(1)), context.theme.accent());
+        buffer.set_style(row, context.theme.selected());
     }
 }
 
@@ -227,15 +260,15 @@ fn cell(
         TableColumn::Retries => budget(context, task, present::retries),
         TableColumn::Next => fit_line(next::line(context, task, width), width),
         TableColumn::Uptime => optional(context, present::uptime(task, context.clock)),
-        TableColumn::Cpu => optional(context, task.usage.map(|usage| format!("{:.0}%", usage.cpu_percent))),
-        TableColumn::Memory => optional(context, task.usage.map(|usage| memory(usage.memory_bytes))),
+        TableColumn::Cpu => optional(context, task.usage.as_ref().map(|usage| format!("{:.0}%", usage.cpu_percent))),
+        TableColumn::Memory => optional(context, task.usage.as_ref().map(|usage| memory(usage.memory_bytes))),
         TableColumn::LastExit => last_exit(context, task, width),
     }
 }
 
 fn state(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Line<'static> {
     let (glyph, style) = context.theme.state(look(task));
-    let mut line = Line::styled(format!("{glyph} {:<8}", task.phase.word()), style);
+    let mut line = Line::styled(format!("{glyph} {:<8}", look(task).word), style);
     if task.policy.is_critical() && width >= usize::from(STATE_WIDTH_WITH_CRITICAL) {
         line.push_span(Span::styled(" crit", context.theme.strong()));
     }

@@ -16,7 +16,7 @@ fn what_is_sent_is_typed_and_its_origin_is_in_the_timeline() {
         "[tasks.ask]\ncommand = 'read line; echo got $line; exec sleep 1000'\ntty = true\n[tasks.deaf]\ncommand = 'exec sleep 1000'\n",
     );
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     stead.wait_for_start("ask");
     stead.wait_for_start("deaf");
     let told = project.client(&["send", "ask", "--", "-two", "words"]);
@@ -34,7 +34,7 @@ fn a_signal_reaches_the_main_process_or_the_whole_tree() {
         format!("(trap - HUP; {child}) & trap 'echo main heard' HUP USR1; echo up; while :; do sleep 0.1; done");
     let project = Project::new(&format!("[tasks.it]\ncommand = \"\"\"{parent}\"\"\"\n"));
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     stead.wait_for("| up");
     let told = project.client(&["signal", "it", "hup"]);
     assert_eq!((told.code, told.out.as_str()), (Some(0), "signal it SIGHUP: accepted\n"), "{told:?}");
@@ -54,8 +54,8 @@ fn why_tells_the_chain_of_causes_and_how_it_failed_last() {
         "[tasks.db]\ncommand = 'echo no disk >&2; exit 3'\nmax_retries = 0\n\
          [tasks.api]\ncommand = 'exec sleep 1000'\nafter = { db = 'success' }\n",
     );
-    let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    let stead = project.up();
+    stead.wait_for_control();
     // What is waited for is in the snapshot, which the answer is made from.
     assert_eq!(project.client(&["wait", "api"]).code, Some(1));
     let told = project.client(&["why", "api"]);
@@ -76,7 +76,7 @@ fn a_repl_is_used_from_another_terminal_and_goes_on_without_it() {
     }
     let project = Project::new(SHELL);
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     stead.wait_for_start("repl");
     let tmux = Tmux::new(&project, 90, 24);
     tmux.run("$STEAD attach repl; echo code $?");
@@ -116,7 +116,7 @@ fn several_dashboards_show_one_supervisor_and_leaving_them_ends_nothing() {
         "[tasks.api]\ncommand = 'echo run $STEAD_RUN \"is\" up; exec cat'\ntty = true\n[tasks.other]\ncommand = 'exec sleep 1000'\n",
     );
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     let elsewhere = Project::new("");
     let (one, other) = (Tmux::new(&project, 120, 30), Tmux::new(&elsewhere, 90, 24));
     for tmux in [&one, &other] {
@@ -152,8 +152,8 @@ fn attaching_needs_a_task_with_a_terminal_and_a_terminal_here() {
     let project = Project::new(
         "[tasks.repl]\ncommand = 'exec sleep 1000'\ntty = true\n[tasks.api]\ncommand = 'exec sleep 1000'\n",
     );
-    let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    let stead = project.up();
+    stead.wait_for_control();
     let told = project.client(&["attach"]);
     assert_eq!((told.code, told.err.as_str()), (Some(2), "stead: standard input is not a terminal\n"));
     let told = project.client(&["attach", "repl"]);

@@ -13,7 +13,7 @@ fn a_start_has_the_env_file_as_it_is_then() {
     let write = |name: &str, text: &str| fs::write(project.path().join(name), text).expect("a file");
     write(".env", "KEY=s3cr$et # mine\n");
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     stead.wait_for("| s3cr$et|");
     write(".env", "KEY='a b'\n");
     write(".env.local", "LOCAL=here\n");

@@ -49,7 +49,7 @@ fn name(pid: Pid) -> String {
 /// Starts [`TREE`] and waits until all of it is there: the supervisor and the pid of its warden.
 fn grown(project: &Project) -> (Stead, Pid) {
     let mut stead = project.up();
-    let warden = stead.wait_for_start("stead.warden");
+    let warden = stead.warden();
     stead.wait_for_start("tree");
     let deadline = Instant::now() + DEADLINE;
     while tree(project, stead.pid()).values().filter(|name| *name == "sleep").count() < SLEEPERS {
@@ -141,7 +141,7 @@ fn the_containment_is_shown() {
     let project = Project::new("[tasks.a]\ncommand = ['sleep', '600']");
     let mut stead = project.up();
     stead.wait_for_start("a");
-    stead.wait_for("stead.control");
+    stead.wait_for_control();
     let words = match containment(&project).as_str() {
         "cgroup" => "containment: no process outlives its run (cgroup + subreaper)",
         "subreaper" => "containment: no process outlives stead (subreaper)",
@@ -159,7 +159,7 @@ fn who_hides_is_ended_with_its_run_where_there_are_cgroups() {
     stead.wait_for("run 1 exited, code 0");
     let hidden = fs::read_to_string(project.path().join("hidden")).expect("a pid");
     let hidden = Pid::from_raw(hidden.trim().parse().expect("a number"));
-    stead.wait_for("stead.control");
+    stead.wait_for_control();
     assert_eq!(is_alive(hidden), !has_cgroups(&project));
     let held = hold([hidden]);
     let pid = stead.pid();
@@ -216,7 +216,7 @@ fn the_next_one_starts_nothing_while_tasks_of_a_dead_one_live() {
     let command = "test ! -e pid || test ! -d /proc/$(cat pid) || echo met; echo $$ > pid; echo up; exec sleep 600";
     let project = Project::new(&format!("[tasks.a]\ncommand = '{command}'"));
     let mut stead = project.up();
-    let warden = stead.wait_for_start("stead.warden");
+    let warden = stead.warden();
     stead.wait_for("| up");
     let held = hold([warden]);
     // Suspended, it does not notice.
@@ -258,7 +258,7 @@ fn when_only_the_task_is_killed() {
 fn the_warden_stays_through_what_a_service_manager_sends_to_all() {
     let project = Project::new("[tasks.a]\ncommand = 'sleep 600'");
     let mut stead = project.up();
-    let warden = stead.wait_for_start("stead.warden");
+    let warden = stead.warden();
     stead.wait_for_start("a");
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         kill(warden, signal).expect("a process");
@@ -298,7 +298,7 @@ fn a_thousand_runs_are_counted_and_leave_no_zombie_no_descriptor_and_no_memory()
          [tasks.b]\ncommand = ['sleep', '600']",
     );
     let mut stead = project.up();
-    let warden = stead.wait_for_start("stead.warden");
+    let warden = stead.warden();
     stead.wait_for_start("b");
     stead.wait_for("run 300 exited, code 0");
     let before = [stead.pid(), warden].map(footprint);
@@ -376,7 +376,7 @@ fn without_proc_it_says_so_and_stops_process_groups() {
     let project =
         Project::new("[tasks.a]\ncommand = 'trap \"\" TERM; sleep 600 & echo up; wait; wait'\nstop.timeout = '0s'");
     let mut stead = unshared(&project, &["-Urm"], "mount -t tmpfs none /proc");
-    let warden = stead.wait_for_start("stead.warden");
+    let warden = stead.warden();
     stead.wait_for("| up");
     let held = hold(tree(&project, stead.pid()).into_keys().chain([warden]));
     let pid = stead.pid();

@@ -75,7 +75,8 @@ fn there_is_an_answer_when_there_is_nothing_to_show() {
 fn a_failed_run_is_explained_afterwards() {
     let project = ended();
     let why = lines(&project, &["why", "a"]);
-    assert!(why[0].starts_with("a: code 7 after "), "{why:?}");
+    assert!(why[0].starts_with("under an earlier supervisor, started 2"), "{why:?}");
+    assert!(why[1].starts_with("a: code 7 after "), "{why:?}");
     assert!(why.contains(&"  then     given up, 2 retries were allowed".to_owned()), "{why:?}");
     assert!(why.iter().any(|line| line.ends_with(" ! err")), "{why:?}");
     let json: Value = serde_json::from_str(&lines(&project, &["why", "--json", "a"])[0]).expect("JSON");
@@ -92,7 +93,7 @@ fn a_critical_end_is_explained_afterwards() {
     let project = Project::new("[tasks.a]\ncommand = 'echo last words; kill -9 $$'\ncritical = true\n");
     assert_eq!(project.up().end().code(), Some(1));
     let why = lines(&project, &["why", "a"]);
-    assert!(why[0].starts_with("a: SIGKILL after ") && why.last().is_some_and(|line| line.ends_with("last words")));
+    assert!(why[1].starts_with("a: SIGKILL after ") && why.last().is_some_and(|line| line.ends_with("last words")));
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Agent {
 fn an_agent_sees_how_tasks_stand_why_and_what_they_wrote() {
     let project = Project::new(STACK);
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     stead.wait_for("failed: 0 retries spent: code 7");
     stead.wait_for("| listening on 80");
     let mut agent = Agent::new(&project, &[]);
@@ -133,7 +133,7 @@ fn an_agent_sees_how_tasks_stand_why_and_what_they_wrote() {
 fn an_agent_changes_nothing_unless_it_may() {
     let project = Project::new(STACK);
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     stead.wait_for_start("api");
     let mut agent = Agent::new(&project, &[]);
     let refused = agent.ask("tools/call", json!({ "name": "stop", "arguments": { "tasks": ["api"] } }));
@@ -157,8 +157,8 @@ fn an_agent_is_told_when_no_supervisor_runs_and_finds_the_next_one() {
     assert!(agent.fail("logs", json!({ "tasks": ["apy"] })).contains("did you mean `api`?"));
     assert!(agent.fail("logs", json!({ "grep": "(" })).contains("grep: "));
     assert!(agent.fail("why", json!({ "name": "api" })).contains("unknown field `name`"));
-    let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    let stead = project.up();
+    stead.wait_for_control();
     assert_eq!(agent.call("wait", json!({ "tasks": ["api"] }))["reached"], true);
     stead.signal(nix::sys::signal::Signal::SIGTERM);
     stead.end();
@@ -197,7 +197,7 @@ fn an_agent_gets_each_line_once_and_goes_on_where_it_was() {
 fn an_agent_checks_and_reloads_and_is_told_of_mistakes() {
     let project = Project::new(STACK);
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     stead.wait_for_start("api");
     let mut agent = Agent::new(&project, &["--allow-control"]);
     assert_eq!(agent.call("check", json!({})), json!({ "valid": true, "tasks": 2, "warnings": "" }));

@@ -7,7 +7,10 @@ mod control;
 mod crowds;
 mod detach;
 mod env_files;
+mod events;
 mod export;
+#[cfg(target_os = "linux")]
+mod floods;
 mod hooks;
 mod identity;
 mod inherited;
@@ -18,20 +21,25 @@ mod logs;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod metrics;
+mod orchestration;
 mod other_tools;
 mod plain;
 mod reload;
+mod requests;
 mod scarcity;
 mod shutdown;
 mod state_dir;
 mod terminal;
 mod tmux;
 mod trust;
+mod verdicts;
 mod web;
+mod why;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -85,7 +93,7 @@ impl Project {
 
     /// Starts `stead up` with plain output.
     pub(super) fn up(&self) -> Stead {
-        self.up_with(&["up", "--plain"])
+        self.up_with(&["up", "--plain", "--stay"])
     }
 
     pub(super) fn up_with(&self, arguments: &[&str]) -> Stead {
@@ -98,7 +106,7 @@ impl Project {
     pub(super) fn up_after(&self, line: &str) -> Stead {
         let mut command = Command::new("sh");
         command.current_dir(self.path()).env_remove("STEAD_LOG");
-        command.args(["-c", &format!("{line}; exec {} up --plain", env!("CARGO_BIN_EXE_stead"))]);
+        command.args(["-c", &format!("{line}; exec {} up --plain --stay", env!("CARGO_BIN_EXE_stead"))]);
         Stead::start(command)
     }
 }
@@ -106,6 +114,7 @@ impl Project {
 impl Stead {
     /// Starts it in a process group of its own.
     pub(super) fn start(mut command: Command) -> Self {
+        let dir = command.get_current_dir().expect("a project").to_owned();
         let mut child = command
             .process_group(0)
             .stdin(Stdio::null())
@@ -128,7 +137,7 @@ impl Stead {
             stderr.read_to_string(&mut text).expect("text");
             text
         });
-        Self { child, lines, seen: Vec::new(), taken: BTreeSet::new(), reader: Some(reader), report: Some(report) }
+        Self { child, dir, lines, seen: Vec::new(), taken: BTreeSet::new(), reader: Some(reader), report: Some(report) }
     }
 }
 
@@ -152,6 +161,7 @@ impl Told {
 /// A running supervisor. Killed when a test ends early.
 pub(super) struct Stead {
     child: Child,
+    dir: PathBuf,
     lines: Receiver<String>,
     seen: Vec<String>,
     /// Which of the lines seen were waited for.
@@ -211,6 +221,30 @@ impl Stead {
         let line = self.wait_until(&format!("start of {task}"), started);
         let pid = line.rsplit(' ').next().and_then(|pid| pid.parse().ok());
         Pid::from_raw(pid.expect("a pid"))
+    }
+
+    /// Waits for a line about `task` that contains `text`, and returns it.
+    pub(super) fn wait_for_line(&mut self, task: &str, text: &str) -> String {
+        let is_it = |line: &str| line.starts_with(&format!("{task} ")) && line.contains(text);
+        self.wait_until(&format!("{task}: {text}"), is_it)
+    }
+
+    /// Waits until the control socket answers.
+    pub(super) fn wait_for_control(&self) {
+        let path = self.dir.join(".stead/control.sock");
+        until(|| UnixStream::connect(&path).is_ok());
+    }
+
+    /// The pid of the warden, once it is there.
+    #[cfg(target_os = "linux")]
+    pub(super) fn warden(&self) -> Pid {
+        let of = || {
+            let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.pid())).ok()?;
+            let mut pids = children.split(' ').filter_map(|pid| pid.parse().ok());
+            pids.find(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "stead-warden\n"))
+        };
+        until(|| of().is_some());
+        Pid::from_raw(of().expect("it was there"))
     }
 
     /// Whether a line that was waited for, or passed on the way, ends like this.

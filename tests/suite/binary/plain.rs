@@ -125,6 +125,21 @@ fn once_nothing_reads_the_output_all_is_stopped_in_order() {
 }
 
 #[test]
+fn steads_own_parts_are_silent_while_they_are_well() {
+    for arguments in [&["up", "--plain"][..], &["up", "--headless"]] {
+        let project = Project::new("[web]\nlisten = '127.0.0.1:0'\n[tasks.a]\ncommand = 'exec sleep 600'\n");
+        let mut stead = project.up_with(arguments);
+        stead.wait_for_start("a");
+        let page = stead.wait_for("http://");
+        assert!(page.starts_with("stead   * ") && page.contains(" the page is at http://127.0.0.1:"), "{page}");
+        stead.wait_for_control();
+        stead.signal(Signal::SIGTERM);
+        let end = stead.end();
+        assert!(end.lines.iter().all(|line| !line.starts_with("stead.")), "{:?}", end.lines);
+    }
+}
+
+#[test]
 fn headless_output_is_events_only() {
     let project = Project::new("[tasks.a]\ncommand = 'echo words; exit 0'\n");
     let mut stead = project.up_with(&["up", "--headless"]);

@@ -21,7 +21,7 @@ fn write(project: &Project, config: &str) {
 /// A supervisor of db and api that can be asked, and their pids.
 fn up(project: &Project) -> (Stead, Pid, Pid) {
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     let db = stead.wait_for_start("db");
     let api = stead.wait_for_start("api");
     (stead, db, api)
@@ -72,7 +72,7 @@ fn a_removed_task_is_stopped_and_its_log_stays() {
     stead.wait_for("api     * ");
     stead.wait_for("removed: it is not in the configuration any more");
     assert!(is_alive(db) && !is_alive(api));
-    assert_eq!(project.client(&["restart", "api"]).err, "stead: no task is called `api`\n");
+    assert_eq!(project.client(&["restart", "api"]).err, "stead: no task is called `api`; the only task is db\n");
     assert_eq!(project.client(&["logs", "api"]).out, "one\n");
     write(&project, &format!("{DB}{API}"));
     assert_eq!(project.client(&["reload"]).out, "added api\n1 unchanged\n");
@@ -126,7 +126,7 @@ fn the_environment_file_is_read_anew_and_what_needs_a_restart_is_said() {
     env("red");
     write(&project, config);
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     stead.wait_for("| it is red");
     env("blue");
     assert_eq!(project.client(&["reload"]).out, "restarted env\n0 unchanged\n");
@@ -142,14 +142,15 @@ fn the_environment_file_is_read_anew_and_what_needs_a_restart_is_said() {
 #[test]
 fn a_part_that_was_chosen_stays_chosen() {
     let project = Project::new(&format!("{DB}{API}"));
-    let mut stead = project.up_with(&["up", "--plain", "db"]);
-    stead.wait_for("stead.control * ");
+    let mut stead = project.up_with(&["up", "--plain", "--stay", "db"]);
+    stead.wait_for_control();
     stead.wait_for_start("db");
     write(&project, &format!("{DB}max_retries = 1\n{API}max_retries = 1\n"));
-    assert_eq!(project.client(&["reload"]).out, "adjusted without a restart db\n0 unchanged\n");
+    assert_eq!(project.client(&["reload"]).out, "adjusted without a restart db, api\n0 unchanged\n");
+    assert!(project.client(&["status", "--json"]).out.contains("\"state\":\"stopped\""), "api is not started for it");
     write(&project, "[tasks.other]\ncommand = 'true'\n");
     let told = project.client(&["reload"]);
-    assert_eq!(told.err, "stead: no task is called `db`; the tasks are other; all goes on as it was\n");
+    assert_eq!(told.err, "stead: no task is called `db`; the only task is other; all goes on as it was\n");
 }
 
 #[test]
@@ -174,7 +175,7 @@ fn a_hangup_without_a_terminal_means_a_reload() {
     let mut command = std::process::Command::new("setsid");
     command.current_dir(project.path()).arg("--wait").arg(env!("CARGO_BIN_EXE_stead")).args(["up", "--plain"]);
     let mut stead = Stead::start(command);
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     let db = stead.wait_for_start("db");
     write(&project, &format!("{DB}{API}"));
     let pid = Pid::from_raw(i32::try_from(status(&project)["pid"].as_i64().expect("a pid")).expect("a pid"));
@@ -195,7 +196,7 @@ fn a_hangup_with_a_terminal_drains() {
     let project = Project::new(DB);
     let terminal = Tmux::new(&project, 100, 30);
     terminal.run("\"$STEAD\" up --headless");
-    terminal.wait_for("stead.control * ");
+    super::until(|| std::os::unix::net::UnixStream::connect(project.path().join(".stead/control.sock")).is_ok());
     terminal.wait_for("run 1 started, pid");
     let pid = status(&project)["pid"].as_i64().expect("a pid");
     let killed = project.client(&["status"]);
@@ -233,7 +234,7 @@ fn the_dashboard_reloads_and_shows_what_came_of_it() {
 fn a_reload_over_the_web_needs_the_token() {
     let project = Project::new("[web]\nlisten = '127.0.0.1:0'\n[tasks.db]\ncommand = 'exec sleep 1000'\n");
     let mut stead = project.up();
-    let started = stead.wait_for(" started, http://");
+    let started = stead.wait_for("the page is at http://");
     let address = started.rsplit("http://").next().expect("an address").to_owned();
     if !has("curl") {
         return;

@@ -72,7 +72,7 @@ fn a_critical_end_drains_everything_and_names_the_cause() {
     let api = stead.wait_for_start("api");
     kill(db, Signal::SIGKILL).expect("a live process");
     let end = stead.end();
-    assert_eq!((end.code(), end.last()), (Some(1), "stead: fatal: db: SIGKILL"));
+    assert_eq!((end.code(), end.last()), (Some(1), "stead: fatal: db: SIGKILL from outside stead"));
     assert!(!is_alive(api));
 }
 

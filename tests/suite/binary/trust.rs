@@ -100,8 +100,8 @@ fn what_is_created_is_for_this_user_alone() {
     command.args(["-c", &format!("umask 0; exec {} up --plain", env!("CARGO_BIN_EXE_stead"))]);
     let mut stead = super::Stead::start(command);
     stead.wait_for("failed: 0 retries spent");
-    stead.wait_for("control");
-    stead.wait_for("web");
+    stead.wait_for("the page is at");
+    stead.wait_for_control();
     for name in
         ["", "logs", "post-mortems", "lock", "control.sock", "token", "stead.log", "logs/api.log", "logs/api.idx"]
     {

@@ -317,3 +317,63 @@ fn nothing_is_wider_than_the_window() {
         }
     }
 }
+
+#[test]
+fn steads_own_parts_are_one_line_and_each_on_request() {
+    let Some(site) = Site::open(SLEEPER) else { return };
+    site.says("#tasks tr.fold", "parts ready");
+    let rows = "document.querySelectorAll('#tasks tbody.own tr:not(.fold)').length";
+    assert_eq!(site.browser.evaluate(rows), 0);
+    site.browser.press(&["b"]);
+    site.row_says("stead.control", "running");
+    site.browser.press(&["b"]);
+    site.browser.wait_until(&format!("{rows} === 0"));
+    assert_eq!(site.project.client(&["stop", "stead.control"]).code, Some(0));
+    site.row_says("stead.control", "stopped");
+    assert_eq!(site.browser.evaluate(rows), 1, "one that is not well stands alone");
+}
+
+#[test]
+fn heads_stand_over_their_numbers_and_events_in_the_order_of_time() {
+    let Some(site) = Site::open(SLEEPER) else { return };
+    site.browser.wait_until("document.querySelector('td.memory span').textContent !== ''");
+    let right = |selector: &str| {
+        let script = format!("Math.round(document.querySelector('{selector}').getBoundingClientRect().right)");
+        site.browser.evaluate(&script)
+    };
+    for column in ["cpu", "memory"] {
+        assert_eq!(right(&format!("th.{column} span")), right(&format!("td.{column} span")), "{column}");
+    }
+    assert_eq!(site.project.client(&["restart", "api"]).code, Some(0));
+    site.says("#events li:last-child", "run 2 started");
+    let times = "[...document.querySelectorAll('#events time')].map((time) => time.dateTime)";
+    let sorted = format!("JSON.stringify({times}) === JSON.stringify({times}.sort())");
+    assert_eq!(site.browser.evaluate(&sorted), true);
+    site.browser.press(&["r"]);
+    site.browser.wait_until("!document.querySelector('#toast').hidden");
+    let apart = "document.querySelector('#toast').getBoundingClientRect().bottom <= \
+                 document.querySelector('#hints').getBoundingClientRect().top";
+    assert_eq!(site.browser.evaluate(apart), true, "what is said covers no keys");
+}
+
+#[test]
+fn what_can_not_act_looks_so_and_a_tap_on_a_phone_brings_the_log() {
+    let Some(site) = Site::start(&format!("web.read = \"anyone\"\nweb.listen = \"127.0.0.1:0\"\n{SLEEPER}")) else {
+        return;
+    };
+    site.visit("");
+    site.row_says("api", "running");
+    let disabled = "[...document.querySelectorAll('button.acts')].every((made) => made.ariaDisabled === 'true')";
+    site.browser.wait_until(disabled);
+    assert_eq!(
+        site.browser.evaluate("Number(getComputedStyle(document.querySelector('#shut-down')).opacity) < 1"),
+        true
+    );
+    site.browser.visit("about:blank");
+    site.visit(&format!("#token={}", site.token()));
+    site.browser.wait_until("!document.querySelector('button.acts[aria-disabled]')");
+    site.browser.size(390, 800);
+    site.browser.wait_until("matchMedia('(max-width: 56rem)').matches");
+    site.browser.click("#tasks tr .name");
+    site.browser.wait_until("Math.abs(document.querySelector('#log-pane').getBoundingClientRect().top) < 40");
+}

@@ -36,7 +36,19 @@ for (const [now, at, age, span] of fixture.since) {
   expect(`the age at ${now} of ${at}`, page.age(now, at), age);
   expect(`the span from ${at} to ${now}`, page.span(now, at), span);
 }
+for (const [edges, words] of fixture.after) expect("after", page.after({ after: edges }), words);
+for (const [group, words] of fixture.groups) expect("a group", page.groupPolicy(group), words);
 for (const [ms, words] of fixture.durations) expect(`${ms} ms`, page.duration(ms), words);
+for (const [all, draining, alone, folded] of fixture.parts) {
+  const tasks = all.map((own, at) => ({ ...fixture.base, kind: "builtin", name: String(at), ...own }));
+  const said = page.parts(tasks, draining);
+  const names = said.alone.map((task) => Number(task.name));
+  expect(`parts ${JSON.stringify(all)}`, JSON.stringify([names, said.folded]), JSON.stringify([alone, folded]));
+}
+const evening = new Date(2026, 0, 31, 0, 5, 9);
+expect("a time of day", page.clock(evening), "00:05:09");
+expect("a time of another day", page.moment(evening), "2026-01-31 00:05:09");
+expect("a time of today", page.moment(new Date()).length, 8);
 for (const [bytes, words] of fixture.sizes) expect(`${bytes} bytes`, page.bytes(bytes), words);
 "#;
 

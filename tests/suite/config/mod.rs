@@ -1,6 +1,7 @@
 //! The configuration, through the library.
 
 mod environment;
+mod orchestration;
 mod slips;
 
 use std::collections::BTreeSet;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
-use stead::config::{Account, Check, Config, ConfigError, HookCall, Limits, schema};
+use stead::config::{Account, Check, Config, ConfigError, HookCall, Limits, TaskSelection, schema};
 use stead::supervisor::engine::HookEvent;
 use stead::supervisor::engine::{OnExhausted, Policy};
 
@@ -102,8 +103,22 @@ stdin = "open"
 after.migrate = "exited"
 
 [tasks.mailer]
+description = "Sends what is queued"
+profiles = ["mail", "dev"]
 command = "mailer"
+after.db = { is = "started", on_restart = "stop", required = false }
 ready.log = "listening on \\d+"
+
+[tasks.once]
+command = "once"
+autostart = false
+critical = "on-failure"
+
+[groups.backend]
+tasks = ["db", "work*"]
+strategy = "rest-for-one"
+intensity = { restarts = 5, within = "1m" }
+on_exhausted = "fatal"
 "#;
 
 pub(crate) fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -146,7 +161,7 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!(config.web.dist, Some(dir.path().join("bundle")));
 
     let names: Vec<_> = config.tasks.iter().map(|task| task.name.as_str()).collect();
-    assert_eq!(names, ["db", "migrate", "api", "worker", "mailer"]);
+    assert_eq!(names, ["db", "migrate", "api", "worker", "mailer", "once"]);
     let [db, migrate, api, ..] = config.tasks.as_slice() else { panic!("five tasks") };
     assert_eq!((db.policy, db.restart.max_retries, db.dir.as_path()), (Policy::Critical, 1_000_000, dir.path()));
     assert_eq!((migrate.policy, migrate.on_exhausted), (Policy::Never, OnExhausted::Hold));
@@ -241,7 +256,7 @@ restart = "never"
     10 | command = ["postgres", 1]
        |                        ^ expected a string, found a number
 
-    error: `restart` contradicts `critical = true` in [tasks.db]
+    error: `restart` contradicts `critical` in [tasks.db]
       --> stead.toml:12:1
        |
     12 | restart = "never"
@@ -472,17 +487,30 @@ fn an_inherited_backoff_yields_to_the_one_that_is_written() {
 }
 
 #[test]
-fn a_selection_brings_what_it_depends_on() {
+fn a_selection_decides_what_starts_by_itself() {
     let dir = project(&[("stead.toml", COMPLETE), (".env", "")]);
-    let select = |names: &[&str]| {
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let config = Config::load(None, dir.path()).unwrap().select(&names);
-        config.map(|config| config.tasks.into_iter().map(|task| task.name).collect::<Vec<_>>().join(" "))
+    let select = |tasks: &[&str], profiles: &[&str]| {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let selection = TaskSelection { tasks: owned(tasks), profiles: owned(profiles) };
+        let config = Config::load(None, dir.path()).unwrap().select(&selection);
+        let started = |config: Config| config.tasks.into_iter().filter(|task| task.autostart).map(|task| task.name);
+        config.map(|config| started(config).collect::<Vec<_>>().join(" ")).map_err(|error| error.to_string())
     };
-    assert_eq!(select(&["worker"]).unwrap(), "db migrate worker");
-    assert_eq!(select(&["mailer", "db"]).unwrap(), "db mailer");
-    assert_eq!(select(&[]).unwrap(), "db migrate api worker mailer");
-    assert_eq!(select(&["mailr"]).unwrap_err().to_string(), "no task is called `mailr`; did you mean `mailer`?");
+    assert_eq!(select(&["worker"], &[]).unwrap(), "worker");
+    assert_eq!(select(&["mailer", "db"], &[]).unwrap(), "db mailer");
+    assert_eq!(select(&["@backend"], &[]).unwrap(), "db worker");
+    assert_eq!(select(&[], &[]).unwrap(), "db migrate api worker");
+    assert_eq!(select(&[], &["dev", "mail"]).unwrap(), "db migrate api worker mailer");
+    assert_eq!(select(&["once"], &[]).unwrap(), "once", "what is named is started, whatever the file says");
+    assert_eq!(
+        select(&["mailr"], &[]).unwrap_err(),
+        "no task is called `mailr`; did you mean `mailer`? the tasks are db, migrate, api, worker, mailer, once"
+    );
+    assert_eq!(
+        select(&["@bakend"], &[]).unwrap_err(),
+        "no group is called `@bakend`; did you mean `@backend`? the only group is @backend"
+    );
+    assert_eq!(select(&[], &["mial"]).unwrap_err(), "no task has the profile `mial`; did you mean `mail`?");
 }
 
 #[test]

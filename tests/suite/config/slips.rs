@@ -36,6 +36,8 @@ fn one_slip_is_one_mistake() {
         ("tasks.'a b'.command = 'x'\ntasks.c = { command = 'x', after.'a b' = 'ready' }", "can't be called `a b`"),
         ("tasks.a.command = ''", "found nothing to run"),
         ("tasks.a = { command = 'x', env_file = 'none.env' }", "cannot read"),
+        ("[tasks.a\ncommand = 'x'\nready.tcp = 5\n", "expected `]`"),
+        ("[tasks.a\ncommand = 'x'\n[tasks.b]\ncommand = 'x'\n", "expected `]`"),
         ("tasks.a = { command = '${NOT_SET}', env_file = 'none.env?' }", "unknown variable `NOT_SET`"),
     ]);
 }
@@ -48,12 +50,20 @@ fn the_words_of_other_tools_are_answered_with_steads() {
         ("environment = { A = 'b' }", "stead's word is `env`"),
         ("working_dir = '.'", "stead's word is `dir`"),
         ("cwd = '.'", "stead's word is `dir`"),
-        ("autostart = false", "name the tasks to start"),
+        ("auto_start = false", "stead's word is `autostart`"),
         ("restart_policy = 'always'", "stead's word is `restart`: \"always\", \"on-failure\" or \"never\""),
         ("instances = 2", "write a task for each"),
         ("depend_on = ['db']", "stead's word is `after`"),
         ("stop_signal = 'SIGINT'", "it belongs to `stop`: stop.signal"),
         ("healthcheck = { test = 'x' }", "stead's word is `ready`"),
+        ("env = ['A=b c']", "expected a table, found an array; write env = { A = \"b c\" }"),
+        ("env = 'A=b'", "expected a table, found a string; write env = { A = \"b\" }"),
+        ("stop = 'SIGINT'", "write stop.signal = \"SIGINT\""),
+        ("stop = './stop'", "write stop.command = \"./stop\""),
+        ("ready = 'http://127.0.0.1:1/'", "write ready.http = \"http://127.0.0.1:1/\""),
+        ("restart = 'unless-stopped'", "stead's word is \"always\""),
+        ("after.db = 'service_completed_successfully'", "stead's word is \"success\""),
+        ("after.db = 'healthy'", "stead's word is \"ready\""),
     ] {
         check_slips(&[(&task(line), answer)]);
     }

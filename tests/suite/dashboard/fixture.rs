@@ -54,21 +54,27 @@ pub(crate) struct Dashboard {
 impl Dashboard {
     /// The fixture with the task `api` selected.
     pub(crate) fn new(width: u16, height: u16) -> Self {
-        let mut dashboard = Self {
+        let mut dashboard = Self { snapshot: snapshot(), events: events(), logs: logs(), ..Self::empty(width, height) };
+        dashboard.input(DashboardInput::Resized);
+        dashboard.press("jj");
+        dashboard
+    }
+
+    /// Without any task.
+    pub(crate) fn empty(width: u16, height: u16) -> Self {
+        let snapshot = Snapshot { generation: 1, at: NOW, stage: Stage::Up, tasks: Vec::new(), groups: Vec::new() };
+        Self {
             model: Model::new(Theme::default()),
-            snapshot: snapshot(),
-            events: events(),
-            logs: logs(),
+            snapshot,
+            events: Vec::new(),
+            logs: Logs::new(),
             beside: 1_000,
             post_mortems: Vec::new(),
             screens: BTreeMap::new(),
             now: NOW,
             is_guest: false,
             size: (width, height),
-        };
-        dashboard.input(DashboardInput::Resized);
-        dashboard.press("jj");
-        dashboard
+        }
     }
 
     /// Without colours.
@@ -99,7 +105,7 @@ impl Dashboard {
                 _ => PhaseSnapshot::Stopped,
             };
             task.budget_back_at = None;
-            task.usage = task.usage.filter(|_| task.is_live());
+            task.usage = task.usage.take().filter(|_| task.is_live());
         }
         self
     }
@@ -259,15 +265,15 @@ fn row(buffer: &Buffer, y: u16) -> String {
 }
 
 /// So long ago on the supervisor's clock.
-fn ago(seconds: u64) -> Uptime {
+pub(super) fn ago(seconds: u64) -> Uptime {
     Uptime(NOW.0.saturating_sub(Duration::from_secs(seconds)))
 }
 
-fn in_millis(millis: u64) -> Uptime {
+pub(super) fn in_millis(millis: u64) -> Uptime {
     Uptime(NOW.0 + Duration::from_millis(millis))
 }
 
-fn wall(seconds_ago: i64) -> Timestamp {
+pub(super) fn wall(seconds_ago: i64) -> Timestamp {
     Timestamp::from_second(NOW_ON_THE_WALL - seconds_ago).expect("a time in range")
 }
 
@@ -278,11 +284,12 @@ fn stopping(since_millis: u64, until_millis: u64, killed: bool) -> PhaseSnapshot
     PhaseSnapshot::Stopping { since, kill_at, killed, left, then: AfterStop::Stay, pid: Some(4121) }
 }
 
-fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
+pub(super) fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
     TaskSnapshot {
         name: name.to_owned(),
         kind: TaskKind::Process,
         about: about.to_owned(),
+        description: None,
         policy: Policy::OnFailure,
         on_exhausted: OnExhausted::Hold,
         replica_of: None,
@@ -300,6 +307,7 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         budget_back_at: None,
         restarts: 0,
         restarts_last_hour: 0,
+        flapping_every: None,
         last_exit: None,
         exits: BTreeMap::new(),
         has_started: true,
@@ -308,23 +316,33 @@ fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         next_due: None,
         watch: None,
         usage: None,
+        last_words: None,
         address: None,
     }
 }
 
-fn exited(run: u64, reason: ExitReason, seconds_ago: u64, ran_for: u64) -> Option<LastExit> {
+pub(super) fn exited(run: u64, reason: ExitReason, seconds_ago: u64, ran_for: u64) -> Option<LastExit> {
     let expected = reason == ExitReason::Code { code: 0 };
     let ran_for = Duration::from_secs(ran_for);
-    Some(LastExit { run, reason, expected, succeeded: expected, at: ago(seconds_ago), ran_for, peak_memory: None })
+    Some(LastExit {
+        run,
+        reason,
+        expected,
+        succeeded: expected,
+        at: ago(seconds_ago),
+        ran_for,
+        peak_memory: None,
+        hint: None,
+    })
 }
 
-fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
-    Some(Usage { processes, cpu_percent, memory_bytes: mebibytes << 20 })
+pub(super) fn usage(processes: u32, cpu_percent: f32, mebibytes: u64) -> Option<Usage> {
+    Some(Usage { processes, cpu_percent, memory_bytes: mebibytes << 20, ports: Vec::new() })
 }
 
 fn snapshot() -> Snapshot {
     let blocker = Blocker { task: "assets".to_owned(), condition: Condition::Success, state: "running".into() };
-    let segv = ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
+    let segv = ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true, by: None };
     let port = ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
     let tasks = vec![
         TaskSnapshot {
@@ -383,7 +401,7 @@ fn snapshot() -> Snapshot {
     Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks, groups: Vec::new() }
 }
 
-fn failed(reason: &str) -> PhaseSnapshot {
+pub(super) fn failed(reason: &str) -> PhaseSnapshot {
     PhaseSnapshot::Failed { reason: reason.to_owned(), dependency: None, retry_at: None }
 }
 
@@ -400,7 +418,7 @@ fn surface(name: &str, about: &str, policy: Policy, phase: PhaseSnapshot) -> Tas
     TaskSnapshot { kind: TaskKind::Builtin, policy, on_exhausted: OnExhausted::Fatal, ..task(name, about, phase) }
 }
 
-fn probe(passed: bool, detail: &str, seconds_ago: u64) -> Option<ProbeSnapshot> {
+pub(super) fn probe(passed: bool, detail: &str, seconds_ago: u64) -> Option<ProbeSnapshot> {
     let failures = if passed { 0 } else { 4 };
     Some(ProbeSnapshot { passed, detail: detail.to_owned(), at: ago(seconds_ago), failures })
 }
@@ -409,7 +427,7 @@ fn events() -> Vec<Arc<EventRecord>> {
     let second = Duration::from_secs(1);
     let started = |run, pid| EventKind::Started { run, pid: Some(pid), address: None };
     let retry = |attempt, millis| EventKind::Backoff { attempt, max_retries: 5, wait: Duration::from_millis(millis) };
-    let segv = || ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true };
+    let segv = || ExitReason::Signal { signal: Signal::from_raw(11), core_dumped: true, by: None };
     let port = || ExitReason::StartFailed { message: "port 7070 in use".to_owned() };
     let restart = EventKind::Requested { asked: "restart docs".to_owned(), origin: Origin("web".to_owned()) };
     let waiting = EventKind::Waiting { dependency: "assets".to_owned(), condition: Condition::Success };

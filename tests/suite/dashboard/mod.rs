@@ -1,6 +1,7 @@
 //! The dashboard, screen by screen, over one fixture: the states of every kind at once.
 
 mod fixture;
+mod forty;
 mod keys;
 mod picture;
 mod properties;

@@ -8,6 +8,7 @@ use stead::supervisor::engine::Uptime;
 use stead::ui::DashboardInput;
 
 use super::fixture::Dashboard;
+use super::forty;
 
 fn any_key() -> impl Strategy<Value = KeyEvent> {
     let special = prop::sample::select(vec![
@@ -64,8 +65,9 @@ proptest! {
         has_terminal in any::<bool>(),
         forget in 0..12_usize,
         beside in 1..12_usize,
+        is_large in any::<bool>(),
     ) {
-        let mut dashboard = Dashboard::new(120, 30);
+        let mut dashboard = if is_large { forty::dashboard(120, 40) } else { Dashboard::new(120, 30) };
         // However little of a log is read at a time.
         dashboard.beside = beside;
         if draining {

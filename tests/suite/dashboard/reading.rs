@@ -103,6 +103,7 @@ fn a_filter_and_a_search_within_it_reach_what_is_far_away() {
 #[test]
 fn scrolling_down_to_the_end_follows_again() {
     let mut dashboard = Dashboard::new(80, 24);
+    dashboard.key(KeyCode::Tab);
     dashboard.key(KeyCode::PageUp);
     assert!(dashboard.text().contains("paused"));
     dashboard.key(KeyCode::PageDown);
@@ -140,6 +141,7 @@ fn a_prompt_that_is_given_up_leaves_things_as_they_were() {
 fn searching_and_scrolling_leave_the_screen_for_the_log() {
     let mut dashboard = Dashboard::new(120, 30).with_terminal();
     assert!(dashboard.text().contains("Python 3.14"));
+    dashboard.key(KeyCode::Tab);
     dashboard.key(KeyCode::PageUp);
     assert!(dashboard.text().contains("slow query"));
     dashboard.press("f/health");
@@ -206,6 +208,7 @@ fn a_log_stands_still_while_it_is_selected_and_goes_on_after() {
 #[test]
 fn a_click_selects_no_text() {
     let mut dashboard = Dashboard::new(120, 30);
+    dashboard.key(KeyCode::Tab);
     let (x, y) = find(&mut dashboard, "slow query");
     let before = dashboard.draw().0;
     dashboard.input(mouse(MouseEventKind::Down(MouseButton::Left), x, y));

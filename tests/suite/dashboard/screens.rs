@@ -3,17 +3,31 @@
 use ratatui::crossterm::event::KeyCode;
 
 use super::fixture::Dashboard;
+use super::forty;
 
 const SIZES: [(u16, u16); 3] = [(120, 30), (80, 24), (40, 12)];
+const SIZES_WITH_FORTY_TASKS: [(u16, u16); 5] = [(120, 40), (80, 24), (200, 50), (40, 12), (20, 5)];
 
 /// Draws a screen at every size and compares it with its picture in `tests/suite/snapshots`.
 fn check(name: &str, prepare: impl Fn(Dashboard) -> Dashboard) {
     for (width, height) in SIZES {
-        let mut dashboard = prepare(Dashboard::new(width, height));
-        insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!(format!("{name}_{width}x{height}"), dashboard.text());
-        });
+        compare(&format!("{name}_{width}x{height}"), &mut prepare(Dashboard::new(width, height)));
     }
+}
+
+/// The same with forty tasks, after these keys.
+fn check_forty(name: &str, keys: &str) {
+    for (width, height) in SIZES_WITH_FORTY_TASKS {
+        let mut dashboard = forty::dashboard(width, height);
+        dashboard.press(keys);
+        compare(&format!("forty_{name}_{width}x{height}"), &mut dashboard);
+    }
+}
+
+fn compare(name: &str, dashboard: &mut Dashboard) {
+    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, dashboard.text());
+    });
 }
 
 /// The fixture after these keys.
@@ -27,6 +41,21 @@ fn after(keys: &'static str) -> impl Fn(Dashboard) -> Dashboard {
 #[test]
 fn the_main_screen_shows_who_is_in_trouble_and_what_comes_next() {
     check("main", after(""));
+}
+
+#[test]
+fn with_forty_tasks_the_troubles_are_named_and_the_list_stands_beside_the_log() {
+    check_forty("main", "");
+}
+
+#[test]
+fn the_next_trouble_is_a_key_away() {
+    check_forty("trouble", "}");
+}
+
+#[test]
+fn the_list_can_be_a_table_again_or_make_room_for_the_log() {
+    check_forty("arranged", "L");
 }
 
 #[test]

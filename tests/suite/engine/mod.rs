@@ -5,10 +5,13 @@
 
 mod dependencies;
 mod drain;
+mod edges;
+mod groups;
 mod policy;
 mod properties;
 mod reload;
 mod requests;
+mod triggers;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -215,7 +218,7 @@ impl Sim {
             ["exit", name, code] => self.exited(name, ExitReason::Code { code: code.parse().expect("a code") }),
             ["signal", name, signal] => {
                 let signal: Signal = signal.parse().expect("a signal");
-                self.exited(name, ExitReason::Signal { signal, core_dumped: false });
+                self.exited(name, ExitReason::Signal { signal, core_dumped: false, by: None });
             }
             ["panic", name] => self.exited(name, ExitReason::Panic { message: "boom".to_owned() }),
             ["no-start", name] => {
@@ -236,7 +239,8 @@ impl Sim {
             }
             ["peak", name, bytes] => {
                 let run = self.latest(name);
-                self.handle(Input::Measured { run, peak_memory: bytes.parse().expect("a number") });
+                let peak_memory = bytes.parse().expect("a number");
+                self.handle(Input::Measured { run, peak_memory, background: Vec::new(), hint: None });
             }
             ["pass", name] => self.probed(name, Probe::Ready, true),
             ["miss", name] => self.probed(name, Probe::Ready, false),
@@ -411,6 +415,9 @@ impl Sim {
                     }
                     EventKind::Draining { cause, .. } => format!("drain: {cause}"),
                     EventKind::Abandoned => format!("abandoned {task}"),
+                    EventKind::Background { processes, .. } => {
+                        format!("background {task}: {}", Straggler::list(processes))
+                    }
                     EventKind::Left { processes, .. } => format!("left {task}: {}", Straggler::list(processes)),
                     EventKind::Started { .. }
                     | EventKind::Exited { .. }

@@ -189,14 +189,17 @@ fn a_late_message_of_an_old_run_changes_nothing() {
 }
 
 #[test]
-fn an_unstable_task_is_called_so() {
+fn a_task_that_restarts_again_and_again_is_flapping_until_a_run_lasts() {
     let mut sim = Sim::new("web retries 100");
     for _ in 0..6 {
         sim.run("started web; exit web 1; wait 30s");
     }
-    assert!(sim.snapshot().tasks[0].is_unstable());
-    sim.run("started web; wait 1h");
-    assert!(!sim.snapshot().tasks[0].is_unstable());
+    let every = sim.snapshot().tasks[0].flapping_every;
+    assert_eq!(every, Some(Duration::from_millis(33_100)), "a run of 30 s, then the wait");
+    sim.run("started web; wait 30s");
+    assert!(sim.snapshot().tasks[0].is_flapping(), "it has not lasted long yet");
+    sim.run("wait 2m");
+    assert!(!sim.snapshot().tasks[0].is_flapping());
 }
 
 #[test]

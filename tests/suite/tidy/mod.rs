@@ -12,12 +12,13 @@ use imports::{Graph, Module, circles};
 const LINES: usize = 600;
 
 /// The layers, lowest first: a module uses only those above it in this list.
-const LAYERS: [&str; 22] = [
+const LAYERS: [&str; 23] = [
     "duration",
     "signal",
     "private",
     "http_client",
     "port_holder",
+    "stable_hash",
     "supervisor::engine",
     "supervisor",
     "config",

@@ -276,6 +276,7 @@ fn crowd(generation: u64) -> Snapshot {
             at: at(run),
             ran_for,
             peak_memory: Some(run << 10),
+            hint: None,
         };
         let mut task = process("", phase);
         (task.run, task.restarts, task.retries, task.last_exit) = (run, run, 3, Some(last));

@@ -58,6 +58,7 @@ async fn every_route_is_described_and_every_description_is_served() {
         "post /api/v1/tasks/{name}/stop",
         "get /api/v1/tasks/{name}/why",
         "get /api/v1/version",
+        "get /api/v1/why",
         "get /healthz",
         "get /metrics",
         "get /readyz",

@@ -80,7 +80,7 @@ async fn one_unknown_name_among_several_leaves_all_as_they_are() {
     let site = Site::new().await;
     let answer = site.post_json("/api/v1/tasks/restart", r#"{"tasks": ["api", "apu"]}"#).await;
     assert_eq!((answer.problem(), &answer.json()["near"]), (404, &"api".into()));
-    assert_eq!(answer.json()["detail"], "no task is called `apu`; did you mean `api`?");
+    assert_eq!(answer.json()["detail"], "no task is called `apu`; did you mean `api`? the only task is api");
     assert_eq!(site.post_json("/api/v1/tasks/stop", r#"{"all": true, "tasks": ["apu"]}"#).await.problem(), 404);
     for body in ["{}", r#"{"all": false}"#, r#"{"tasks": []}"#] {
         let nothing = serde_json::json!({ "accepted": [], "unchanged": [], "refused": [] });
