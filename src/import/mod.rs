@@ -34,6 +34,8 @@ mod supervisord;
 mod surroundings;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod translation;
 mod write;
 mod yaml;

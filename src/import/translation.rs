@@ -185,6 +185,12 @@ impl Translation {
         write(&self.draft, &header, &self.comments).text
     }
 
+    /// Whether nothing is added when it is run to what an import writes.
+    #[cfg(test)]
+    pub(super) fn draft_overlay_is_empty(&self) -> bool {
+        self.draft.overlay.is_empty()
+    }
+
     /// What is not honoured, as it stands in the original.
     pub fn dropped(&self) -> impl Iterator<Item = (String, &Dropped)> {
         self.draft.dropped.iter().map(|dropped| (self.draft.sources.show(&dropped.place), dropped))
