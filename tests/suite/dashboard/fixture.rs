@@ -313,6 +313,7 @@ pub(super) fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapsho
         has_started: true,
         probe: None,
         live_probe: None,
+        status: None,
         next_due: None,
         watch: None,
         usage: None,
