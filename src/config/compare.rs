@@ -25,7 +25,7 @@ pub fn compare(old: &Config, new: &Config) -> Changes {
 fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
     let Config { path: _, root: _, supervisor, logs, web, ui, hooks, tasks: _, source: _ } = old;
     let SupervisorConfig { restart, drain } = supervisor;
-    let LogsConfig { dir, max_size, keep } = logs;
+    let LogsConfig { dir, max_size, keep, max_total, keep_for } = logs;
     let WebConfig { enabled, listen, read, dist, on_exhausted } = web;
     let differing = |pairs: &[(&str, bool)]| -> Vec<String> {
         pairs.iter().filter(|(_, differs)| *differs).map(|(key, _)| (*key).to_owned()).collect()
@@ -36,6 +36,8 @@ fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
         ("[supervisor] drain_fatal", drain.fatal != new.supervisor.drain.fatal),
         ("[logs] max_size", *max_size != new.logs.max_size),
         ("[logs] keep", *keep != new.logs.keep),
+        ("[logs] max_total", *max_total != new.logs.max_total),
+        ("[logs] keep_for", *keep_for != new.logs.keep_for),
         ("[ui]", *ui != new.ui),
     ]);
     changes.needs_restart = differing(&[
@@ -50,12 +52,12 @@ fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
 }
 
 impl TaskConfig {
-    /// Whether a run of `other` would be like one of this: all that may differ is what is made of its exits, and what is
-    /// waited for before it starts.
+    /// Whether a run of `other` would be like one of this: all that may differ is what is made of its exits, what is waited for
+    /// before it starts, and how much of its log is kept.
     fn runs_like(&self, other: &Self) -> bool {
-        let Self { policy, on_exhausted, restart, ref after, ref success_exit_codes, .. } = *self;
+        let Self { policy, on_exhausted, restart, logs, ref after, ref success_exit_codes, .. } = *self;
         let (after, success_exit_codes) = (after.clone(), success_exit_codes.clone());
-        *self == Self { policy, on_exhausted, restart, after, success_exit_codes, ..other.clone() }
+        *self == Self { policy, on_exhausted, restart, logs, after, success_exit_codes, ..other.clone() }
     }
 }
 
@@ -121,6 +123,7 @@ mod tests {
             "on_exhausted = 'fatal'",
             "success_exit_codes = [0, 3]",
             "after = { db = 'ready' }",
+            "logs.keep = 1",
         ] {
             assert_eq!(with(line), "adjusted without a restart api; 1 unchanged", "{line}");
         }

@@ -112,16 +112,7 @@ pub(super) const TASK: &[Foreign] = &[
         remedy: "every task of the file is started: name the tasks to start, `stead up api`, or stop it with `stead stop`",
     },
     Foreign {
-        words: &[
-            "stdout_logfile",
-            "stderr_logfile",
-            "log_file",
-            "logfile",
-            "out_file",
-            "error_file",
-            "logs",
-            "log_location",
-        ],
+        words: &["stdout_logfile", "stderr_logfile", "log_file", "logfile", "out_file", "error_file", "log_location"],
         key: "",
         remedy: "the output of every task is kept in `.stead/logs/NAME.log`; [logs] dir = \"…\" moves it",
     },

@@ -12,6 +12,7 @@
 //! Nothing here knows of processes, of tasks' states, or of how a line is shown.
 
 mod changes;
+mod disk_usage;
 mod filter;
 mod grown;
 mod id;
@@ -27,6 +28,7 @@ mod position;
 mod query;
 mod reader;
 mod record;
+mod retention;
 mod segment;
 mod store;
 mod tail;
@@ -37,6 +39,7 @@ mod text;
 mod writer;
 
 pub(crate) use changes::LogChanges;
+pub(crate) use disk_usage::{LogUsage, clear_log, disk_usage};
 pub(crate) use grown::GrownLogs;
 pub use id::LineId;
 pub(crate) use last_words::last_words;
@@ -51,6 +54,7 @@ pub(crate) use position::Direction;
 pub use query::LineQuery;
 pub use reader::LogReader;
 pub use record::{LineFormat, Record};
+pub(crate) use retention::Retention;
 pub use store::Store;
 pub use tail::{LogCounts, LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
 pub(crate) use text::without_escapes;

@@ -36,6 +36,7 @@ async fn every_route_is_described_and_every_description_is_served() {
         "get /api/v1/logs",
         "get /api/v1/logs/follow",
         "get /api/v1/logs/lost",
+        "get /api/v1/logs/usage",
         "post /api/v1/reload",
         "post /api/v1/shutdown",
         "get /api/v1/snapshot",
@@ -51,6 +52,7 @@ async fn every_route_is_described_and_every_description_is_served() {
         "get /api/v1/tasks/{name}/attach",
         "post /api/v1/tasks/{name}/input",
         "post /api/v1/tasks/{name}/kill",
+        "delete /api/v1/tasks/{name}/log",
         "post /api/v1/tasks/{name}/restart",
         "get /api/v1/tasks/{name}/runs",
         "post /api/v1/tasks/{name}/signal",
@@ -70,7 +72,7 @@ async fn every_route_is_described_and_every_description_is_served() {
         "delete /api/v1/clients/{id}",
         "get /api/v1/events",
         "get /api/v1/logs/follow",
-        "get /api/v1/logs/lost",
+        "delete /api/v1/tasks/{name}/log",
         "get /api/v1/tasks/{name}/attach",
     ];
     for operation in described.iter().filter(|operation| !special.contains(&operation.as_str())) {
