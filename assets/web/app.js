@@ -9,7 +9,7 @@ import { banner, headline, meta, tab } from "./headline.js";
 import { History } from "./history.js";
 import { KEYS, keyName, lookup } from "./keys.js";
 import { LogPane } from "./log_pane.js";
-import { changed } from "./snapshot.js";
+import { changed, restartedWith } from "./snapshot.js";
 import { Table } from "./table.js";
 import { TaskTerminal } from "./terminal.js";
 import { Timeline } from "./timeline.js";
@@ -114,7 +114,7 @@ function draw() {
 /** What the selection has to do with. */
 function selected() {
   const { task, marked } = table;
-  detail.show(task, isDraining());
+  detail.show(task, isDraining(), snapshot?.groups);
   if (task) drawHistory(task);
   timeline.select(task?.name ?? null);
   log.select(task, marked);
@@ -166,7 +166,12 @@ const ACTIONS = {
   selectFirst: () => table.move(-Infinity),
   selectLast: () => table.move(Infinity),
   mark: () => table.mark(),
-  restart: () => ask("restart", names(table.targets)),
+  restart: async () => {
+    const targets = names(table.targets);
+    const all = restartedWith(snapshot, targets);
+    const question = `This restarts ${all.join(", ")}: some depend on others with on_restart.`;
+    if (all.length === targets.length || (await confirm("Restart", question))) ask("restart", targets);
+  },
   stopOrStart,
   kill: async () => {
     const targets = names(table.targets);

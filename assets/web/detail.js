@@ -1,11 +1,12 @@
 // The selected task in a few lines: its process, what an exit means, whether it is ready, what it used.
 
 import { button, element, make, mark, write } from "./dom.js";
-import { age, bytes, canStop, duration, exitLabel, flapping, isEssential, isLive, onExit, percent } from "./format.js";
+import { after, age, bytes, canStop, duration, exitLabel, flapping, groupPolicy, isEssential, isLive, onExit, percent } from "./format.js";
 import { Spark } from "./spark.js";
 
 const LINES = {
-  about: "runs", exit: "on exit", ready: "ready", address: "address", failed: "failed", hint: "hint", flapping: "flapping",
+  description: "is", about: "runs", exit: "on exit", after: "after", group: "group", ready: "ready", live: "live",
+  says: "says", address: "address", failed: "failed", hint: "hint", flapping: "flapping",
 };
 
 export class Detail {
@@ -38,14 +39,19 @@ export class Detail {
   }
 
   /** Takes what a snapshot says of the task. */
-  show(task, draining) {
+  show(task, draining, groups = []) {
     write(element("detail-title"), task?.name ?? "");
     if (!task) return;
     const processes = task.usage?.processes > 1 ? `${task.usage.processes} processes` : "";
     this.#say("about", [task.pid && `pid ${task.pid}`, processes, task.about].filter(Boolean).join(" · "));
     write(this.#lines.exit.label, exitLabel(task));
     this.#say("exit", onExit(task));
+    this.#say("description", task.description ?? "");
+    this.#say("after", after(task));
+    const group = groups.find((group) => group.tasks.includes(task.name));
+    this.#say("group", group ? `${group.name} · ${groupPolicy(group)}` : "");
     this.#say("failed", task.state === "failed" ? task.reason : "", "bad");
+    this.#say("says", task.status ?? "");
     this.#say("hint", isLive(task) ? "" : (task.last_exit?.hint ?? ""), "warn");
     this.#say("flapping", flapping(task), "warn");
     this.#showAddress(task.address ?? "");
@@ -60,7 +66,8 @@ export class Detail {
 
   /** Draws what time alone changes. */
   tick(task, now) {
-    const { probe } = task;
+    const { probe, live_probe: live } = task;
+    this.#say("live", live ? `${live.detail} · ${age(now, live.at)}` : "", live?.passed === false ? "warn" : "");
     this.#say("ready", probe ? `${probe.detail} · ${age(now, probe.at)}` : "", probe?.passed === false ? "warn" : "");
   }
 

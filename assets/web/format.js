@@ -181,7 +181,7 @@ export function isLive(task) {
 
 /** Whether "stop" means something; otherwise the same key starts it. */
 export function canStop(task) {
-  return isLive(task) || task.state === "backoff" || task.state === "waiting";
+  return isLive(task) || ["backoff", "waiting", "scheduled"].includes(task.state);
 }
 
 export function isSurface(task) {
@@ -203,13 +203,26 @@ export function parts(tasks, draining) {
 /** Starting, waiting and stopping pass by themselves. */
 function needsAttention(task, draining) {
   if (task.state === "stopped") return !draining;
-  if (task.state === "running" || task.state === "ready") return isUnstable(task);
+  if (task.state === "running" || task.state === "ready") return isFlapping(task);
   return task.state === "failed" || task.state === "backoff";
 }
 
 /** Whether it is a part of stead that everything goes through: such a part is never restarted. */
 export function isEssential(task) {
   return isSurface(task) && task.policy === "critical";
+}
+
+const ON_RESTART = { ignore: "", restart: ", restarts with it", stop: ", stops with it" };
+
+/** What it depends on; empty if on nothing. */
+export function after(task) {
+  const edge = (on) => `${on.task} ${on.condition}${ON_RESTART[on.on_restart] ?? ""}${on.required ? "" : ", optional"}`;
+  return task.after.map(edge).join(" · ");
+}
+
+/** What a group does. */
+export function groupPolicy(group) {
+  return group.strategy + (group.max_restarts === null ? "" : `, ${group.restarts} of ${group.max_restarts} restarts`);
 }
 
 /** Which exits the policy is about. */

@@ -24,8 +24,8 @@ use crate::config::{Config, Project, SharedConfig};
 use crate::kernel::Containment;
 use crate::private;
 use crate::process::{InheritedLimits, Warden, reserve_descriptors};
-use crate::supervisor::Additions;
 use crate::supervisor::engine::BadConfig;
+use crate::supervisor::{Additions, PlannedUntil};
 
 /// The name of the threads that drive the engine and the runs of tasks.
 const ENGINE_THREAD: &str = "stead-engine";
@@ -56,6 +56,7 @@ pub(crate) fn launch(
     project: &Project,
     read: impl Fn(&Project) -> Result<Config, BadConfig> + Send + Sync + 'static,
     presentation: Presentation,
+    until: PlannedUntil,
 ) -> anyhow::Result<ExitCode> {
     let state = StateDir::claim(project)?;
     let project = project.from_within();
@@ -81,6 +82,7 @@ pub(crate) fn launch(
     let numbers = RunNumbers::read(&run_numbers);
     let (supervisor, kernel) =
         compose(config, presentation, &state, numbers.clone(), warden, additions, surfaces.handle())?;
+    let supervisor = supervisor.with_until(until);
     if presentation == Presentation::Detached {
         runtime.spawn(announce(kernel.clone(), state.diagnostics.clone()));
     }

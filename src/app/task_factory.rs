@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::log_bounds;
 use super::run_numbers::RunNumbers;
-use crate::config::{Config, LogsConfig, SharedConfig, TaskConfig, compare};
+use crate::config::{Config, GroupConfig, LogsConfig, SharedConfig, TaskConfig, compare};
 use crate::kernel::KernelHandle;
 use crate::logs::Store;
 use crate::process::{ProcessTask, Warden};
 use crate::supervisor::engine::{BadConfig, Dependency, LoadRequest, Plan, ReadyPlan, Replan, TaskKind, TaskPlan};
-use crate::supervisor::{PlannedReload, PlannedTask, Runner, resolve_ids};
+use crate::supervisor::{PlannedGroup, PlannedReload, PlannedTask, Runner, resolve_ids};
 
 /// Makes tasks of what the config says.
 pub(super) struct TaskFactory {
@@ -94,7 +94,7 @@ impl TaskFactory {
             after: after.clone(),
             runner: None,
         });
-        let (tasks, groups, runners) = resolve_ids(processes.chain(builtins).collect(), Vec::new());
+        let (tasks, groups, runners) = resolve_ids(processes.chain(builtins).collect(), planned_groups(&config));
         let plan = Plan { tasks, groups, drain: config.supervisor.drain, ..Plan::default() };
         let pending = PendingConfig {
             config: Arc::new(config),
@@ -111,13 +111,16 @@ impl TaskFactory {
             revision: self.revisions.get(&config.name).copied().unwrap_or_default(),
             runs_before: self.run_numbers.latest(&config.name, self.kernel.post_mortems()),
             about: config.command.to_string(),
+            description: config.description.clone(),
+            autostart: config.autostart,
             policy: config.policy,
             on_exhausted: config.on_exhausted,
             restart: config.restart,
             ready: config
                 .ready
                 .as_ref()
-                .map(|ready| ReadyPlan { failure_threshold: ready.failure_threshold, within: None }),
+                .map(|ready| ReadyPlan { failure_threshold: ready.failure_threshold, within: ready.within }),
+            live_threshold: config.live.as_ref().map(|live| live.failure_threshold),
             tty: config.tty,
             stop_timeout: config.stop.timeout,
             success_exit_codes: config.success_exit_codes.clone(),
@@ -157,6 +160,15 @@ impl PendingConfig {
         self.kernel.logs().retain(|name| snapshot.task(name).is_some() || is_task(name));
         self.shared.replace(self.config);
     }
+}
+
+/// The groups of a configuration.
+pub(super) fn planned_groups(config: &Config) -> Vec<PlannedGroup> {
+    let planned = |group: &GroupConfig| {
+        let GroupConfig { name, tasks, strategy, intensity, on_exhausted } = group.clone();
+        PlannedGroup { name, tasks, strategy, intensity, on_exhausted }
+    };
+    config.groups.iter().map(planned).collect()
 }
 
 /// Only a task with a terminal has a screen.

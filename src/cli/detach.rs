@@ -6,7 +6,6 @@
 //!   └──── "up" ────────┘ once its control socket answers; from then on standard error is stead.log
 //! ```
 
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
@@ -19,6 +18,7 @@ use super::config_file::ForeignArgs;
 use super::wait::{self, WaitArgs};
 use super::{EXIT_REFUSED, FileArgs, eprint_line, print};
 use crate::app::UP;
+use crate::config::TaskSelection;
 use crate::process::this_program;
 use crate::wire::LenientSnapshot;
 
@@ -35,7 +35,7 @@ pub(super) const WAIT_DEFAULT: Duration = Duration::from_secs(60);
 /// The supervisor can't be started.
 pub(super) fn detach(
     file: &FileArgs,
-    tasks: &[String],
+    selection: &TaskSelection,
     foreign: &ForeignArgs,
     wait: Option<Duration>,
 ) -> anyhow::Result<ExitCode> {
@@ -44,8 +44,11 @@ pub(super) fn detach(
     if let Some(path) = &file.file {
         command.arg("--file").arg(path);
     }
+    for profile in &selection.profiles {
+        command.arg("--profile").arg(profile);
+    }
     command.args(foreign.arguments());
-    command.arg("--").args(tasks.iter().map(OsStr::new));
+    command.arg("--").args(&selection.tasks);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().context("cannot start the supervisor")?;
     let mut said = String::new();

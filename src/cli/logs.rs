@@ -1,5 +1,6 @@
 //! `stead logs`: what the tasks wrote, now or earlier, with or without a supervisor that runs.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -138,6 +139,7 @@ pub(super) struct KnownLogs {
     /// What all logs together may take on the disk; 0: as much as there is.
     pub(super) max_total: u64,
     tasks: Vec<String>,
+    groups: BTreeMap<String, Vec<String>>,
 }
 
 impl KnownLogs {
@@ -153,6 +155,7 @@ impl KnownLogs {
                     dir: config.logs.dir,
                     max_total: config.logs.max_total,
                     tasks: config.tasks.into_iter().map(|task| task.name).collect(),
+                    groups: config.groups.into_iter().map(|group| (group.name, group.tasks)).collect(),
                 });
             }
             Err(unusable) => unusable,
@@ -165,7 +168,10 @@ impl KnownLogs {
     fn of_running(config: &Value) -> Option<Self> {
         let dir = config["logs"]["dir"].as_str()?.into();
         let max_total = config["logs"]["max_total"].as_u64().unwrap_or_default();
-        Some(Self { dir, max_total, tasks: config["tasks"].as_object()?.keys().cloned().collect() })
+        let groups = config["groups"].as_object().into_iter().flatten();
+        let tasks = |group: &Value| serde_json::from_value(group["tasks"].clone()).unwrap_or_default();
+        let groups = groups.map(|(name, group)| (name.clone(), tasks(group))).collect();
+        Some(Self { dir, max_total, tasks: config["tasks"].as_object()?.keys().cloned().collect(), groups })
     }
 
     /// The tasks to be shown: those of the configuration, and others that have left a log.
@@ -180,10 +186,20 @@ impl KnownLogs {
         if asked.is_empty() {
             return Ok(known);
         }
-        match asked.iter().find(|name| !known.contains(name)) {
-            Some(unknown) => Err(UnknownTask::among(unknown, known).into()),
-            None => Ok(asked.to_vec()),
+        let mut chosen: Vec<String> = Vec::new();
+        for name in asked {
+            let meant = match name.strip_prefix('@').and_then(|group| self.groups.get(group)) {
+                Some(members) => members.clone(),
+                None if known.contains(name) => vec![name.clone()],
+                None => {
+                    known.extend(self.groups.keys().map(|group| format!("@{group}")));
+                    return Err(UnknownTask::among(name, known).into());
+                }
+            };
+            let new: Vec<_> = meant.into_iter().filter(|name| !chosen.contains(name)).collect();
+            chosen.extend(new);
         }
+        Ok(chosen)
     }
 }
 

@@ -12,6 +12,7 @@ mod demo;
 mod detach;
 mod down;
 mod end;
+mod env;
 mod events;
 mod export;
 mod import;
@@ -43,7 +44,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{ConfigError, FILE_NAME, UnknownTask, nearest};
+use crate::config::{BadSelection, ConfigError, FILE_NAME, UnknownTask, nearest};
 use crate::present::ansi;
 use crate::supervisor::engine::Verb;
 use crate::wire::AcceptedResponse;
@@ -108,7 +109,7 @@ enum CliCommand {
     /// Stop tasks and keep them stopped
     Stop(request::RequestArgs),
     /// Restart tasks and reset their retry budget
-    Restart(request::RequestArgs),
+    Restart(request::RestartArgs),
     /// Kill tasks without a grace period
     Kill(request::RequestArgs),
     /// Send a signal to a task
@@ -143,6 +144,14 @@ enum CliCommand {
     ///
     /// Without a supervisor only the last failures are known.
     Why(why::WhyArgs),
+    /// Show what a task finds in its environment, and where it comes from
+    ///
+    /// Values are masked: they may be secrets. `--show` prints them.
+    Env(env::EnvArgs),
+    /// Run a command in a task's environment and directory
+    ///
+    /// It is a process of this shell, not of the supervisor, and its exit code is that of the command.
+    Exec(env::ExecArgs),
     /// Serve agents over stdin and stdout (Model Context Protocol)
     #[cfg(feature = "mcp")]
     Mcp(mcp::McpArgs),
@@ -220,7 +229,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Status(args)) => status::run(&cli.file, &args),
         Some(CliCommand::Start(args)) => request::run(&cli.file, Verb::Start, &args),
         Some(CliCommand::Stop(args)) => request::run(&cli.file, Verb::Stop, &args),
-        Some(CliCommand::Restart(args)) => request::run(&cli.file, Verb::Restart, &args),
+        Some(CliCommand::Restart(args)) => request::restart(&cli.file, &args),
         Some(CliCommand::Kill(args)) => request::run(&cli.file, Verb::Kill, &args),
         Some(CliCommand::Signal(args)) => signal::run(&cli.file, &args),
         Some(CliCommand::Send(args)) => send::run(&cli.file, &args),
@@ -233,6 +242,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Down(args)) => down::run(&cli.file, &args),
         Some(CliCommand::Logs(args)) => logs::run(&args),
         Some(CliCommand::Why(args)) => why::run(&cli.file, &args),
+        Some(CliCommand::Env(args)) => env::run(&cli.file, &args),
+        Some(CliCommand::Exec(args)) => env::exec(&cli.file, &args),
         #[cfg(feature = "mcp")]
         Some(CliCommand::Mcp(args)) => mcp::run(&cli.file, &args),
         Some(CliCommand::Web(args)) => web::run(&cli.file, &args),
@@ -249,7 +260,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// A word that is not a task may be a misspelt subcommand.
 fn suggest_subcommand(error: anyhow::Error) -> anyhow::Error {
-    let Some(UnknownTask { name, near: None, .. }) = error.downcast_ref() else { return error };
+    let Some(BadSelection::Task(UnknownTask { name, near: None, .. })) = error.downcast_ref() else { return error };
     let cli = Cli::command();
     match nearest(name, cli.get_subcommands().map(clap::Command::get_name)) {
         Some(command) => anyhow::anyhow!("no task is called `{name}`; did you mean `stead {command}`?"),

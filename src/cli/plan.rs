@@ -12,7 +12,7 @@ use super::reload::{changes_text, show_report};
 use super::{FileArgs, print};
 use crate::config::{Config, TaskConfig};
 use crate::present::ansi;
-use crate::supervisor::engine::Changes;
+use crate::supervisor::engine::{Changes, Dependency, OnRestart};
 
 /// Arguments of `stead plan`.
 #[derive(Debug, Clone, Args)]
@@ -84,11 +84,23 @@ fn table(layers: &[Vec<&TaskConfig>]) -> String {
         for (place, task) in layer.iter().enumerate() {
             let number = if place == 0 { (number + 1).to_string() } else { String::new() };
             let command = ansi::plain_text(task.command.to_string().as_bytes());
-            let after = task.after.iter().map(|dependency| format!("{} {}", dependency.task, dependency.condition));
+            let after = task.after.iter().map(edge);
             let after = after.collect::<Vec<_>>().join(", ");
             let after = if after.is_empty() { after } else { format!("   waits for {after}") };
-            lines.push(format!("{number:>3}  {:width$}  {command}{after}", task.name));
+            let asked = if task.autostart { "" } else { "   when it is asked for, or needed" };
+            lines.push(format!("{number:>3}  {:width$}  {command}{after}{asked}", task.name));
         }
     }
     lines.join("\n")
+}
+
+/// `db to be ready, restarts with it`
+fn edge(Dependency { task, condition, on_restart, required }: &Dependency) -> String {
+    let on_restart = match on_restart {
+        OnRestart::Ignore => "",
+        OnRestart::Restart => " and restarts with it",
+        OnRestart::Stop => " and stops with it",
+    };
+    let optional = if *required { "" } else { " if it runs" };
+    format!("{task} {condition}{optional}{on_restart}")
 }

@@ -11,16 +11,17 @@ use serde_json::{Value, json};
 use super::client::{Client, block_on, parse};
 use super::wait::{Until, WaitArgs, show_missing, wait};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
+use crate::config::UnknownTask;
 use crate::duration::parse_duration;
 use crate::supervisor::engine::{TaskState, Verb};
-use crate::wire::{LenientSnapshot, TasksRequest, TasksResponse};
+use crate::wire::{Lenient, LenientSnapshot, TasksRequest, TasksResponse};
 
 /// Arguments of `stead start`, `stop`, `restart` and `kill`.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 #[command(group = ArgGroup::new("which").required(true))]
 pub(super) struct RequestArgs {
-    /// Names of tasks
+    /// Names of tasks; a group is @NAME
     #[arg(value_name = "TASK", group = "which")]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     tasks: Vec<String>,
@@ -41,6 +42,46 @@ pub(super) struct RequestArgs {
     /// has "reached": true or false, and "missing": [REASON…], too.
     #[arg(long)]
     json: bool,
+}
+
+/// Arguments of `stead restart`.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub(super) struct RestartArgs {
+    #[command(flatten)]
+    request: RequestArgs,
+    /// Only print which tasks would be restarted
+    ///
+    /// These are the tasks that are named, and those that depend on them with `on_restart`. With --json: {"restarts": [TASK…]}.
+    #[arg(long, conflicts_with = "all")]
+    dry_run: bool,
+}
+
+/// Restarts tasks, or prints what that would restart.
+///
+/// # Errors
+///
+/// Those of [`run`], or there is no such task.
+pub(super) fn restart(file: &FileArgs, RestartArgs { request, dry_run }: &RestartArgs) -> anyhow::Result<ExitCode> {
+    if !dry_run {
+        return run(file, Verb::Restart, request);
+    }
+    let client = Client::of(file)?;
+    let snapshot: LenientSnapshot = block_on(async { Ok(client.read("/api/v1/snapshot").await?) })?;
+    let mut names = Vec::new();
+    for name in &request.tasks {
+        match snapshot.tasks_meant(name) {
+            meant if meant.is_empty() => return Err(UnknownTask::among(name, snapshot.names()).into()),
+            meant => names.extend(meant.into_iter().map(Lenient::name)),
+        }
+    }
+    let known = snapshot.known();
+    let all = known.restarted_with(names);
+    print(&match request.json {
+        true => json!({ "restarts": all }).to_string(),
+        false => format!("restarts {}", all.join(", ")),
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Sends the request and prints whether it was accepted; with `--wait` waits for its effect.

@@ -11,8 +11,9 @@ use super::config_file::ForeignArgs;
 use super::detach::{self, detach};
 use super::{FileArgs, completions};
 use crate::app::{Presentation, launch};
-use crate::config::Project;
+use crate::config::{Project, TaskSelection};
 use crate::duration::parse_duration;
+use crate::supervisor::PlannedUntil;
 
 /// Arguments of `stead up`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -23,10 +24,36 @@ pub(super) struct UpArgs {
     detach: DetachArgs,
     #[command(flatten)]
     foreign: ForeignArgs,
-    /// Tasks to run, with everything they depend on [default: all]
+    #[command(flatten)]
+    profiles: ProfileArgs,
+    /// Tasks to start, with everything they need; a group is @NAME [default: all]
+    ///
+    /// The others are on the board as stopped.
     #[arg(value_name = "TASK")]
     #[arg(add = ArgValueCandidates::new(completions::tasks))]
     tasks: Vec<String>,
+}
+
+/// Arguments that choose profiles.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[group(skip)]
+pub(super) struct ProfileArgs {
+    /// Start the tasks with this profile, too [default: those in STEAD_PROFILES]
+    ///
+    /// Tasks without `profiles` always start. Several are divided by commas, or the option is given several times.
+    #[arg(long = "profile", value_name = "PROFILE", value_delimiter = ',')]
+    profiles: Vec<String>,
+}
+
+impl ProfileArgs {
+    /// Those that are named, or else those of the environment.
+    pub(super) fn chosen(&self) -> Vec<String> {
+        if !self.profiles.is_empty() {
+            return self.profiles.clone();
+        }
+        let inherited = std::env::var("STEAD_PROFILES").unwrap_or_default();
+        inherited.split(',').map(str::trim).filter(|profile| !profile.is_empty()).map(str::to_owned).collect()
+    }
 }
 
 /// Arguments that choose how a run is shown.
@@ -44,6 +71,12 @@ pub(super) struct ViewArgs {
     /// Leave the mouse to the terminal
     #[arg(long)]
     no_mouse: bool,
+    /// Without a terminal: run on when every task has ended
+    ///
+    /// By default the exit code is 0 then, or 1 if one has failed. A task with a schedule or a watch, and one that was stopped by
+    /// request, keeps it running; so does -d.
+    #[arg(long)]
+    stay: bool,
 }
 
 /// Arguments that run the supervisor in the background.
@@ -69,6 +102,11 @@ pub(super) struct DetachArgs {
 }
 
 impl ViewArgs {
+    /// When it ends without being asked to.
+    pub(super) fn until(&self) -> PlannedUntil {
+        if self.stay || can_draw() { PlannedUntil::Asked } else { PlannedUntil::AllDone }
+    }
+
     pub(super) fn presentation(&self) -> Presentation {
         match self {
             Self { headless: true, .. } => Presentation::Headless,
@@ -84,20 +122,22 @@ impl ViewArgs {
 ///
 /// The configuration is invalid or has no such task, or nothing could be started.
 pub(super) fn run(file: &FileArgs, args: &UpArgs) -> anyhow::Result<ExitCode> {
+    let selection = TaskSelection { tasks: args.tasks.clone(), profiles: args.profiles.chosen() };
     let DetachArgs { detach: is_wanted, wait, timeout, is_detached } = args.detach;
     let (chosen, cwd) = file.choose()?;
     // In the background, what is to be said was said before.
-    let config = chosen.load_to_run(&cwd, &args.foreign, is_detached)?.select(&args.tasks)?;
+    let config = chosen.load_to_run(&cwd, &args.foreign, is_detached)?.select(&selection)?;
     if is_wanted {
-        return detach(file, &args.tasks, &args.foreign, wait.then(|| timeout.unwrap_or(detach::WAIT_DEFAULT)));
+        return detach(file, &selection, &args.foreign, wait.then(|| timeout.unwrap_or(detach::WAIT_DEFAULT)));
     }
     let presentation = if is_detached { Presentation::Detached } else { args.view.presentation() };
     if is_detached {
         detach::leave_session()?;
     }
-    let (tasks, foreign) = (args.tasks.clone(), args.foreign.clone());
-    let read = move |project: &Project| Ok(chosen.reread(project, &cwd, &foreign)?.select(&tasks)?);
-    launch(&config.identity(), read, presentation)
+    let foreign = args.foreign.clone();
+    let read = move |project: &Project| Ok(chosen.reread(project, &cwd, &foreign)?.select(&selection)?);
+    let until = if is_detached { PlannedUntil::Asked } else { args.view.until() };
+    launch(&config.identity(), read, presentation, until)
 }
 
 /// Whether a dashboard can be drawn and keys can be read here.

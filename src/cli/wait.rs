@@ -153,13 +153,22 @@ async fn reach(
 
 fn chosen<'a>(snapshot: &'a LenientSnapshot, args: &WaitArgs) -> anyhow::Result<Vec<&'a Lenient<TaskSnapshot>>> {
     if args.all {
-        return Ok(snapshot.tasks.iter().filter(|task| !task.is_builtin()).collect());
+        return Ok(snapshot.tasks.iter().filter(|task| takes_part(task)).collect());
     }
-    let find = |name: &String| match snapshot.task(name) {
-        Some(task) => Ok(task),
-        None => Err(UnknownTask::among(name, snapshot.tasks.iter().map(|task| task.name().to_owned())).into()),
-    };
-    args.tasks.iter().map(find).collect()
+    let mut all = Vec::new();
+    for name in &args.tasks {
+        match snapshot.tasks_meant(name) {
+            meant if meant.is_empty() => return Err(UnknownTask::among(name, snapshot.names()).into()),
+            meant => all.extend(meant),
+        }
+    }
+    Ok(all)
+}
+
+/// Whether a wait for all waits for it: what no one has asked for yet does not count.
+fn takes_part(task: &Lenient<TaskSnapshot>) -> bool {
+    let is_asked_for = |task: &TaskSnapshot| task.autostart || task.has_started || task.state() != TaskState::Stopped;
+    !task.is_builtin() && task.known().is_none_or(is_asked_for)
 }
 
 /// The state of a task and what happens to it next, or why it has failed, as a sentence.

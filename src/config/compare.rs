@@ -1,6 +1,6 @@
 //! What differs between two configurations, and what that means for what runs.
 
-use super::{Check, Config, LogsConfig, SupervisorConfig, TaskConfig, WebConfig};
+use super::{Config, LogsConfig, SupervisorConfig, TaskConfig, WebConfig};
 use crate::supervisor::engine::Changes;
 
 /// What has to be done to go on with `new` instead of `old`.
@@ -23,7 +23,7 @@ pub fn compare(old: &Config, new: &Config) -> Changes {
 }
 
 fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
-    let Config { path: _, root: _, supervisor, logs, web, ui, hooks, tasks: _, source: _ } = old;
+    let Config { path: _, root: _, supervisor, logs, web, ui, hooks, groups, tasks: _, source: _ } = old;
     let SupervisorConfig { restart, drain } = supervisor;
     let LogsConfig { dir, max_size, keep, max_total, keep_for } = logs;
     let WebConfig { enabled, listen, read, dist, on_exhausted } = web;
@@ -38,6 +38,7 @@ fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
         ("[logs] keep", *keep != new.logs.keep),
         ("[logs] max_total", *max_total != new.logs.max_total),
         ("[logs] keep_for", *keep_for != new.logs.keep_for),
+        ("[groups]", *groups != new.groups),
         ("[ui]", *ui != new.ui),
     ]);
     changes.needs_restart = differing(&[
@@ -55,22 +56,10 @@ impl TaskConfig {
     /// Whether a run of `other` would be like one of this: all that may differ is what is made of its exits, what is waited for
     /// before it starts, and how much of its log is kept.
     fn runs_like(&self, other: &Self) -> bool {
-        let Self { policy, on_exhausted, restart, logs, ref after, ref success_exit_codes, .. } = *self;
-        let (after, success_exit_codes) = (after.clone(), success_exit_codes.clone());
-        *self == Self { policy, on_exhausted, restart, logs, after, success_exit_codes, ..other.clone() }
-    }
-}
-
-impl PartialEq for Check {
-    /// Patterns are alike when they are written alike.
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Tcp(one), Self::Tcp(other)) => one == other,
-            (Self::Http(one), Self::Http(other)) => one == other,
-            (Self::Exec(one), Self::Exec(other)) => one == other,
-            (Self::Log(one), Self::Log(other)) => one.as_str() == other.as_str(),
-            (Self::Tcp(_) | Self::Http(_) | Self::Exec(_) | Self::Log(_), _) => false,
-        }
+        let Self { policy, on_exhausted, restart, autostart, logs, .. } = *self;
+        let Self { description, profiles, after, success_exit_codes, .. } = self.clone();
+        let like = Self { policy, on_exhausted, restart, autostart, logs, ..other.clone() };
+        *self == Self { description, profiles, after, success_exit_codes, ..like }
     }
 }
 
@@ -122,6 +111,11 @@ mod tests {
             "restart = 'always'",
             "on_exhausted = 'fatal'",
             "success_exit_codes = [0, 3]",
+            "description = 'the API'",
+            "autostart = false",
+            "profiles = ['dev']",
+            "critical = 'on-failure'",
+            "after.db = { on_restart = 'restart', required = false }",
             "after = { db = 'ready' }",
             "logs.keep = 1",
         ] {

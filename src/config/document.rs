@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
+use super::groups::DeclaredGroup;
 use super::kind::{FileName, FilePath, Flag, ListOf, OneOf, Share, Size, Whole};
 use super::parsed::{ADDRESS, DURATION, PERIOD};
 use super::report::MistakeReport;
@@ -13,7 +14,7 @@ use super::scope::Scope;
 use super::table::{Foreign, Table, describe_root, read_root, reread_root};
 use super::value::FileTable;
 use super::{
-    Config, LogsConfig, ReadAccess, TaskConfig, UiConfig, WebConfig, environment, graph, hooks, include, task,
+    Config, LogsConfig, ReadAccess, TaskConfig, UiConfig, WebConfig, environment, graph, groups, hooks, include, task,
 };
 use crate::duration::Pretty;
 use crate::supervisor::engine::{DrainConfig, Intensity, RestartConfig};
@@ -26,16 +27,18 @@ pub(super) fn read(
     root: PathBuf,
     report: &mut MistakeReport,
 ) -> Config {
-    let (config, declared, names) = read_root(entries, scope, report, |file| {
-        let (config, declared) = sections(file, path, root);
+    let (config, declared, groups, names) = read_root(entries, scope, report, |file| {
+        let (config, declared, groups) = sections(file, path, root);
         if declared.is_empty() && !file.has_entries("tasks") {
             let remedy = "add one, like:  [tasks.hello]  command = \"echo hello; sleep 60\"";
             file.report_missing(&["tasks"], "no task is declared: there is nothing to supervise", remedy);
         }
-        (config, declared, file.names_in("tasks"))
+        (config, declared, groups, file.names_in("tasks"))
     });
     graph::check(&declared, &names, report);
-    Config { tasks: declared.into_iter().map(|declared| declared.task).collect(), ..config }
+    groups::check(&groups, &declared, report);
+    let groups = groups.into_iter().map(|declared| declared.group).collect();
+    Config { tasks: declared.into_iter().map(|declared| declared.task).collect(), groups, ..config }
 }
 
 /// Reads one task of a file that has been read before, with its env files as they are now.
@@ -61,7 +64,7 @@ pub fn schema() -> Json {
     schema
 }
 
-fn sections(file: &mut Table<'_>, path: PathBuf, root: PathBuf) -> (Config, Vec<task::Declared>) {
+fn sections(file: &mut Table<'_>, path: PathBuf, root: PathBuf) -> (Config, Vec<task::Declared>, Vec<DeclaredGroup>) {
     file.knows(FOREIGN);
     // Where it is used is described by `include`; here it is only a key.
     file.get("include", &ListOf(FileName), include::ABOUT);
@@ -81,10 +84,12 @@ fn sections(file: &mut Table<'_>, path: PathBuf, root: PathBuf) -> (Config, Vec<
     let about = "The processes to supervise. A name is 1 to 64 of letters, digits, `-`, `_` and `.`.";
     let tasks = file.tables("tasks", about, task::names, |table| task::read(table, &supervisor.restart));
     let known: Vec<_> = tasks.iter().map(task::Declared::name).collect();
+    let about = "Tasks that are named, restarted and given up together. Commands take `@NAME` for all of them.";
+    let groups = file.tables("groups", about, groups::names, |table| groups::read(table, &known));
     let about = "Commands and webhooks that are called when a task fails, is given up, recovers, or ends everything.";
     let hooks = file.tables("hooks", about, hooks::names, |table| hooks::read(table, &known));
     config.hooks = hooks.into_iter().flatten().collect();
-    (config, tasks)
+    (config, tasks, groups)
 }
 
 /// Reads what every task's environment is made of; the rest of the file may use it.
@@ -132,14 +137,19 @@ pub(super) fn restart_keys(table: &mut Table<'_>, restart: &mut RestartConfig) {
     let about = "The share of the wait, 0 to 1, that is added at random.";
     table.or("jitter", &Share, about, &mut restart.jitter);
     let about = "A second limit, over a sliding window: one restart more than this escalates. Off when left out.";
+    restart.intensity = intensity(table, about).or(restart.intensity);
+    let about = "A start that takes longer has failed.";
+    table.or("start_timeout", &DURATION, about, &mut restart.start_timeout);
+}
+
+/// How many restarts there may be within a window.
+pub(super) fn intensity(table: &mut Table<'_>, about: &'static str) -> Option<Intensity> {
     let intensity = table.table("intensity", about, |table| {
         let restarts = table.require("restarts", &Whole(1, Intensity::MOST), "How many restarts are still fine.");
         let within = table.require("within", &PERIOD, "The length of the window.");
         Some(Intensity { restarts: restarts?, within: within? })
     });
-    restart.intensity = intensity.flatten().or(restart.intensity);
-    let about = "A start that takes longer has failed.";
-    table.or("start_timeout", &DURATION, about, &mut restart.start_timeout);
+    intensity.flatten()
 }
 
 /// The first wait is never longer than the longest. Where one of the two is inherited it yields to the one

@@ -107,9 +107,15 @@ pub(super) const TASK: &[Foreign] = &[
         remedy: "one task is one process here: write a task for each",
     },
     Foreign {
-        words: &["autostart", "disabled", "enabled", "auto_start"],
-        key: "",
-        remedy: "every task of the file is started: name the tasks to start, `stead up api`, or stop it with `stead stop`",
+        words: &["disabled", "enabled", "auto_start"],
+        key: "autostart",
+        remedy: "stead's word is `autostart`: autostart = false",
+    },
+    Foreign { words: &["profile"], key: "profiles", remedy: "stead's word is `profiles`: profiles = [\"dev\"]" },
+    Foreign {
+        words: &["comment", "title", "about", "summary"],
+        key: "description",
+        remedy: "stead's word is `description`: description = \"The HTTP API\"",
     },
     Foreign {
         words: &["stdout_logfile", "stderr_logfile", "log_file", "logfile", "out_file", "error_file", "log_location"],

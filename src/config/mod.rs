@@ -5,6 +5,7 @@
 //! exist and have no cycle, paths are absolute, defaults are filled in. Nothing is started here.
 
 mod advice;
+mod after;
 pub(crate) mod builtin;
 mod command;
 mod compare;
@@ -15,12 +16,14 @@ mod expand;
 mod fill;
 mod foreign;
 mod graph;
+mod groups;
 mod hooks;
 mod include;
 mod kind;
 mod load;
 mod nearest;
 mod parsed;
+mod probe;
 mod project;
 mod report;
 mod reread;
@@ -44,11 +47,12 @@ pub use load::FILE_NAME;
 pub(crate) use load::TranslatedText;
 pub(crate) use nearest::nearest;
 pub(crate) use parsed::parse_signal;
+pub use probe::{Check, HttpOptions, LiveConfig, ReadyConfig, TriesConfig};
 pub use project::Project;
 pub use report::{ConfigError, MistakeReport};
 pub use reread::TaskSource;
 pub use scope::{Variable, VariableOrigin, Variables};
 pub use secret::{FilledText, MASK, Secret, SecretUrl};
-pub use select::UnknownTask;
+pub use select::{BadSelection, TaskSelection, UnknownProfile, UnknownTask};
 pub use shared::SharedConfig;
 pub use types::*;

@@ -1,4 +1,4 @@
-//! A part of a configuration: some tasks, and all they depend on.
+//! What starts by itself: some tasks, groups, profiles.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ const NAMES_LISTED: usize = 20;
 
 /// A task was asked for that the configuration does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no task is called `{}`; {}", .name.escape_debug(), remedy(.name, .near, .known))]
+#[error("no {} is called `{}`; {}", kind(.name), .name.escape_debug(), remedy(.name, .near, .known))]
 pub struct UnknownTask {
     /// What was asked for.
     pub name: String,
@@ -32,45 +32,114 @@ impl UnknownTask {
     }
 }
 
-/// What would be right: a name that is near, and all there are. stead's own parts only for one who names a part.
+fn kind(name: &str) -> &'static str {
+    if name.starts_with('@') { "group" } else { "task" }
+}
+
+/// What would be right: a name that is near, and all of that kind. stead's own parts only for one who names a part.
 fn remedy(name: &str, near: &Option<String>, known: &[String]) -> String {
     let asks_for_part = name.starts_with(BUILTIN_NAMESPACE);
+    let word = kind(name);
     let listed: Vec<_> = known
         .iter()
         .map(String::as_str)
-        .filter(|known| known.starts_with(BUILTIN_NAMESPACE) == asks_for_part)
+        .filter(|known| known.starts_with(BUILTIN_NAMESPACE) == asks_for_part && kind(known) == word)
         .collect();
     let (shown, more) = listed.split_at(listed.len().min(NAMES_LISTED));
     let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
     let all = match shown {
-        [] => "there are no tasks".to_owned(),
-        [only] => format!("the only task is {only}"),
-        _ => format!("the tasks are {}{more}", shown.join(", ")),
+        [] => format!("there are no {word}s"),
+        [only] => format!("the only {word} is {only}"),
+        _ => format!("the {word}s are {}{more}", shown.join(", ")),
     };
     near.as_ref().map_or_else(|| all.clone(), |near| format!("did you mean `{near}`? {all}"))
 }
 
+/// A profile was chosen that no task has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no task has the profile `{}`; {}", .name.escape_debug(), profile_remedy(.near, .known))]
+pub struct UnknownProfile {
+    /// What was chosen.
+    pub name: String,
+    /// What was probably meant.
+    pub near: Option<String>,
+    /// Every profile there is.
+    pub known: Vec<String>,
+}
+
+fn profile_remedy(near: &Option<String>, known: &[String]) -> String {
+    match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "there are no profiles in the configuration".to_owned(),
+        None => format!("the profiles are {}", known.join(", ")),
+    }
+}
+
+/// What starts by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskSelection {
+    /// These tasks alone, with what they need; a group is named with an `@`. If empty: all that the file has started.
+    pub tasks: Vec<String>,
+    /// And those that have one of these profiles.
+    pub profiles: Vec<String>,
+}
+
+/// A selection that the configuration does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadSelection {
+    /// Of a task or a group.
+    #[error(transparent)]
+    Task(#[from] UnknownTask),
+    /// Of a profile.
+    #[error(transparent)]
+    Profile(#[from] UnknownProfile),
+}
+
 impl Config {
-    /// Keeps the named tasks and all they depend on, in the order of the file. No names: all tasks.
+    /// The tasks that a name means: the one that is called so, or with an `@` the members of a group.
     ///
     /// # Errors
     ///
-    /// The first name that no task has.
-    pub fn select(mut self, names: &[String]) -> Result<Self, UnknownTask> {
-        if names.is_empty() {
-            return Ok(self);
+    /// There is none.
+    pub fn tasks_meant(&self, name: &str) -> Result<Vec<&str>, UnknownTask> {
+        let group = name.strip_prefix('@').and_then(|group| self.groups.iter().find(|known| known.name == group));
+        if let Some(group) = group {
+            return Ok(group.tasks.iter().map(String::as_str).collect());
         }
-        let mut wanted = BTreeSet::new();
-        let mut open = names.to_vec();
-        while let Some(name) = open.pop() {
-            let Some(task) = self.tasks.iter().find(|task| task.name == name) else {
-                return Err(UnknownTask::among(&name, self.tasks.into_iter().map(|task| task.name)));
+        match self.tasks.iter().find(|task| task.name == name) {
+            Some(task) => Ok(vec![&task.name]),
+            None => Err(UnknownTask::among(name, self.names())),
+        }
+    }
+
+    /// Every name that means some tasks.
+    fn names(&self) -> impl Iterator<Item = String> {
+        let groups = self.groups.iter().map(|group| format!("@{}", group.name));
+        self.tasks.iter().map(|task| task.name.clone()).chain(groups)
+    }
+
+    /// Decides which tasks start by themselves. All of them stay on the board.
+    ///
+    /// # Errors
+    ///
+    /// The first name that no task, group or profile has.
+    pub fn select(mut self, TaskSelection { tasks, profiles }: &TaskSelection) -> Result<Self, BadSelection> {
+        let known: BTreeSet<String> = self.tasks.iter().flat_map(|task| task.profiles.iter().cloned()).collect();
+        if let Some(name) = profiles.iter().find(|profile| !known.contains(*profile)) {
+            let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+            return Err(UnknownProfile { name: name.clone(), near, known: known.into_iter().collect() }.into());
+        }
+        let mut named = BTreeSet::new();
+        for name in tasks {
+            named.extend(self.tasks_meant(name)?.into_iter().map(str::to_owned));
+        }
+        for task in &mut self.tasks {
+            let has_profile = task.profiles.is_empty() || task.profiles.iter().any(|has| profiles.contains(has));
+            task.autostart = match tasks.is_empty() {
+                true => task.autostart && has_profile,
+                false => named.contains(&task.name),
             };
-            if wanted.insert(name) {
-                open.extend(task.after.iter().map(|dependency| dependency.task.clone()));
-            }
         }
-        self.tasks.retain(|task| wanted.contains(&task.name));
         Ok(self)
     }
 }

@@ -4,8 +4,8 @@ use serde::{Serialize, Serializer};
 
 use std::path::{self, PathBuf};
 
-use super::{HookConfig, TaskConfig};
-use crate::supervisor::engine::Dependency;
+use super::{GroupConfig, HookConfig, TaskConfig};
+use crate::supervisor::engine::{Condition, Dependency, OnRestart};
 
 /// `{"api": {…}}`
 pub(super) fn tasks_by_name<S: Serializer>(tasks: &[TaskConfig], serializer: S) -> Result<S::Ok, S::Error> {
@@ -17,9 +17,24 @@ pub(super) fn hooks_by_name<S: Serializer>(hooks: &[HookConfig], serializer: S) 
     serializer.collect_map(hooks.iter().map(|hook| (&hook.name, hook)))
 }
 
-/// `{"db": "ready"}`
+/// `{"backend": {…}}`
+pub(super) fn groups_by_name<S: Serializer>(groups: &[GroupConfig], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(groups.iter().map(|group| (&group.name, group)))
+}
+
+/// `{"db": "ready"}`, or what else there is to say of an edge.
 pub(super) fn after<S: Serializer>(after: &[Dependency], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(after.iter().map(|dependency| (&dependency.task, dependency.condition)))
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum ShownEdge {
+        Short(Condition),
+        Long { is: Condition, on_restart: OnRestart, required: bool },
+    }
+    let edge = |dependency: &Dependency| match *dependency {
+        Dependency { condition, on_restart: OnRestart::Ignore, required: true, .. } => ShownEdge::Short(condition),
+        Dependency { condition: is, on_restart, required, .. } => ShownEdge::Long { is, on_restart, required },
+    };
+    serializer.collect_map(after.iter().map(|dependency| (&dependency.task, edge(dependency))))
 }
 
 /// The path as other processes must call it: the supervisor calls its files from within its directory.

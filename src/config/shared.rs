@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Config, ConfigError, UnknownTask};
+use super::{BadSelection, Config, ConfigError};
 use crate::supervisor::engine::BadConfig;
 
 impl From<ConfigError> for BadConfig {
@@ -12,8 +12,8 @@ impl From<ConfigError> for BadConfig {
     }
 }
 
-impl From<UnknownTask> for BadConfig {
-    fn from(error: UnknownTask) -> Self {
+impl From<BadSelection> for BadConfig {
+    fn from(error: BadSelection) -> Self {
         Self::new(error.to_string())
     }
 }

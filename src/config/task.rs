@@ -1,21 +1,19 @@
 //! `[tasks.NAME]`: the keys of one task.
 
-use std::time::Duration;
-
 use serde_json::{Value as Json, json};
 
+use super::after;
 use super::builtin::BUILTIN_NAMESPACE;
 use super::document::restart_keys;
-use super::kind::{AccountName, FilePath, Flag, ListOf, OneOf, Runnable, Signed, Size, Whole};
-use super::parsed::{AsWritten, DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP, UMASK};
+use super::kind::{
+    AccountName, AnyText, Complaint, FilePath, Flag, Given, Kind, ListOf, OneOf, Runnable, Signed, Size, Whole,
+};
+use super::parsed::{DURATION, PERIOD, SIGNAL, UMASK};
 use super::report::Span;
 use super::table::Table;
-use super::value::SpannedValue;
-use super::{
-    Check, CommandLine, Limits, ReadyConfig, StopConfig, TaskConfig, TaskLogsConfig, TaskStdin, environment, foreign,
-};
+use super::{CommandLine, Limits, StopConfig, TaskConfig, TaskLogsConfig, TaskStdin, environment, foreign, probe};
 use crate::signal::Signal;
-use crate::supervisor::engine::{Condition, Dependency, OnExhausted, Policy, RestartConfig};
+use crate::supervisor::engine::{OnExhausted, Policy, RestartConfig};
 
 /// The longest name: it is part of file names.
 const NAME_MOST: usize = 64;
@@ -33,14 +31,6 @@ const NICE: Signed = Signed(-20, 19);
 
 /// As wait(2) has it.
 const EXIT_CODE: Signed = Signed(0, 255);
-
-/// What can be waited for.
-const CONDITION: OneOf<Condition> = OneOf(&[
-    ("started", Condition::Started),
-    ("ready", Condition::Ready),
-    ("success", Condition::Success),
-    ("exited", Condition::Exited),
-]);
 
 /// A task, and where its parts stand.
 pub(super) struct Declared {
@@ -69,19 +59,23 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     let about = "A file, or files, of NAME=VALUE lines, relative to this file's directory. What `env` says wins. With a `?` \
                  at its end one may be missing.";
     environment::describe_files(table, about);
+    task.description = table.get("description", &AnyText, "What it is, in a few words: the details show it.");
+    start_keys(table, &mut task);
     policy_keys(table, &mut task);
     restart_keys(table, &mut task.restart);
-    let after = after(table, &mut task);
+    let after = after::read(table, &mut task);
     table.knows_shorthand("ready", |text| match text.contains("://") {
         true => Some(format!("ready.http = {text:?}")),
-        false => Some("ready.http, ready.tcp, ready.exec or ready.log".to_owned()),
+        false => Some("ready.http, ready.tcp, ready.exec, ready.log or ready.notify".to_owned()),
     });
     table.knows_shorthand("stop", |text| match text.parse::<Signal>() {
         Ok(signal) => Some(format!("stop.signal = \"{signal}\"")),
         Err(_) => Some(format!("stop.command = {text:?}")),
     });
-    let ready = table.table("ready", "How it is known to be ready. Without it: as soon as it runs.", ready);
+    let ready = table.table("ready", "How it is known to be ready. Without it: as soon as it runs.", probe::ready);
     task.ready = ready.flatten();
+    let about = "How it is known to be alive, once it was ready. A run that is not has failed.";
+    task.live = table.table("live", about, probe::live).flatten();
     table.table("stop", "How it is asked to stop.", |table| stop_keys(table, &mut task.stop));
     let about = "What each of its processes may use at most.";
     table.table("limits", about, |table| limits_keys(table, &mut task.limits));
@@ -135,71 +129,42 @@ pub(super) fn check_name(table: &mut Table<'_>, of: &str) {
     table.report(table.span(), title, remedy);
 }
 
+/// Whether it starts by itself.
+fn start_keys(table: &mut Table<'_>, task: &mut TaskConfig) {
+    let about = "Whether it starts by itself. If not, it is on the board as stopped until a person, or a task that needs \
+                 it, has it started.";
+    table.or("autostart", &Flag, about, &mut task.autostart);
+    let about = "It starts by itself only where one of these is chosen, with --profile or STEAD_PROFILES. Without any it \
+                 always does.";
+    table.or("profiles", &ListOf(AnyText), about, &mut task.profiles);
+    if task.profiles.iter().any(|profile| profile.is_empty() || profile.contains(',')) {
+        table.refuse("profiles", "expected names without commas");
+    }
+}
+
 /// What an exit means, and what a spent budget does.
 fn policy_keys(table: &mut Table<'_>, task: &mut TaskConfig) {
-    let mut critical = false;
-    let about = "Whether its exit, whatever the code, ends everything. Excludes `restart` and `on_exhausted`.";
-    table.or("critical", &Flag, about, &mut critical);
+    let mut critical = Critical::Never;
+    let about = "Whether its exit ends everything: whatever the code, or \"on-failure\" alone. Excludes `restart` and \
+                 `on_exhausted`.";
+    table.or("critical", &CriticalForm, about, &mut critical);
     table.or("restart", &RESTART, "Which exits are followed by a restart.", &mut task.policy);
     let about = "What a spent retry budget does: hold the task as failed, or end everything.";
     table.or("on_exhausted", &ON_EXHAUSTED, about, &mut task.on_exhausted);
-    if !critical {
-        return;
-    }
+    let policy = match critical {
+        Critical::Never => return,
+        Critical::Always => Policy::Critical,
+        Critical::OnFailure => Policy::CriticalOnFailure,
+    };
     for key in ["restart", "on_exhausted"] {
         if !table.has(key) {
             continue;
         }
-        let title = format!("`{key}` contradicts `critical = true` {}", table.place());
+        let title = format!("`{key}` contradicts `critical` {}", table.place());
         let remedy = "the exit of a critical task ends everything: remove this, or `critical`";
         table.report(table.key_span(key), title, remedy);
     }
-    (task.policy, task.on_exhausted) = (Policy::Critical, OnExhausted::Fatal);
-}
-
-/// Reads `after`. The places of its entries.
-fn after(table: &mut Table<'_>, task: &mut TaskConfig) -> Vec<Span> {
-    let about = "What must hold before it starts: the names of other tasks, each with a condition.";
-    let entries = match table.written("after").map(list_of_names) {
-        Some(names) if !names.is_empty() => {
-            table.describe_map("after", &CONDITION, about);
-            let wanted: Vec<_> = names.iter().map(|name| format!("{name} = \"ready\"")).collect();
-            table.refuse("after", format!("expected a condition for each; write {{ {} }}", wanted.join(", ")));
-            return Vec::new();
-        }
-        _ => table.map("after", &CONDITION, about),
-    };
-    let mut spans = Vec::new();
-    for entry in entries {
-        // A condition that is wrong is reported; the name still counts for what is said of cycles.
-        let condition = entry.value.unwrap_or(Condition::Started);
-        task.after.push(Dependency::new(entry.key, condition));
-        spans.push(entry.span);
-    }
-    spans
-}
-
-/// The names in a value that is a name, or an array of names.
-fn list_of_names(written: &SpannedValue) -> Vec<String> {
-    let items = written.get_ref().as_array().map(|items| items.iter().collect());
-    let items: Vec<_> = items.unwrap_or_else(|| vec![written]);
-    items.iter().filter_map(|item| item.get_ref().as_text()).map(|name| name.escape_debug().to_string()).collect()
-}
-
-fn ready(table: &mut Table<'_>) -> Option<ReadyConfig> {
-    let tcp = table.get("tcp", &TCP, "Ready when this host and port accept a connection.").map(Check::Tcp);
-    let http =
-        table.get("http", &AsWritten(HTTP), "Ready when a GET answers with a status from 200 to 399.").map(Check::Http);
-    let exec = table.get("exec", &Runnable, "Ready when this command exits with 0.").map(Check::Exec);
-    let log = table.get("log", &PATTERN, "Ready when a line of output matches this.").map(Check::Log);
-    let (mut interval, mut timeout) = (Duration::from_secs(2), Duration::from_secs(1));
-    table.or("interval", &PERIOD, "The time between two tries.", &mut interval);
-    table.or("timeout", &PERIOD, "A try that takes longer has failed.", &mut timeout);
-    let about = "So many failed tries in a row end the run as a failure. Without it a failing try never does.";
-    let failure_threshold = table.get("failure_threshold", &Whole(1, u32::MAX), about);
-
-    table.require_one(&["tcp", "http", "exec", "log"], "check");
-    Some(ReadyConfig { check: tcp.or(http).or(exec).or(log)?, interval, timeout, failure_threshold })
+    (task.policy, task.on_exhausted) = (policy, OnExhausted::Fatal);
 }
 
 fn stop_keys(table: &mut Table<'_>, stop: &mut StopConfig) {
@@ -228,4 +193,40 @@ fn limits_keys(table: &mut Table<'_>, limits: &mut Limits) {
     let about = "Processor time, rounded up to whole seconds. At its end comes SIGXCPU.";
     limits.cpu_time = table.get("cpu_time", &PERIOD, about).map(|time| time.as_millis().div_ceil(1_000) as u64);
     limits.core = table.get("core", &Size, "The size of a core file; 0 writes none.");
+}
+
+/// Which exits end everything.
+#[derive(Clone, Copy, PartialEq)]
+enum Critical {
+    Never,
+    Always,
+    OnFailure,
+}
+
+/// `true`, `false` or `"on-failure"`.
+struct CriticalForm;
+
+const CRITICAL: OneOf<Critical> = OneOf(&[("on-failure", Critical::OnFailure)]);
+
+impl Kind for CriticalForm {
+    type Value = Critical;
+
+    fn read(&self, given: &Given<'_>) -> Result<Critical, Vec<Complaint>> {
+        if given.value().as_text().is_some() {
+            return CRITICAL.read(given);
+        }
+        Flag.read(given).map(|truth| if truth { Critical::Always } else { Critical::Never })
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "enum": [true, false, "on-failure"] })
+    }
+
+    fn show(&self, value: &Critical) -> Json {
+        match value {
+            Critical::Never => json!(false),
+            Critical::Always => json!(true),
+            Critical::OnFailure => json!("on-failure"),
+        }
+    }
 }

@@ -7,15 +7,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::reread::ConfigSource;
 use super::scope::Variables;
-use super::{CommandLine, FilledText, Project, SecretUrl, TaskSource, serial};
+use super::{CommandLine, LiveConfig, Project, ReadyConfig, SecretUrl, TaskSource, serial};
 use crate::duration::{maybe_millis, millis};
 use crate::signal::Signal;
-use crate::supervisor::engine::{Dependency, DrainConfig, HookEvent, OnExhausted, Policy, RestartConfig};
+use crate::supervisor::engine::{
+    Dependency, DrainConfig, HookEvent, Intensity, OnExhausted, Policy, RestartConfig, Strategy,
+};
 
 /// Everything one supervisor needs to know, as read from one file.
 ///
@@ -40,6 +41,9 @@ pub struct Config {
     /// `[hooks.NAME]`, in the order of the file.
     #[serde(serialize_with = "serial::hooks_by_name")]
     pub hooks: Vec<HookConfig>,
+    /// `[groups.NAME]`, in the order of the file.
+    #[serde(serialize_with = "serial::groups_by_name")]
+    pub groups: Vec<GroupConfig>,
     /// `[tasks.NAME]`, in the order of the file.
     #[serde(serialize_with = "serial::tasks_by_name")]
     pub tasks: Vec<TaskConfig>,
@@ -70,6 +74,7 @@ impl Config {
             },
             ui: UiConfig::default(),
             hooks: Vec::new(),
+            groups: Vec::new(),
             tasks: Vec::new(),
             source: None,
             path,
@@ -220,12 +225,34 @@ pub enum HookCall {
     Url(SecretUrl),
 }
 
+/// `[groups.NAME]`: tasks that are named, restarted and given up together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GroupConfig {
+    /// Its unique name among groups, as of a task.
+    #[serde(skip)]
+    pub name: String,
+    /// The names of its tasks, in its order; never empty.
+    pub tasks: Vec<String>,
+    /// Which of them are restarted with one of them; that one alone by default.
+    pub strategy: Strategy,
+    /// How many restarts all of them may have; no limit by default.
+    pub intensity: Option<Intensity>,
+    /// What it means if that is spent.
+    pub on_exhausted: OnExhausted,
+}
+
 /// `[tasks.NAME]`: one child process to supervise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TaskConfig {
     /// Its unique name: 1 to 64 of letters, digits, `-`, `_` and `.`, not starting with a dot or dash.
     #[serde(skip)]
     pub name: String,
+    /// What it is, in a few words for people.
+    pub description: Option<String>,
+    /// Whether it starts without being asked to, or needed by another.
+    pub autostart: bool,
+    /// It starts only where one of these is chosen; always, if it has none.
+    pub profiles: Vec<String>,
     /// What is run.
     pub command: CommandLine,
     /// Where it runs; absolute.
@@ -245,6 +272,8 @@ pub struct TaskConfig {
     pub after: Vec<Dependency>,
     /// How it is known to be ready; without one it is ready as soon as it runs.
     pub ready: Option<ReadyConfig>,
+    /// How it is known to be alive, once it was ready; without one it is as long as it runs.
+    pub live: Option<LiveConfig>,
     /// How it is asked to stop.
     pub stop: StopConfig,
     /// What each of its processes may use at most.
@@ -279,6 +308,9 @@ impl TaskConfig {
     pub fn new(name: String, command: CommandLine, dir: PathBuf) -> Self {
         Self {
             name,
+            description: None,
+            autostart: true,
+            profiles: Vec::new(),
             command,
             dir,
             env: Variables::new(),
@@ -287,6 +319,7 @@ impl TaskConfig {
             restart: RestartConfig::default(),
             after: Vec::new(),
             ready: None,
+            live: None,
             stop: StopConfig::default(),
             limits: Limits::default(),
             max_memory: None,
@@ -311,37 +344,6 @@ pub enum TaskStdin {
     Null,
     /// Nothing, and no end as long as stead lives: some programs take the end for that of the program that started them.
     Open,
-}
-
-/// `ready`: how a task is known to be ready.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ReadyConfig {
-    /// What is tried.
-    #[serde(flatten)]
-    pub check: Check,
-    /// The time between two tries; 2 s by default. The first tries after a start come faster.
-    #[serde(rename = "interval_ms", with = "millis")]
-    pub interval: Duration,
-    /// A try that takes longer has failed; 1 s by default.
-    #[serde(rename = "timeout_ms", with = "millis")]
-    pub timeout: Duration,
-    /// So many failed tries in a row end the run as a failure. Left out: a failing probe never ends a run.
-    pub failure_threshold: Option<u32>,
-}
-
-/// One way of knowing that a task is ready.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Check {
-    /// A TCP connection to `host:port` is accepted.
-    Tcp(String),
-    /// A GET on this `http://` URL answers with a status from 200 to 399.
-    Http(FilledText),
-    /// This command exits with 0.
-    Exec(CommandLine),
-    /// A line of output matches; the interval and the threshold don't apply.
-    #[serde(serialize_with = "serial::shown")]
-    Log(Regex),
 }
 
 /// `stop`: how a task is asked to stop.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::state::Tone;
 use crate::duration::Pretty;
-use crate::supervisor::engine::{OnExhausted, Policy, TaskSnapshot};
+use crate::supervisor::engine::{EdgeSnapshot, GroupSnapshot, OnExhausted, OnRestart, Policy, TaskSnapshot};
 
 /// A longer budget is shown in numbers alone.
 const MOST_PIPS: u32 = 8;
@@ -48,6 +48,26 @@ pub(crate) fn last_exit(task: &TaskSnapshot, clock: &Clock) -> Option<(String, S
 /// How long the current run has lasted; none unless it is up.
 pub(crate) fn uptime(task: &TaskSnapshot, clock: &Clock) -> Option<String> {
     task.up_since().map(|since| clock.span(since))
+}
+
+/// What it depends on: `db ready, restarts with it · migrate success`. Empty if on nothing.
+pub(crate) fn after(task: &TaskSnapshot) -> String {
+    let edge = |EdgeSnapshot { task, condition, on_restart, required }: &EdgeSnapshot| {
+        let on_restart = match on_restart {
+            OnRestart::Ignore => "",
+            OnRestart::Restart => ", restarts with it",
+            OnRestart::Stop => ", stops with it",
+        };
+        let optional = if *required { "" } else { ", optional" };
+        format!("{task} {}{on_restart}{optional}", condition.word())
+    };
+    task.after.iter().map(edge).collect::<Vec<_>>().join(" · ")
+}
+
+/// What a group does: `one-for-all, 2 of 5 restarts`.
+pub(crate) fn group_policy(group: &GroupSnapshot) -> String {
+    let budget = group.max_restarts.map(|most| format!(", {} of {most} restarts", group.restarts)).unwrap_or_default();
+    format!("{}{budget}", group.strategy.word())
 }
 
 /// How often its runs end: `34/h, every 20s`. None unless it is flapping.

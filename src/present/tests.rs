@@ -71,6 +71,21 @@ fn every_task_has_its_words() {
 }
 
 #[test]
+fn what_a_task_depends_on_has_its_words() {
+    let words = words();
+    for case in words["after"].as_array().unwrap() {
+        assert_eq!(
+            task::after(&task_of(&words["base"], &json!({ "state": "stopped", "after": case[0] }))),
+            case[1],
+            "{case}"
+        );
+    }
+    for case in words["groups"].as_array().unwrap() {
+        assert_eq!(task::group_policy(&serde_json::from_value(case[0].clone()).unwrap()), case[1], "{case}");
+    }
+}
+
+#[test]
 fn the_parts_of_stead_have_theirs() {
     let words = words();
     for row in words["parts"].as_array().unwrap() {

@@ -83,13 +83,13 @@ pub(crate) struct PlannedGroup {
 
 /// When the supervisor ends without being asked to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(dead_code, reason = "nothing sets it yet")]
 pub(crate) enum PlannedUntil {
     #[default]
     Asked,
     /// When every task is done or has failed, and none can start again.
     AllDone,
     /// When this task has ended.
+    #[expect(dead_code, reason = "no command runs one task yet")]
     Task(String),
 }
 
@@ -155,7 +155,6 @@ impl TaskSupervisor {
 
     /// Sets the groups of tasks.
     #[must_use]
-    #[expect(dead_code, reason = "nothing sets them yet")]
     pub(crate) fn with_groups(mut self, groups: Vec<PlannedGroup>) -> Self {
         self.groups = groups;
         self
@@ -163,7 +162,6 @@ impl TaskSupervisor {
 
     /// Sets when it ends without being asked to.
     #[must_use]
-    #[expect(dead_code, reason = "nothing sets it yet")]
     pub(crate) fn with_until(mut self, until: PlannedUntil) -> Self {
         self.until = until;
         self

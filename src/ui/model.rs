@@ -113,6 +113,11 @@ pub(super) enum Question {
     Quit,
     Stop(Vec<String>),
     Kill(Vec<String>),
+    /// A restart of these, which restarts all of those.
+    Restart {
+        names: Vec<String>,
+        all: Vec<String>,
+    },
     RestartAll,
 }
 

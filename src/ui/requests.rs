@@ -9,8 +9,16 @@ fn ask_each(tasks: Vec<&TaskSnapshot>, verb: Verb) -> Vec<DashboardEffect> {
     tasks.into_iter().map(|task| DashboardEffect::Ask(verb.of(&task.name))).collect()
 }
 
-pub(super) fn restart(model: &Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
-    ask_each(model.targets(shown.snapshot), Verb::Restart)
+/// Asks before a restart that reaches others.
+pub(super) fn restart(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
+    let tasks = model.targets(shown.snapshot);
+    let all = shown.snapshot.restarted_with(tasks.iter().map(|task| task.name.as_str()));
+    if all.len() == tasks.len() {
+        return ask_each(tasks, Verb::Restart);
+    }
+    let (names, all) = (names(&tasks), all.into_iter().map(str::to_owned).collect());
+    model.overlay = Some(Overlay::Confirm(Question::Restart { names, all }));
+    Vec::new()
 }
 
 /// Whether `s` stops these tasks: a stop would change one of them.
@@ -57,6 +65,7 @@ pub(super) fn answer_yes(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardE
         Question::Quit => vec![DashboardEffect::Ask(Request::ShutDown)],
         Question::Stop(names) => each(names, Verb::Stop),
         Question::Kill(names) => each(names, Verb::Kill),
+        Question::Restart { names, .. } => each(names, Verb::Restart),
         Question::RestartAll => vec![DashboardEffect::Ask(Request::RestartAll)],
     }
 }

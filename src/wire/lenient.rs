@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::VersionResponse;
 use crate::present::clock::Clock;
 use crate::present::next::next;
-use crate::supervisor::engine::{GroupSnapshot, Stage, TaskKind, TaskSnapshot, Uptime};
+use crate::supervisor::engine::{GroupSnapshot, Snapshot, Stage, TaskKind, TaskSnapshot, Uptime, tasks_meant};
 
 /// A value that is read as far as this program knows it, and kept as it came otherwise: a newer supervisor may have
 /// states, levels or reasons that did not exist when this program was built.
@@ -69,6 +69,31 @@ impl LenientSnapshot {
     /// The task of that name.
     pub(crate) fn task(&self, name: &str) -> Option<&Lenient<TaskSnapshot>> {
         self.tasks.iter().find(|task| task.name() == name)
+    }
+
+    /// The tasks that a name means: see [`tasks_meant`].
+    pub(crate) fn tasks_meant(&self, name: &str) -> Vec<&Lenient<TaskSnapshot>> {
+        let tasks =
+            self.tasks.iter().map(|task| (task.name(), task.known().and_then(|task| task.replica_of.as_deref())));
+        let names = tasks_meant(name, tasks, self.groups.iter().filter_map(Lenient::known));
+        names.into_iter().filter_map(|name| self.task(name)).collect()
+    }
+
+    /// What this program knows of it.
+    pub(crate) fn known(&self) -> Snapshot {
+        Snapshot {
+            generation: self.generation,
+            at: self.at,
+            stage: self.stage.known().cloned().unwrap_or(Stage::Up),
+            tasks: self.tasks.iter().filter_map(Lenient::known).cloned().collect(),
+            groups: self.groups.iter().filter_map(Lenient::known).cloned().collect(),
+        }
+    }
+
+    /// Every name that means some tasks.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        let groups = self.groups.iter().filter_map(Lenient::known).map(|group| format!("@{}", group.name));
+        self.tasks.iter().map(|task| task.name().to_owned()).chain(groups)
     }
 
     /// What happens to a task next; empty if nothing does. It may quote what a probe said.

@@ -123,7 +123,7 @@ impl Budget {
     }
 }
 
-fn counted(count: u32, one: &str, many: &str) -> String {
+pub(super) fn counted(count: u32, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

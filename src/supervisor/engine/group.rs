@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Engine;
+use super::backoff::counted;
 use super::ending::Next;
 use super::event::{Event, EventKind};
 use super::exit::ExitReason;
@@ -41,7 +42,7 @@ impl Group {
     fn spend(&mut self, now: Instant) -> Option<String> {
         let Intensity { restarts, within } = self.plan.intensity?;
         if self.restarts_within(within, now) >= restarts as usize {
-            return Some(format!("{restarts} restarts within {}", Pretty(within)));
+            return Some(format!("{} within {}", counted(restarts, "restart", "restarts"), Pretty(within)));
         }
         if self.restarts.len() == Intensity::MOST as usize {
             self.restarts.pop_front();
@@ -100,6 +101,14 @@ impl Engine {
             self.fail_with_group(mate, &why);
         }
         Some(Next::GroupFailed { reason: why })
+    }
+
+    /// Whether its group has failed, and a person has not brought all of it back.
+    pub(super) fn has_failed_group(&self, id: TaskId) -> bool {
+        let group = self.group_of(id).map(|at| &self.groups[at].plan);
+        let is_held =
+            |mate: &TaskId| matches!(self.task(*mate).phase, Phase::Failed { failure: Failure::Group(_), .. });
+        group.is_some_and(|group| group.tasks.iter().any(is_held))
     }
 
     fn fail_with_group(&mut self, id: TaskId, why: &str) {

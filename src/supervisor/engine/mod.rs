@@ -59,7 +59,7 @@ pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, 
 pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 pub use snapshot::{
     AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
-    TaskSnapshot, Uptime, Usage, WatchState,
+    TaskSnapshot, Uptime, Usage, WatchState, tasks_meant,
 };
 pub use state::{Progress, Reach, TaskState};
 
@@ -115,6 +115,11 @@ impl Engine {
             Input::Probed { run, probe, passed, detail } => self.on_probed(run, probe, passed, detail, now),
             Input::Left { run, processes } => self.on_left(run, processes),
             Input::Exceeded { run, used, limit } => self.on_exceeded(run, used, limit, now),
+            Input::Said { run, status } => {
+                if let Some(run) = self.task_mut(run.task).run_mut(run.number) {
+                    run.status = Some(status);
+                }
+            }
             Input::Measured { run, peak_memory, background, hint } => {
                 self.on_measured(run, RunFindings { peak_memory: Some(peak_memory), background, hint });
             }
@@ -137,6 +142,8 @@ impl Engine {
         if !self.is_draining() {
             self.stop_orphans();
             self.open_gates(now);
+            // What can't start any more has failed just now.
+            self.end_when_over(now);
         }
         self.advance_stops(now);
         self.finish_drain(now);

@@ -39,6 +39,8 @@ pub struct TaskPlan {
     pub kind: TaskKind,
     /// For people: the command line, or what the surface is.
     pub about: String,
+    /// What it is, in a few words for people.
+    pub description: Option<String>,
     /// Whether it starts without being asked to, or needed.
     pub autostart: bool,
     /// What an exit means.
@@ -78,6 +80,7 @@ impl TaskPlan {
             runs_before: 0,
             kind: TaskKind::Process,
             about: String::new(),
+            description: None,
             autostart: true,
             policy: Policy::OnFailure,
             on_exhausted: OnExhausted::Hold,

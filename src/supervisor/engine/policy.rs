@@ -162,6 +162,18 @@ pub enum Strategy {
     RestForOne,
 }
 
+impl Strategy {
+    /// As the file has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OneForOne => "one-for-one",
+            Self::OneForAll => "one-for-all",
+            Self::RestForOne => "rest-for-one",
+        }
+    }
+}
+
 /// What a due time of a schedule means while the task still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -209,6 +221,19 @@ pub enum Condition {
     Success,
     /// It has exited at least once, however it went.
     Exited,
+}
+
+impl Condition {
+    /// As the file has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Ready => "ready",
+            Self::Success => "success",
+            Self::Exited => "exited",
+        }
+    }
 }
 
 impl fmt::Display for Condition {

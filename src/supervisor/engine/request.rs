@@ -157,7 +157,7 @@ impl Answer {
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum Refusal {
     /// No task has this name.
-    #[error("no task is called `{task}`")]
+    #[error("no {} is called `{task}`", if task.starts_with('@') { "group" } else { "task" })]
     UnknownTask {
         /// The name that was asked for.
         task: String,

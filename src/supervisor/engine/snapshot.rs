@@ -58,9 +58,32 @@ impl Snapshot {
         self.tasks.iter().find(|task| task.name == name)
     }
 
-    /// The tasks that a restart of `name` restarts, itself first: for a person to look at before.
+    /// The group that a task is in.
     #[must_use]
-    pub fn restarted_with(&self, name: &str) -> Vec<&str> {
+    pub fn group_of(&self, name: &str) -> Option<&GroupSnapshot> {
+        self.groups.iter().find(|group| group.tasks.iter().any(|task| task == name))
+    }
+
+    /// The tasks that a name means: the one that is called so, the replicas that have it in common, or with an `@` the
+    /// members of a group.
+    #[must_use]
+    pub fn tasks_meant(&self, name: &str) -> Vec<&str> {
+        let tasks = self.tasks.iter().map(|task| (task.name.as_str(), task.replica_of.as_deref()));
+        tasks_meant(name, tasks, &self.groups)
+    }
+
+    /// The tasks that a restart of these restarts, themselves first: for a person to look at before.
+    #[must_use]
+    pub fn restarted_with<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<&str> {
+        let mut found = Vec::new();
+        for name in names {
+            let all = self.restarted_with_one(name);
+            found.extend(all.into_iter().filter(|name| !found.contains(name)).collect::<Vec<_>>());
+        }
+        found
+    }
+
+    fn restarted_with_one(&self, name: &str) -> Vec<&str> {
         let Some(first) = self.task(name) else { return Vec::new() };
         // Nothing is stopped by the start of what does not run.
         let goes_along = |task: &TaskSnapshot, edge: &EdgeSnapshot| match edge.on_restart {
@@ -81,6 +104,23 @@ impl Snapshot {
         }
         found
     }
+}
+
+/// The tasks that a name means, of these tasks, each with what it is a replica of, and groups.
+#[must_use]
+pub fn tasks_meant<'a>(
+    name: &str,
+    tasks: impl Iterator<Item = (&'a str, Option<&'a str>)> + Clone,
+    groups: impl IntoIterator<Item = &'a GroupSnapshot>,
+) -> Vec<&'a str> {
+    if let Some(group) = name.strip_prefix('@') {
+        let group = groups.into_iter().find(|known| known.name == group);
+        return group.into_iter().flat_map(|group| group.tasks.iter().map(String::as_str)).collect();
+    }
+    if let Some((task, _)) = tasks.clone().find(|(task, _)| *task == name) {
+        return vec![task];
+    }
+    tasks.filter(|(_, replica_of)| *replica_of == Some(name)).map(|(task, _)| task).collect()
 }
 
 /// Where the supervisor is in its own life.
@@ -109,6 +149,8 @@ pub struct TaskSnapshot {
     pub kind: TaskKind,
     /// The command line, or what the surface is: for people.
     pub about: String,
+    /// What it is, in a few words for people.
+    pub description: Option<String>,
     /// What an exit means.
     pub policy: Policy,
     /// What a spent budget means.
@@ -163,6 +205,8 @@ pub struct TaskSnapshot {
     pub probe: Option<ProbeSnapshot>,
     /// The last try of the liveness probe in this run.
     pub live_probe: Option<ProbeSnapshot>,
+    /// What this run does, in its own words (`STATUS=` of sd_notify).
+    pub status: Option<String>,
     /// When it is due next, if it has a schedule.
     pub next_due: Option<Uptime>,
     /// Whether it watches files; suspended if it changes them itself.

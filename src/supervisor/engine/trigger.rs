@@ -10,7 +10,7 @@ use super::effect::Effect;
 use super::event::EventKind;
 use super::input::TaskId;
 use super::policy::{Overlap, WatchAction};
-use super::task::{Failure, Phase, StopCause};
+use super::task::{Phase, StopCause};
 
 /// What is known of the files that a task watches.
 #[derive(Debug, Default)]
@@ -46,16 +46,20 @@ impl Engine {
         }
     }
 
+    /// The task of that name, if something but a person may start it.
+    fn triggered(&self, name: &str) -> Option<TaskId> {
+        self.named(name).filter(|&id| !self.is_draining() && !self.has_failed_group(id))
+    }
+
     /// A task is due. `late` is how late that is, if the time had passed unnoticed.
     pub(super) fn on_due(&mut self, task: &str, late: Option<Duration>) {
-        let Some(id) = self.named(task).filter(|_| !self.is_draining()) else { return };
+        let Some(id) = self.triggered(task) else { return };
         let task = self.task(id);
         let Some(overlap) = task.plan.schedule else { return };
         let is_kept_down = task.is_kept_down();
         match task.phase {
             // A person wants it to be down.
             Phase::Stopped { .. } => {}
-            Phase::Failed { failure: Failure::Group(_), .. } => {}
             Phase::Live(_) if is_kept_down => {}
             Phase::Live(_) | Phase::Waiting { .. } => self.on_overlap(id, overlap),
             Phase::Backoff { .. } | Phase::Scheduled | Phase::Done | Phase::Failed { .. } => {
@@ -83,13 +87,12 @@ impl Engine {
 
     /// A file that a task watches has changed.
     pub(super) fn on_changed(&mut self, task: &str, file: String, now: Instant) {
-        let Some(id) = self.named(task).filter(|_| !self.is_draining()) else { return };
+        let Some(id) = self.triggered(task) else { return };
         let task = self.task_mut(id);
         let (Some(action), false) = (task.plan.watch, task.watch.is_suspended) else { return };
         let is_kept_down = task.is_kept_down();
         let acts = match task.phase {
             Phase::Live(_) => !is_kept_down,
-            Phase::Failed { failure: Failure::Group(_), .. } => false,
             Phase::Backoff { .. } | Phase::Done | Phase::Failed { .. } => action == WatchAction::Restart,
             // It starts with the files as they are by then, or not at all.
             Phase::Waiting { .. } | Phase::Scheduled | Phase::Stopped { .. } => false,
@@ -105,7 +108,7 @@ impl Engine {
         match action {
             WatchAction::Restart => self.restart(id),
             WatchAction::Signal(signal) => {
-                self.effects.extend(run.map(|run| Effect::Signal { run, signal, tree: true }))
+                self.effects.extend(run.map(|run| Effect::Signal { run, signal, tree: false }))
             }
             WatchAction::Run => self.effects.extend(run.map(|run| Effect::RunOnChange { run, file })),
         }

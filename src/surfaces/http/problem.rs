@@ -25,7 +25,9 @@ impl Problem {
 
     /// There is no such task; says which there are, and which is near.
     pub(in crate::surfaces) fn unknown_task(name: &str, snapshot: &Snapshot) -> Self {
-        Self::unknown_name(name, snapshot.tasks.iter().map(|task| task.name.as_str()))
+        let groups: Vec<_> = snapshot.groups.iter().map(|group| format!("@{}", group.name)).collect();
+        let names = snapshot.tasks.iter().map(|task| task.name.as_str()).chain(groups.iter().map(String::as_str));
+        Self::unknown_name(name, names)
     }
 
     /// No task has this name; says which of these is near.

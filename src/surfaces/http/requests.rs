@@ -183,7 +183,7 @@ fn requests(
     // Each once: what is repeated would only fill the events.
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(name.clone()));
-    if let Some(unknown) = names.iter().find(|name| snapshot.task(name).is_none()) {
+    if let Some(unknown) = names.iter().find(|name| snapshot.tasks_meant(name).is_empty()) {
         return Err(Problem::unknown_task(unknown, snapshot));
     }
     Ok(if all { of_all(verb, snapshot) } else { names.iter().map(|name| verb.of(name)).collect() })

@@ -54,6 +54,9 @@ fn words(context: &DrawContext<'_>, question: &Question) -> (&'static str, Strin
             "kill",
             format!("Kill {} now, with everything that belongs to it and no time to clean up?", names.join(", ")),
         ),
+        Question::Restart { all, .. } => {
+            ("restart", format!("This restarts {}: some depend on others with `on_restart`.", all.join(", ")))
+        }
         Question::RestartAll => {
             ("restart all", "Stop every task that is not stopped or done, and start it again?".to_owned())
         }

@@ -9,7 +9,7 @@ use super::super::layout::{self, Panes};
 use super::context::DrawContext;
 use super::frame;
 use crate::present::ansi::plain;
-use crate::present::task::{self as present, exit_label, flapping, on_exit};
+use crate::present::task::{self as present, after, exit_label, flapping, group_policy, on_exit};
 use crate::present::text::{fit, wrap};
 use crate::supervisor::engine::{PhaseSnapshot, TaskSnapshot};
 
@@ -39,11 +39,28 @@ fn lines(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Li
         Line::from(vec![label, Span::styled(fit(text, width.saturating_sub(LABEL_COLUMNS)), style)])
     };
     let mut lines: Vec<Line<'static>> = shortened(&what(task), width).into_iter().map(Line::raw).collect();
+    if let Some(description) = &task.description {
+        lines.insert(0, Line::raw(fit(&plain(description), width)));
+    }
     lines.push(labelled(exit_label(task), &on_exit(task), Style::new()));
+    if !task.after.is_empty() {
+        lines.push(labelled("after", &after(task), Style::new()));
+    }
+    if let Some(group) = context.shown.snapshot.group_of(&task.name) {
+        lines.push(labelled("group", &format!("{} · {}", group.name, group_policy(group)), Style::new()));
+    }
     if let Some(probe) = &task.probe {
         let text = format!("{} · {}", plain(&probe.detail), context.clock.age(probe.at));
         let style = if probe.passed { Style::new() } else { context.theme.warning() };
         lines.push(labelled("ready", &text, style));
+    }
+    if let Some(probe) = &task.live_probe {
+        let text = format!("{} · {}", plain(&probe.detail), context.clock.age(probe.at));
+        let style = if probe.passed { Style::new() } else { context.theme.warning() };
+        lines.push(labelled("live", &text, style));
+    }
+    if let Some(status) = &task.status {
+        lines.push(labelled("says", &plain(status), Style::new()));
     }
     if let Some(address) = &task.address {
         lines.push(labelled("address", &plain(address), Style::new()));

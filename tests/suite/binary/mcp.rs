@@ -197,7 +197,7 @@ fn an_agent_gets_each_line_once_and_goes_on_where_it_was() {
 fn an_agent_checks_and_reloads_and_is_told_of_mistakes() {
     let project = Project::new(STACK);
     let mut stead = project.up();
-    stead.wait_for("stead.control * ");
+    stead.wait_for_control();
     stead.wait_for_start("api");
     let mut agent = Agent::new(&project, &["--allow-control"]);
     assert_eq!(agent.call("check", json!({})), json!({ "valid": true, "tasks": 2, "warnings": "" }));

@@ -7,6 +7,7 @@ mod control;
 mod crowds;
 mod detach;
 mod env_files;
+mod environment;
 mod events;
 mod export;
 #[cfg(target_os = "linux")]
@@ -21,8 +22,10 @@ mod logs;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod metrics;
+mod orchestration;
 mod other_tools;
 mod plain;
+mod probes;
 mod reload;
 mod requests;
 mod scarcity;
@@ -92,7 +95,7 @@ impl Project {
 
     /// Starts `stead up` with plain output.
     pub(super) fn up(&self) -> Stead {
-        self.up_with(&["up", "--plain"])
+        self.up_with(&["up", "--plain", "--stay"])
     }
 
     pub(super) fn up_with(&self, arguments: &[&str]) -> Stead {
@@ -105,7 +108,7 @@ impl Project {
     pub(super) fn up_after(&self, line: &str) -> Stead {
         let mut command = Command::new("sh");
         command.current_dir(self.path()).env_remove("STEAD_LOG");
-        command.args(["-c", &format!("{line}; exec {} up --plain", env!("CARGO_BIN_EXE_stead"))]);
+        command.args(["-c", &format!("{line}; exec {} up --plain --stay", env!("CARGO_BIN_EXE_stead"))]);
         Stead::start(command)
     }
 }
@@ -220,6 +223,12 @@ impl Stead {
         let line = self.wait_until(&format!("start of {task}"), started);
         let pid = line.rsplit(' ').next().and_then(|pid| pid.parse().ok());
         Pid::from_raw(pid.expect("a pid"))
+    }
+
+    /// Waits for a line about `task` that contains `text`, and returns it.
+    pub(super) fn wait_for_line(&mut self, task: &str, text: &str) -> String {
+        let is_it = |line: &str| line.starts_with(&format!("{task} ")) && line.contains(text);
+        self.wait_until(&format!("{task}: {text}"), is_it)
     }
 
     /// Waits until the control socket answers.

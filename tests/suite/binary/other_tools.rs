@@ -180,7 +180,7 @@ fn only_up_and_import_run_a_program_for_node() {
         assert_ne!(run(arguments).code, Some(0), "{arguments:?}");
         assert!(!dir.path().join("ran").exists(), "{arguments:?} ran it");
     }
-    let mut up = command(&dir, &["up", "--plain", "--lenient"]);
+    let mut up = command(&dir, &["up", "--plain", "--lenient", "--stay"]);
     up.env("PATH", &path);
     let mut stead = Stead::start(up);
     stead.wait_for("a       | run");

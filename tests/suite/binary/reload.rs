@@ -142,11 +142,12 @@ fn the_environment_file_is_read_anew_and_what_needs_a_restart_is_said() {
 #[test]
 fn a_part_that_was_chosen_stays_chosen() {
     let project = Project::new(&format!("{DB}{API}"));
-    let mut stead = project.up_with(&["up", "--plain", "db"]);
+    let mut stead = project.up_with(&["up", "--plain", "--stay", "db"]);
     stead.wait_for_control();
     stead.wait_for_start("db");
     write(&project, &format!("{DB}max_retries = 1\n{API}max_retries = 1\n"));
-    assert_eq!(project.client(&["reload"]).out, "adjusted without a restart db\n0 unchanged\n");
+    assert_eq!(project.client(&["reload"]).out, "adjusted without a restart db, api\n0 unchanged\n");
+    assert!(project.client(&["status", "--json"]).out.contains("\"state\":\"stopped\""), "api is not started for it");
     write(&project, "[tasks.other]\ncommand = 'true'\n");
     let told = project.client(&["reload"]);
     assert_eq!(told.err, "stead: no task is called `db`; the only task is other; all goes on as it was\n");

@@ -36,6 +36,8 @@ for (const [now, at, age, span] of fixture.since) {
   expect(`the age at ${now} of ${at}`, page.age(now, at), age);
   expect(`the span from ${at} to ${now}`, page.span(now, at), span);
 }
+for (const [edges, words] of fixture.after) expect("after", page.after({ after: edges }), words);
+for (const [group, words] of fixture.groups) expect("a group", page.groupPolicy(group), words);
 for (const [ms, words] of fixture.durations) expect(`${ms} ms`, page.duration(ms), words);
 for (const [all, draining, alone, folded] of fixture.parts) {
   const tasks = all.map((own, at) => ({ ...fixture.base, kind: "builtin", name: String(at), ...own }));

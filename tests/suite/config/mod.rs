@@ -1,6 +1,7 @@
 //! The configuration, through the library.
 
 mod environment;
+mod orchestration;
 mod slips;
 
 use std::collections::BTreeSet;
@@ -10,104 +11,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
-use stead::config::{Account, Check, Config, ConfigError, HookCall, Limits, schema};
+use stead::config::{Account, Check, Config, ConfigError, HookCall, Limits, TaskSelection, schema};
 use stead::supervisor::engine::HookEvent;
 use stead::supervisor::engine::{OnExhausted, Policy};
 
 /// A file that says everything there is to say.
-const COMPLETE: &str = r#"
-include = ["base.toml?"]
-
-[env]
-LANG = "C"
-
-[supervisor]
-env_file = [".env.local?"]
-max_retries = 1_000_000
-reset_after = "10m"
-initial_backoff = "0s"
-max_backoff = "0s"
-jitter = 0.25
-intensity = { restarts = 20, within = "1h" }
-start_timeout = "5s"
-drain = "20s"
-drain_fatal = "0s"
-
-[ui]
-notify = false
-
-[hooks.page]
-on = ["failed", "exhausted", "recovered", "fatal"]
-tasks = ["stead.web"]
-url = "http://127.0.0.1:9000/stead"
-timeout = "3s"
-
-[hooks.mail]
-on = ["fatal"]
-command = ["mail"]
-
-[logs]
-dir = "logs"
-max_size = 0
-keep = 2
-max_total = "2 GiB"
-keep_for = "14d"
-
-[web]
-on_exhausted = "fatal"
-enabled = false
-listen = "[::1]:0"
-read = "anyone"
-dist = "bundle"
-
-[tasks.db]
-command = ["postgres", "-D", "data"]
-critical = true
-ready.tcp = "[::1]:5432"
-
-[tasks.migrate]
-command = "sqlx migrate run"
-restart = "never"
-after = { db = "ready" }
-
-[tasks.api]
-command = "exec ./api"
-dir = "api"
-env = { RUST_LOG = "info" }
-env_file = ".env"
-restart = "always"
-on_exhausted = "fatal"
-max_retries = 0
-reset_after = "1h"
-initial_backoff = "1s"
-max_backoff = "1m 30s"
-jitter = 1
-intensity = { restarts = 1_000, within = "1s" }
-start_timeout = "1s"
-after = { db = "started", migrate = "success" }
-ready = { http = "http://localhost:8080/health?x=1", interval = "5s", timeout = "1s", failure_threshold = 3 }
-stop = { signal = "int", timeout = "0s", only_parent = true }
-limits = { open_files = 256, memory = "2 GiB", cpu_time = "1500ms", core = 0 }
-max_memory = "512 MiB"
-logs = { max_size = "8 MiB", keep = 3 }
-nice = -5
-user = "nobody"
-group = 100
-umask = "027"
-tty = true
-success_exit_codes = [0, 143]
-
-[tasks.worker]
-command = "worker"
-ready.exec = ["worker", "ping"]
-stop.command = "worker stop"
-stdin = "open"
-after.migrate = "exited"
-
-[tasks.mailer]
-command = "mailer"
-ready.log = "listening on \\d+"
-"#;
+const COMPLETE: &str = include_str!("complete.toml");
 
 pub(crate) fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("stead.toml"))
@@ -150,7 +59,7 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!(config.web.dist, Some(dir.path().join("bundle")));
 
     let names: Vec<_> = config.tasks.iter().map(|task| task.name.as_str()).collect();
-    assert_eq!(names, ["db", "migrate", "api", "worker", "mailer"]);
+    assert_eq!(names, ["db", "migrate", "api", "worker", "mailer", "once"]);
     let [db, migrate, api, ..] = config.tasks.as_slice() else { panic!("five tasks") };
     assert_eq!((db.policy, db.restart.max_retries, db.dir.as_path()), (Policy::Critical, 1_000_000, dir.path()));
     assert_eq!((migrate.policy, migrate.on_exhausted), (Policy::Never, OnExhausted::Hold));
@@ -167,6 +76,14 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!((api.nice, api.umask), (-5, Some(0o027)));
     assert_eq!((&api.user, &api.group), (&Some(Account::Name("nobody".to_owned())), &Some(Account::Id(100))));
     assert_eq!(api.success_exit_codes, [0, 143]);
+    let (ready, live) = (api.ready.as_ref().unwrap(), api.live.as_ref().unwrap());
+    assert_eq!(
+        (ready.within, ready.once, ready.tries.delay),
+        (Some(Duration::from_secs(60)), true, Duration::from_secs(1))
+    );
+    assert!(ready.tries.http.accepts(204) && ready.tries.http.accepts(399) && !ready.tries.http.accepts(200));
+    assert_eq!((ready.tries.http.headers["Authorization"].expose(), ready.tries.http.insecure), ("Bearer x", true));
+    assert_eq!((live.failure_threshold, live.tries.interval), (2, Duration::from_secs(5)));
     assert!(matches!(&api.ready.as_ref().unwrap().check, Check::Http(url) if url.expose().ends_with("/health?x=1")));
 }
 
@@ -246,7 +163,7 @@ restart = "never"
     10 | command = ["postgres", 1]
        |                        ^ expected a string, found a number
 
-    error: `restart` contradicts `critical = true` in [tasks.db]
+    error: `restart` contradicts `critical` in [tasks.db]
       --> stead.toml:12:1
        |
     12 | restart = "never"
@@ -367,14 +284,22 @@ fn values_that_mean_nothing_are_refused() {
 #[test]
 fn readiness_is_exactly_one_check_that_can_be_made() {
     check_remedies([
-        ("ready = {}", "expected exactly one of `tcp`, `http`, `exec` and `log`"),
-        ("ready = { tcp = \"a:1\", log = \"x\" }", "expected exactly one of `tcp`, `http`, `exec` and `log`"),
+        ("ready = {}", "expected exactly one of `tcp`, `http`, `exec`, `log` and `notify`"),
+        ("ready = { tcp = \"a:1\", log = \"x\" }", "expected exactly one of `tcp`, `http`, `exec`, `log` and `notify`"),
         ("ready.log = \"(\"", "not a regular expression: unclosed group"),
         ("ready.tcp = \"localhost\"", "expected a host and a port"),
         ("ready.tcp = \"localhost:0\"", "expected a host and a port"),
         ("ready.tcp = \"::1:80\"", "expected a host and a port"),
         ("ready.http = \"localhost:80\"", "expected a URL"),
-        ("ready.http = \"https://localhost/\"", "only http is spoken here"),
+        ("ready.http = \"ftp://localhost/\"", "expected a URL"),
+        ("ready.notify = false", "expected `true`; leave it out otherwise"),
+        ("ready = { tcp = \"a:1\", status = 200 }", "only an http check uses it"),
+        ("ready = { http = \"http://a/\", status = 99 }", "expected a status from 100 to 599"),
+        ("ready = { http = \"http://a/\", status = \"300-200\" }", "expected a status from 100 to 599"),
+        ("ready = { http = \"http://a/\", headers = { \"a b\" = \"x\" } }", "write a name like"),
+        ("ready = { tcp = \"a:1\", delay = \"5s\", within = \"5s\" }", "expected more than `delay`"),
+        ("live = {}", "expected exactly one of `tcp`, `http`, `exec` and `notify`"),
+        ("live.notify = \"0s\"", "expected more than nothing"),
         ("ready.http = \"http://me:secret@localhost/\"", "a user and password can't be given"),
         ("ready.exec = []", "expected a program and its arguments, found nothing"),
         ("ready = { tcp = \"a:1\", interval = \"0s\" }", "expected more than nothing"),
@@ -477,20 +402,30 @@ fn an_inherited_backoff_yields_to_the_one_that_is_written() {
 }
 
 #[test]
-fn a_selection_brings_what_it_depends_on() {
+fn a_selection_decides_what_starts_by_itself() {
     let dir = project(&[("stead.toml", COMPLETE), (".env", "")]);
-    let select = |names: &[&str]| {
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let config = Config::load(None, dir.path()).unwrap().select(&names);
-        config.map(|config| config.tasks.into_iter().map(|task| task.name).collect::<Vec<_>>().join(" "))
+    let select = |tasks: &[&str], profiles: &[&str]| {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let selection = TaskSelection { tasks: owned(tasks), profiles: owned(profiles) };
+        let config = Config::load(None, dir.path()).unwrap().select(&selection);
+        let started = |config: Config| config.tasks.into_iter().filter(|task| task.autostart).map(|task| task.name);
+        config.map(|config| started(config).collect::<Vec<_>>().join(" ")).map_err(|error| error.to_string())
     };
-    assert_eq!(select(&["worker"]).unwrap(), "db migrate worker");
-    assert_eq!(select(&["mailer", "db"]).unwrap(), "db mailer");
-    assert_eq!(select(&[]).unwrap(), "db migrate api worker mailer");
+    assert_eq!(select(&["worker"], &[]).unwrap(), "worker");
+    assert_eq!(select(&["mailer", "db"], &[]).unwrap(), "db mailer");
+    assert_eq!(select(&["@backend"], &[]).unwrap(), "db worker");
+    assert_eq!(select(&[], &[]).unwrap(), "db migrate api worker");
+    assert_eq!(select(&[], &["dev", "mail"]).unwrap(), "db migrate api worker mailer");
+    assert_eq!(select(&["once"], &[]).unwrap(), "once", "what is named is started, whatever the file says");
     assert_eq!(
-        select(&["mailr"]).unwrap_err().to_string(),
-        "no task is called `mailr`; did you mean `mailer`? the tasks are db, migrate, api, worker, mailer"
+        select(&["mailr"], &[]).unwrap_err(),
+        "no task is called `mailr`; did you mean `mailer`? the tasks are db, migrate, api, worker, mailer, once"
     );
+    assert_eq!(
+        select(&["@bakend"], &[]).unwrap_err(),
+        "no group is called `@bakend`; did you mean `@backend`? the only group is @backend"
+    );
+    assert_eq!(select(&[], &["mial"]).unwrap_err(), "no task has the profile `mial`; did you mean `mail`?");
 }
 
 #[test]
@@ -536,7 +471,7 @@ fn a_hook_that_could_not_work_is_refused() {
         ("{ on = ['faild'], command = 'x' }", "did you mean \"failed\"?"),
         ("{ on = ['failed'], tasks = ['apy'], command = 'x' }", "no task is called `apy`; did you mean `api`?"),
         ("{ on = ['failed'], tasks = ['web'], command = 'x' }", "no task is called `web`; did you mean `stead.web`?"),
-        ("{ on = ['failed'], url = 'https://example.org' }", "curl --fail --json @- URL"),
+        ("{ on = ['failed'], url = 'ftp://example.org' }", "expected a URL like"),
         ("{ on = ['failed'], url = 'localhost' }", "expected a URL like"),
         ("{ on = ['failed'], command = 'x', timeout = '0s' }", "expected more than nothing"),
     ] {

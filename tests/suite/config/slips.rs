@@ -50,7 +50,7 @@ fn the_words_of_other_tools_are_answered_with_steads() {
         ("environment = { A = 'b' }", "stead's word is `env`"),
         ("working_dir = '.'", "stead's word is `dir`"),
         ("cwd = '.'", "stead's word is `dir`"),
-        ("autostart = false", "name the tasks to start"),
+        ("auto_start = false", "stead's word is `autostart`"),
         ("restart_policy = 'always'", "stead's word is `restart`: \"always\", \"on-failure\" or \"never\""),
         ("instances = 2", "write a task for each"),
         ("depend_on = ['db']", "stead's word is `after`"),

@@ -5,10 +5,13 @@
 
 mod dependencies;
 mod drain;
+mod edges;
+mod groups;
 mod policy;
 mod properties;
 mod reload;
 mod requests;
+mod triggers;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
