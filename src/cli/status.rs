@@ -41,6 +41,9 @@ pub(super) struct StatusArgs {
     /// Show every change until the supervisor ends
     #[arg(long, short)]
     watch: bool,
+    /// Show what each task's last failed run wrote last, too
+    #[arg(long, short = 'W')]
+    wide: bool,
 }
 
 /// Prints the state of every task.

@@ -152,6 +152,8 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[ctrl(']')], Action::Leave, ATTACHED, Topic::Act, "leave the terminal", "leave the task's terminal", Some(0)),
 
     bind(&[key('w')], Action::Why, PANES, Topic::Look, "why", "why is it not running: the chain of causes", Some(3)),
+    bind(&[key('i')], Action::Details, PANES, Topic::Look, "details", "all that is known of the task", None),
+    bind(&[key('d')], Action::Dependencies, PANES, Topic::Look, "dependencies", "what depends on what, and whether it holds", None),
     bind(&[code(KeyCode::Enter), key('z')], Action::Zoom, PANES, Topic::Log, "zoom", "zoom the log, and back", Some(4)),
 
     bind(&[key('f')], Action::Follow, PANES, Topic::Log, "follow", "follow the end, or pause", Some(6)),
@@ -160,6 +162,7 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('N')], Action::PreviousHit, PANES, Topic::Log, "previous", "previous match", Some(3)),
     bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter", "filter: words, -not, /regex/, level>=warn, status>=500", Some(7)),
     bind(&[key('m')], Action::Merge, PANES, Topic::Log, "merged log", "merged log of all, or the marked", Some(2)),
+    bind(&[key('J')], Action::Raw, PANES, Topic::Log, "raw lines", "JSON and logfmt as written, or in columns", None),
     bind(&[key('[')], Action::PreviousRun, PANES, Topic::Log, "run before", "the run before, the run after", None),
     bind(&[key(']')], Action::NextRun, PANES, Topic::Log, "run after", "the run before, the run after", None),
     bind(&[key('+'), key('=')], Action::RaiseFloor, PANES, Topic::Log, "fewer levels", "levels: info, warn, error alone; all again", None),
@@ -195,7 +198,7 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key(':')], Action::Palette, PANES, Topic::Look, "find", "find a command or a task by name", None),
     bind(&[ctrl('l')], Action::Redraw, EVERYWHERE, Topic::Look, "redraw", "draw the screen anew", None),
     bind(&[key('?'), code(KeyCode::F(1))], Action::Help, PANES, Topic::Look, "help", "all keys", Some(1)),
-    bind(&[key('q'), key('?'), key('w'), key('e'), code(KeyCode::Enter)], Action::Close, PAGE, Topic::Look, "close", "close this page", None),
+    bind(&[key('q'), key('?'), key('w'), key('e'), key('i'), key('d'), code(KeyCode::Enter)], Action::Close, PAGE, Topic::Look, "close", "close this page", None),
     bind(&[code(KeyCode::Esc)], Action::Close, CLOSABLE, Topic::Log, "close", "close, clear, go back", Some(0)),
 
     bind(&[ctrl('c')], Action::Drain, EVERYWHERE, Topic::Leave, "drain", "drain; again: kill all that is left, now", Some(0)),
@@ -256,6 +259,27 @@ pub(super) fn lookup(context: Context, event: KeyEvent) -> Option<&'static Bindi
 /// How people write the key that was pressed.
 pub(super) fn name(event: KeyEvent) -> String {
     Chord { code: event.code, control: event.modifiers.contains(KeyModifiers::CONTROL) }.name()
+}
+
+/// Every key of the dashboard with what it does, under its heading, for people and documents.
+#[must_use]
+pub fn key_table() -> Vec<(&'static str, String, &'static str)> {
+    let is_shown = |context: &Context| matches!(context, Context::Main | Context::Log);
+    let of_topic = |topic: Topic| {
+        let bindings: Vec<_> =
+            KEYS.iter().filter(|own| own.topic == topic && own.contexts.iter().any(is_shown)).collect();
+        let rows = bindings.chunk_by(|one, next| one.help == next.help).map(|same| {
+            let mut names: Vec<String> = Vec::new();
+            for name in same.iter().flat_map(|binding| binding.keys).map(|key| key.name()) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            (topic.title(), names.join(" "), same[0].help)
+        });
+        rows.collect::<Vec<_>>()
+    };
+    Topic::ALL.into_iter().flat_map(of_topic).collect()
 }
 
 #[cfg(test)]
