@@ -14,7 +14,8 @@ pub(super) fn in_columns(line: &LogLine) -> Option<Vec<u8>> {
         return None;
     }
     let record = Record::of_line(&without_escapes(&line.bytes))?;
-    let mut text = record.level.map(|level| format!("\x1b[{}m{:<5}\x1b[0m ", colour(level), level.word())).unwrap_or_default();
+    let mut text =
+        record.level.map(|level| format!("\x1b[{}m{:<5}\x1b[0m ", colour(level), level.word())).unwrap_or_default();
     text += &one_line(&record.message);
     for (nth, (name, value)) in record.fields.iter().enumerate() {
         let dim = if nth < BRIGHT_FIELDS { "" } else { "\x1b[2m" };

@@ -49,12 +49,12 @@ mod update;
 mod view;
 
 pub use action::{DashboardEffect, DashboardInput};
+pub use keymap::key_table;
 pub use layout::{Arrangement, Layout};
 pub use model::{Model, Preferences};
 pub use notice::desktop_notice;
 pub use query::{ChosenFilter, History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery};
 pub use shown::Shown;
-pub use keymap::key_table;
 pub use theme::Theme;
 pub use title::window_title;
 pub use update::update;

@@ -17,7 +17,7 @@ const MOST_DEPTH: usize = 40;
 pub(super) fn lines(context: &DrawContext<'_>) -> Vec<Line<'static>> {
     let snapshot = context.shown.snapshot;
     let is_root = |task: &&TaskSnapshot| !task.is_builtin() && task.after.is_empty();
-    let mut tree = Tree { context, lines: Vec::new(), seen: Vec::new() };
+    let mut tree = DependencyTree { context, lines: Vec::new(), seen: Vec::new() };
     for root in snapshot.tasks.iter().filter(is_root) {
         let has_dependents = dependents(snapshot, root).next().is_some();
         // Those that stand alone are named together, below.
@@ -31,23 +31,27 @@ pub(super) fn lines(context: &DrawContext<'_>) -> Vec<Line<'static>> {
         if !tree.lines.is_empty() {
             tree.lines.push(Line::default());
         }
-        tree.lines.push(Line::styled(format!("{} with no dependency: {}", alone.len(), plain(&alone.join(", "))), context.theme.dim()));
+        tree.lines.push(Line::styled(
+            format!("{} with no dependency: {}", alone.len(), plain(&alone.join(", "))),
+            context.theme.dim(),
+        ));
     }
     tree.lines
 }
 
-struct Tree<'a> {
+struct DependencyTree<'a> {
     context: &'a DrawContext<'a>,
     lines: Vec<Line<'static>>,
     /// Whose dependents stand in the tree already.
     seen: Vec<&'a str>,
 }
 
-impl<'a> Tree<'a> {
+impl<'a> DependencyTree<'a> {
     fn add(&mut self, task: &'a TaskSnapshot, edge: Option<(&TaskSnapshot, &EdgeSnapshot)>, depth: usize) {
         let theme = self.context.theme;
         let (glyph, style) = theme.state(look(task));
-        let margin = if depth > 0 { format!("{:indent$}└─ ", "", indent = (depth - 1) * STEP) } else { String::new() };
+        let margin =
+            if depth > 0 { format!("{:indent$}└─ ", "", indent = (depth - 1) * STEP) } else { String::new() };
         let is_selected = self.context.model.selected(self.context.shown.snapshot) == Some(task.name.as_str());
         let name = if is_selected { theme.accent() } else { theme.strong() };
         let mut line = Line::from(vec![
@@ -78,7 +82,10 @@ impl<'a> Tree<'a> {
 }
 
 /// The tasks that wait for this one, each with what it waits for.
-fn dependents<'a>(snapshot: &'a Snapshot, task: &TaskSnapshot) -> impl Iterator<Item = (&'a TaskSnapshot, &'a EdgeSnapshot)> {
+fn dependents<'a>(
+    snapshot: &'a Snapshot,
+    task: &TaskSnapshot,
+) -> impl Iterator<Item = (&'a TaskSnapshot, &'a EdgeSnapshot)> {
     let name = task.name.clone();
     snapshot.tasks.iter().filter_map(move |other| Some((other, other.after.iter().find(|edge| edge.task == name)?)))
 }

@@ -12,7 +12,7 @@ use crate::present::post_mortem;
 use crate::present::state::look;
 use crate::present::task::{exit_label, flapping, last_exit, on_exit, ports, retries, uptime};
 use crate::present::text::{memory, wrap};
-use crate::supervisor::engine::{Condition, Policy, ProbeSnapshot, Reach, TaskSnapshot, backoff_waits};
+use crate::supervisor::engine::{Condition, PhaseSnapshot, Policy, ProbeSnapshot, Reach, TaskSnapshot, backoff_waits};
 
 /// Columns of a label.
 const LABEL_COLUMNS: usize = 13;
@@ -73,7 +73,7 @@ impl DetailsPage<'_> {
         self.fact("now", &format!("{glyph} {}", look.word), style);
         self.plain_fact("next", &next(task, false, clock).text);
         self.fact("flapping", &flapping(task).unwrap_or_default(), theme.warning());
-        if let crate::supervisor::engine::PhaseSnapshot::Failed { reason, .. } = &task.phase {
+        if let PhaseSnapshot::Failed { reason, .. } = &task.phase {
             self.fact("reason", reason, theme.bad());
         }
         self.fact("last words", task.last_words.as_deref().unwrap_or_default(), theme.bad());
@@ -86,7 +86,12 @@ impl DetailsPage<'_> {
         self.plain_fact("run", &task.run.to_string());
         self.plain_fact("pid", &task.pid().map(|pid| pid.to_string()).unwrap_or_default());
         if let Some(usage) = &task.usage {
-            let used = format!("{:.0}% cpu · {} memory · {} processes", usage.cpu_percent, memory(usage.memory_bytes), usage.processes);
+            let used = format!(
+                "{:.0}% cpu · {} memory · {} processes",
+                usage.cpu_percent,
+                memory(usage.memory_bytes),
+                usage.processes
+            );
             self.plain_fact("uses", &used);
             self.plain_fact("listens on", &ports(&usage.ports).unwrap_or_default());
         }
@@ -154,7 +159,9 @@ impl DetailsPage<'_> {
                 .post_mortems
                 .iter()
                 .rev()
-                .map(|kept| format!("{} · {}", post_mortem::when(kept, self.context.shown.zone), post_mortem::headline(kept)))
+                .map(|kept| {
+                    format!("{} · {}", post_mortem::when(kept, self.context.shown.zone), post_mortem::headline(kept))
+                })
                 .collect(),
             None => Vec::new(),
         };
@@ -166,5 +173,5 @@ impl DetailsPage<'_> {
 
 /// Whether a condition of a dependent holds now.
 pub(super) fn holds(task: &TaskSnapshot, condition: Condition) -> bool {
-    matches!(task.toward(condition), Reach::Holds)
+    matches!(task.toward(condition), Reach::Met)
 }
