@@ -137,7 +137,7 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('b')], Action::Parts, MAIN, Topic::Look, "stead's parts", "show stead's own parts, or fold them", None),
     bind(&[key(' ')], Action::Mark, MAIN, Topic::Select, "mark", "mark: r, s, K act on all marked", None),
 
-    bind(&[key('*')], Action::MarkGroup, PANES, Topic::Select, "mark group", "mark all of the same group or name's beginning", None),
+    bind(&[key('*')], Action::MarkGroup, PANES, Topic::Select, "mark group", "mark its group, or all with its prefix", None),
     bind(&[key('\\'), key('/')], Action::Narrow, MAIN, Topic::Select, "narrow", "narrow the rows: name, @group, state:failed", Some(5)),
     bind(&[key('\\')], Action::Narrow, LOG, Topic::Select, "narrow", "narrow the rows: name, @group, state:failed", None),
 
@@ -160,7 +160,7 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('/')], Action::Search, LOG, Topic::Log, "search", "search (regex; case matters with a capital)", Some(5)),
     bind(&[key('n')], Action::NextHit, PANES, Topic::Log, "next", "next match", Some(3)),
     bind(&[key('N')], Action::PreviousHit, PANES, Topic::Log, "previous", "previous match", Some(3)),
-    bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter", "filter: words, -not, /regex/, level>=warn, status>=500", Some(7)),
+    bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter", "filter: word -not /regex/ level>=warn", Some(7)),
     bind(&[key('m')], Action::Merge, PANES, Topic::Log, "merged log", "merged log of all, or the marked", Some(2)),
     bind(&[key('J')], Action::Raw, PANES, Topic::Log, "raw lines", "JSON and logfmt as written, or in columns", None),
     bind(&[key('[')], Action::PreviousRun, PANES, Topic::Log, "run before", "the run before, the run after", None),
@@ -194,7 +194,7 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[code(KeyCode::Tab)], Action::Events, NEWS, Topic::Look, "every event", "every event of all tasks", Some(2)),
     bind(&[code(KeyCode::Tab)], Action::Away, PAGE, Topic::Look, "summary", "what happened while you were away", Some(2)),
     bind(&[key('q'), key('e')], Action::Close, NEWS, Topic::Look, "close", "close this page", None),
-    bind(&[key('e')], Action::Away, PANES, Topic::Look, "events", "what happened while you were away; tab: every event", Some(5)),
+    bind(&[key('e')], Action::Away, PANES, Topic::Look, "events", "events since your last key; tab: every one", Some(5)),
     bind(&[key(':')], Action::Palette, PANES, Topic::Look, "find", "find a command or a task by name", None),
     bind(&[ctrl('l')], Action::Redraw, EVERYWHERE, Topic::Look, "redraw", "draw the screen anew", None),
     bind(&[key('?'), code(KeyCode::F(1))], Action::Help, PANES, Topic::Look, "help", "all keys", Some(1)),
