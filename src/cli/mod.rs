@@ -19,6 +19,7 @@ mod import;
 mod init;
 mod keys;
 mod locate;
+mod log_files;
 mod logs;
 mod man;
 #[cfg(feature = "mcp")]
