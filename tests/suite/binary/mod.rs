@@ -27,6 +27,7 @@ mod other_tools;
 mod plain;
 mod reload;
 mod requests;
+mod run;
 mod scarcity;
 mod shutdown;
 mod state_dir;
