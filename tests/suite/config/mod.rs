@@ -106,12 +106,17 @@ after.migrate = "exited"
 description = "Sends what is queued"
 profiles = ["mail", "dev"]
 command = "mailer"
+schedule = "0 3 * * MON"
+time_zone = "Europe/Berlin"
+overlap = "queue"
+watch = { paths = ["mail/**/*.txt"], ignore = ["mail/sent/**"], debounce = "1s", do = { run = "make mail" } }
 after.db = { is = "started", on_restart = "stop", required = false }
 ready.log = "listening on \\d+"
 
 [tasks.once]
 command = "once"
 autostart = false
+every = "15m"
 critical = "on-failure"
 
 [groups.backend]
