@@ -5,8 +5,8 @@ import { after, age, bytes, canStop, duration, exitLabel, flapping, groupPolicy,
 import { Spark } from "./spark.js";
 
 const LINES = {
-  description: "is", about: "runs", exit: "on exit", after: "after", group: "group", ready: "ready", address: "address",
-  failed: "failed", hint: "hint", flapping: "flapping",
+  description: "is", about: "runs", exit: "on exit", after: "after", group: "group", ready: "ready", live: "live",
+  says: "says", address: "address", failed: "failed", hint: "hint", flapping: "flapping",
 };
 
 export class Detail {
@@ -51,6 +51,7 @@ export class Detail {
     const group = groups.find((group) => group.tasks.includes(task.name));
     this.#say("group", group ? `${group.name} · ${groupPolicy(group)}` : "");
     this.#say("failed", task.state === "failed" ? task.reason : "", "bad");
+    this.#say("says", task.status ?? "");
     this.#say("hint", isLive(task) ? "" : (task.last_exit?.hint ?? ""), "warn");
     this.#say("flapping", flapping(task), "warn");
     this.#showAddress(task.address ?? "");
@@ -65,7 +66,8 @@ export class Detail {
 
   /** Draws what time alone changes. */
   tick(task, now) {
-    const { probe } = task;
+    const { probe, live_probe: live } = task;
+    this.#say("live", live ? `${live.detail} · ${age(now, live.at)}` : "", live?.passed === false ? "warn" : "");
     this.#say("ready", probe ? `${probe.detail} · ${age(now, probe.at)}` : "", probe?.passed === false ? "warn" : "");
   }
 

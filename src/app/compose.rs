@@ -11,8 +11,8 @@ use super::run_numbers::RunNumbers;
 use super::state_dir::StateDir;
 use super::task_factory::{TaskFactory, planned_groups};
 use crate::config::{Config, SharedConfig};
-use crate::kernel::{KernelHandle, PostMortems};
-use crate::process::{Warden, WardenTask, is_hangup_ignored};
+use crate::kernel::{KernelHandle, PostMortems, RunEnvironments};
+use crate::process::{Warden, WardenTask, environment_of, is_hangup_ignored};
 use crate::supervisor::{Additions, TaskSupervisor};
 use crate::surfaces::web::PortChoice;
 use crate::surfaces::{Control, Hooks, Plain, Terminal, Web};
@@ -39,6 +39,7 @@ pub(super) fn compose(
         .with_outliving_its_terminal(is_hangup_ignored());
     let kernel = KernelHandle::new(supervisor.handle())
         .with_post_mortems(PostMortems::new(&state.paths.post_mortems))
+        .with_environments(RunEnvironments::new(environment_of))
         .with_containment(warden_task.containment());
     let mut factory = TaskFactory::new(shared.clone(), kernel.clone(), warden.clone(), numbers);
     for task in factory.all().map_err(|why| anyhow!("{why}; nothing was started"))? {

@@ -133,7 +133,7 @@ fn port_of(task: &TaskConfig) -> Option<(u16, Vec<&'static str>)> {
     let (address, key) = match &task.ready.as_ref()?.check {
         Check::Tcp(address) => (address.as_str(), "tcp"),
         Check::Http(url) => (url.expose().split_once("://")?.1.split(['/', '?']).next()?, "http"),
-        Check::Exec(_) | Check::Log(_) => return None,
+        Check::Exec(_) | Check::Log(_) | Check::Notify(_) | Check::Watchdog(_) => return None,
     };
     let (host, port) = address.rsplit_once(':')?;
     ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "[::]"].contains(&host).then_some(())?;

@@ -120,7 +120,8 @@ impl TaskFactory {
             ready: config
                 .ready
                 .as_ref()
-                .map(|ready| ReadyPlan { failure_threshold: ready.failure_threshold, within: None }),
+                .map(|ready| ReadyPlan { failure_threshold: ready.failure_threshold, within: ready.within }),
+            live_threshold: config.live.as_ref().map(|live| live.failure_threshold),
             tty: config.tty,
             stop_timeout: config.stop.timeout,
             success_exit_codes: config.success_exit_codes.clone(),

@@ -12,6 +12,7 @@ mod demo;
 mod detach;
 mod down;
 mod end;
+mod env;
 mod events;
 mod export;
 mod import;
@@ -142,6 +143,14 @@ enum CliCommand {
     ///
     /// Without a supervisor only the last failures are known.
     Why(why::WhyArgs),
+    /// Show what a task finds in its environment, and where it comes from
+    ///
+    /// Values are masked: they may be secrets. `--show` prints them.
+    Env(env::EnvArgs),
+    /// Run a command in a task's environment and directory
+    ///
+    /// It is a process of this shell, not of the supervisor, and its exit code is that of the command.
+    Exec(env::ExecArgs),
     /// Serve agents over stdin and stdout (Model Context Protocol)
     #[cfg(feature = "mcp")]
     Mcp(mcp::McpArgs),
@@ -232,6 +241,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Down(args)) => down::run(&cli.file, &args),
         Some(CliCommand::Logs(args)) => logs::run(&args),
         Some(CliCommand::Why(args)) => why::run(&cli.file, &args),
+        Some(CliCommand::Env(args)) => env::run(&cli.file, &args),
+        Some(CliCommand::Exec(args)) => env::exec(&cli.file, &args),
         #[cfg(feature = "mcp")]
         Some(CliCommand::Mcp(args)) => mcp::run(&cli.file, &args),
         Some(CliCommand::Web(args)) => web::run(&cli.file, &args),

@@ -1,6 +1,6 @@
 //! What differs between two configurations, and what that means for what runs.
 
-use super::{Check, Config, LogsConfig, SupervisorConfig, TaskConfig, WebConfig};
+use super::{Config, LogsConfig, SupervisorConfig, TaskConfig, WebConfig};
 use crate::supervisor::engine::Changes;
 
 /// What has to be done to go on with `new` instead of `old`.
@@ -58,19 +58,6 @@ impl TaskConfig {
         let Self { description, profiles, schedule, after, success_exit_codes, .. } = self.clone();
         let like = Self { policy, on_exhausted, restart, autostart, ..other.clone() };
         *self == Self { description, profiles, schedule, after, success_exit_codes, ..like }
-    }
-}
-
-impl PartialEq for Check {
-    /// Patterns are alike when they are written alike.
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Tcp(one), Self::Tcp(other)) => one == other,
-            (Self::Http(one), Self::Http(other)) => one == other,
-            (Self::Exec(one), Self::Exec(other)) => one == other,
-            (Self::Log(one), Self::Log(other)) => one.as_str() == other.as_str(),
-            (Self::Tcp(_) | Self::Http(_) | Self::Exec(_) | Self::Log(_), _) => false,
-        }
     }
 }
 

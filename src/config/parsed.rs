@@ -152,11 +152,10 @@ fn http_url(text: &str) -> Result<String, String> {
     const LIKE: &str = "like \"http://127.0.0.1:8080/health\"";
     let url: Uri = text.parse().map_err(|_| format!("expected a URL {LIKE}"))?;
     match (url.scheme_str(), url.authority()) {
-        (Some("http"), Some(authority)) if authority.as_str().contains('@') => {
-            Err(format!("a user and password can't be given; expected a URL {LIKE}"))
-        }
-        (Some("http"), Some(authority)) if !authority.host().is_empty() => Ok(text.to_owned()),
-        (Some("https"), _) => Err(format!("only http is spoken here; expected a URL {LIKE}")),
+        (Some("http" | "https"), Some(authority)) if authority.as_str().contains('@') => Err(format!(
+            "a user and password can't be given (`headers` can have an Authorization); expected a URL {LIKE}"
+        )),
+        (Some("http" | "https"), Some(authority)) if !authority.host().is_empty() => Ok(text.to_owned()),
         _ => Err(format!("expected a URL {LIKE}")),
     }
 }
@@ -166,10 +165,7 @@ fn webhook_url(text: &str) -> Result<String, String> {
     const LIKE: &str = "like \"http://127.0.0.1:9000/stead\"";
     let url: Uri = text.parse().map_err(|_| format!("expected a URL {LIKE}"))?;
     match (url.scheme_str(), url.authority()) {
-        (Some("http"), Some(authority)) if !authority.host().is_empty() => Ok(text.to_owned()),
-        (Some("https"), _) => {
-            Err("https is not spoken here; give `command = \"curl --fail --json @- URL\"` instead of `url`".to_owned())
-        }
+        (Some("http" | "https"), Some(authority)) if !authority.host().is_empty() => Ok(text.to_owned()),
         _ => Err(format!("expected a URL {LIKE}")),
     }
 }

@@ -1,7 +1,5 @@
 //! `[tasks.NAME]`: the keys of one task.
 
-use std::time::Duration;
-
 use serde_json::{Value as Json, json};
 
 use super::after;
@@ -10,11 +8,11 @@ use super::document::restart_keys;
 use super::kind::{
     AccountName, AnyText, Complaint, FilePath, Flag, Given, Kind, ListOf, OneOf, Runnable, Signed, Size, Whole,
 };
-use super::parsed::{AsWritten, DURATION, HTTP, PATTERN, PERIOD, SIGNAL, TCP, UMASK};
+use super::parsed::{DURATION, PERIOD, SIGNAL, UMASK};
 use super::report::Span;
 use super::table::Table;
 use super::triggers;
-use super::{Check, CommandLine, Limits, ReadyConfig, StopConfig, TaskConfig, TaskStdin, environment, foreign};
+use super::{CommandLine, Limits, StopConfig, TaskConfig, TaskStdin, environment, foreign, probe};
 use crate::signal::Signal;
 use crate::supervisor::engine::{OnExhausted, Policy, RestartConfig};
 
@@ -70,14 +68,16 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     let after = after::read(table, &mut task);
     table.knows_shorthand("ready", |text| match text.contains("://") {
         true => Some(format!("ready.http = {text:?}")),
-        false => Some("ready.http, ready.tcp, ready.exec or ready.log".to_owned()),
+        false => Some("ready.http, ready.tcp, ready.exec, ready.log or ready.notify".to_owned()),
     });
     table.knows_shorthand("stop", |text| match text.parse::<Signal>() {
         Ok(signal) => Some(format!("stop.signal = \"{signal}\"")),
         Err(_) => Some(format!("stop.command = {text:?}")),
     });
-    let ready = table.table("ready", "How it is known to be ready. Without it: as soon as it runs.", ready);
+    let ready = table.table("ready", "How it is known to be ready. Without it: as soon as it runs.", probe::ready);
     task.ready = ready.flatten();
+    let about = "How it is known to be alive, once it was ready. A run that is not has failed.";
+    task.live = table.table("live", about, probe::live).flatten();
     table.table("stop", "How it is asked to stop.", |table| stop_keys(table, &mut task.stop));
     let about = "What each of its processes may use at most.";
     table.table("limits", about, |table| limits_keys(table, &mut task.limits));
@@ -165,22 +165,6 @@ fn policy_keys(table: &mut Table<'_>, task: &mut TaskConfig) {
         table.report(table.key_span(key), title, remedy);
     }
     (task.policy, task.on_exhausted) = (policy, OnExhausted::Fatal);
-}
-
-fn ready(table: &mut Table<'_>) -> Option<ReadyConfig> {
-    let tcp = table.get("tcp", &TCP, "Ready when this host and port accept a connection.").map(Check::Tcp);
-    let http =
-        table.get("http", &AsWritten(HTTP), "Ready when a GET answers with a status from 200 to 399.").map(Check::Http);
-    let exec = table.get("exec", &Runnable, "Ready when this command exits with 0.").map(Check::Exec);
-    let log = table.get("log", &PATTERN, "Ready when a line of output matches this.").map(Check::Log);
-    let (mut interval, mut timeout) = (Duration::from_secs(2), Duration::from_secs(1));
-    table.or("interval", &PERIOD, "The time between two tries.", &mut interval);
-    table.or("timeout", &PERIOD, "A try that takes longer has failed.", &mut timeout);
-    let about = "So many failed tries in a row end the run as a failure. Without it a failing try never does.";
-    let failure_threshold = table.get("failure_threshold", &Whole(1, u32::MAX), about);
-
-    table.require_one(&["tcp", "http", "exec", "log"], "check");
-    Some(ReadyConfig { check: tcp.or(http).or(exec).or(log)?, interval, timeout, failure_threshold })
 }
 
 fn stop_keys(table: &mut Table<'_>, stop: &mut StopConfig) {

@@ -7,13 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::reread::ConfigSource;
 use super::scope::Variables;
 use super::triggers::{ScheduleConfig, WatchConfig};
-use super::{CommandLine, FilledText, Project, SecretUrl, TaskSource, serial};
+use super::{CommandLine, LiveConfig, Project, ReadyConfig, SecretUrl, TaskSource, serial};
 use crate::duration::millis;
 use crate::signal::Signal;
 use crate::supervisor::engine::{
@@ -240,6 +239,8 @@ pub struct TaskConfig {
     pub after: Vec<Dependency>,
     /// How it is known to be ready; without one it is ready as soon as it runs.
     pub ready: Option<ReadyConfig>,
+    /// How it is known to be alive, once it was ready; without one it is as long as it runs.
+    pub live: Option<LiveConfig>,
     /// How it is asked to stop.
     pub stop: StopConfig,
     /// What each of its processes may use at most.
@@ -285,6 +286,7 @@ impl TaskConfig {
             restart: RestartConfig::default(),
             after: Vec::new(),
             ready: None,
+            live: None,
             stop: StopConfig::default(),
             limits: Limits::default(),
             max_memory: None,
@@ -308,37 +310,6 @@ pub enum TaskStdin {
     Null,
     /// Nothing, and no end as long as stead lives: some programs take the end for that of the program that started them.
     Open,
-}
-
-/// `ready`: how a task is known to be ready.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ReadyConfig {
-    /// What is tried.
-    #[serde(flatten)]
-    pub check: Check,
-    /// The time between two tries; 2 s by default. The first tries after a start come faster.
-    #[serde(rename = "interval_ms", with = "millis")]
-    pub interval: Duration,
-    /// A try that takes longer has failed; 1 s by default.
-    #[serde(rename = "timeout_ms", with = "millis")]
-    pub timeout: Duration,
-    /// So many failed tries in a row end the run as a failure. Left out: a failing probe never ends a run.
-    pub failure_threshold: Option<u32>,
-}
-
-/// One way of knowing that a task is ready.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Check {
-    /// A TCP connection to `host:port` is accepted.
-    Tcp(String),
-    /// A GET on this `http://` URL answers with a status from 200 to 399.
-    Http(FilledText),
-    /// This command exits with 0.
-    Exec(CommandLine),
-    /// A line of output matches; the interval and the threshold don't apply.
-    #[serde(serialize_with = "serial::shown")]
-    Log(Regex),
 }
 
 /// `stop`: how a task is asked to stop.

@@ -60,6 +60,10 @@ fn service(config: &Config, task: &TaskConfig, image: String, omissions: &mut Ve
         }
         service.put("depends_on", edges);
     }
+    if task.live.is_some() {
+        let remedy = "docker ends no container for its health; it has one check, and that is `ready`";
+        omissions.push(Omission::new(&task.name, "live", remedy));
+    }
     if let Some(ready) = &task.ready {
         health(task, ready, &mut service, omissions);
     }
@@ -88,7 +92,7 @@ fn health(task: &TaskConfig, ready: &ReadyConfig, service: &mut YamlMap, omissio
             Some(line) => vec!["CMD-SHELL".into(), line.to_owned()],
             None => [vec!["CMD".to_owned()], command.to_argv()].concat(),
         }),
-        Check::Log(_) => None,
+        Check::Log(_) | Check::Notify(_) | Check::Watchdog(_) => None,
     };
     let Some(test) = test else {
         let remedy = "a health check can't read the output: write `healthcheck` yourself, or dependents never start";
@@ -97,8 +101,8 @@ fn health(task: &TaskConfig, ready: &ReadyConfig, service: &mut YamlMap, omissio
     };
     let health = YamlMap::default()
         .with("test", escaped(test))
-        .with("interval", span(ready.interval))
-        .with("timeout", span(ready.timeout))
+        .with("interval", span(ready.tries.interval))
+        .with("timeout", span(ready.tries.timeout))
         .with("retries", i64::from(ready.failure_threshold.unwrap_or(30)));
     service.put("healthcheck", health);
     if ready.failure_threshold.is_some() {

@@ -166,6 +166,9 @@ impl Pod<'_> {
             container.put("ports", Yaml::List(vec![port.into()]));
         }
         container.put_some("readinessProbe", task.ready.as_ref().and_then(|ready| probe(task, ready, omissions)));
+        if task.live.is_some() {
+            omissions.push(Omission::new(&task.name, "live", "write a `livenessProbe` of your own"));
+        }
         if let Some(command) = &task.stop.command {
             let exec = YamlMap::default().with("command", argv(command));
             let hook = YamlMap::default().with("exec", exec);
@@ -220,7 +223,7 @@ impl Pod<'_> {
         let port = match check {
             Check::Tcp(address) => host_and_port(address)?.1,
             Check::Http(url) => http_parts(url.expose())?.port,
-            Check::Exec(_) | Check::Log(_) => return None,
+            Check::Exec(_) | Check::Log(_) | Check::Notify(_) | Check::Watchdog(_) => return None,
         };
         Some((port, check))
     }
@@ -250,14 +253,14 @@ fn probe(task: &TaskConfig, ready: &ReadyConfig, omissions: &mut Vec<Omission>) 
             probe.put("httpGet", get);
         }
         Check::Exec(command) => probe.put("exec", YamlMap::default().with("command", argv(command))),
-        Check::Log(_) => {
+        Check::Log(_) | Check::Notify(_) | Check::Watchdog(_) => {
             let remedy = "a probe can't read the output: it counts as ready as soon as it runs";
             omissions.push(Omission::new(&task.name, "ready.log", remedy));
             return None;
         }
     }
-    probe.put("periodSeconds", whole_seconds(ready.interval));
-    probe.put("timeoutSeconds", whole_seconds(ready.timeout));
+    probe.put("periodSeconds", whole_seconds(ready.tries.interval));
+    probe.put("timeoutSeconds", whole_seconds(ready.tries.timeout));
     if ready.failure_threshold.is_some() {
         let remedy = "an unready pod gets no traffic and is not ended; a livenessProbe would end it";
         omissions.push(Omission::new(&task.name, "ready.failure_threshold", remedy));

@@ -108,6 +108,10 @@ impl Units<'_> {
         if let Some(ready) = &task.ready {
             wait_until_ready(task, ready, unit, omissions);
         }
+        if task.live.is_some() {
+            let remedy = "a unit has only `WatchdogSec=`, which the program must feed by sd_notify";
+            omissions.push(Omission::new(&task.name, "live", remedy));
+        }
         if task.stdin == TaskStdin::Open {
             let remedy = "a service reads the end of file; `StandardInput=socket` with a unit of its own comes nearest";
             omissions.push(Omission::new(&task.name, "stdin", remedy));
@@ -130,7 +134,7 @@ fn wait_until_ready(task: &TaskConfig, ready: &ReadyConfig, unit: &mut Unit, omi
         }
         Check::Http(url) => Some(format!("curl --fail --silent --output /dev/null {}", sh_word(url.expose()))),
         Check::Exec(command) => Some(argv(command).iter().map(|word| sh_word(word)).collect::<Vec<_>>().join(" ")),
-        Check::Log(_) => None,
+        Check::Log(_) | Check::Notify(_) | Check::Watchdog(_) => None,
     };
     let Some(check) = check else {
         let remedy =
@@ -138,7 +142,7 @@ fn wait_until_ready(task: &TaskConfig, ready: &ReadyConfig, unit: &mut Unit, omi
         omissions.push(Omission::new(&task.name, "ready.log", remedy));
         return;
     };
-    let seconds = ready.interval.as_secs_f64().max(0.1);
+    let seconds = ready.tries.interval.as_secs_f64().max(0.1);
     let wait = format!("until {check}; do sleep {seconds}; done");
     unit.set("ExecStartPost", &command_line(&CommandLine::argv(["/bin/bash", "-c", &wait])));
     unit.set("TimeoutStartSec", "infinity");

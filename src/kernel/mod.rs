@@ -4,6 +4,7 @@
 //! logs, screens, post-mortems, hooks, metrics. Nothing here decides anything.
 
 mod containment;
+mod environment;
 mod hooks;
 pub(crate) mod metrics;
 pub mod post_mortem;
@@ -14,6 +15,7 @@ mod usage;
 use std::ops::Deref;
 
 pub use containment::Containment;
+pub use environment::{RunEnvironment, RunEnvironments, RunVariable};
 pub use hooks::{HookCount, HookCounts};
 pub use post_mortem::{PostMortem, PostMortems};
 pub use usage::{UsageObserver, UsageObservers};
@@ -32,6 +34,7 @@ pub struct KernelHandle {
     screens: ScreenHub,
     usage_observers: UsageObservers,
     hooks: HookCounts,
+    environments: Option<RunEnvironments>,
 }
 
 impl Deref for KernelHandle {
@@ -54,6 +57,7 @@ impl KernelHandle {
             screens: ScreenHub::default(),
             usage_observers: UsageObservers::default(),
             hooks: HookCounts::default(),
+            environments: None,
         }
     }
 
@@ -69,6 +73,19 @@ impl KernelHandle {
     pub fn with_containment(mut self, containment: Containment) -> Self {
         self.containment = Some(containment);
         self
+    }
+
+    /// Sets how the environments of runs are found out. Not at all by default: no processes.
+    #[must_use]
+    pub fn with_environments(mut self, environments: RunEnvironments) -> Self {
+        self.environments = Some(environments);
+        self
+    }
+
+    /// How the environments of runs are found out; `None` if this supervisor makes no processes.
+    #[must_use]
+    pub fn environments(&self) -> Option<&RunEnvironments> {
+        self.environments.as_ref()
     }
 
     /// How often each hook was called, and with what result.

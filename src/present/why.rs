@@ -146,6 +146,15 @@ impl Chain<'_> {
             let count = task.restarts_last_hour;
             sentences.push(format!("it is flapping: {count} restarts in the last hour, every {}", Pretty(every)));
         }
+        if let Some(probe) = task.live_probe.as_ref().filter(|probe| !probe.passed) {
+            let seen = self.clock.age(probe.at);
+            sentences.push(format!(
+                "its liveness probe says {}, {seen}, {} in a row",
+                probe.detail,
+                tries(probe.failures)
+            ));
+        }
+        sentences.extend(task.status.as_ref().map(|status| format!("it says of itself: {status}")));
         if let Some(back) = task.budget_back_at.filter(|_| task.is_live()) {
             let left = self.clock.left(back);
             sentences

@@ -13,16 +13,18 @@
 
 mod credentials;
 mod descriptors;
+mod environment;
 mod held_back;
 mod inherited;
 mod memory;
+mod notify;
 mod on_change;
 mod one_shot;
 mod oom;
 mod output;
+mod probe;
 mod proc;
 mod pty;
-mod ready;
 mod spawn;
 mod start_failure;
 mod stop;
@@ -56,11 +58,14 @@ use crate::supervisor::{RunContext, RunOrder};
 use credentials::RunsAs;
 pub(crate) use credentials::refused_identity;
 pub(crate) use descriptors::{is_out_of_descriptors, reserve_descriptors, with_reserved_descriptors};
+pub(crate) use environment::{LikeTask, environment_of};
 pub use inherited::reset_inherited;
 pub(crate) use inherited::{InheritedLimits, is_hangup_ignored};
+use notify::NotifySocket;
 pub(crate) use one_shot::OneShotCommand;
 use oom::OomKills;
 use output::OutputCapture;
+use probe::Probes;
 use pty::Pty;
 use spawn::Spawned;
 pub(crate) use start_failure::find_program;
@@ -96,6 +101,8 @@ struct Started {
     pty: Option<Pty>,
     /// Resolves with the line that makes it ready, if `ready.log` is set.
     ready_line: Option<oneshot::Receiver<String>>,
+    /// Where it says how it is, if it is to.
+    socket: Option<NotifySocket>,
 }
 
 impl ProcessTask {
@@ -154,8 +161,9 @@ impl ProcessTask {
         }
         let run = context.run.number;
         let starting = async {
-            let spawned = spawn::spawn(self, run).await?;
-            self.start_reading(spawned, run)
+            let socket = self.notify_socket()?;
+            let spawned = spawn::spawn(self, run, socket.as_ref()).await?;
+            self.start_reading(spawned, socket, run)
         };
         let given_up = async {
             context.kill.cancelled().await;
@@ -167,7 +175,12 @@ impl ProcessTask {
         }
     }
 
-    fn start_reading(&self, Spawned { child, outputs, stdin }: Spawned, run: u64) -> Result<Started, String> {
+    fn start_reading(
+        &self,
+        Spawned { child, outputs, stdin }: Spawned,
+        socket: Option<NotifySocket>,
+        run: u64,
+    ) -> Result<Started, String> {
         let pty = match (&self.screen, outputs.first()) {
             (Some(screen), Some((_, ours))) => Some(Pty::new(ours, screen.clone())),
             _ => None,
@@ -181,15 +194,17 @@ impl ProcessTask {
         }
         let ready_line = match self.config.ready.as_ref().map(|ready| &ready.check) {
             Some(Check::Log(pattern)) => Some(output.search(pattern.clone())),
-            Some(Check::Tcp(_) | Check::Http(_) | Check::Exec(_)) | None => None,
+            Some(Check::Tcp(_) | Check::Http(_) | Check::Exec(_) | Check::Notify(_) | Check::Watchdog(_)) | None => {
+                None
+            }
         };
-        Ok(Started { child, output, stdin, pty, ready_line })
+        Ok(Started { child, output, stdin, pty, ready_line, socket })
     }
 
     /// Parts that few runs need are boxed where they are needed: they would double the size of every run's future.
     async fn supervise(
         &self,
-        Started { child, mut output, stdin: _stdin, pty, ready_line }: Started,
+        Started { child, mut output, stdin: _stdin, pty, ready_line, socket }: Started,
         context: &RunContext,
     ) -> ExitReason {
         // `written`: nothing more is written for this run.
@@ -212,7 +227,7 @@ impl ProcessTask {
             report_left(&child, context, &over),
             captured,
             serve_pty(pty),
-            self.report(child.pid(), ready_line, context, &over),
+            self.report(child.pid(), ready_line, socket, context, &over),
             self.watch_memory(child.pid(), context, &over),
         );
         reason
@@ -223,21 +238,36 @@ impl ProcessTask {
         &self,
         pid: u32,
         ready_line: Option<oneshot::Receiver<String>>,
+        socket: Option<NotifySocket>,
         context: &RunContext,
         over: &CancellationToken,
     ) {
         context.started(Some(pid), None).await;
-        let probing = async {
-            let Some(ready) = &self.config.ready else { return };
-            match ready_line {
-                Some(line) => ready::wait_for_line(line, context).await,
-                None => ready::probe(self, ready, context).await,
-            }
-        };
         let looking = async {
+            let probes = Probes::new(self, context, pid);
+            let probing = probes.run(ready_line, socket.as_ref());
             tokio::join!(probing, held_back::hint_when_silent(self, context.run.number));
         };
         until_ending(Box::pin(looking), context, over).await;
+    }
+
+    /// A socket for what the run says of itself, if it is to say anything.
+    fn notify_socket(&self) -> Result<Option<NotifySocket>, String> {
+        let says_ready = self.config.ready.as_ref().is_some_and(|ready| matches!(ready.check, Check::Notify(_)));
+        if !says_ready && self.watchdog().is_none() {
+            return Ok(None);
+        }
+        let user = self.runs_as.credentials.as_ref().map(|credentials| credentials.user);
+        let socket = NotifySocket::bind(user);
+        socket.map(Some).map_err(|error| format!("cannot make its NOTIFY_SOCKET: {}", start_failure::cause(&error)))
+    }
+
+    /// How often it is to say that it is alive.
+    fn watchdog(&self) -> Option<Duration> {
+        match self.config.live.as_ref()?.check {
+            Check::Watchdog(limit) => Some(limit),
+            Check::Tcp(_) | Check::Http(_) | Check::Exec(_) | Check::Log(_) | Check::Notify(_) => None,
+        }
     }
 }
 

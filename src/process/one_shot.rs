@@ -8,8 +8,7 @@ use std::path::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::{Receiver, Sender};
 
-use super::start_failure::cause;
-use super::warden::Spawn;
+use super::warden::{Spawn, SpawnError, StartFault, StartStep};
 use super::{Warden, reason_of};
 use crate::config::CommandLine;
 use crate::supervisor::engine::ExitReason;
@@ -45,42 +44,46 @@ impl OneShotCommand<'_> {
     ///
     /// It could not be run.
     pub(crate) async fn run(self, warden: &Warden) -> Result<OneShotOutcome, String> {
-        let cannot = |error: io::Error| format!("cannot run it: {}", cause(&error));
-        let (stdin, input) = io::pipe().map_err(cannot)?;
-        let (output, stdout) = io::pipe().map_err(cannot)?;
-        let stderr = stdout.try_clone().map_err(cannot)?;
-        let mut input = Sender::from_owned_fd(OwnedFd::from(input)).map_err(cannot)?;
-        let mut output = Receiver::from_owned_fd(OwnedFd::from(output)).map_err(cannot)?;
         let spawn = Spawn { argv: self.command.to_argv(), env: self.env, dir: self.dir.into(), ..Spawn::default() };
-        let child = warden.spawn(spawn, [stdin.into(), stdout.into(), stderr.into()]).await;
-        let child = child.map_err(|error| error.to_string())?;
-        let mut kept = Vec::new();
-        let fed = async move {
-            // The command need not read its input.
-            let _ = input.write_all(self.input.as_bytes()).await;
-        };
-        let exited = {
-            let said = async {
-                tokio::join!(fed, keep(&mut output, &mut kept));
-                std::future::pending().await
-            };
-            tokio::select! {
-                exited = child.exited() => exited,
-                () = said => None,
-            }
-        };
-        // What it wrote before its end is in the pipe by now. A descendant may hold the pipe open. Asked of the system: the
-        // runtime may hear of the end before it hears that there is something to read.
-        let mut rest = [0; OUTPUT_BYTES];
-        while let Ok(read @ 1..) = rustix::io::read(&output, &mut rest) {
-            take(&mut kept, &rest[..read]);
-            if kept.len() == OUTPUT_BYTES {
-                break;
-            }
-        }
-        let exit = exited.ok_or("its end is not known: the warden is gone")?;
-        Ok(OneShotOutcome { reason: reason_of(exit.status()), output: String::from_utf8_lossy(&kept).into_owned() })
+        run(warden, spawn, self.input).await.map_err(|error| error.to_string())
     }
+}
+
+/// As [`OneShotCommand::run`].
+pub(super) async fn run(warden: &Warden, spawn: Spawn, text: String) -> Result<OneShotOutcome, SpawnError> {
+    let cannot = |error: io::Error| SpawnError::System(StartFault::of(StartStep::Prepare, &error));
+    let (stdin, input) = io::pipe().map_err(cannot)?;
+    let (output, stdout) = io::pipe().map_err(cannot)?;
+    let stderr = stdout.try_clone().map_err(cannot)?;
+    let mut input = Sender::from_owned_fd(OwnedFd::from(input)).map_err(cannot)?;
+    let mut output = Receiver::from_owned_fd(OwnedFd::from(output)).map_err(cannot)?;
+    let child = warden.spawn(spawn, [stdin.into(), stdout.into(), stderr.into()]).await?;
+    let mut kept = Vec::new();
+    let fed = async move {
+        // The command need not read its input.
+        let _ = input.write_all(text.as_bytes()).await;
+    };
+    let exited = {
+        let said = async {
+            tokio::join!(fed, keep(&mut output, &mut kept));
+            std::future::pending().await
+        };
+        tokio::select! {
+            exited = child.exited() => exited,
+            () = said => None,
+        }
+    };
+    // What it wrote before its end is in the pipe by now. A descendant may hold the pipe open. Asked of the system: the
+    // runtime may hear of the end before it hears that there is something to read.
+    let mut rest = [0; OUTPUT_BYTES];
+    while let Ok(read @ 1..) = rustix::io::read(&output, &mut rest) {
+        take(&mut kept, &rest[..read]);
+        if kept.len() == OUTPUT_BYTES {
+            break;
+        }
+    }
+    let exit = exited.ok_or(SpawnError::WardenGone)?;
+    Ok(OneShotOutcome { reason: reason_of(exit.status()), output: String::from_utf8_lossy(&kept).into_owned() })
 }
 
 /// Reads to the end.

@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use tokio::task::spawn_blocking;
 
+use super::notify::{NotifySocket, SOCKET_VARIABLE, WATCHDOG_VARIABLE};
+use super::one_shot::{self, OneShotOutcome};
 use super::start_failure::explain;
 use super::warden::{Child, Spawn, SpawnError, StartFault, StartStep};
 use super::{ProcessTask, pty};
@@ -17,7 +19,7 @@ use crate::screen::ScreenSize;
 /// may have 64 MiB of this in all (pipe(7)), hence no more.
 const PIPE_BYTES: usize = 256 * 1024;
 /// `TERM` in a task's terminal, unless the task's `env` sets it.
-const TERMINAL_KIND: &str = "xterm-256color";
+pub(super) const TERMINAL_KIND: &str = "xterm-256color";
 
 /// The reading ends of what a process writes to.
 pub(super) type Outputs = Vec<(OutputStream, OwnedFd)>;
@@ -43,9 +45,14 @@ struct OpenedStdio {
 /// # Errors
 ///
 /// What was tried and why it failed.
-pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, String> {
+pub(super) async fn spawn(task: &ProcessTask, run: u64, socket: Option<&NotifySocket>) -> Result<Spawned, String> {
     let command = &task.config.command;
     let mut spawn = prepared(task, command, run);
+    if let Some(socket) = socket {
+        spawn.env.insert(SOCKET_VARIABLE.to_owned(), socket.address().to_owned());
+        let watchdog = task.watchdog().map(|limit| (WATCHDOG_VARIABLE.to_owned(), limit.as_micros().to_string()));
+        spawn.env.extend(watchdog);
+    }
     let opened = match &task.screen {
         Some(screen) => with_terminal(&mut spawn, screen.size()),
         None => with_pipes(task, task.config.stdin),
@@ -57,17 +64,17 @@ pub(super) async fn spawn(task: &ProcessTask, run: u64) -> Result<Spawned, Strin
     Ok(Spawned { child: make(task, command, spawn, stdio).await?, outputs, stdin })
 }
 
-/// Starts a command on behalf of a run, in its directory and environment; its output is discarded.
+/// Runs a command of a task to its end, in the task's directory and environment. Its remaining processes are killed then,
+/// and all of them if the future is dropped.
 ///
 /// # Errors
 ///
-/// As [`spawn`].
-pub(super) async fn spawn_silent(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<Child, String> {
-    let dev_null = || task.warden.dev_null();
-    let stdio = dev_null().and_then(|stdin| Ok([stdin, dev_null()?, dev_null()?]));
-    match stdio {
-        Ok(stdio) => make(task, command, prepared(task, command, run), stdio).await,
-        Err(error) => Err(explained(task, command, StartFault::of(StartStep::Prepare, &error)).await),
+/// It could not be run.
+pub(super) async fn run_quietly(task: &ProcessTask, command: &CommandLine, run: u64) -> Result<OneShotOutcome, String> {
+    match one_shot::run(&task.warden, prepared(task, command, run), String::new()).await {
+        Ok(outcome) => Ok(outcome),
+        Err(SpawnError::System(fault)) => Err(explained(task, command, fault).await),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -8,8 +8,14 @@ use crate::config::Check;
 
 /// Probes often, so that a test need not wait.
 fn check(check: Check) -> ReadyConfig {
-    let often = Duration::from_millis(50);
-    ReadyConfig { check, interval: often, timeout: Duration::from_secs(1), failure_threshold: None }
+    let mut ready = ReadyConfig::new(check);
+    ready.tries.interval = Duration::from_millis(50);
+    ready
+}
+
+fn timing_out(mut ready: ReadyConfig, limit: Duration) -> ReadyConfig {
+    ready.tries.timeout = limit;
+    ready
 }
 
 fn exec(line: &str) -> ReadyConfig {
@@ -86,7 +92,7 @@ async fn http_is_not_ready_on_anything_else() {
 async fn a_server_that_never_answers_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let ready = check(Check::Http(format!("http://{}", listener.local_addr().unwrap()).into()));
-    let ready = ReadyConfig { timeout: Duration::from_millis(100), ..ready };
+    let ready = timing_out(ready, Duration::from_millis(100));
     assert_eq!(first_probe(ready).await, (false, "timed out after 100ms".to_owned()));
 }
 
@@ -103,7 +109,7 @@ async fn exec_is_ready_on_code_0() {
 #[tokio::test]
 async fn exec_that_hangs_is_killed_with_its_group() {
     let ready = exec("sleep 60 & echo $! > pid; wait");
-    let mut life = task("exec sleep 60").ready(ReadyConfig { timeout: Duration::from_millis(200), ..ready }).start();
+    let mut life = task("exec sleep 60").ready(timing_out(ready, Duration::from_millis(200))).start();
     life.pid().await;
     assert_eq!(life.next_probe().await, (false, "timed out after 200ms".to_owned()));
     let pid = fs::read_to_string(life.scratch.path().join("pid")).unwrap();
@@ -125,10 +131,9 @@ async fn a_log_line_makes_ready_once() {
 
 #[tokio::test]
 async fn a_slow_start_is_not_told_as_failed_until_the_interval_has_passed() {
-    let ready = exec("test -e ready");
-    let mut life = task("sleep 0.3; touch ready; exec sleep 60")
-        .ready(ReadyConfig { interval: Duration::from_secs(10), ..ready })
-        .start();
+    let mut ready = exec("test -e ready");
+    ready.tries.interval = Duration::from_secs(10);
+    let mut life = task("sleep 0.3; touch ready; exec sleep 60").ready(ready).start();
     life.pid().await;
     assert!(life.next_probe().await.0);
     life.stopped().await;

@@ -28,7 +28,7 @@ const CODE_OF_FAULT: i32 = 127;
 pub(in crate::process) const CPU_TIME_GRACE: u64 = 5;
 
 /// Variables that tell of the process that started stead, or are meant for stead alone: its service manager's.
-const NOT_INHERITED: [&str; 7] =
+pub(in crate::process) const NOT_INHERITED: [&str; 7] =
     ["OLDPWD", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
 /// What a child gets from the warden beside its orders.
@@ -110,7 +110,7 @@ fn limit(limits: &Limits) -> Result<(), StartFault> {
     Ok(())
 }
 
-fn assume(credentials: &Credentials) -> io::Result<()> {
+pub(in crate::process) fn assume(credentials: &Credentials) -> io::Result<()> {
     // On macOS the groups follow from the user.
     #[cfg(not(target_os = "macos"))]
     nix::unistd::setgroups(&credentials.groups.iter().copied().map(Gid::from_raw).collect::<Vec<_>>())?;

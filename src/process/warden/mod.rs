@@ -36,7 +36,7 @@ use std::time::Duration;
 #[cfg(test)]
 pub(super) use cgroup::Claim;
 pub(super) use cgroup::dir_of_this_process as cgroup_dir;
-pub(super) use child::CPU_TIME_GRACE;
+pub(super) use child::{CPU_TIME_GRACE, NOT_INHERITED, assume};
 pub(crate) use client::Warden;
 pub(crate) use client::this_program;
 pub(super) use client::{Child, SpawnError};

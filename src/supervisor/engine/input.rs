@@ -53,6 +53,13 @@ pub enum Input {
         /// What was seen, for people: `http 200 in 3 ms`.
         detail: String,
     },
+    /// A run says what it does.
+    Said {
+        /// Which run.
+        run: RunId,
+        /// In its own words.
+        status: String,
+    },
     /// What is left of a run that is being stopped or killed.
     Left {
         /// Which run.

@@ -115,6 +115,11 @@ impl Engine {
             Input::Probed { run, probe, passed, detail } => self.on_probed(run, probe, passed, detail, now),
             Input::Left { run, processes } => self.on_left(run, processes),
             Input::Exceeded { run, used, limit } => self.on_exceeded(run, used, limit, now),
+            Input::Said { run, status } => {
+                if let Some(run) = self.task_mut(run.task).run_mut(run.number) {
+                    run.status = Some(status);
+                }
+            }
             Input::Measured { run, peak_memory, background, hint } => {
                 self.on_measured(run, RunFindings { peak_memory: Some(peak_memory), background, hint });
             }

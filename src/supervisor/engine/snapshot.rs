@@ -205,6 +205,8 @@ pub struct TaskSnapshot {
     pub probe: Option<ProbeSnapshot>,
     /// The last try of the liveness probe in this run.
     pub live_probe: Option<ProbeSnapshot>,
+    /// What this run does, in its own words (`STATUS=` of sd_notify).
+    pub status: Option<String>,
     /// When it is due next, if it has a schedule.
     pub next_due: Option<Uptime>,
     /// Whether it watches files; suspended if it changes them itself.

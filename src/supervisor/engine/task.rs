@@ -81,6 +81,8 @@ pub(super) struct Run {
     pub(super) live_probe: Option<ProbeSnapshot>,
     /// Whether it was due meanwhile, and is to run once more.
     pub(super) is_due_again: bool,
+    /// What it does, in its own words.
+    pub(super) status: Option<String>,
     /// What is known of it once it has ended.
     pub(super) findings: RunFindings,
     /// Why it is to be stopped as soon as its dependents are out of the way.
@@ -325,6 +327,7 @@ impl Task {
             was_ready: false,
             live_probe: None,
             is_due_again: false,
+            status: None,
             findings: RunFindings::default(),
             pending_stop: None,
         });

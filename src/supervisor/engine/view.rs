@@ -69,6 +69,7 @@ impl Engine {
             has_started: task.has_started,
             probe: run.and_then(|run| run.probe.clone()),
             live_probe: run.and_then(|run| run.live_probe.clone()),
+            status: run.and_then(|run| run.status.clone()),
             next_due: task.next_due.filter(|_| task.plan.schedule.is_some()).map(|at| self.uptime(at)),
             watch: task.plan.watch.map(|_| match task.watch.is_suspended {
                 true => WatchState::Suspended,

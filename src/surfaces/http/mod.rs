@@ -28,6 +28,7 @@ mod caller;
 mod cells;
 mod clients;
 mod deltas;
+mod environment;
 mod extract;
 mod flat_schemas;
 mod follow;

@@ -18,7 +18,7 @@ use super::limits::{DISCARD_BYTES, REQUEST_BODY_BYTES, REQUEST_BODY_TIME, RESPON
 use super::openapi::Routes;
 use super::problem::Problem;
 use super::state::Api;
-use super::{attach, clients, live, logs, requests, runs, status, why};
+use super::{attach, clients, environment, live, logs, requests, runs, status, why};
 use crate::duration::Pretty;
 
 /// The routes of the API, and beside them those that only one listener has.
@@ -30,6 +30,7 @@ pub(in crate::surfaces) fn router(api: Api, beside: Router<Api>) -> Router {
         ("logs", logs::routes()),
         ("tasks", runs::routes()),
         ("tasks", why::routes()),
+        ("tasks", environment::routes()),
         ("tasks", requests::routes()),
         ("terminals", attach::routes()),
     ];

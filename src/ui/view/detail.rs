@@ -54,6 +54,14 @@ fn lines(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Li
         let style = if probe.passed { Style::new() } else { context.theme.warning() };
         lines.push(labelled("ready", &text, style));
     }
+    if let Some(probe) = &task.live_probe {
+        let text = format!("{} · {}", plain(&probe.detail), context.clock.age(probe.at));
+        let style = if probe.passed { Style::new() } else { context.theme.warning() };
+        lines.push(labelled("live", &text, style));
+    }
+    if let Some(status) = &task.status {
+        lines.push(labelled("says", &plain(status), Style::new()));
+    }
     if let Some(address) = &task.address {
         lines.push(labelled("address", &plain(address), Style::new()));
     }

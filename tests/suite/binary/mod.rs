@@ -7,6 +7,7 @@ mod control;
 mod crowds;
 mod detach;
 mod env_files;
+mod environment;
 mod events;
 mod export;
 #[cfg(target_os = "linux")]
@@ -24,6 +25,7 @@ mod metrics;
 mod orchestration;
 mod other_tools;
 mod plain;
+mod probes;
 mod reload;
 mod requests;
 mod scarcity;

@@ -16,115 +16,7 @@ use stead::supervisor::engine::HookEvent;
 use stead::supervisor::engine::{OnExhausted, Policy};
 
 /// A file that says everything there is to say.
-const COMPLETE: &str = r#"
-include = ["base.toml?"]
-
-[env]
-LANG = "C"
-
-[supervisor]
-env_file = [".env.local?"]
-max_retries = 1_000_000
-reset_after = "10m"
-initial_backoff = "0s"
-max_backoff = "0s"
-jitter = 0.25
-intensity = { restarts = 20, within = "1h" }
-start_timeout = "5s"
-drain = "20s"
-drain_fatal = "0s"
-
-[ui]
-notify = false
-
-[hooks.page]
-on = ["failed", "exhausted", "recovered", "fatal"]
-tasks = ["stead.web"]
-url = "http://127.0.0.1:9000/stead"
-timeout = "3s"
-
-[hooks.mail]
-on = ["fatal"]
-command = ["mail"]
-
-[logs]
-dir = "logs"
-max_size = 0
-keep = 2
-
-[web]
-on_exhausted = "fatal"
-enabled = false
-listen = "[::1]:0"
-read = "anyone"
-dist = "bundle"
-
-[tasks.db]
-command = ["postgres", "-D", "data"]
-critical = true
-ready.tcp = "[::1]:5432"
-
-[tasks.migrate]
-command = "sqlx migrate run"
-restart = "never"
-after = { db = "ready" }
-
-[tasks.api]
-command = "exec ./api"
-dir = "api"
-env = { RUST_LOG = "info" }
-env_file = ".env"
-restart = "always"
-on_exhausted = "fatal"
-max_retries = 0
-reset_after = "1h"
-initial_backoff = "1s"
-max_backoff = "1m 30s"
-jitter = 1
-intensity = { restarts = 1_000, within = "1s" }
-start_timeout = "1s"
-after = { db = "started", migrate = "success" }
-ready = { http = "http://localhost:8080/health?x=1", interval = "5s", timeout = "1s", failure_threshold = 3 }
-stop = { signal = "int", timeout = "0s", only_parent = true }
-limits = { open_files = 256, memory = "2 GiB", cpu_time = "1500ms", core = 0 }
-max_memory = "512 MiB"
-nice = -5
-user = "nobody"
-group = 100
-umask = "027"
-tty = true
-success_exit_codes = [0, 143]
-
-[tasks.worker]
-command = "worker"
-ready.exec = ["worker", "ping"]
-stop.command = "worker stop"
-stdin = "open"
-after.migrate = "exited"
-
-[tasks.mailer]
-description = "Sends what is queued"
-profiles = ["mail", "dev"]
-command = "mailer"
-schedule = "0 3 * * MON"
-time_zone = "Europe/Berlin"
-overlap = "queue"
-watch = { paths = ["mail/**/*.txt"], ignore = ["mail/sent/**"], debounce = "1s", do = { run = "make mail" } }
-after.db = { is = "started", on_restart = "stop", required = false }
-ready.log = "listening on \\d+"
-
-[tasks.once]
-command = "once"
-autostart = false
-every = "15m"
-critical = "on-failure"
-
-[groups.backend]
-tasks = ["db", "work*"]
-strategy = "rest-for-one"
-intensity = { restarts = 5, within = "1m" }
-on_exhausted = "fatal"
-"#;
+const COMPLETE: &str = include_str!("complete.toml");
 
 pub(crate) fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("stead.toml"))
@@ -182,6 +74,14 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!((api.nice, api.umask), (-5, Some(0o027)));
     assert_eq!((&api.user, &api.group), (&Some(Account::Name("nobody".to_owned())), &Some(Account::Id(100))));
     assert_eq!(api.success_exit_codes, [0, 143]);
+    let (ready, live) = (api.ready.as_ref().unwrap(), api.live.as_ref().unwrap());
+    assert_eq!(
+        (ready.within, ready.once, ready.tries.delay),
+        (Some(Duration::from_secs(60)), true, Duration::from_secs(1))
+    );
+    assert!(ready.tries.http.accepts(204) && ready.tries.http.accepts(399) && !ready.tries.http.accepts(200));
+    assert_eq!((ready.tries.http.headers["Authorization"].expose(), ready.tries.http.insecure), ("Bearer x", true));
+    assert_eq!((live.failure_threshold, live.tries.interval), (2, Duration::from_secs(5)));
     assert!(matches!(&api.ready.as_ref().unwrap().check, Check::Http(url) if url.expose().ends_with("/health?x=1")));
 }
 
@@ -382,14 +282,22 @@ fn values_that_mean_nothing_are_refused() {
 #[test]
 fn readiness_is_exactly_one_check_that_can_be_made() {
     check_remedies([
-        ("ready = {}", "expected exactly one of `tcp`, `http`, `exec` and `log`"),
-        ("ready = { tcp = \"a:1\", log = \"x\" }", "expected exactly one of `tcp`, `http`, `exec` and `log`"),
+        ("ready = {}", "expected exactly one of `tcp`, `http`, `exec`, `log` and `notify`"),
+        ("ready = { tcp = \"a:1\", log = \"x\" }", "expected exactly one of `tcp`, `http`, `exec`, `log` and `notify`"),
         ("ready.log = \"(\"", "not a regular expression: unclosed group"),
         ("ready.tcp = \"localhost\"", "expected a host and a port"),
         ("ready.tcp = \"localhost:0\"", "expected a host and a port"),
         ("ready.tcp = \"::1:80\"", "expected a host and a port"),
         ("ready.http = \"localhost:80\"", "expected a URL"),
-        ("ready.http = \"https://localhost/\"", "only http is spoken here"),
+        ("ready.http = \"ftp://localhost/\"", "expected a URL"),
+        ("ready.notify = false", "expected `true`; leave it out otherwise"),
+        ("ready = { tcp = \"a:1\", status = 200 }", "only an http check uses it"),
+        ("ready = { http = \"http://a/\", status = 99 }", "expected a status from 100 to 599"),
+        ("ready = { http = \"http://a/\", status = \"300-200\" }", "expected a status from 100 to 599"),
+        ("ready = { http = \"http://a/\", headers = { \"a b\" = \"x\" } }", "write a name like"),
+        ("ready = { tcp = \"a:1\", delay = \"5s\", within = \"5s\" }", "expected more than `delay`"),
+        ("live = {}", "expected exactly one of `tcp`, `http`, `exec` and `notify`"),
+        ("live.notify = \"0s\"", "expected more than nothing"),
         ("ready.http = \"http://me:secret@localhost/\"", "a user and password can't be given"),
         ("ready.exec = []", "expected a program and its arguments, found nothing"),
         ("ready = { tcp = \"a:1\", interval = \"0s\" }", "expected more than nothing"),
@@ -561,7 +469,7 @@ fn a_hook_that_could_not_work_is_refused() {
         ("{ on = ['faild'], command = 'x' }", "did you mean \"failed\"?"),
         ("{ on = ['failed'], tasks = ['apy'], command = 'x' }", "no task is called `apy`; did you mean `api`?"),
         ("{ on = ['failed'], tasks = ['web'], command = 'x' }", "no task is called `web`; did you mean `stead.web`?"),
-        ("{ on = ['failed'], url = 'https://example.org' }", "curl --fail --json @- URL"),
+        ("{ on = ['failed'], url = 'ftp://example.org' }", "expected a URL like"),
         ("{ on = ['failed'], url = 'localhost' }", "expected a URL like"),
         ("{ on = ['failed'], command = 'x', timeout = '0s' }", "expected more than nothing"),
     ] {

@@ -49,6 +49,8 @@ async fn every_route_is_described_and_every_description_is_served() {
         "post /api/v1/tasks/stop",
         "get /api/v1/tasks/{name}",
         "get /api/v1/tasks/{name}/attach",
+        "get /api/v1/tasks/{name}/env",
+        "post /api/v1/tasks/{name}/env",
         "post /api/v1/tasks/{name}/input",
         "post /api/v1/tasks/{name}/kill",
         "post /api/v1/tasks/{name}/restart",
@@ -65,13 +67,16 @@ async fn every_route_is_described_and_every_description_is_served() {
     ];
     assert_eq!(described, expected);
     site.kernel.screens().add("api").begin();
-    // Streams do not end, and there is one client to disconnect; the tests of each ask for them.
+    // Streams do not end, there is one client to disconnect, and no process whose environment could be told; the tests of
+    // each ask for them.
     let special = [
         "delete /api/v1/clients/{id}",
         "get /api/v1/events",
         "get /api/v1/logs/follow",
         "get /api/v1/logs/lost",
         "get /api/v1/tasks/{name}/attach",
+        "get /api/v1/tasks/{name}/env",
+        "post /api/v1/tasks/{name}/env",
     ];
     for operation in described.iter().filter(|operation| !special.contains(&operation.as_str())) {
         let (method, path) = operation.split_once(' ').unwrap();
