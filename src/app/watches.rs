@@ -3,6 +3,8 @@
 //! Only directories that may hold such a file and that no .gitignore names are watched. Where the system can't watch them,
 //! they are looked at every few seconds.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +91,8 @@ struct FileWatch {
     ignore: GlobSet,
     gitignore: Gitignore,
     watcher: Box<dyn Watcher + Send>,
+    /// The directories that are watched.
+    dirs: BTreeSet<PathBuf>,
     /// Why the system can't watch them, if it can't.
     fallback: Option<String>,
 }
@@ -119,7 +123,8 @@ impl FileWatch {
                 }
             }
         };
-        Self { root, paths, ignore, gitignore, watcher, fallback }
+        let dirs = dirs.into_iter().collect();
+        Self { root, paths, ignore, gitignore, watcher, dirs, fallback }
     }
 
     /// The changed file for people, if it is one that counts. A new directory is watched from here on.
@@ -130,10 +135,24 @@ impl FileWatch {
             return None;
         }
         if is_dir {
-            // One that is gone again needs no watch.
-            let _ = self.watcher.watch(path, RecursiveMode::NonRecursive);
+            return self.watch_new(path);
+        }
+        self.counts(path)
+    }
+
+    /// Watches a directory that was not there before, and what is in it already. The first file in it that counts.
+    fn watch_new(&mut self, dir: &Path) -> Option<String> {
+        if !self.dirs.insert(dir.to_owned()) {
             return None;
         }
+        // One that is gone again needs no watch.
+        let _ = self.watcher.watch(dir, RecursiveMode::NonRecursive);
+        let entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        entries.iter().fold(None, |found, path| self.matched(path).or(found))
+    }
+
+    fn counts(&self, path: &Path) -> Option<String> {
+        let inner = path.strip_prefix(&self.root).ok()?;
         self.paths.is_match(inner).then(|| inner.to_string_lossy().into_owned())
     }
 }
