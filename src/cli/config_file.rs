@@ -9,7 +9,8 @@ use super::locate::working_dir;
 use super::{FileArgs, complain, eprint_line};
 use crate::config::{Config, FILE_NAME, Project};
 use crate::import::{
-    Dropped, FileKind, Options, Scripts, Translation, Untranslated, Weight, candidates, kind_of, translate,
+    Dropped, FileKind, Options, ProcfileRunner, Scripts, Translation, Untranslated, Weight, candidates, kind_of,
+    translate,
 };
 use crate::present::ansi::plain;
 use crate::supervisor::engine::BadConfig;
@@ -22,6 +23,9 @@ pub(super) struct ForeignArgs {
     /// Run it even if it says something that changes what runs and can't be honoured
     #[arg(long)]
     lenient: bool,
+    /// Whose rules a Procfile follows [default: overmind's beside an .overmind.env, else foreman's]
+    #[arg(long, value_name = "TOOL")]
+    runner: Option<ProcfileRunner>,
     /// How many of each process of a Procfile, as web=2,worker=1
     #[arg(long, value_name = "NAME=COUNT,…")]
     formation: Option<String>,
@@ -35,13 +39,14 @@ pub(super) struct ForeignArgs {
 
 impl ForeignArgs {
     pub(super) fn options(&self) -> Options {
-        Options { formation: self.formation.clone(), port: self.base_port, env: self.env.clone() }
+        Options { runner: self.runner, formation: self.formation.clone(), port: self.base_port, env: self.env.clone() }
     }
 
     /// The same as arguments, for another process.
     pub(super) fn arguments(&self) -> Vec<String> {
         let mut all: Vec<String> = self.lenient.then(|| "--lenient".to_owned()).into_iter().collect();
         let valued = [
+            ("--runner", self.runner.map(|runner| runner.to_string())),
             ("--formation", self.formation.clone()),
             ("--base-port", self.base_port.map(|port| port.to_string())),
             ("--env", self.env.clone()),
@@ -151,7 +156,7 @@ pub(super) fn read_foreign(
     scripts: Scripts,
 ) -> anyhow::Result<Translation> {
     let project = Project::of(&cwd.join(path));
-    translate(path, cwd, &project.root, None, args.options(), scripts).map_err(no_translation)
+    translate(path, cwd, &project.root, args.options(), scripts).map_err(no_translation)
 }
 
 /// The error as the command line prints it: with every mistake and its place.

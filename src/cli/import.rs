@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use unicode_width::UnicodeWidthStr;
 
 use super::config_file::{ForeignArgs, line, no_translation};
 use super::locate::working_dir;
 use super::{FileArgs, complain, eprint_line, print};
 use crate::config::{Config, FILE_NAME};
-use crate::import::{ProcfileRunner, Scripts, Translation, Weight, candidates, translate};
+use crate::import::{Scripts, Translation, Weight, candidates, translate};
 
 /// The columns of `--diff` where no terminal says how many there are.
 const COLUMNS: usize = 160;
@@ -34,19 +34,8 @@ pub(super) struct ImportArgs {
     /// Write nothing; show the two side by side
     #[arg(long, conflicts_with = "force")]
     diff: bool,
-    /// Who runs the Procfile [default: overmind beside an .overmind.env, else foreman]
-    #[arg(long, value_name = "TOOL")]
-    tool: Option<Runner>,
     #[command(flatten)]
     foreign: ForeignArgs,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Runner {
-    Foreman,
-    Honcho,
-    Overmind,
-    Hivemind,
 }
 
 /// Writes the file.
@@ -67,14 +56,7 @@ pub(super) fn run(file: &FileArgs, args: &ImportArgs) -> anyhow::Result<ExitCode
     let is_printed = args.output == Path::new("-") || args.diff;
     let output = if is_printed { cwd.join(FILE_NAME) } else { cwd.join(&args.output) };
     let root = output.parent().unwrap_or(&cwd).to_owned();
-    let tool = args.tool.map(|tool| match tool {
-        Runner::Foreman => ProcfileRunner::Foreman,
-        Runner::Honcho => ProcfileRunner::Honcho,
-        Runner::Overmind => ProcfileRunner::Overmind,
-        Runner::Hivemind => ProcfileRunner::Hivemind,
-    });
-    let translation =
-        translate(&path, &cwd, &root, tool, args.foreign.options(), Scripts::Run).map_err(no_translation)?;
+    let translation = translate(&path, &cwd, &root, args.foreign.options(), Scripts::Run).map_err(no_translation)?;
     // What is wrong is said with its place in the original.
     let config = translation.config()?;
     let text = translation.stead_toml(&path.display().to_string());

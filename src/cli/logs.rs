@@ -14,16 +14,15 @@ use bytesize::ByteSize;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
-use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::client::{Client, block_on};
 use super::{FileArgs, complain, completions, shows_colour};
 use crate::config::UnknownTask;
-use crate::duration::parse_duration;
 use crate::logs::{
-    LineLimits, LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream, RunChoice,
+    self, LineFilter, LineLimits, LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream,
+    RunChoice,
 };
 use crate::present::ansi::plain;
 use crate::present::line::{SHOWN_CHARS, excerpt};
@@ -64,6 +63,11 @@ pub(super) struct LogsArgs {
     /// Only lines in which this regular expression matches
     #[arg(short, long, value_name = "REGEX", value_parser = pattern)]
     grep: Option<LinePattern>,
+    /// Only lines that pass this filter: `level>=warn status>=500 -word "a phrase" /a regex/ since:10m`
+    ///
+    /// All terms must be true; `-` turns one round. Fields are those of JSON and logfmt; a level is recognised in most formats.
+    #[arg(long = "where", value_name = "FILTER", value_parser = line_filter, allow_hyphen_values = true)]
+    filter: Option<Arc<LineFilter>>,
     /// Print the time before each line
     #[arg(short, long)]
     times: bool,
@@ -94,6 +98,7 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
         since: args.since,
         until: args.until,
         pattern: args.grep.clone(),
+        filter: args.filter.clone(),
         waits_for_ends: args.follow,
         limits: LineLimits::WHOLE,
         ..LineQuery::default()
@@ -362,19 +367,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// A time of day, a date with one, or how long ago.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
-    let now = jiff::Zoned::now();
-    let in_zone = |civil: DateTime| civil.to_zoned(now.time_zone().clone()).map(|zoned| zoned.timestamp());
-    if let Ok(ago) = parse_duration(text) {
-        return now.timestamp().checked_sub(ago).map_err(|error| error.to_string());
-    }
-    if let Ok(at) = text.parse() {
-        return Ok(at);
-    }
-    if let Ok(time) = text.parse::<Time>() {
-        return in_zone(now.date().to_datetime(time)).map_err(|error| error.to_string());
-    }
-    let civil = text.parse::<DateTime>();
-    civil.and_then(in_zone).map_err(|_| "expected something like `10m`, `14:30` or `2026-01-31 14:30`".to_owned())
+    logs::moment(text, &jiff::Zoned::now())
+}
+
+fn line_filter(text: &str) -> Result<Arc<LineFilter>, String> {
+    LineFilter::parse(text, &jiff::Zoned::now()).map(Arc::new)
 }
 
 pub(super) fn run_choice(text: &str) -> Result<RunChoice, String> {

@@ -44,6 +44,7 @@ pub use advice::Advice;
 pub use command::CommandLine;
 pub use compare::compare;
 pub use document::schema;
+pub(crate) use env_file::{EnvFileError, read_env_file};
 pub use load::FILE_NAME;
 pub(crate) use load::TranslatedText;
 pub(crate) use nearest::nearest;

@@ -3,7 +3,7 @@
 //! Every value of the document knows the place of the original that it comes from, and whether it was taken from there or
 //! filled in. Nothing is judged here: `config` does that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use indexmap::IndexMap;
 use toml::Value;
@@ -13,8 +13,11 @@ use super::source::{OriginalFiles, Place};
 /// The longest name that is kept: shorter than the limit, to leave room for what makes it unique.
 const NAME_KEPT: usize = 48;
 
-/// The most values of a document: more can't have been written by a person.
-const VALUES_LIMIT: usize = 50_000;
+/// The most values of a document, and the most that is said about one: more can't have been written by a person.
+const VALUES_LIMIT: usize = 20_000;
+
+/// The most processes of a file.
+const PROCESSES_LIMIT: usize = 2_000;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,11 +90,14 @@ pub(super) struct ConfigDraft {
     pub(super) root: Branch,
     pub(super) dropped: Vec<Dropped>,
     pub(super) mistakes: Vec<OriginalMistake>,
-    /// Values that are known only when it is run, and are never written to a file: variables of the environment.
-    pub(super) overlay: Vec<(String, String)>,
+    /// Variables whose values are known only when it is run, and are never written to a file, by the keys of their table.
+    pub(super) overlay: Vec<(Vec<String>, String)>,
     /// What the original calls things, with the tasks that are meant.
     pub(super) aliases: BTreeMap<String, Vec<String>>,
-    names: BTreeSet<String>,
+    /// The names of the tasks, each with the number that the next of its kind gets.
+    names: HashMap<String, usize>,
+    /// What was said: the place, the title and the explanation.
+    said: HashSet<(Place, String, String)>,
     values: usize,
 }
 
@@ -108,16 +114,31 @@ impl ConfigDraft {
     }
 
     fn put(&mut self, path: &[&str], value: Value, origin: ValueOrigin) {
-        self.values += 1;
-        if self.values > VALUES_LIMIT {
-            if self.values == VALUES_LIMIT + 1 {
-                self.refuse(&origin.place, "too much stands here", format!("at most {VALUES_LIMIT} values are read"));
-            }
+        if !self.has_room(&origin.place) {
             return;
         }
         let (last, tables) = path.split_last().expect("a path has at least one key");
         let table = self.root.table(tables, &origin.place);
         table.entries.insert((*last).to_owned(), Item::Leaf(value, origin));
+    }
+
+    /// Counts one more value. It is a mistake if there are too many.
+    fn has_room(&mut self, place: &Place) -> bool {
+        self.values += 1;
+        if self.values == VALUES_LIMIT + 1 {
+            self.mistakes.push(OriginalMistake {
+                place: place.clone(),
+                title: "too much stands here".to_owned(),
+                remedy: format!("at most {VALUES_LIMIT} values are read"),
+            });
+        }
+        self.values <= VALUES_LIMIT
+    }
+
+    /// Sets a variable in the table at `table` when it is run.
+    pub(super) fn lay_over(&mut self, table: &[&str], name: &str, value: &str) {
+        let path = table.iter().map(|key| (*key).to_owned()).chain([name.to_owned()]);
+        self.overlay.push((path.collect(), value.to_owned()));
     }
 
     /// Begins a table, so that it stands where the original has it.
@@ -128,7 +149,7 @@ impl ConfigDraft {
     /// Adds to the list of what is not honoured.
     pub(super) fn drop(&mut self, weight: Weight, place: &Place, key: impl Into<String>, what: impl Into<String>) {
         let dropped = Dropped { place: place.clone(), key: key.into(), what: what.into(), weight };
-        if !self.dropped.contains(&dropped) {
+        if self.has_room(place) && self.said.insert((place.clone(), dropped.key.clone(), dropped.what.clone())) {
             self.dropped.push(dropped);
         }
     }
@@ -136,9 +157,18 @@ impl ConfigDraft {
     /// Reports a mistake of the original.
     pub(super) fn refuse(&mut self, place: &Place, title: impl Into<String>, remedy: impl Into<String>) {
         let mistake = OriginalMistake { place: place.clone(), title: title.into(), remedy: remedy.into() };
-        if !self.mistakes.contains(&mistake) {
+        let said = (place.clone(), mistake.title.clone(), mistake.remedy.clone());
+        if self.has_room(place) && self.said.insert(said) {
             self.mistakes.push(mistake);
         }
+    }
+
+    /// Whether a file declares no more processes than are read; it is a mistake if it does.
+    pub(super) fn takes_processes(&mut self, count: usize, place: &Place) -> bool {
+        if count > PROCESSES_LIMIT {
+            self.refuse(place, "too many processes", format!("at most {PROCESSES_LIMIT} are read"));
+        }
+        count <= PROCESSES_LIMIT
     }
 
     /// A name that a task can have and none has yet.
@@ -150,11 +180,15 @@ impl ConfigDraft {
         if name.is_empty() {
             name.push_str("task");
         }
-        let unique = (2..).map(|number| format!("{name}-{number}"));
-        let name = std::iter::once(name.clone()).chain(unique).find(|name| !self.names.contains(name));
-        let name = name.expect("numbers don't run out before the names of a file");
-        self.names.insert(name.clone());
-        name
+        let first = self.names.get(&name).copied();
+        let unique = (first.unwrap_or(2)..).map(|number| (format!("{name}-{number}"), number + 1));
+        let mut all = first.is_none().then(|| (name.clone(), 2)).into_iter().chain(unique);
+        let (unique, next) =
+            all.find(|(unique, _)| !self.names.contains_key(unique)).expect("numbers don't run out before names do");
+        drop(all);
+        self.names.insert(name, next);
+        self.names.entry(unique.clone()).or_insert(2);
+        unique
     }
 
     /// The value at a path.

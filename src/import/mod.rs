@@ -10,13 +10,14 @@
 //! | `kind` | which tool a file is for |
 //! | `procfile`, `process_compose`, `mprocs`, `supervisord`, `pm2`, `docker_compose` | the readers |
 //! | `draft`, `source` | the document in the making, and the places it comes from |
-//! | `yaml`, `go_template`, `env_file`, `escape` | the languages in those files |
+//! | `yaml`, `go_template`, `env_file`, `env_dialect`, `escape` | the languages in those files |
 //! | `missing_keys`, `defaults`, `write` | the document as text |
 //! | `translation` | what comes out: a config, the lists, a stead.toml |
 
 mod defaults;
 mod docker_compose;
 mod draft;
+mod env_dialect;
 mod env_file;
 mod escape;
 mod fields;
@@ -33,6 +34,8 @@ mod supervisord;
 mod surroundings;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod translation;
 mod write;
 mod yaml;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FILE_LIMIT: u64 = 1 << 20;
 
 /// A range of bytes of one file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     /// Which file, by its number in [`OriginalFiles`].
     pub(super) file: usize,

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use super::draft::ConfigDraft;
+use super::procfile::ProcfileRunner;
 use super::source::{Place, read_text};
 
 /// What surrounds a file.
@@ -23,6 +24,8 @@ pub(super) struct Surroundings {
 /// What can be asked for beside the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
+    /// Whose rules a Procfile follows.
+    pub runner: Option<ProcfileRunner>,
     /// How many of each process: `web=2,worker=1`.
     pub formation: Option<String>,
     /// The first port.

@@ -43,8 +43,8 @@ fn lists(draft: &ConfigDraft) -> String {
         };
         out.push_str(&format!("{mark} {} {key}: {what}\n", draft.sources.show(place)));
     }
-    for (name, value) in &draft.overlay {
-        out.push_str(&format!("over {name}={value}\n"));
+    for (path, value) in &draft.overlay {
+        out.push_str(&format!("over {}={value}\n", path.join(".")));
     }
     for draft::OriginalMistake { place, title, remedy } in &draft.mistakes {
         out.push_str(&format!("error {} {title}: {remedy}\n", draft.sources.show(place)));

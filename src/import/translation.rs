@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::draft::{ConfigDraft, Dropped, OriginalMistake, ValueOrigin, Weight};
 use super::kind::{FileKind, kind_of};
 use super::node::{Scripts, evaluate};
-use super::procfile::ProcfileRunner;
 use super::source::{OriginalFiles, Place, read_text};
 use super::surroundings::{Options, Surroundings};
 use super::write::{Comment, write};
@@ -61,7 +60,6 @@ pub fn translate(
     path: &Path,
     cwd: &Path,
     root: &Path,
-    tool: Option<ProcfileRunner>,
     options: Options,
     scripts: Scripts,
 ) -> Result<Translation, Untranslated> {
@@ -87,7 +85,7 @@ pub fn translate(
             let overrides = overrides(&mut draft, file, path, &around);
             process_compose::read(&mut draft, (file, path), &overrides, &around)
         }
-        FileKind::Procfile => procfile::read(&mut draft, file, path, tool, &around),
+        FileKind::Procfile => procfile::read(&mut draft, file, path, &around),
         FileKind::Mprocs => mprocs::read(&mut draft, file, path, &around),
         FileKind::Supervisord => supervisord::read(&mut draft, file, path, &around),
         FileKind::Pm2 | FileKind::Pm2Script => pm2::read(&mut draft, file, path, evaluated.as_deref(), &around),
@@ -139,13 +137,9 @@ impl Translation {
     /// It is wrong by the rules of stead.toml: every mistake, at its place in the original.
     pub fn config(&self) -> Result<Config, ConfigError> {
         let mut draft = self.draft.clone();
-        for (name, value) in &self.draft.overlay {
-            draft.fill(
-                &["env", name],
-                escape::escaped(value),
-                &Place::new(0, 0..0),
-                "it is set where stead was started",
-            );
+        for (path, value) in &self.draft.overlay {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            draft.fill(&path, escape::escaped(value), &Place::new(0, 0..0), "it is set where stead was started");
         }
         let written = write(&draft, "", &[]);
         let files = draft.sources.iter().map(|source| (source.path.clone(), source.text.clone()));
@@ -189,6 +183,12 @@ impl Translation {
             }
         }
         write(&self.draft, &header, &self.comments).text
+    }
+
+    /// Whether nothing is added when it is run to what an import writes.
+    #[cfg(test)]
+    pub(super) fn draft_overlay_is_empty(&self) -> bool {
+        self.draft.overlay.is_empty()
     }
 
     /// What is not honoured, as it stands in the original.

@@ -131,17 +131,19 @@ fn attach(draft: &ConfigDraft, comments: &[Comment]) -> Attached {
     let mut places: Vec<&Place> = Vec::new();
     collect_places(&draft.root, &mut places);
     places.sort();
-    let line = |place: &Place| draft.sources.line(place);
+    let line = |place: &Place| (place.file, draft.sources.line(place));
     let mut attached = Attached::new();
     for comment in comments {
         let at = line(&comment.place);
-        let mut own = places.iter().filter(|place| place.file == comment.place.file);
+        let of_file = |place: &&&Place| place.file == at.0;
+        let first_below = places.partition_point(|place| line(place) < at);
+        let below = places.get(first_below).filter(of_file);
         let owner = match comment.is_alone {
-            true => own.find(|place| line(place) >= at),
+            true => below,
             false => {
-                let before = own.clone().rfind(|place| line(place) <= at);
-                let same = own.clone().find(|place| line(place) == at);
-                same.or(before).or_else(|| own.next())
+                let same = below.filter(|place| line(place) == at);
+                let before = first_below.checked_sub(1).and_then(|last| places.get(last)).filter(of_file);
+                same.or(before).or(below)
             }
         };
         attached.entry(owner.map(|place| (*place).clone())).or_default().push(comment.text.clone());

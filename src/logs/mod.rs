@@ -11,6 +11,7 @@
 //! Bytes are written before the record that describes them, so the index never tells of bytes that are not there.
 //! Nothing here knows of processes, of tasks' states, or of how a line is shown.
 
+mod block;
 mod changes;
 mod filter;
 mod grown;
@@ -19,8 +20,10 @@ mod index;
 mod last_words;
 mod level;
 mod line;
+mod line_filter;
 mod line_splitter;
 mod lines;
+mod moment;
 mod origin;
 mod pattern;
 mod position;
@@ -36,14 +39,17 @@ mod tests;
 mod text;
 mod writer;
 
+pub(crate) use block::{block, newest_grave};
 pub(crate) use changes::LogChanges;
 pub(crate) use grown::GrownLogs;
 pub use id::LineId;
 pub(crate) use last_words::last_words;
 pub use level::Level;
 pub use line::{LineLimits, LogLine};
+pub use line_filter::LineFilter;
 pub(crate) use line_splitter::LineSplitter;
 pub use lines::{LogLines, ReadStep};
+pub(crate) use moment::moment;
 pub use origin::{OutputStream, RunChoice, RunKey, StoredRun};
 pub use pattern::LinePattern;
 pub(crate) use pattern::ignores_case;

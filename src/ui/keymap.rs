@@ -13,6 +13,8 @@ pub(super) enum Context {
     Log,
     /// A page over the screen: help, why, events.
     Page,
+    /// A page of which a line is chosen: what happened while nobody was there.
+    News,
     /// A question.
     Question,
     /// The command palette; keys that are not bound go into its line.
@@ -71,17 +73,21 @@ pub(super) struct Binding {
 }
 
 const MAIN: &[Context] = &[Context::Main];
+const LOG: &[Context] = &[Context::Log];
 const PANES: &[Context] = &[Context::Main, Context::Log];
 const PAGE: &[Context] = &[Context::Page];
 const READING: &[Context] = &[Context::Log, Context::Page];
+const NEWS: &[Context] = &[Context::News];
+const PAGES: &[Context] = &[Context::Page, Context::News];
 const QUESTION: &[Context] = &[Context::Question];
 const PALETTE: &[Context] = &[Context::Palette];
 const ATTACHED: &[Context] = &[Context::Attached];
 const PROMPT: &[Context] = &[Context::Prompt];
-const CLOSABLE: &[Context] = &[Context::Main, Context::Log, Context::Page, Context::Palette, Context::Prompt];
+const CLOSABLE: &[Context] =
+    &[Context::Main, Context::Log, Context::Page, Context::News, Context::Palette, Context::Prompt];
 /// But for the terminal of a task: every key that it can be sent is its own.
 const EVERYWHERE: &[Context] =
-    &[Context::Main, Context::Log, Context::Page, Context::Question, Context::Palette, Context::Prompt];
+    &[Context::Main, Context::Log, Context::Page, Context::News, Context::Question, Context::Palette, Context::Prompt];
 
 const fn key(c: char) -> Chord {
     code(KeyCode::Char(c))
@@ -131,6 +137,10 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('b')], Action::Parts, MAIN, Topic::Look, "stead's parts", "show stead's own parts, or fold them", None),
     bind(&[key(' ')], Action::Mark, MAIN, Topic::Select, "mark", "mark: r, s, K act on all marked", None),
 
+    bind(&[key('*')], Action::MarkGroup, PANES, Topic::Select, "mark group", "mark all of the same group or name's beginning", None),
+    bind(&[key('\\'), key('/')], Action::Narrow, MAIN, Topic::Select, "narrow", "narrow the rows: name, @group, state:failed", Some(5)),
+    bind(&[key('\\')], Action::Narrow, LOG, Topic::Select, "narrow", "narrow the rows: name, @group, state:failed", None),
+
     bind(&[key('r')], Action::Restart, PANES, Topic::Act, "restart", "restart now, also during a countdown", Some(2)),
     bind(&[key('s')], Action::StopOrStart, PANES, Topic::Act, "stop or start", "stop, or start what is stopped", Some(2)),
     bind(&[key('K')], Action::Kill, PANES, Topic::Act, "kill", "kill now, without a grace period (asks)", None),
@@ -145,14 +155,22 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[code(KeyCode::Enter), key('z')], Action::Zoom, PANES, Topic::Log, "zoom", "zoom the log, and back", Some(4)),
 
     bind(&[key('f')], Action::Follow, PANES, Topic::Log, "follow", "follow the end, or pause", Some(6)),
-    bind(&[key('/')], Action::Search, PANES, Topic::Log, "search", "search (regex; case matters with a capital)", Some(5)),
+    bind(&[key('/')], Action::Search, LOG, Topic::Log, "search", "search (regex; case matters with a capital)", Some(5)),
     bind(&[key('n')], Action::NextHit, PANES, Topic::Log, "next", "next match", Some(3)),
     bind(&[key('N')], Action::PreviousHit, PANES, Topic::Log, "previous", "previous match", Some(3)),
-    bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter", "filter: show only lines that match", Some(7)),
+    bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter", "filter: words, -not, /regex/, level>=warn, status>=500", Some(7)),
     bind(&[key('m')], Action::Merge, PANES, Topic::Log, "merged log", "merged log of all, or the marked", Some(2)),
     bind(&[key('[')], Action::PreviousRun, PANES, Topic::Log, "run before", "the run before, the run after", None),
     bind(&[key(']')], Action::NextRun, PANES, Topic::Log, "run after", "the run before, the run after", None),
-    bind(&[key('y')], Action::Copy, PANES, Topic::Log, "copy", "copy the selection, or all in view", Some(1)),
+    bind(&[key('+'), key('=')], Action::RaiseFloor, PANES, Topic::Log, "fewer levels", "levels: info, warn, error alone; all again", None),
+    bind(&[key('-')], Action::LowerFloor, PANES, Topic::Log, "more levels", "levels: info, warn, error alone; all again", None),
+    bind(&[key('\'')], Action::Time, PANES, Topic::Log, "jump to a time", "jump to a time: 14:32, -10m", None),
+    bind(&[key('v')], Action::ChooseLine, PANES, Topic::Log, "choose lines", "choose lines: j k extend, y Y o act on them", None),
+    bind(&[key('y')], Action::Copy, PANES, Topic::Log, "copy", "copy the chosen lines, or all in view", Some(1)),
+    bind(&[key('Y')], Action::CopyBlock, PANES, Topic::Log, "copy block", "copy the whole trace or record", None),
+    bind(&[key('y')], Action::CopyPage, PAGES, Topic::Look, "copy", "copy this page", None),
+    bind(&[key('(')], Action::PreviousEnd, PANES, Topic::Log, "end before", "the end of a run before, after", None),
+    bind(&[key(')')], Action::NextEnd, PANES, Topic::Log, "end after", "the end of a run before, after", None),
     bind(&[key('o')], Action::Open, PANES, Topic::Log, "open in editor", "open the log file in $EDITOR", None),
     bind(&[key('t')], Action::Times, PANES, Topic::Log, "times", "times on, off", None),
     bind(&[key('W')], Action::Wrap, PANES, Topic::Log, "wrap", "wrap on, off", None),
@@ -167,7 +185,13 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('g'), code(KeyCode::Home)], Action::Oldest, READING, Topic::Log, "oldest line", "the oldest line that is kept, the end", None),
     bind(&[key('G'), code(KeyCode::End)], Action::Newest, READING, Topic::Log, "end of the log", "the oldest line that is kept, the end", None),
 
-    bind(&[key('e')], Action::Events, PANES, Topic::Look, "events", "events of all tasks", Some(5)),
+    bind(&[code(KeyCode::Enter)], Action::GoToNews, NEWS, Topic::Look, "its log then", "its log at that moment", Some(1)),
+    bind(&[key('j'), code(KeyCode::Down)], Action::NextNews, NEWS, Topic::Look, "next", "next", None),
+    bind(&[key('k'), code(KeyCode::Up)], Action::PreviousNews, NEWS, Topic::Look, "previous", "previous", None),
+    bind(&[code(KeyCode::Tab)], Action::Events, NEWS, Topic::Look, "every event", "every event of all tasks", Some(2)),
+    bind(&[code(KeyCode::Tab)], Action::Away, PAGE, Topic::Look, "summary", "what happened while you were away", Some(2)),
+    bind(&[key('q'), key('e')], Action::Close, NEWS, Topic::Look, "close", "close this page", None),
+    bind(&[key('e')], Action::Away, PANES, Topic::Look, "events", "what happened while you were away; tab: every event", Some(5)),
     bind(&[key(':')], Action::Palette, PANES, Topic::Look, "find", "find a command or a task by name", None),
     bind(&[ctrl('l')], Action::Redraw, EVERYWHERE, Topic::Look, "redraw", "draw the screen anew", None),
     bind(&[key('?'), code(KeyCode::F(1))], Action::Help, PANES, Topic::Look, "help", "all keys", Some(1)),

@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 use super::layout;
 use super::model::Model;
 use super::query::{LogOf, LogWindow};
+use super::run_ends::{RunEnd, run_ends};
 use super::scroll::{Entries, ScrollPosition};
 use super::shown::Shown;
 use crate::logs::{LineId, LogLine};
@@ -21,7 +22,9 @@ const TIMES_FROM: u16 = 56;
 /// Columns that the time takes: `12:01:33 `.
 const TIME_COLUMNS: u16 = 9;
 /// The most columns that a task's name takes in a merged log, with the gap after it.
-const MOST_NAME_COLUMNS: u16 = 13;
+const MOST_NAME_COLUMNS: u16 = 33;
+/// Names take no more than this part of the pane.
+const NAMES_PART: u16 = 3;
 
 /// What the log pane shows, from the first line of the window to the last.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub(super) struct LogEntries<'a> {
     /// None while what is wanted has not been read.
     window: Option<&'a LogWindow>,
     is_merged: bool,
+    /// How runs have ended, for the rules between lines.
+    ends: Vec<RunEnd<'a>>,
     /// Columns of text.
     pub(super) width: usize,
     /// Columns before the text, for the time.
@@ -69,7 +74,7 @@ impl<'a> LogEntries<'a> {
             LogOf::Task(_) => 0,
             LogOf::Merged(tasks) => {
                 let longest = tasks.iter().map(|task| task.width()).max().unwrap_or(0);
-                u16::try_from(longest + 1).unwrap_or(u16::MAX).min(MOST_NAME_COLUMNS)
+                u16::try_from(longest + 1).unwrap_or(u16::MAX).min(MOST_NAME_COLUMNS).min(inside.width / NAMES_PART)
             }
         };
         // One column of air on either side.
@@ -77,6 +82,7 @@ impl<'a> LogEntries<'a> {
         Self {
             window: model.window(shown),
             is_merged: matches!(log_of, LogOf::Merged(_)),
+            ends: run_ends(shown.events, &log_of),
             width,
             time_columns,
             name_columns,
@@ -107,6 +113,11 @@ impl<'a> LogEntries<'a> {
         self.window.is_some_and(|window| window.is_end)
     }
 
+    /// Whether the window is all that is kept.
+    pub(super) fn is_whole(&self) -> bool {
+        self.window.is_some_and(|window| window.is_start && window.is_end)
+    }
+
     /// Whether more lines are being read.
     pub(super) fn is_reading(&self) -> bool {
         self.window.is_none_or(|window| window.is_reading)
@@ -116,9 +127,36 @@ impl<'a> LogEntries<'a> {
         self.window.map_or(&[], |window| &window.lines)
     }
 
-    /// Whether a rule stands above this line, because another run wrote the one before.
-    fn begins_run(&self, index: usize) -> bool {
-        index > 0 && !self.is_merged && self.line(index).run != self.line(index - 1).run
+    /// Whether a rule stands above this line: another run wrote the one before, or in a merged log a run has failed in
+    /// between.
+    pub(super) fn has_rule(&self, index: usize) -> bool {
+        match self.is_merged {
+            true => !self.ends_above(index).is_empty(),
+            false => index > 0 && self.line(index).run != self.line(index - 1).run,
+        }
+    }
+
+    /// What the rule above this line says: `run 1: code 1 ── run 2`, `api run 2: code 3`.
+    pub(super) fn rule(&self, index: usize) -> String {
+        let texts: Vec<String> = match self.is_merged {
+            true => self.ends_above(index).iter().map(RunEnd::with_name).collect(),
+            false => {
+                let before = self.line(index - 1).run.number;
+                let end = self.ends.iter().rev().find_map(|end| end.of_run(before));
+                end.into_iter().chain([format!("run {}", self.line(index).run.number)]).collect()
+            }
+        };
+        texts.join(" ── ")
+    }
+
+    /// The ends between this line and the one before.
+    fn ends_above(&self, index: usize) -> &[RunEnd<'a>] {
+        if index == 0 {
+            return &[];
+        }
+        let until = |line: &LogLine| self.ends.partition_point(|end| end.at <= line.at);
+        let (from, to) = (until(self.line(index - 1)), until(self.line(index)));
+        &self.ends[from..to.max(from)]
     }
 
     /// The line as text, and its characters row by row.
@@ -148,7 +186,7 @@ impl<'a> LogEntries<'a> {
             begins_line: nth == 0,
             ends_line: nth == last,
         });
-        self.begins_run(index).then_some(rule).into_iter().chain(text).collect()
+        self.has_rule(index).then_some(rule).into_iter().chain(text).collect()
     }
 
     /// Columns of the longest line in view.
@@ -199,6 +237,6 @@ impl Entries for LogEntries<'_> {
             None if is_simple && bytes.len() <= self.width => 1,
             None => self.read(index).1.len(),
         };
-        text + usize::from(self.begins_run(index))
+        text + usize::from(self.has_rule(index))
     }
 }

@@ -13,7 +13,10 @@ use crate::supervisor::engine::Stage;
 pub(super) fn offer(binding: &Binding, model: &Model, shown: &Shown<'_>) -> Option<String> {
     binding.rank?;
     let is_draining = matches!(shown.snapshot.stage, Stage::Draining { .. });
-    let marked = if model.marked.is_empty() { "" } else { " marked" };
+    let marked = match model.marked.len() {
+        0 => String::new(),
+        count => format!(" {count} marked"),
+    };
     let word = match binding.action {
         Action::Restart if is_draining => return None,
         Action::Restart => return Some(format!("restart{marked}")),
@@ -31,7 +34,7 @@ pub(super) fn offer(binding: &Binding, model: &Model, shown: &Shown<'_>) -> Opti
         Action::Attach if shown.screen.is_none_or(|screen| !screen.is_live) => return None,
         Action::Merge if !model.merged => return None,
         Action::Merge => "one task",
-        Action::Copy if model.selection.is_none() => return None,
+        Action::Copy if model.selection.is_none() && model.cursor.is_none() => return None,
         Action::Close => return closes(model).map(str::to_owned),
         Action::Quit if shown.is_guest => "leave",
         Action::Quit if is_draining => return None,
@@ -48,10 +51,12 @@ fn closes(model: &Model) -> Option<&'static str> {
         Some(Overlay::Prompt(_)) => "cancel",
         Some(_) => "close",
         None if model.selection.is_some() => "clear selection",
+        None if model.cursor.is_some() => "end choosing",
         None if model.run.is_some() => "all runs",
         None if model.search.is_some() => "clear search",
         None if model.filter.is_some() => "clear filter",
         None if !model.marked.is_empty() => "clear marks",
+        None if model.narrowing.is_some() => "all rows",
         None => return None,
     };
     Some(word)

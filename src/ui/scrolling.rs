@@ -22,6 +22,7 @@ pub(super) fn scroll(model: &mut Model, rows: isize, shown: &Shown<'_>) {
     match &mut model.overlay {
         Some(Overlay::Help(first) | Overlay::Why(first)) => *first = first.saturating_add_signed(rows).min(most),
         Some(Overlay::Events(place)) => *place = place.scrolled(&EventEntries(shown.events), height, rows),
+        Some(Overlay::Away(_)) => {}
         Some(Overlay::Attached | Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Prompt(_)) | None => {
             scroll_log(model, rows, shown)
         }

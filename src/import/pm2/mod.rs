@@ -49,6 +49,8 @@ pub(super) fn read(
         let what = "node was run on it, and these are the values that it gave";
         draft.drop(Weight::Notable, &first, path.display().to_string(), what);
     }
+    let what = "pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several";
+    draft.drop(Weight::Minor, &first, "name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others", what);
     let what = "pm2 goes on in the background when all apps have ended; `stead up -d` does, too";
     draft.drop(Weight::Minor, &first, "exit", what);
     document.comments

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::draft::{ConfigDraft, Weight};
+use super::env_dialect::ForeignEnvFile;
 use super::env_file::{Dialect, parse};
 use super::source::Place;
 use super::surroundings::Surroundings;
@@ -53,12 +54,12 @@ fn dot_env(draft: &mut ConfigDraft, place: &Place, around: &Surroundings) -> Ind
     let place = Place::new(file, 0..0);
     match parse(&draft.sources.get(file).text, Dialect::Godotenv) {
         Ok(variables) => {
-            draft.fill(
-                &["supervisor", "env_file"],
-                vec![toml::Value::from(around.relative(Path::new(".env")))],
-                &place,
-                "process-compose reads it",
-            );
+            let path = Path::new(".env");
+            let foreign = ForeignEnvFile { tool: &"process-compose", path, file, variables: &variables };
+            if foreign.lay_over(draft, &["env"], around) {
+                let files = vec![toml::Value::from(around.relative(path))];
+                draft.fill(&["supervisor", "env_file"], files, &place, "process-compose reads it");
+            }
             variables
         }
         Err(why) => {

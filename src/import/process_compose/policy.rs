@@ -40,6 +40,10 @@ fn availability(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
     };
     let exit_on_end = fields.take("exit_on_end").filter(|field| field.flag(draft) == Some(true));
     let is_skip_fatal = fields.take("exit_on_skipped");
+    if let Some(field) = exit_on_end.as_ref().or(restart.as_ref().filter(|_| kind == Restart::ExitOnFailure)) {
+        let what = "process-compose ends with the exit code of this process; stead's exit code is 1";
+        draft.drop(Weight::Notable, field.key_place, field.key.clone(), what);
+    }
     match (&exit_on_end, kind) {
         (Some(end), Restart::No | Restart::ExitOnFailure) => process.put(draft, &["critical"], true, end),
         (Some(end), Restart::Always | Restart::OnFailure) => {

@@ -81,6 +81,8 @@ fn probe(draft: &mut ConfigDraft, process: &ComposeProcess<'_>, field: &Field<'_
     seconds(draft, "period_seconds", "interval", 1, 10);
     seconds(draft, "timeout_seconds", "timeout", 1, 1);
     seconds(draft, "failure_threshold", "failure_threshold", 1, 3);
+    let what = "stead tries more often at first and counts failures only after that, so it stops the process later";
+    draft.drop(Weight::Minor, field.key_place, format!("{}.failure_threshold", field.key), what);
     if let Some(delay) = fields.take("initial_delay_seconds")
         && let Some(seconds @ 1..) = delay.whole(draft)
     {

@@ -1,7 +1,7 @@
 //! One process.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use indexmap::IndexMap;
@@ -11,6 +11,9 @@ use super::project::{ComposeProject, DeclaredProcess, shell_command, unknown, va
 use super::text::Text;
 use super::{policy, probe, stop, timing};
 use crate::import::draft::{ConfigDraft, Weight};
+use crate::import::env_dialect::ForeignEnvFile;
+use crate::import::env_file::{Dialect, parse};
+use crate::import::escape::escaped;
 use crate::import::fields::{Field, Fields};
 use crate::import::go_template::TemplateValue;
 
@@ -46,6 +49,8 @@ pub(super) struct ComposeProcess<'a> {
     /// Where it runs, if that is said.
     pub(super) dir: Option<Text>,
     pub(super) is_daemon: bool,
+    /// Whether it gets a terminal.
+    pub(super) has_terminal: bool,
 }
 
 /// Reads the replica with this number, from 0.
@@ -65,7 +70,17 @@ pub(super) fn read(
     let own = fields.take("vars").map(|field| vars(draft, &field)).unwrap_or_default();
     let data = template_data(&project.vars, own, number);
     let hidden = project.hidden.clone();
-    let mut process = ComposeProcess { project, declared, fields, task, hidden, data, dir: None, is_daemon: false };
+    let mut process = ComposeProcess {
+        project,
+        declared,
+        fields,
+        task,
+        hidden,
+        data,
+        dir: None,
+        is_daemon: false,
+        has_terminal: false,
+    };
     process.is_daemon = process.flag(draft, "is_daemon");
     process.words(draft, name, number);
     process.environment(draft, name, number);
@@ -213,8 +228,7 @@ impl<'a> ComposeProcess<'a> {
             (Some(field), Some(text)) => {
                 let relative = around.relative(&PathBuf::from(&text.value));
                 // A path that variables are in is written with them where it starts at the same place.
-                let written =
-                    if relative == text.value { self.write(&text) } else { crate::import::escape::escaped(&relative) };
+                let written = if relative == text.value { self.write(&text) } else { escaped(&relative) };
                 if relative != "." {
                     self.put(draft, &["dir"], written, field);
                 }
@@ -223,12 +237,7 @@ impl<'a> ComposeProcess<'a> {
             _ => {
                 let here = around.relative(&around.cwd);
                 if here != "." {
-                    self.fill(
-                        draft,
-                        &["dir"],
-                        crate::import::escape::escaped(&here),
-                        "process-compose runs it in the current directory",
-                    );
+                    self.fill(draft, &["dir"], escaped(&here), "process-compose runs it in the current directory");
                 }
             }
         }
@@ -254,18 +263,35 @@ impl<'a> ComposeProcess<'a> {
         {
             let dir = self.dir.as_ref().map_or("", |dir| &dir.value);
             let path = self.project.around.cwd.join(dir).join(&text.value);
-            let known = crate::import::source::read_text(&path).unwrap_or_default();
-            let known = crate::import::env_file::parse(&known, crate::import::env_file::Dialect::Godotenv);
-            self.hidden.extend(known.unwrap_or_default().into_keys());
-            // One that is not there is passed over.
-            let shown = crate::import::escape::escaped(&format!("{}?", self.project.around.relative(&path)));
-            self.put(draft, &["env_file"], shown, &field);
+            self.env_file(draft, &path, &field);
         }
         if self.flag(draft, "is_dotenv_disabled") {
             let place = self.declared.field.key_place;
             let what = "stead gives the variables of `.env` to every task";
             draft.drop(Weight::Notable, place, format!("{}.is_dotenv_disabled", self.fields.path), what);
         }
+    }
+
+    /// Variables of a file; one that is not there is passed over.
+    fn env_file(&mut self, draft: &mut ConfigDraft, path: &Path, field: &Field<'a>) {
+        let around = self.project.around;
+        if let Some(file) = around.read(draft, path, &field.node.place) {
+            let text = draft.sources.get(file).text.clone();
+            let variables = match parse(&text, Dialect::Godotenv) {
+                Ok(variables) => variables,
+                Err(why) => {
+                    let what = format!("process-compose can't read it either, and goes on without it: {why}");
+                    draft.drop(Weight::ChangesWhatRuns, &field.node.place, field.key.clone(), what);
+                    return;
+                }
+            };
+            self.hidden.extend(variables.keys().cloned());
+            let foreign = ForeignEnvFile { tool: &"process-compose", path, file, variables: &variables };
+            if !foreign.lay_over(draft, &["tasks", self.task, "env"], around) {
+                return;
+            }
+        }
+        self.put(draft, &["env_file"], escaped(&format!("{}?", around.relative(path))), field);
     }
 
     fn command(&mut self, draft: &mut ConfigDraft) {
@@ -319,12 +345,14 @@ impl<'a> ComposeProcess<'a> {
                 && field.flag(draft) == Some(true)
             {
                 self.put(draft, &["tty"], true, &field);
+                self.has_terminal = true;
             }
         }
         if let Some(field) = self.fields.take("is_foreground")
             && field.flag(draft) == Some(true)
         {
             self.put(draft, &["tty"], true, &field);
+            self.has_terminal = true;
             self.put(draft, &["autostart"], false, &field);
             let what = "it is started with `s`, and `a` attaches to it";
             draft.drop(Weight::Notable, field.key_place, field.key.clone(), what);

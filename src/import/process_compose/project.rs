@@ -169,7 +169,7 @@ fn over_env_file(
 ) {
     for (name, value) in dot_env.iter().filter(|(name, _)| !hidden.contains(*name)) {
         match around.variables.get(name) {
-            Some(other) if other != value => draft.overlay.push((name.clone(), other.clone())),
+            Some(other) if other != value => draft.lay_over(&["env"], name, other),
             _ => {}
         }
     }

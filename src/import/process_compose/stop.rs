@@ -14,6 +14,10 @@ const COMMAND_TIMEOUT: i64 = 10;
 
 pub(super) fn read(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
     let no_kill = "process-compose sends no SIGKILL unless timeout_seconds is given";
+    let hangs_up = "process-compose ends what has a terminal with SIGHUP instead of SIGTERM";
+    if process.has_terminal {
+        process.fill(draft, &["stop", "signal"], "SIGHUP", hangs_up);
+    }
     let Some(field) = process.fields.take("shutdown") else {
         process.fill(draft, &["stop", "timeout"], NO_KILL, no_kill);
         return;
@@ -31,7 +35,7 @@ pub(super) fn read(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
         if let Some(text) = process.plain_text(draft, &command) {
             process.put(draft, &["stop", "command"], process.shell_line(&text), &command);
         }
-        let kill = "process-compose sends SIGKILL at once when its command fails or takes too long";
+        let kill = "process-compose sends SIGKILL at once when its command fails or takes too long, and waits for ever when it succeeds";
         process.fill(draft, &["stop", "signal"], "SIGKILL", kill);
         match &timeout {
             Some((_, field)) => process.put(draft, &["stop", "timeout"], format!("{}s", seconds * 2), field),
@@ -53,7 +57,9 @@ pub(super) fn read(draft: &mut ConfigDraft, process: &mut ComposeProcess<'_>) {
     {
         // Anything else counts as SIGTERM.
         let signal = i32::try_from(number).ok().filter(|number| (1..=31).contains(number)).unwrap_or(15);
-        process.put(draft, &["stop", "signal"], Signal::from_raw(signal).to_string(), &field);
+        if signal != 15 || !process.has_terminal {
+            process.put(draft, &["stop", "signal"], Signal::from_raw(signal).to_string(), &field);
+        }
     }
     if let Some(field) = parent
         && field.flag(draft) == Some(true)

@@ -107,6 +107,8 @@ stop.timeout = "1h"
 . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
 . process-compose.yaml:1 ordered_shutdown: not given: process-compose stops all processes at the same time, stead those that depend on others first
 . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
+. process-compose.yaml:11 processes.db.readiness_probe.failure_threshold: stead tries more often at first and counts failures only after that, so it stops the process later
+. process-compose.yaml:38 processes.api.readiness_probe.failure_threshold: stead tries more often at first and counts failures only after that, so it stops the process later
 "#);
 }
 
@@ -129,29 +131,29 @@ processes:
 "#;
     let files = [("process-compose.yaml", file), (".env", "WHO=me\nHOME=/env\n")];
     insta::assert_snapshot!(imported(&files, &[("HOME", "/root"), ("RESTART", "no")]), @r#"
-    [supervisor]
-    env_file = [".env"]
+[supervisor]
+env_file = [".env"]
 
-    [tasks.me-0]
-    command = ["bash", "-c", "echo $HOME $HOME ${HOME:-} api ${PORT:-3000} '$${X}' b"]
-    dir = "dir-0"
-    env = { PC_PROC_NAME = "me", PC_REPLICA_NUM = "0", P = "8000", A = "own" }
-    restart = "never"
-    stop.timeout = "1h"
+[tasks.me-0]
+command = ["bash", "-c", "echo $HOME $HOME ${HOME:-} api ${PORT:-3000} '$${X}' b"]
+dir = "dir-0"
+env = { PC_PROC_NAME = "me", PC_REPLICA_NUM = "0", P = "8000", A = "own" }
+restart = "never"
+stop.timeout = "1h"
 
-    [tasks.me-1]
-    command = ["bash", "-c", "echo $HOME $HOME ${HOME:-} api ${PORT:-3000} '$${X}' b"]
-    dir = "dir-1"
-    env = { PC_PROC_NAME = "me", PC_REPLICA_NUM = "1", P = "8001", A = "own" }
-    restart = "never"
-    stop.timeout = "1h"
-    . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
-    . process-compose.yaml:6 ${WHO…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
-    . process-compose.yaml:7 ${A…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
-    . process-compose.yaml:9 ${RESTART…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
-    . process-compose.yaml:10 ${COUNT…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
-    over HOME=/root
-    "#);
+[tasks.me-1]
+command = ["bash", "-c", "echo $HOME $HOME ${HOME:-} api ${PORT:-3000} '$${X}' b"]
+dir = "dir-1"
+env = { PC_PROC_NAME = "me", PC_REPLICA_NUM = "1", P = "8001", A = "own" }
+restart = "never"
+stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
+. process-compose.yaml:6 ${WHO…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
+. process-compose.yaml:7 ${A…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
+. process-compose.yaml:9 ${RESTART…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
+. process-compose.yaml:10 ${COUNT…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
+over env.HOME=/root
+"#);
 }
 
 #[test]
@@ -192,24 +194,27 @@ fn restarts() {
 command = "x"
 on_exhausted = "fatal"
 max_retries = 0
+- process-compose.yaml:6 processes.it.availability.restart: process-compose ends with the exit code of this process; stead's exit code is 1
 "#);
     insta::assert_snapshot!(restart("sometimes"), @r#"
     command = "x"
     error process-compose.yaml:6 wrong value for `processes.it.availability.restart`: expected `always`, `on_failure`, `exit_on_failure` or `no`
     "#);
     insta::assert_snapshot!(task("command: x\navailability:\n  exit_on_end: true"), @r#"
-    command = "x"
-    critical = true
-    "#);
+command = "x"
+critical = true
+- process-compose.yaml:6 processes.it.availability.exit_on_end: process-compose ends with the exit code of this process; stead's exit code is 1
+"#);
     insta::assert_snapshot!(task("command: x\navailability: {restart: on_failure, exit_on_end: yes, max_restarts: 3}"), @r#"
-    command = "x"
-    on_exhausted = "fatal"
-    max_retries = 3
-    initial_backoff = "1s"
-    max_backoff = "1s"
-    reset_after = "8760h"
-    ! process-compose.yaml:5 processes.it.availability.exit_on_end: stead ends everything when the restarts are spent, not when the process ends by itself
-    "#);
+command = "x"
+on_exhausted = "fatal"
+max_retries = 3
+initial_backoff = "1s"
+max_backoff = "1s"
+reset_after = "8760h"
+- process-compose.yaml:5 processes.it.availability.exit_on_end: process-compose ends with the exit code of this process; stead's exit code is 1
+! process-compose.yaml:5 processes.it.availability.exit_on_end: stead ends everything when the restarts are spent, not when the process ends by itself
+"#);
     insta::assert_snapshot!(task("command: x\nrestart: always\navailability: {restrat: x}\nsuccess_exit_codes: [143, 0]"), @r#"
     command = "x"
     success_exit_codes = [0, 143]
@@ -234,10 +239,11 @@ stop = { command = "./stop", signal = "SIGKILL", timeout = "60s" }
     stop = { only_parent = true, timeout = "3s" }
     "#);
     insta::assert_snapshot!(task("command: x\nis_tty: true\nshutdown: {send_keys: q}"), @r#"
-    command = "x"
-    tty = true
-    ! process-compose.yaml:6 processes.it.shutdown.send_keys: stead types nothing to stop a task: it sends the signal
-    "#);
+command = "x"
+tty = true
+stop = { signal = "SIGHUP", timeout = "1h" }
+! process-compose.yaml:6 processes.it.shutdown.send_keys: stead types nothing to stop a task: it sends the signal
+"#);
 }
 
 #[test]
@@ -293,11 +299,12 @@ fn probes() {
 #[test]
 fn kinds_of_processes() {
     insta::assert_snapshot!(task("entrypoint: [./run, \"${1}\"]\nis_foreground: true"), @r#"
-    command = ["./run", ""]
-    tty = true
-    autostart = false
-    - process-compose.yaml:5 processes.it.is_foreground: it is started with `s`, and `a` attaches to it
-    "#);
+command = ["./run", ""]
+tty = true
+autostart = false
+stop = { signal = "SIGHUP", timeout = "1h" }
+- process-compose.yaml:5 processes.it.is_foreground: it is started with `s`, and `a` attaches to it
+"#);
     insta::assert_snapshot!(task("command: x\nentrypoint: [y]\nis_elevated: true\nlog_location: ./x.log"), @r#"
     command = "x"
     - process-compose.yaml:5 processes.it.entrypoint: process-compose ignores it, because there is a `command`
@@ -490,20 +497,20 @@ fn files_of_variables() {
         ("own.env", "B=3\n"),
     ];
     insta::assert_snapshot!(imported(&files, &[("A", "os"), ("C", "os")]), @r#"
-    [supervisor]
-    env_file = [".env"]
+[supervisor]
+env_file = [".env"]
 
-    [tasks.a]
-    command = ["bash", "-c", "echo ${A:-} 2 ${C:-}"]
-    env_file = "own.env?"
-    restart = "never"
-    stop.timeout = "1h"
-    . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
-    . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
-    - process-compose.yaml:2 processes.a.is_dotenv_disabled: stead gives the variables of `.env` to every task
-    . process-compose.yaml:2 ${B…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
-    over A=os
-    "#);
+[tasks.a]
+command = ["bash", "-c", "echo ${A:-} 2 ${C:-}"]
+env_file = "own.env?"
+restart = "never"
+stop.timeout = "1h"
+. process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
+. process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
+- process-compose.yaml:2 processes.a.is_dotenv_disabled: stead gives the variables of `.env` to every task
+. process-compose.yaml:2 ${B…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
+over env.A=os
+"#);
 }
 
 #[test]

@@ -28,18 +28,15 @@ struct ProcfileProcess {
 }
 
 /// Reads the Procfile with the number `file`, which lies at `path`. Gives its comments.
-pub(super) fn read(
-    draft: &mut ConfigDraft,
-    file: usize,
-    path: &Path,
-    tool: Option<ProcfileRunner>,
-    around: &Surroundings,
-) -> Vec<Comment> {
-    let rules = Rules::read(draft, file, path, tool, around);
+pub(super) fn read(draft: &mut ConfigDraft, file: usize, path: &Path, around: &Surroundings) -> Vec<Comment> {
+    let rules = Rules::read(draft, file, path, around);
     let (processes, comments) = lines(draft, file, rules.tool);
     if processes.is_empty() {
         let remedy = "expected a line like `web: bundle exec rails server`";
         draft.refuse(&Place::new(file, 0..0), format!("no process is declared, says {}", rules.tool), remedy);
+        return comments;
+    }
+    if !draft.takes_processes(processes.len(), &Place::new(file, 0..0)) {
         return comments;
     }
     rules.env_files(draft, around);

@@ -9,6 +9,7 @@ use toml::Value;
 
 use super::{ProcfileProcess, mentions};
 use crate::import::draft::{ConfigDraft, Weight};
+use crate::import::env_dialect::{ForeignEnvFile, line_of};
 use crate::import::env_file::{Dialect, parse};
 use crate::import::source::Place;
 use crate::import::surroundings::Surroundings;
@@ -21,7 +22,7 @@ const FIRST_PORT: u16 = 5000;
 const INSTANCES_LIMIT: u32 = 100;
 
 /// Who runs a Procfile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ProcfileRunner {
     /// foreman, written in Ruby: the original.
     Foreman,
@@ -108,18 +109,13 @@ impl ProcfileNames {
 
 impl Rules {
     /// Finds out who would run the file and what they are told beside it.
-    pub(super) fn read(
-        draft: &mut ConfigDraft,
-        file: usize,
-        path: &Path,
-        tool: Option<ProcfileRunner>,
-        around: &Surroundings,
-    ) -> Self {
+    pub(super) fn read(draft: &mut ConfigDraft, file: usize, path: &Path, around: &Surroundings) -> Self {
         let place = Place::new(file, 0..0);
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         let overmind = around.read(draft, Path::new(".overmind.env"), &place);
         let foreman = around.read(draft, Path::new(".foreman"), &place);
-        let tool = tool.unwrap_or(if overmind.is_some() { ProcfileRunner::Overmind } else { ProcfileRunner::Foreman });
+        let by_files = if overmind.is_some() { ProcfileRunner::Overmind } else { ProcfileRunner::Foreman };
+        let tool = around.options.runner.unwrap_or(by_files);
         let mut rules = Self {
             tool,
             port: Some(FIRST_PORT),
@@ -427,18 +423,23 @@ impl Rules {
 
     /// The files of variables, for every task.
     pub(super) fn env_files(&self, draft: &mut ConfigDraft, around: &Surroundings) {
-        let names: Vec<Value> = self.env_files.iter().map(|(path, ..)| around.relative(path).into()).collect();
         let Some((_, file, _)) = self.env_files.first() else { return };
         let place = Place::new(*file, 0..0);
-        let why = format!("{} reads it for every process", self.tool);
-        draft.fill(&["supervisor", "env_file"], Value::Array(names), &place, why);
+        let readable = self.env_files.iter().filter(|(path, file, variables)| {
+            ForeignEnvFile { tool: &self.tool, path, file: *file, variables }.lay_over(draft, &["env"], around)
+        });
+        let names: Vec<Value> = readable.map(|(path, ..)| around.relative(path).into()).collect();
+        if !names.is_empty() {
+            let why = format!("{} reads it for every process", self.tool);
+            draft.fill(&["supervisor", "env_file"], Value::Array(names), &place, why);
+        }
         if self.tool != ProcfileRunner::Hivemind {
             return;
         }
         // There the environment wins over the file.
         for (name, value) in self.env_files.iter().flat_map(|(.., variables)| variables) {
             match around.variables.get(name) {
-                Some(other) if other != value => draft.overlay.push((name.clone(), other.clone())),
+                Some(other) if other != value => draft.lay_over(&["env"], name, other),
                 _ => {}
             }
         }
@@ -447,21 +448,29 @@ impl Rules {
     /// What stead does otherwise, whatever the lines say.
     pub(super) fn note_differences(&self, draft: &mut ConfigDraft, place: &Place, processes: &[ProcfileProcess]) {
         let code = match self.tool {
-            ProcfileRunner::Foreman | ProcfileRunner::Honcho => "is that of the first process that ends; stead's is 1",
-            ProcfileRunner::Overmind => "comes from tmux; stead's is 1",
-            ProcfileRunner::Hivemind => "is always 0; stead's is 1",
+            ProcfileRunner::Foreman => "is that of the first process that ends",
+            ProcfileRunner::Honcho => "is that of the first process that ends, or 143 after SIGTERM",
+            ProcfileRunner::Overmind => "comes from tmux",
+            ProcfileRunner::Hivemind => "is always 0",
         };
         if processes.iter().any(|process| self.fate(&process.name) == Fate::EndsAll) {
             draft.drop(
                 Weight::Notable,
                 place,
                 "exit code",
-                format!("{}'s {code} when a process has ended everything", self.tool),
+                format!(
+                    "{}'s {code}; stead's is 1 when a process has ended everything, and 0 after a signal",
+                    self.tool
+                ),
             );
         }
         if !mentions(processes, self.name_variable()) {
             let what = format!("{} sets it; no command here mentions it, so it is left out", self.tool);
             draft.drop(Weight::Minor, place, self.name_variable(), what);
+        }
+        if self.tool == ProcfileRunner::Overmind {
+            let what = "they are tmux's; stead's own terminals have TERM=xterm-256color";
+            draft.drop(Weight::Minor, place, "TERM, SHELL, TMUX", what);
         }
         if self.tool != ProcfileRunner::Foreman {
             return;
@@ -487,17 +496,4 @@ impl Rules {
             draft.drop(Weight::ChangesWhatRuns, &process.command_place, format!("{}: ${name}", process.name), what);
         }
     }
-}
-
-/// The line that sets a variable.
-fn line_of(draft: &ConfigDraft, file: usize, name: &str) -> Place {
-    let text = &draft.sources.get(file).text;
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        if line.trim_start().trim_start_matches("export ").starts_with(name) {
-            return Place::new(file, start..start + line.trim_end().len());
-        }
-        start += line.len();
-    }
-    Place::new(file, 0..0)
 }

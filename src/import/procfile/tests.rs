@@ -3,7 +3,11 @@ use crate::import::testing;
 
 /// What becomes of a Procfile beside these files.
 fn imported(tool: Option<ProcfileRunner>, files: &[(&str, &str)], change: impl FnOnce(&mut Surroundings)) -> String {
-    testing::imported("Procfile", files, change, |draft, file, path, around| read(draft, file, path, tool, around))
+    let change = |around: &mut Surroundings| {
+        around.options.runner = tool;
+        change(around);
+    };
+    testing::imported("Procfile", files, change, read)
 }
 
 fn of(text: &str) -> String {
@@ -27,7 +31,7 @@ env = { PORT = "5100" }
 stdin = "open"
 critical = true
 stop.timeout = "5s"
-- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
+- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything, and 0 after a signal
 . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
 . Procfile:2 web: stop: foreman signals only the process that it has started; stead signals all of its processes
 . Procfile:3 worker: stop: foreman signals only the process that it has started; stead signals all of its processes
@@ -52,7 +56,7 @@ stdin = "open"
 critical = true
 stop.timeout = "5s"
 - Procfile:1 release:: it is a step of a deployment, so it is not started by itself (`stead start release` does); foreman starts it with the others
-- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
+- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything, and 0 after a signal
 . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
 . Procfile:1 release: stop: foreman signals only the process that it has started; stead signals all of its processes
 . Procfile:2 worker: stop: foreman signals only the process that it has started; stead signals all of its processes
@@ -96,8 +100,9 @@ tty = true
 restart = "never"
 stop = { signal = "SIGINT", timeout = "5s" }
 - Procfile:2 skipped:no space: overmind ignores it: a process is `name: command`, with the space
-- Procfile:1 exit code: overmind's comes from tmux; stead's is 1 when a process has ended everything
+- Procfile:1 exit code: overmind's comes from tmux; stead's is 1 when a process has ended everything, and 0 after a signal
 . Procfile:1 PS: overmind sets it; no command here mentions it, so it is left out
+. Procfile:1 TERM, SHELL, TMUX: they are tmux's; stead's own terminals have TERM=xterm-256color
 "#);
 }
 
@@ -134,7 +139,7 @@ stdin = "open"
 autostart = false
 critical = true
 stop.timeout = "5s"
-- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
+- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything, and 0 after a signal
 . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
 . Procfile:1 web: stop: foreman signals only the process that it has started; stead signals all of its processes
 . Procfile:2 worker: stop: foreman signals only the process that it has started; stead signals all of its processes
@@ -162,7 +167,7 @@ env = { PORT = "3100" }
 stdin = "open"
 critical = true
 stop.timeout = "5s"
-- Procfile:1 exit code: honcho's is that of the first process that ends; stead's is 1 when a process has ended everything
+- Procfile:1 exit code: honcho's is that of the first process that ends, or 143 after SIGTERM; stead's is 1 when a process has ended everything, and 0 after a signal
 . Procfile:1 HONCHO_PROCESS_NAME: honcho sets it; no command here mentions it, so it is left out
 "#);
     insta::assert_snapshot!(imported(Some(ProcfileRunner::Hivemind), &files, |around| {
@@ -178,9 +183,9 @@ tty = true
 critical = true
 stop = { signal = "SIGINT", timeout = "5s" }
 - Procfile:2 worker:y: hivemind ignores it: a process is `name: command`, with the space
-- Procfile:1 exit code: hivemind's is always 0; stead's is 1 when a process has ended everything
+- Procfile:1 exit code: hivemind's is always 0; stead's is 1 when a process has ended everything, and 0 after a signal
 . Procfile:1 PS: hivemind sets it; no command here mentions it, so it is left out
-over PORT=7000
+over env.PORT=7000
 "#);
 }
 
@@ -204,7 +209,7 @@ stop.timeout = "5s"
 
 # no: process
 - Procfile:3 indented: c: foreman ignores it: a process is `name: command`
-- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything
+- Procfile:1 exit code: foreman's is that of the first process that ends; stead's is 1 when a process has ended everything, and 0 after a signal
 . Procfile:1 PS: foreman sets it; no command here mentions it, so it is left out
 ! Procfile:1 web: $PORT: foreman replaces $PORT even in single quotes; stead leaves it to the shell, which does not
 . Procfile:1 web: stop: foreman signals only the process that it has started; stead signals all of its processes

@@ -58,6 +58,8 @@ pub(super) fn read(draft: &mut ConfigDraft, file: usize, path: &Path, around: &S
     }
     groups(draft, &files);
     others(draft, &files);
+    let what = "supervisord sets them to tell a program about itself; they are left out";
+    draft.drop(Weight::Minor, &first, "SUPERVISOR_ENABLED, SUPERVISOR_PROCESS_NAME, SUPERVISOR_GROUP_NAME", what);
     let what = "supervisord goes on when all programs have ended; `stead up --stay` does, too";
     draft.drop(Weight::Minor, &first, "exit", what);
     files.comments

@@ -63,13 +63,21 @@ pub(super) fn read(
             "stead starts them in this order, and stops them all at the same time; say `after` where one needs another";
         draft.drop(Weight::Minor, place, "priority", what);
     }
+    if let Some((_, group)) = programs.last()
+        && !draft.takes_processes(programs.len(), &group.place)
+    {
+        return;
+    }
+    let groups: BTreeMap<&str, &str> = files
+        .sections
+        .iter()
+        .filter_map(|(name, group)| Some((name.strip_prefix("group:")?, group.entries.get("programs")?)))
+        .flat_map(|(name, programs)| programs.value.split(',').map(move |program| (program.trim(), name)))
+        .collect();
     let mut logs = Vec::new();
     for (name, group) in programs {
-        let group_name = files.sections.iter().find_map(|(section, it)| {
-            let programs = &it.entries.get("programs")?.value;
-            section.strip_prefix("group:").filter(|_| programs.split(',').any(|program| program.trim() == name))
-        });
-        let program = Program { name: name.trim(), group, names, group_name: group_name.unwrap_or(name), all, around };
+        let group_name = groups.get(name).copied().unwrap_or(name);
+        let program = Program { name: name.trim(), group, names, group_name, all, around };
         logs.extend(program.read(draft));
     }
     if let [(place, key), others @ ..] = logs.as_slice() {

@@ -73,6 +73,7 @@ stop.only_parent = true
 . supervisord.conf:7 program:nginx.killasgroup: supervisord kills the process alone; stead leaves nothing behind
 - supervisord.conf:11 program:nginx.stdout_logfile and 1 more: stead keeps the output of every task in .stead/logs
 . supervisord.conf:25 [unix_http_server]: stead has a control socket and a page of its own
+. supervisord.conf:1 SUPERVISOR_ENABLED, SUPERVISOR_PROCESS_NAME, SUPERVISOR_GROUP_NAME: supervisord sets them to tell a program about itself; they are left out
 . supervisord.conf:1 exit: supervisord goes on when all programs have ended; `stead up --stay` does, too
 "#);
 }
@@ -118,6 +119,7 @@ tasks = ["b_01", "b_02"]
 . conf.d/a.conf:1 program:a.killasgroup: supervisord kills the process alone; stead leaves nothing behind
 . conf.d/b.conf:1 program:b.killasgroup: supervisord kills the process alone; stead leaves nothing behind
 ! conf.d/a.conf:6 [eventlistener:e]: stead has no event listeners: [hooks] run a command when a task fails, recovers or ends everything
+. supervisord.conf:1 SUPERVISOR_ENABLED, SUPERVISOR_PROCESS_NAME, SUPERVISOR_GROUP_NAME: supervisord sets them to tell a program about itself; they are left out
 . supervisord.conf:1 exit: supervisord goes on when all programs have ended; `stead up --stay` does, too
 "#);
 }
@@ -151,6 +153,7 @@ tasks = []
 . supervisord.conf:5 program:b.killasgroup: supervisord kills the process alone; stead leaves nothing behind
 . supervisord.conf:6 program:c.startsecs: supervisord tries again when it ends within 1 s, even with success; stead takes that for done
 . supervisord.conf:6 program:c.killasgroup: supervisord kills the process alone; stead leaves nothing behind
+. supervisord.conf:1 SUPERVISOR_ENABLED, SUPERVISOR_PROCESS_NAME, SUPERVISOR_GROUP_NAME: supervisord sets them to tell a program about itself; they are left out
 . supervisord.conf:1 exit: supervisord goes on when all programs have ended; `stead up --stay` does, too
 error supervisord.conf:1 there is no section [supervisord]: supervisord refuses a file without one: add a line `[supervisord]`
 error supervisord.conf:4 wrong value for `program:a.numprocs`: expected a whole number
@@ -163,11 +166,12 @@ error supervisord.conf:8 wrong value for `program:c.stopsignal`: `NOPE` is not a
 error supervisord.conf:10 wrong value for `program:c.killasgroup`: supervisord refuses this beside `stopasgroup = true`
 error supervisord.conf:13 `nobody` is in group `g` and not declared: expected names of programs
 "#);
-    insta::assert_snapshot!(of("odd\n"), @"
-    . supervisord.conf:1 exit: supervisord goes on when all programs have ended; `stead up --stay` does, too
-    error supervisord.conf:1 this stands before the first section: expected a line like `[program:web]`
-    error supervisord.conf:1 there is no section [supervisord]: supervisord refuses a file without one: add a line `[supervisord]`
-    ");
+    insta::assert_snapshot!(of("odd\n"), @r#"
+. supervisord.conf:1 SUPERVISOR_ENABLED, SUPERVISOR_PROCESS_NAME, SUPERVISOR_GROUP_NAME: supervisord sets them to tell a program about itself; they are left out
+. supervisord.conf:1 exit: supervisord goes on when all programs have ended; `stead up --stay` does, too
+error supervisord.conf:1 this stands before the first section: expected a line like `[program:web]`
+error supervisord.conf:1 there is no section [supervisord]: supervisord refuses a file without one: add a line `[supervisord]`
+"#);
     insta::assert_snapshot!(of("[supervisord]\numask=077\nuser=www\ndirectory=/srv\n[program:a]\ncommand=x\n[program:b]\ncommand=x\nuser=1000\n"), @r#"
 [tasks.a]
 command = ["x"]
@@ -196,6 +200,7 @@ stop.only_parent = true
 . supervisord.conf:5 program:a.killasgroup: supervisord kills the process alone; stead leaves nothing behind
 . supervisord.conf:7 program:b.startsecs: supervisord tries again when it ends within 1 s, even with success; stead takes that for done
 . supervisord.conf:7 program:b.killasgroup: supervisord kills the process alone; stead leaves nothing behind
+. supervisord.conf:1 SUPERVISOR_ENABLED, SUPERVISOR_PROCESS_NAME, SUPERVISOR_GROUP_NAME: supervisord sets them to tell a program about itself; they are left out
 . supervisord.conf:1 exit: supervisord goes on when all programs have ended; `stead up --stay` does, too
 "#);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::Event;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -333,6 +334,7 @@ impl Dashboard {
             screen: self.contents.as_ref(),
             last_line: &|task| logs.tail(task).last(),
             zone: &self.zone,
+            wall: Timestamp::now(),
             now: kernel.now(),
         };
         f(&mut self.model, &shown, &mut self.screen)

@@ -1,5 +1,6 @@
 //! Draws the dashboard: one pane a file. Reads everything, changes nothing.
 
+mod away;
 mod confirm;
 mod context;
 mod dense;
@@ -76,6 +77,7 @@ fn draw(context: &DrawContext<'_>, buffer: &mut Buffer) -> (Layout, Option<Posit
             layout.page = page(context, &format!("why · {name}"), &lines, *first, middle, buffer);
         }
         Some(Overlay::Events(position)) => layout.page = events::draw_page(context, *position, middle, buffer),
+        Some(Overlay::Away(chosen)) => layout.page = away::draw(context, *chosen, middle, &mut layout, buffer),
         Some(Overlay::Confirm(question)) => confirm::draw(context, question, middle, buffer),
         Some(Overlay::Palette(palette)) => cursor = palette::draw(context, palette, middle, &mut layout, buffer),
         Some(Overlay::Attached | Overlay::Prompt(_)) | None => {}

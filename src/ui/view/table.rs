@@ -10,7 +10,7 @@ use super::super::action::Action;
 use super::super::layout::{Arrangement, ClickTarget, Layout, first_visible};
 use super::super::rows::{TableRow, TableRows};
 use super::context::DrawContext;
-use super::{dense, frame, next};
+use super::{dense, footer, frame, next};
 use crate::present::ansi::plain;
 use crate::present::state::look;
 use crate::present::task as present;
@@ -113,8 +113,8 @@ fn draw_frame(context: &DrawContext<'_>, rows: usize, folded: Option<&str>, layo
         0 => Span::raw(""),
         count => Span::styled(format!("{count} marked"), theme.marked()),
     };
-    let tasks = context.shown.snapshot.tasks.iter().filter(|task| !task.is_builtin()).count();
-    let title = if tasks == 1 { "1 task".to_owned() } else { format!("{tasks} tasks") };
+    let narrowing = context.model.narrowing.as_ref().map(|narrowing| format!(" · {}", plain(&narrowing.text)));
+    let title = footer::narrowed(context) + &narrowing.unwrap_or_default();
     frame::draw_focusable(theme, panes.table, &title, note, !context.model.has_log_focus(), buffer);
     frame::hint(theme, panes.table, layout.first_row, usize::from(panes.rows_of_table().height), rows, buffer);
     if let Some(folded) = folded {
