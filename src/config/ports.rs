@@ -201,7 +201,7 @@ fn candidates(state_dir: &Path, key: &str) -> impl Iterator<Item = u16> {
 pub(crate) fn is_free(number: u16) -> bool {
     let is_taken =
         |host: &&str| TcpListener::bind((*host, number)).is_err_and(|error| error.kind() == ErrorKind::AddrInUse);
-    !["127.0.0.1", "0.0.0.0", "::1", "::"].iter().any(|host| is_taken(host))
+    !["127.0.0.1", "0.0.0.0", "::1", "::"].iter().any(is_taken)
 }
 
 fn fixed(value: &FileValue) -> Option<u16> {
