@@ -14,6 +14,7 @@ use super::compose::compose;
 use super::diagnostics::write_diagnostics;
 use super::event_file::EventKeeper;
 use super::last_words::{last_words, write_last_words};
+use super::log_bounds::keep_logs_in_bounds;
 use super::post_mortems::Examiner;
 use super::run_numbers::{RunCounter, RunNumbers};
 use super::runtime::start_runtime;
@@ -84,6 +85,7 @@ pub(crate) fn launch(
     report_containment(warden.1.containment());
     let (runtime, surfaces) = (start_runtime(ENGINE_THREAD)?, start_runtime(SURFACES_THREAD)?);
     let config = SharedConfig::new(config, read);
+    let shared = config.clone();
     let (sampled, usage) = watch::channel(BTreeMap::new());
     let (heard, last_words_of_runs) = watch::channel(BTreeMap::new());
     let additions = Additions { usage: usage.clone(), last_words: last_words_of_runs };
@@ -99,10 +101,12 @@ pub(crate) fn launch(
     let outcome = runtime.block_on(runtime.spawn(async move {
         let sampler = tokio::spawn(sample(kernel.usage_observers().clone(), kernel.watch(), sampled));
         let counter = RunCounter::start(numbers, run_numbers, kernel.watch());
+        let bounds = tokio::spawn(keep_logs_in_bounds(shared));
         let keeper = EventKeeper::start(events, kernel.clone());
         let examiner = Examiner::start(kernel, usage, heard);
         let outcome = supervisor.run().await;
         sampler.abort();
+        bounds.abort();
         examiner.finish().await;
         counter.finish().await;
         keeper.finish().await;

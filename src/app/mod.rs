@@ -9,6 +9,7 @@ mod event_file;
 mod inspect;
 mod last_words;
 mod launch;
+mod log_bounds;
 mod post_mortems;
 mod run_numbers;
 mod runtime;

@@ -18,6 +18,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::client::{Client, block_on};
+use super::log_files;
 use super::{FileArgs, complain, completions, shows_colour};
 use crate::config::UnknownTask;
 use crate::logs::{
@@ -71,7 +72,18 @@ pub(super) struct LogsArgs {
     /// Print the time before each line
     #[arg(short, long)]
     times: bool,
+    /// Print how much of the disk each log takes, instead of lines
+    #[arg(long, conflicts_with_all = ["follow", "lines", "since", "until", "run", "stderr", "grep", "times", "clear"])]
+    disk: bool,
+    /// Remove all that the named tasks have written so far
+    ///
+    /// A task that runs goes on with an empty log.
+    #[arg(long, requires = "tasks", conflicts_with_all = ["follow", "lines", "since", "until", "run", "stderr", "grep", "times"])]
+    clear: bool,
     /// Print each line as a JSON object: {"task", "at", "run", "stream", "text", "cut", "is_finished"}
+    ///
+    /// With --disk one object: {"total", "max_total", "logs": [{"task", "bytes", "segments", "oldest"}]}. With --clear:
+    /// {"TASK": BYTES, …}.
     #[arg(long)]
     json: bool,
     /// The configuration file [default: the nearest stead.toml, from here upwards]
@@ -90,6 +102,12 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     let known = KnownLogs::of(&file)?;
     let reader = LogReader::new(&known.dir);
     let tasks = known.choose(&reader, &args.tasks)?;
+    if args.disk {
+        return log_files::show_usage(&known, &tasks, args.json);
+    }
+    if args.clear {
+        return log_files::clear(&file, &known, &tasks, args.json);
+    }
     // Before anything is read, so that nothing is missed in between.
     let watch = if args.follow { Some(LogWatch::start(&known.dir, file.clone())?) } else { None };
     let query = LineQuery {
@@ -123,6 +141,8 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
 #[derive(Debug)]
 pub(super) struct KnownLogs {
     pub(super) dir: PathBuf,
+    /// What all logs together may take on the disk; 0: as much as there is.
+    pub(super) max_total: u64,
     tasks: Vec<String>,
     groups: BTreeMap<String, Vec<String>>,
 }
@@ -138,6 +158,7 @@ impl KnownLogs {
             Ok(config) => {
                 return Ok(Self {
                     dir: config.logs.dir,
+                    max_total: config.logs.max_total,
                     tasks: config.tasks.into_iter().map(|task| task.name).collect(),
                     groups: config.groups.into_iter().map(|group| (group.name, group.tasks)).collect(),
                 });
@@ -151,10 +172,11 @@ impl KnownLogs {
 
     fn of_running(config: &Value) -> Option<Self> {
         let dir = config["logs"]["dir"].as_str()?.into();
+        let max_total = config["logs"]["max_total"].as_u64().unwrap_or_default();
         let groups = config["groups"].as_object().into_iter().flatten();
         let tasks = |group: &Value| serde_json::from_value(group["tasks"].clone()).unwrap_or_default();
         let groups = groups.map(|(name, group)| (name.clone(), tasks(group))).collect();
-        Some(Self { dir, tasks: config["tasks"].as_object()?.keys().cloned().collect(), groups })
+        Some(Self { dir, max_total, tasks: config["tasks"].as_object()?.keys().cloned().collect(), groups })
     }
 
     /// The tasks to be shown: those of the configuration, and others that have left a log.

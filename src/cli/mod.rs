@@ -18,6 +18,7 @@ mod export;
 mod import;
 mod init;
 mod locate;
+mod log_files;
 mod logs;
 mod man;
 #[cfg(feature = "mcp")]
