@@ -17,6 +17,7 @@ mod events;
 mod export;
 mod import;
 mod init;
+mod keys;
 mod locate;
 mod log_files;
 mod logs;
@@ -102,6 +103,8 @@ enum CliCommand {
     Demo(demo::DemoArgs),
     /// Show the status of every task
     Status(status::StatusArgs),
+    /// Print the keys of the dashboard
+    Keys,
     /// Start tasks
     ///
     /// A task that waits for its next retry starts at once.
@@ -226,6 +229,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => up::run(&cli.file, &cli.up).map_err(suggest_subcommand),
         Some(CliCommand::Up(args)) => up::run(&cli.file, &args),
         Some(CliCommand::Demo(args)) => demo::run(&args),
+        Some(CliCommand::Keys) => keys::run(),
         Some(CliCommand::Status(args)) => status::run(&cli.file, &args),
         Some(CliCommand::Start(args)) => request::run(&cli.file, Verb::Start, &args),
         Some(CliCommand::Stop(args)) => request::run(&cli.file, Verb::Stop, &args),

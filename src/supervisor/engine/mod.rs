@@ -44,7 +44,7 @@ mod view;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-pub use backoff::backoff;
+pub use backoff::{backoff, backoff_waits};
 pub use effect::{Effect, LoadRequest};
 pub use event::{AfterExit, Event, EventKind, HookEvent};
 pub use exit::{ExitReason, Killer};
