@@ -23,7 +23,7 @@ use super::sampling::sample;
 use super::schedules::run_schedules;
 use super::state_dir::StateDir;
 use super::watches::run_watches;
-use crate::config::{Config, Project, SharedConfig};
+use crate::config::{Config, Project, SharedConfig, forget_taken_ports, keep_ports};
 use crate::kernel::{Containment, KernelHandle};
 use crate::private;
 use crate::process::{InheritedLimits, Warden, reserve_descriptors};
@@ -78,11 +78,22 @@ pub(crate) fn launch(
     let state = StateDir::claim(project)?;
     let (name, project) = (project.name(), project.from_within());
     let identity = identity(&project)?;
-    let read = move || read(&project);
-    let config = read().map_err(|bad| anyhow!(bad.summary))?;
+    let (read, its_project) = (move |project: &Project| read(project), project.clone());
+    let read = move || {
+        let config = read(&project)?;
+        if let Err(error) = keep_ports(&project) {
+            tracing::warn!(%error, "the ports that were picked can't be kept");
+        }
+        Ok(config)
+    };
+    let mut config = read().map_err(|bad: BadConfig| anyhow!(bad.summary))?;
     check_log_dir(&config.logs.dir)?;
     // Before the first thread: a fork takes only one along.
     let warden = Warden::start(&identity).context("cannot start the warden, which is to start the tasks")?;
+    // What was left of the last supervisor's tasks is gone by now.
+    if forget_taken_ports(&its_project) {
+        config = read().map_err(|bad| anyhow!(bad.summary))?;
+    }
     // After the warden: it gives the tasks the limits that stead was started with.
     InheritedLimits::raise();
     reserve_descriptors();

@@ -62,7 +62,7 @@ impl Engine {
         if grace.is_zero() {
             self.kill(id, now);
         } else {
-            self.effects.push(Effect::Stop(RunId { task: id, number }));
+            self.effects.push(Effect::Stop(RunId { task: id, number }, grace));
             self.emit(id, EventKind::Stopping { run: number, grace });
         }
     }

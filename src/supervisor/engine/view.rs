@@ -52,6 +52,7 @@ impl Engine {
             autostart: task.plan.autostart,
             after: task.plan.after.iter().map(|edge| self.edge_snapshot(edge)).collect(),
             probed: task.plan.ready.is_some(),
+            ports: task.plan.ports.clone(),
             tty: task.plan.tty,
             phase: self.phase_snapshot(id),
             run: task.run,

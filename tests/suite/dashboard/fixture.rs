@@ -320,6 +320,7 @@ pub(super) fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapsho
         probe: None,
         live_probe: None,
         status: None,
+        ports: std::collections::BTreeMap::new(),
         next_due: None,
         watch: None,
         usage: None,
