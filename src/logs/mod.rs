@@ -13,6 +13,7 @@
 
 mod block;
 mod changes;
+mod disk_usage;
 mod filter;
 mod grown;
 mod id;
@@ -30,6 +31,7 @@ mod position;
 mod query;
 mod reader;
 mod record;
+mod retention;
 mod segment;
 mod store;
 mod tail;
@@ -41,6 +43,7 @@ mod writer;
 
 pub(crate) use block::{block, newest_grave};
 pub(crate) use changes::LogChanges;
+pub(crate) use disk_usage::{LogUsage, clear_log, disk_usage};
 pub(crate) use grown::GrownLogs;
 pub use id::LineId;
 pub(crate) use last_words::last_words;
@@ -57,6 +60,7 @@ pub(crate) use position::Direction;
 pub use query::LineQuery;
 pub use reader::LogReader;
 pub use record::{LineFormat, Record};
+pub(crate) use retention::Retention;
 pub use store::Store;
 pub use tail::{LogCounts, LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
 pub(crate) use text::without_escapes;

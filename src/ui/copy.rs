@@ -101,7 +101,14 @@ fn counted(text: &str) -> String {
 fn text_area(model: &Model, shown: &Shown<'_>, at: Position) -> Option<Rect> {
     let layout = model.layout.panes;
     let areas = match &model.overlay {
-        Some(Overlay::Help(_) | Overlay::Why(_) | Overlay::Events(_) | Overlay::Away(_)) => {
+        Some(
+            Overlay::Help(_)
+            | Overlay::Why(_)
+            | Overlay::Details(_)
+            | Overlay::Dependencies(_)
+            | Overlay::Events(_)
+            | Overlay::Away(_),
+        ) => {
             vec![model.layout.page.text]
         }
         Some(Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Prompt(_)) => Vec::new(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use super::columns::in_columns;
 use super::layout;
 use super::model::Model;
 use super::query::{LogOf, LogWindow};
@@ -44,6 +45,8 @@ pub(super) struct LogEntries<'a> {
     pub(super) height: usize,
     /// Without wrapping: columns of each line that are left of the pane.
     unwrapped: Option<usize>,
+    /// Whether JSON and logfmt are shown as they were written.
+    is_raw: bool,
 }
 
 /// One row of the pane.
@@ -88,6 +91,7 @@ impl<'a> LogEntries<'a> {
             name_columns,
             height: usize::from(inside.height),
             unwrapped: model.unwrapped,
+            is_raw: model.is_raw,
         }
     }
 
@@ -161,12 +165,20 @@ impl<'a> LogEntries<'a> {
 
     /// The line as text, and its characters row by row.
     pub(super) fn read(&self, index: usize) -> (TextRow, Vec<Range<usize>>) {
-        let row = ansi::parse(&self.line(index).bytes);
+        let row = self.parsed(index);
         let rows = match self.unwrapped {
             None => row.wrapped(self.width),
             Some(from) => vec![row.columns(from, self.width)],
         };
         (row, rows)
+    }
+
+    fn parsed(&self, index: usize) -> TextRow {
+        let line = self.line(index);
+        match in_columns(line).filter(|_| !self.is_raw) {
+            Some(columns) => ansi::parse(&columns),
+            None => ansi::parse(&line.bytes),
+        }
     }
 
     /// The rows of the pane from top to bottom.
@@ -234,7 +246,7 @@ impl Entries for LogEntries<'_> {
         let is_simple = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
         let text = match self.unwrapped {
             Some(_) => 1,
-            None if is_simple && bytes.len() <= self.width => 1,
+            None if is_simple && bytes.len() <= self.width && !bytes.contains(&b'=') => 1,
             None => self.read(index).1.len(),
         };
         text + usize::from(self.has_rule(index))

@@ -72,6 +72,12 @@ pub(super) fn toggle_times(model: &mut Model, shown: &Shown<'_>) {
     model.tell_briefly(if are_shown { "times are left out" } else { "lines have their times" }, shown.now);
 }
 
+pub(super) fn toggle_raw(model: &mut Model, shown: &Shown<'_>) {
+    model.is_raw = !model.is_raw;
+    let told = if model.is_raw { "lines as they were written" } else { "JSON and logfmt in columns" };
+    model.tell_briefly(told, shown.now);
+}
+
 pub(super) fn toggle_wrap(model: &mut Model, shown: &Shown<'_>) {
     model.unwrapped = if model.unwrapped.is_some() { None } else { Some(0) };
     let are_cut = model.unwrapped.is_some();

@@ -19,6 +19,7 @@
 mod action;
 mod attach;
 mod away;
+mod columns;
 mod copy;
 mod encode;
 mod failures;
@@ -43,15 +44,18 @@ mod search;
 mod selection;
 mod shown;
 mod theme;
+mod title;
 mod update;
 mod view;
 
 pub use action::{DashboardEffect, DashboardInput};
+pub use keymap::key_table;
 pub use layout::{Arrangement, Layout};
 pub use model::{Model, Preferences};
 pub use notice::desktop_notice;
 pub use query::{ChosenFilter, History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery};
 pub use shown::Shown;
 pub use theme::Theme;
+pub use title::window_title;
 pub use update::update;
 pub use view::{DrawnFrame, view};

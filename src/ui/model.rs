@@ -57,6 +57,8 @@ pub struct Model {
     pub(super) filter: Option<ChosenFilter>,
     /// Less grave lines are left out.
     pub(super) floor: Option<Level>,
+    /// Whether lines of JSON and logfmt are shown as they were written.
+    pub(super) is_raw: bool,
     /// The time in the log that is to be gone to as soon as it is found.
     pub(super) sought: Option<Timestamp>,
     /// The run whose lines alone are shown.
@@ -121,6 +123,10 @@ pub(super) enum Overlay {
     Why(usize),
     /// What happened while nobody was there; which line is chosen.
     Away(usize),
+    /// All that is known of the selected task; rows that are scrolled past.
+    Details(usize),
+    /// What depends on what; rows that are scrolled past.
+    Dependencies(usize),
     /// The events of all tasks.
     Events(ScrollPosition<u64>),
     /// The terminal of the selected task, which has the keyboard.
@@ -242,7 +248,7 @@ impl Model {
     }
 
     fn history_query(&self, task: &TaskSnapshot, snapshot: &Snapshot) -> HistoryQuery {
-        let is_shown = matches!(self.overlay, Some(Overlay::Why(_)));
+        let is_shown = matches!(self.overlay, Some(Overlay::Why(_) | Overlay::Details(_)));
         HistoryQuery {
             of: task.name.clone(),
             run: task.run,
@@ -320,7 +326,7 @@ impl Model {
         let log = (reads, text(&self.search), self.hit, filter);
         let narrowing = self.narrowing.as_ref().map(|narrowing| narrowing.text.clone());
         let panes = (self.zoomed, self.focus, self.arrangement, self.wheeled, self.shows_parts, narrowing);
-        let look = (panes, self.times, self.unwrapped, self.selection, format!("{:?}", self.overlay));
+        let look = (panes, self.is_raw, self.times, self.unwrapped, self.selection, format!("{:?}", self.overlay));
         (self.selected(snapshot).map(str::to_owned), self.marked.clone(), log, look, self.message.is_some())
     }
 
@@ -350,7 +356,13 @@ impl Model {
     /// Where keys go.
     pub(super) fn context(&self) -> Context {
         match &self.overlay {
-            Some(Overlay::Help(_) | Overlay::Why(_) | Overlay::Events(_)) => Context::Page,
+            Some(
+                Overlay::Help(_)
+                | Overlay::Why(_)
+                | Overlay::Details(_)
+                | Overlay::Dependencies(_)
+                | Overlay::Events(_),
+            ) => Context::Page,
             Some(Overlay::Away(_)) => Context::News,
             Some(Overlay::Confirm(_)) => Context::Question,
             Some(Overlay::Prompt(_)) => Context::Prompt,

@@ -1,7 +1,7 @@
 //! What a key would do now, for the footer.
 
 use super::action::Action;
-use super::keymap::Binding;
+use super::keymap::{Binding, Context};
 use super::layout::Arrangement;
 use super::model::{Model, Overlay};
 use super::requests;
@@ -28,6 +28,9 @@ pub(super) fn offer(binding: &Binding, model: &Model, shown: &Shown<'_>) -> Opti
         Action::Zoom if model.layout.panes.arrangement == Arrangement::Log => "back",
         Action::Focus if model.has_log_focus() => "list",
         Action::Focus => "log",
+        Action::Away if model.context() == Context::Page && !matches!(model.overlay, Some(Overlay::Events(_))) => {
+            return None;
+        }
         Action::Follow if model.shows_screen(shown) => "log",
         Action::Follow if model.log == ScrollPosition::End => "pause",
         Action::NextHit | Action::PreviousHit if model.search.is_none() => return None,

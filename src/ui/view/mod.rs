@@ -4,7 +4,9 @@ mod away;
 mod confirm;
 mod context;
 mod dense;
+mod dependencies;
 mod detail;
+mod details;
 mod events;
 mod footer;
 mod frame;
@@ -75,6 +77,14 @@ fn draw(context: &DrawContext<'_>, buffer: &mut Buffer) -> (Layout, Option<Posit
             let name = model.selected(shown.snapshot).unwrap_or_default();
             let lines = why::lines(context, middle);
             layout.page = page(context, &format!("why · {name}"), &lines, *first, middle, buffer);
+        }
+        Some(Overlay::Details(first)) => {
+            let name = model.selected(shown.snapshot).unwrap_or_default();
+            let lines = details::lines(context, middle);
+            layout.page = page(context, &format!("details · {name}"), &lines, *first, middle, buffer);
+        }
+        Some(Overlay::Dependencies(first)) => {
+            layout.page = page(context, "dependencies", &dependencies::lines(context), *first, middle, buffer);
         }
         Some(Overlay::Events(position)) => layout.page = events::draw_page(context, *position, middle, buffer),
         Some(Overlay::Away(chosen)) => layout.page = away::draw(context, *chosen, middle, &mut layout, buffer),

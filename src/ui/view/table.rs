@@ -28,6 +28,8 @@ const STATE_WIDTH: u16 = 10;
 /// The heading needs it.
 const RETRIES_WIDTH: u16 = 7;
 const STATE_WIDTH_WITH_CRITICAL: u16 = 15;
+/// Fewer columns of last words than this say nothing.
+const LEAST_WORDS: usize = 12;
 /// A narrower table has the short rows of the dense list.
 const TABLE_FROM: u16 = 36;
 
@@ -301,7 +303,12 @@ fn last_exit(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Li
     }
     let style = if last.expected { Style::new() } else { context.theme.bad() };
     let reason = fit(&reason, width.saturating_sub(age.width()));
-    Line::from(vec![Span::styled(reason, style), Span::styled(age, context.theme.dim())])
+    let room = width.saturating_sub(reason.width() + age.width() + 3);
+    let words = task.last_words.as_deref().filter(|_| !last.expected && room >= LEAST_WORDS).map(plain);
+    let words = words.map(|words| Span::styled(format!(" · {}", fit(&words, room)), context.theme.dim()));
+    let mut line = Line::from(vec![Span::styled(reason, style), Span::styled(age, context.theme.dim())]);
+    line.extend(words);
+    line
 }
 
 /// A line that ends in an ellipsis if it is too long.

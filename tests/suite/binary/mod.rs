@@ -28,6 +28,7 @@ mod plain;
 mod probes;
 mod reload;
 mod requests;
+mod run;
 mod scarcity;
 mod shutdown;
 mod state_dir;

@@ -190,6 +190,37 @@ fn crashes_stand_between_the_lines_of_a_merged_log() {
 }
 
 #[test]
+fn json_is_shown_in_columns_and_copied_as_it_was_written() {
+    let mut dashboard = dashboard(120, 40);
+    dashboard.press("jjj");
+    let text = dashboard.text();
+    assert!(text.contains("error request handled status=503 path=/cart") && !text.contains("{"), "{text}");
+    dashboard.press("v");
+    assert!(copied(&dashboard.press("Y")).starts_with("{\"time\":"));
+    dashboard.press("J");
+    assert!(dashboard.text().contains("{\"time\":"));
+}
+
+#[test]
+fn the_keys_of_the_readme_are_those_of_the_dashboard() {
+    let readme = include_str!("../../../README.md");
+    let keys = readme.split("## Keys").nth(1).and_then(|text| text.split("\n## ").next()).expect("a table of keys");
+    for (_, names, help) in stead::ui::key_table() {
+        // One name of each is enough, and shift and control have more of them than a table has room for.
+        let is_told = names.split(' ').any(|name| keys.contains(&format!("`{name}`")));
+        assert!(is_told || names.contains("ctrl-") || names.contains("pg"), "{names}: {help}");
+    }
+}
+
+#[test]
+fn the_title_of_the_window_says_what_is_not_well() {
+    let dashboard = dashboard(120, 40);
+    let title = stead::ui::window_title("shop", &dashboard.snapshot);
+    assert_eq!(title, "shop: 1 failed, 2 flapping, 1 blocked");
+    assert_eq!(stead::ui::window_title("shop", &Dashboard::empty(1, 1).snapshot), "shop: ok");
+}
+
+#[test]
 fn the_arrangement_is_remembered() {
     let mut dashboard = dashboard(120, 40);
     let table = Preferences { arrangement: Some(Arrangement::Log) };

@@ -74,6 +74,21 @@ fn lines_are_chosen() {
 }
 
 #[test]
+fn all_that_is_known_of_a_task_is_a_page() {
+    check_forty("details", "}}}i");
+}
+
+#[test]
+fn dependencies_are_a_tree() {
+    check_forty("dependencies", "d");
+}
+
+#[test]
+fn json_stands_in_columns() {
+    check_forty("columns", "jjj");
+}
+
+#[test]
 fn grave_lines_stand_alone() {
     check_forty("levels", "}}}++");
 }

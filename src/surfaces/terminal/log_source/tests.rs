@@ -14,7 +14,7 @@ use crate::logs::{LineFilter, LineId, LineQuery, LogLine, LogReader, LogWriter, 
 use crate::ui::{ChosenFilter, Hits, LogChoice, LogOf, LogWindow, SearchQuery};
 
 fn writer(dir: &Path, task: &str, max_size: u64) -> LogWriter {
-    LogWriter::new(Store::new(&LogsConfig { dir: dir.to_owned(), max_size, keep: 1_000 }, task), 1)
+    LogWriter::new(Store::new(&LogsConfig { max_size, keep: 1_000, ..LogsConfig::new(dir.to_owned()) }, task), 1)
 }
 
 fn write(writer: &mut LogWriter, text: &str) {
