@@ -20,7 +20,9 @@ use super::run_numbers::{RunCounter, RunNumbers};
 use super::run_reports::{report, write_junit};
 use super::runtime::start_runtime;
 use super::sampling::sample;
+use super::schedules::run_schedules;
 use super::state_dir::StateDir;
+use super::watches::run_watches;
 use crate::config::{Config, Project, SharedConfig};
 use crate::kernel::{Containment, KernelHandle};
 use crate::private;
@@ -89,6 +91,7 @@ pub(crate) fn launch(
     report_containment(warden.1.containment());
     let (runtime, surfaces) = (start_runtime(ENGINE_THREAD)?, start_runtime(SURFACES_THREAD)?);
     let config = SharedConfig::new(config, read);
+    let in_force = config.subscribe();
     let shared = config.clone();
     let (sampled, usage) = watch::channel(BTreeMap::new());
     let (heard, last_words_of_runs) = watch::channel(BTreeMap::new());
@@ -106,11 +109,15 @@ pub(crate) fn launch(
     let outcome = runtime.block_on(runtime.spawn(async move {
         let sampler = tokio::spawn(sample(kernel.usage_observers().clone(), kernel.watch(), sampled));
         let counter = RunCounter::start(numbers, run_numbers, kernel.watch());
+        let schedules = tokio::spawn(run_schedules(in_force.clone(), kernel.clone()));
+        let watches = tokio::spawn(run_watches(in_force, kernel.clone()));
         let bounds = tokio::spawn(keep_logs_in_bounds(shared));
         let keeper = EventKeeper::start(events, kernel.clone());
         let examiner = Examiner::start(kernel, usage, heard);
         let outcome = supervisor.run().await;
         sampler.abort();
+        schedules.abort();
+        watches.abort();
         bounds.abort();
         examiner.finish().await;
         counter.finish().await;

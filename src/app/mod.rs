@@ -15,9 +15,11 @@ mod run_numbers;
 mod run_reports;
 mod runtime;
 mod sampling;
+mod schedules;
 mod state_dir;
 mod surface_host;
 mod task_factory;
+mod watches;
 
 pub(crate) use announce::UP;
 pub(crate) use event_file::{EventSession, KeptEvents, read_events};
