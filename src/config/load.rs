@@ -17,7 +17,7 @@ use crate::private;
 pub const FILE_NAME: &str = "stead.toml";
 
 /// The largest file that is read, in bytes: thousands of tasks fit, a disk image named by accident doesn't.
-const FILE_MOST: u64 = 1 << 20;
+pub(crate) const FILE_MOST: u64 = 1 << 20;
 
 impl Config {
     /// Reads the file `explicit`, or the `stead.toml` in it if it is a directory, or else the `stead.toml` that is found

@@ -47,7 +47,7 @@ pub use compare::compare;
 pub use document::schema;
 pub(crate) use env_file::{EnvFileError, read_env_file};
 pub use load::FILE_NAME;
-pub(crate) use load::TranslatedText;
+pub(crate) use load::{FILE_MOST, TranslatedText};
 pub(crate) use nearest::nearest;
 pub(crate) use parsed::parse_signal;
 pub use ports::PortConfig;

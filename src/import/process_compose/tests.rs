@@ -552,3 +552,11 @@ fn strict_files_and_wrong_ones() {
     . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
     "#);
 }
+
+#[test]
+fn aliases_of_variables_count_with_what_they_stand_for() {
+    let lines: String =
+        (1..9).map(|at| format!("  a{at}: &a{at} [{}]\n", vec![format!("*a{}", at - 1); 9].join(", "))).collect();
+    let out = of(&format!("vars:\n  a0: &a0 x\n{lines}processes:\n  it: {{command: a}}\n"));
+    assert!(out.contains("holds too much"), "{out}");
+}
