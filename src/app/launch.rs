@@ -5,9 +5,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::announce::announce;
 use super::compose::compose;
@@ -34,6 +36,8 @@ use crate::supervisor::{Additions, PlannedUntil};
 const ENGINE_THREAD: &str = "stead-engine";
 /// The name of the threads that drive the surfaces: whatever clients ask for, they never take the time of the engine.
 const SURFACES_THREAD: &str = "stead-surfaces";
+/// How long the last events and run numbers may take to be written: a disk that hangs must not hold up the end.
+const WRITE_TIME: Duration = Duration::from_secs(1);
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,8 +135,13 @@ pub(crate) fn launch(
         watches.abort();
         bounds.abort();
         examiner.finish().await;
-        counter.finish().await;
-        keeper.finish().await;
+        let written = async {
+            counter.finish().await;
+            keeper.finish().await;
+        };
+        if timeout(WRITE_TIME, written).await.is_err() {
+            tracing::warn!("the disk did not take the last events and run numbers in time");
+        }
         outcome
     }));
     let reported = match until {
