@@ -9,10 +9,12 @@ use std::time::Duration;
 ///
 /// Says what is wrong with `text`: not a duration, negative, or out of range.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let days = || text.trim().parse::<jiff::Span>()?.to_duration(jiff::SpanRelativeTo::days_are_24_hours());
     let signed: jiff::SignedDuration = text
         .trim()
         .parse()
-        .map_err(|_| format!("`{text}` is not a duration; write it like \"1m 30s\" or \"500ms\""))?;
+        .or_else(|_| days())
+        .map_err(|_: jiff::Error| format!("`{text}` is not a duration; write it like \"1m 30s\" or \"500ms\""))?;
     Duration::try_from(signed).map_err(|_| format!("`{text}` is negative; a duration starts at \"0s\""))
 }
 

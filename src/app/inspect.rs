@@ -17,6 +17,9 @@ const SHELL_WORDS: [&str; 34] = [
     "true", "ulimit", "umask", "until", "wait", "while",
 ];
 
+/// A smaller segment holds too little to be of use.
+const SEGMENT_BYTES_LEAST: u64 = 64 * 1024;
+
 /// Looks at the system as the tasks would find it now. Nothing is started.
 pub(crate) fn inspect(config: &Config) -> Advice {
     let mut advice = config.advice();
@@ -36,6 +39,7 @@ pub(crate) fn inspect(config: &Config) -> Advice {
     look_at_readiness(config, &mut advice);
     look_at_ports(config, &mut advice);
     look_at_stops(config, &mut advice);
+    look_at_logs(config, &mut advice);
     if let Some(listen) = config.web.listen.filter(|_| config.web.is_exposed() && config.web.enabled) {
         let title = format!("the page is served beyond this machine, at {listen}");
         advice.warn(&["web", "listen"], title, "who reaches it needs the token: see docs/reference.md");
@@ -147,6 +151,29 @@ fn look_at_stops(config: &Config, advice: &mut Advice) {
     let names = chain.names.join(" -> ");
     let title = format!("the drain is cut short: to stop {names} may take {}", Pretty(chain.needs));
     advice.warn(&["supervisor", "drain"], title, "leave it out, or raise it; or lower their `stop.timeout`");
+}
+
+/// What does not rotate has no old segments that could be removed; and of too little there is nothing to share.
+fn look_at_logs(config: &Config, advice: &mut Advice) {
+    if config.logs.max_total == 0 || !advice.is_written(&["logs", "max_total"]) {
+        return;
+    }
+    for task in &config.tasks {
+        let limits = config.logs_of(task);
+        let key = ["tasks", task.name.as_str(), "logs", "max_size"];
+        let place = if advice.is_written(&key) { &key[..] } else { &["logs", "max_size"] };
+        if limits.max_size == 0 {
+            let title = format!("`max_total` does not bound the log of `{}`, which never rotates", task.name);
+            advice.warn(place, title, "give it a `max_size` above 0");
+        } else if limits.max_size < SEGMENT_BYTES_LEAST {
+            let title = format!("`max_total` leaves each task segments of {} bytes", limits.max_size);
+            return advice.warn(
+                &["logs", "max_total"],
+                title,
+                "raise it: half of it is shared by what the tasks write now",
+            );
+        }
+    }
 }
 
 /// Tasks that stop one after the other.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::log_bounds;
 use super::run_numbers::RunNumbers;
 use crate::config::{Config, GroupConfig, LogsConfig, SharedConfig, TaskConfig, compare};
 use crate::kernel::KernelHandle;
@@ -50,7 +51,7 @@ impl TaskFactory {
     pub(super) fn all(&mut self) -> Result<Vec<PlannedTask>, BadConfig> {
         let config = self.config.current();
         let planned = config.tasks.iter().map(|task| {
-            let runner = self.runner(task, &config.logs)?;
+            let runner = self.runner(task, &config.logs_of(task))?;
             Ok(self.planned(task, Some(runner)))
         });
         planned.collect()
@@ -78,7 +79,7 @@ impl TaskFactory {
 
         let is_new = |task: &&TaskConfig| changes.added.contains(&task.name) || changes.changed.contains(&task.name);
         let made = config.tasks.iter().filter(is_new).map(|task| {
-            let runner = self.runner(task, &config.logs)?;
+            let runner = self.runner(task, &config.logs_of(task))?;
             Ok((task.name.clone(), runner))
         });
         let made: Result<BTreeMap<_, _>, BadConfig> = made.collect();
@@ -112,6 +113,8 @@ impl TaskFactory {
             about: config.command.to_string(),
             description: config.description.clone(),
             autostart: config.autostart,
+            schedule: config.schedule.as_ref().map(|schedule| schedule.overlap),
+            watch: config.watch.as_ref().map(|watch| watch.action.action()),
             policy: config.policy,
             on_exhausted: config.on_exhausted,
             restart: config.restart,
@@ -128,6 +131,7 @@ impl TaskFactory {
         PlannedTask { plan, after: config.after.clone(), runner }
     }
 
+    /// `logs` is for this task.
     fn runner(&mut self, config: &TaskConfig, logs: &LogsConfig) -> Result<Runner, BadConfig> {
         let name = &config.name;
         let log = self.stores.entry(name.clone()).or_insert_with(|| Store::new(logs, name)).clone();
@@ -143,7 +147,13 @@ impl PendingConfig {
     /// Puts the configuration in force.
     fn take_effect(self) {
         for store in &self.stores {
-            store.limit(&self.config.logs);
+            if let Some(task) = self.config.tasks.iter().find(|task| task.name == store.task()) {
+                store.limit(&self.config.logs_of(task));
+            }
+        }
+        if self.config.logs != self.shared.current().logs {
+            let config = Arc::clone(&self.config);
+            tokio::spawn(async move { log_bounds::enforce(&config.logs).await });
         }
         keep_screens(&self.kernel, &self.config);
         // What a removed task wrote can be seen until the next reload.

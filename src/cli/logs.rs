@@ -14,16 +14,16 @@ use bytesize::ByteSize;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
-use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::client::{Client, block_on};
+use super::log_files;
 use super::{FileArgs, complain, completions, shows_colour};
 use crate::config::UnknownTask;
-use crate::duration::parse_duration;
 use crate::logs::{
-    LineLimits, LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream, RunChoice,
+    self, LineFilter, LineLimits, LinePattern, LineQuery, LogChanges, LogLine, LogLines, LogReader, OutputStream,
+    RunChoice,
 };
 use crate::present::ansi::plain;
 use crate::present::line::{SHOWN_CHARS, excerpt};
@@ -64,10 +64,26 @@ pub(super) struct LogsArgs {
     /// Only lines in which this regular expression matches
     #[arg(short, long, value_name = "REGEX", value_parser = pattern)]
     grep: Option<LinePattern>,
+    /// Only lines that pass this filter: `level>=warn status>=500 -word "a phrase" /a regex/ since:10m`
+    ///
+    /// All terms must be true; `-` turns one round. Fields are those of JSON and logfmt; a level is recognised in most formats.
+    #[arg(long = "where", value_name = "FILTER", value_parser = line_filter, allow_hyphen_values = true)]
+    filter: Option<Arc<LineFilter>>,
     /// Print the time before each line
     #[arg(short, long)]
     times: bool,
+    /// Print how much of the disk each log takes, instead of lines
+    #[arg(long, conflicts_with_all = ["follow", "lines", "since", "until", "run", "stderr", "grep", "times", "clear"])]
+    disk: bool,
+    /// Remove all that the named tasks have written so far
+    ///
+    /// A task that runs goes on with an empty log.
+    #[arg(long, requires = "tasks", conflicts_with_all = ["follow", "lines", "since", "until", "run", "stderr", "grep", "times"])]
+    clear: bool,
     /// Print each line as a JSON object: {"task", "at", "run", "stream", "text", "cut", "is_finished"}
+    ///
+    /// With --disk one object: {"total", "max_total", "logs": [{"task", "bytes", "segments", "oldest"}]}. With --clear:
+    /// {"TASK": BYTES, …}.
     #[arg(long)]
     json: bool,
     /// The configuration file [default: the nearest stead.toml, from here upwards]
@@ -86,14 +102,21 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     let known = KnownLogs::of(&file)?;
     let reader = LogReader::new(&known.dir);
     let tasks = known.choose(&reader, &args.tasks)?;
+    if args.disk {
+        return log_files::show_usage(&known, &tasks, args.json);
+    }
+    if args.clear {
+        return log_files::clear(&file, &known, &tasks, args.json);
+    }
     // Before anything is read, so that nothing is missed in between.
-    let watch = if args.follow { Some(LogWatch::start(&known.dir, file.clone())?) } else { None };
+    let watch = if args.follow { Some(LogWatch::start(&known.dir, supervisor_ends(file.clone()))?) } else { None };
     let query = LineQuery {
         run: args.run,
         stream: args.stderr.then_some(OutputStream::Stderr),
         since: args.since,
         until: args.until,
         pattern: args.grep.clone(),
+        filter: args.filter.clone(),
         waits_for_ends: args.follow,
         limits: LineLimits::WHOLE,
         ..LineQuery::default()
@@ -118,6 +141,8 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
 #[derive(Debug)]
 pub(super) struct KnownLogs {
     pub(super) dir: PathBuf,
+    /// What all logs together may take on the disk; 0: as much as there is.
+    pub(super) max_total: u64,
     tasks: Vec<String>,
     groups: BTreeMap<String, Vec<String>>,
 }
@@ -133,6 +158,7 @@ impl KnownLogs {
             Ok(config) => {
                 return Ok(Self {
                     dir: config.logs.dir,
+                    max_total: config.logs.max_total,
                     tasks: config.tasks.into_iter().map(|task| task.name).collect(),
                     groups: config.groups.into_iter().map(|group| (group.name, group.tasks)).collect(),
                 });
@@ -146,10 +172,11 @@ impl KnownLogs {
 
     fn of_running(config: &Value) -> Option<Self> {
         let dir = config["logs"]["dir"].as_str()?.into();
+        let max_total = config["logs"]["max_total"].as_u64().unwrap_or_default();
         let groups = config["groups"].as_object().into_iter().flatten();
         let tasks = |group: &Value| serde_json::from_value(group["tasks"].clone()).unwrap_or_default();
         let groups = groups.map(|(name, group)| (name.clone(), tasks(group))).collect();
-        Some(Self { dir, tasks: config["tasks"].as_object()?.keys().cloned().collect(), groups })
+        Some(Self { dir, max_total, tasks: config["tasks"].as_object()?.keys().cloned().collect(), groups })
     }
 
     /// The tasks to be shown: those of the configuration, and others that have left a log.
@@ -332,7 +359,8 @@ struct LogWatch {
 }
 
 impl LogWatch {
-    fn start(dir: &Path, file: FileArgs) -> anyhow::Result<Self> {
+    /// Watches the logs in `dir`. `wait` waits for the end, and returns whether it came.
+    fn start(dir: &Path, wait: impl FnOnce() -> bool + Send + 'static) -> anyhow::Result<Self> {
         // One is enough: what comes before it is taken is seen with it.
         let (sender, signs) = sync_channel(1);
         let grown = sender.clone();
@@ -343,14 +371,53 @@ impl LogWatch {
         let has_ended = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&has_ended);
         let waiting = move || {
-            // Without a supervisor there is no end to wait for: another may come and write.
-            if block_on(async { Ok(Client::of(&file)?.watch_end().await?.wait().await?) }).is_ok() {
+            if wait() {
                 ended.store(true, Ordering::Release);
                 let _ = sender.try_send(());
             }
         };
         thread::Builder::new().spawn(waiting).context("cannot wait for the end of the supervisor")?;
         Ok(Self { _changes: changes, signs, has_ended })
+    }
+}
+
+/// Waits for the end of the supervisor. Without one there is no end to wait for: another may come and write.
+fn supervisor_ends(file: FileArgs) -> impl FnOnce() -> bool + Send + 'static {
+    move || block_on(async { Ok(Client::of(&file)?.watch_end().await?.wait().await?) }).is_ok()
+}
+
+/// Prints what a task writes from now on, byte for byte, until `wait` returns.
+///
+/// # Errors
+///
+/// The log can't be read.
+pub(super) fn follow_until(dir: &Path, task: &str, wait: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+    let watch = LogWatch::start(dir, move || {
+        wait();
+        true
+    })?;
+    let query = LineQuery {
+        since: Some(Timestamp::now()),
+        waits_for_ends: true,
+        limits: LineLimits::WHOLE,
+        ..LineQuery::default()
+    };
+    let mut lines = LogReader::new(dir).forwards(&[task.to_owned()], &query)?;
+    let mut out = io::stdout();
+    let mut has_ended = false;
+    loop {
+        lines.refresh()?;
+        for line in &mut lines {
+            let line = line?;
+            out.write_all(&line.bytes)?;
+            out.write_all(b"\n")?;
+        }
+        out.flush()?;
+        if has_ended {
+            return Ok(());
+        }
+        watch.signs.recv().context("nothing watches for changes any more")?;
+        has_ended = watch.has_ended.load(Ordering::Acquire);
     }
 }
 
@@ -362,19 +429,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// A time of day, a date with one, or how long ago.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
-    let now = jiff::Zoned::now();
-    let in_zone = |civil: DateTime| civil.to_zoned(now.time_zone().clone()).map(|zoned| zoned.timestamp());
-    if let Ok(ago) = parse_duration(text) {
-        return now.timestamp().checked_sub(ago).map_err(|error| error.to_string());
-    }
-    if let Ok(at) = text.parse() {
-        return Ok(at);
-    }
-    if let Ok(time) = text.parse::<Time>() {
-        return in_zone(now.date().to_datetime(time)).map_err(|error| error.to_string());
-    }
-    let civil = text.parse::<DateTime>();
-    civil.and_then(in_zone).map_err(|_| "expected something like `10m`, `14:30` or `2026-01-31 14:30`".to_owned())
+    logs::moment(text, &jiff::Zoned::now())
+}
+
+fn line_filter(text: &str) -> Result<Arc<LineFilter>, String> {
+    LineFilter::parse(text, &jiff::Zoned::now()).map(Arc::new)
 }
 
 pub(super) fn run_choice(text: &str) -> Result<RunChoice, String> {

@@ -41,6 +41,9 @@ pub(super) struct StatusArgs {
     /// Show every change until the supervisor ends
     #[arg(long, short)]
     watch: bool,
+    /// Show what each task's last failed run wrote last, too
+    #[arg(long, short = 'W')]
+    wide: bool,
 }
 
 /// Prints the state of every task.
@@ -52,19 +55,20 @@ pub(super) fn run(file: &FileArgs, args: &StatusArgs) -> anyhow::Result<ExitCode
     let client = Client::of(file)?;
     block_on(async {
         if args.watch {
-            return watch(&client, args.json).await;
+            return watch(&client, args).await;
         }
         let answer = client.get("/api/v1/snapshot?usage=true").await?;
         if args.json {
             return Ok(print(&String::from_utf8_lossy(&answer))?);
         }
-        Ok(print(&page(&parse(&answer)?, &client))?)
+        Ok(print(&page(&parse(&answer)?, &client, args.wide))?)
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// On a terminal one table that is updated in place; elsewhere one table after each change.
-async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
+async fn watch(client: &Client, args: &StatusArgs) -> anyhow::Result<()> {
+    let json = args.json;
     let is_screen = io::stdout().is_terminal() && !json;
     let mut events = client.events("").await?;
     let mut received_at = Instant::now();
@@ -84,7 +88,7 @@ async fn watch(client: &Client, json: bool) -> anyhow::Result<()> {
         } else if let Some(snapshot) = events.snapshot() {
             let mut snapshot = snapshot.clone();
             snapshot.now.0 += received_at.elapsed();
-            let page = page(&snapshot, client);
+            let page = page(&snapshot, client, args.wide);
             print(&if is_screen { over_the_screen(&page) } else { page + "\n" })?;
         }
     }
@@ -95,10 +99,10 @@ fn over_the_screen(page: &str) -> String {
     format!("\x1b[H{}\x1b[J", page.replace('\n', "\x1b[K\n") + "\x1b[K")
 }
 
-fn page(snapshot: &LenientSnapshot, client: &Client) -> String {
+fn page(snapshot: &LenientSnapshot, client: &Client, wide: bool) -> String {
     let mut page = heading(snapshot);
     page += "\n\n";
-    page += &tasks_table(snapshot, shows_colour(&io::stdout()));
+    page += &tasks_table(snapshot, shows_colour(&io::stdout()), wide);
     if let Some(Lenient::Known(containment)) = snapshot.supervisor.containment {
         let _ = write!(page, "\n\ncontainment: {containment}");
     }
@@ -129,7 +133,7 @@ fn heading(snapshot: &LenientSnapshot) -> String {
 }
 
 /// The processes, then those of stead's builtin tasks that need attention, and a line about the others.
-fn tasks_table(snapshot: &LenientSnapshot, colour: bool) -> String {
+fn tasks_table(snapshot: &LenientSnapshot, colour: bool, wide: bool) -> String {
     let (own, theirs): (Vec<_>, Vec<_>) = snapshot.tasks.iter().partition(|task| task.is_builtin());
     let parts = parts(own.iter().filter_map(|task| task.known()), snapshot.drain().is_some());
     let is_alone = |task: &&&Lenient<TaskSnapshot>| {
@@ -139,6 +143,16 @@ fn tasks_table(snapshot: &LenientSnapshot, colour: bool) -> String {
     let tasks = || theirs.iter().chain(&own);
     let rows: Vec<_> = tasks().map(|task| cells(task, snapshot)).collect();
     let mut lines: Vec<_> = table(HEADINGS, &rows).lines().map(str::to_owned).collect();
+    if wide {
+        let columns = lines.iter().map(|line| line.width()).max().unwrap_or(0);
+        let words =
+            |task: &&Lenient<TaskSnapshot>| task.known().and_then(|known| known.last_words.clone()).unwrap_or_default();
+        let words = tasks().map(|task| ansi::plain(&words(task)));
+        for (line, words) in lines.iter_mut().zip(std::iter::once("LAST WORDS".to_owned()).chain(words)) {
+            let padded = format!("{line}{:gap$}  {words}", "", gap = columns - line.width());
+            *line = padded.trim_end().to_owned();
+        }
+    }
     for (line, (task, row)) in lines.iter_mut().skip(1).zip(tasks().zip(&rows)).filter(|_| colour) {
         let state = &row[STATE_COLUMN];
         *line = line.replacen(state, &format!("\x1b[{}m{state}\x1b[0m", shade(task)), 1);
@@ -240,11 +254,11 @@ api   ◐ backoff  2/5      retry in 1.0s  –       –    –    –          
 db    ● ready    ·                       8s      12%  48M  5432 5433  –
 
 stead: 1 part ready";
-        assert_eq!(tasks_table(&snapshot, false), expected);
-        assert!(tasks_table(&snapshot, true).contains("\x1b[33m◐ backoff\x1b[0m"));
+        assert_eq!(tasks_table(&snapshot, false, false), expected);
+        assert!(tasks_table(&snapshot, true, false).contains("\x1b[33m◐ backoff\x1b[0m"));
         let newer = serde_json::json!({ "name": "new", "kind": "process", "state": "dreaming" });
         snapshot.tasks.push(serde_json::from_value(newer).unwrap());
-        assert!(tasks_table(&snapshot, false).contains("new   ? dreaming  –"));
+        assert!(tasks_table(&snapshot, false, false).contains("new   ? dreaming  –"));
     }
 
     #[test]
@@ -256,7 +270,7 @@ stead: 1 part ready";
         );
         web.kind = TaskKind::Builtin;
         snapshot.tasks.push(Lenient::Known(web));
-        let table = tasks_table(&snapshot, false);
+        let table = tasks_table(&snapshot, false, false);
         assert!(
             table.contains("\n\nstead.web  ✖ failed") && table.ends_with("\n\nstead: 1 other part ready"),
             "{table}"
@@ -266,7 +280,7 @@ stead: 1 part ready";
     #[test]
     fn what_a_task_wrote_into_its_reason_is_one_plain_line() {
         let message = format!("\x1b[2Jpanic\x07: {}", "x".repeat(100));
-        let table = tasks_table(&snapshot(ExitReason::StartFailed { message }), false);
+        let table = tasks_table(&snapshot(ExitReason::StartFailed { message }), false, false);
         assert!(!table.contains(['\x1b', '\x07']) && table.contains("panic: xxx") && table.contains("x… · 1s ago"));
     }
 }

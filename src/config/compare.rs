@@ -25,7 +25,7 @@ pub fn compare(old: &Config, new: &Config) -> Changes {
 fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
     let Config { path: _, root: _, supervisor, logs, web, ui, hooks, groups, tasks: _, source: _ } = old;
     let SupervisorConfig { restart, drain } = supervisor;
-    let LogsConfig { dir, max_size, keep } = logs;
+    let LogsConfig { dir, max_size, keep, max_total, keep_for } = logs;
     let WebConfig { enabled, listen, read, dist, on_exhausted } = web;
     let differing = |pairs: &[(&str, bool)]| -> Vec<String> {
         pairs.iter().filter(|(_, differs)| *differs).map(|(key, _)| (*key).to_owned()).collect()
@@ -36,6 +36,8 @@ fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
         ("[supervisor] drain_fatal", drain.fatal != new.supervisor.drain.fatal),
         ("[logs] max_size", *max_size != new.logs.max_size),
         ("[logs] keep", *keep != new.logs.keep),
+        ("[logs] max_total", *max_total != new.logs.max_total),
+        ("[logs] keep_for", *keep_for != new.logs.keep_for),
         ("[groups]", *groups != new.groups),
         ("[ui]", *ui != new.ui),
     ]);
@@ -51,13 +53,13 @@ fn compare_settings(old: &Config, new: &Config, changes: &mut Changes) {
 }
 
 impl TaskConfig {
-    /// Whether a run of `other` would be like one of this: all that may differ is what is made of its exits, and what is
-    /// waited for before it starts.
+    /// Whether a run of `other` would be like one of this: all that may differ is what is made of its exits, what is waited for
+    /// before it starts, and how much of its log is kept.
     fn runs_like(&self, other: &Self) -> bool {
-        let Self { policy, on_exhausted, restart, autostart, .. } = *self;
-        let Self { description, profiles, after, success_exit_codes, .. } = self.clone();
-        let like = Self { policy, on_exhausted, restart, autostart, ..other.clone() };
-        *self == Self { description, profiles, after, success_exit_codes, ..like }
+        let Self { policy, on_exhausted, restart, autostart, logs, .. } = *self;
+        let Self { description, profiles, schedule, after, success_exit_codes, .. } = self.clone();
+        let like = Self { policy, on_exhausted, restart, autostart, logs, ..other.clone() };
+        *self == Self { description, profiles, schedule, after, success_exit_codes, ..like }
     }
 }
 
@@ -89,6 +91,7 @@ mod tests {
             "limits.core = 0",
             "max_memory = '1 GiB'",
             "nice = 1",
+            "watch = ['src/*']",
             "user = 'www'",
             "group = 'www'",
             "umask = '027'",
@@ -112,9 +115,11 @@ mod tests {
             "description = 'the API'",
             "autostart = false",
             "profiles = ['dev']",
+            "every = '1h'",
             "critical = 'on-failure'",
             "after.db = { on_restart = 'restart', required = false }",
             "after = { db = 'ready' }",
+            "logs.keep = 1",
         ] {
             assert_eq!(with(line), "adjusted without a restart api; 1 unchanged", "{line}");
         }

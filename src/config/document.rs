@@ -181,6 +181,10 @@ fn logs_keys(table: &mut Table<'_>, logs: &mut LogsConfig) {
     }
     table.or("max_size", &Size, "Bytes per segment; 0 turns rotation off.", &mut logs.max_size);
     table.or("keep", &Whole(0, u32::MAX), "How many old segments are kept.", &mut logs.keep);
+    let about = "Bytes that all logs together may take: the oldest segments are removed. 0: no limit.";
+    table.or("max_total", &Size, about, &mut logs.max_total);
+    let about = "How long an old segment is kept after its last line, like \"14d\". Default: for ever.";
+    logs.keep_for = table.get("keep_for", &PERIOD, about);
 }
 
 fn ui_keys(table: &mut Table<'_>, ui: &mut UiConfig) {

@@ -118,16 +118,7 @@ pub(super) const TASK: &[Foreign] = &[
         remedy: "stead's word is `description`: description = \"The HTTP API\"",
     },
     Foreign {
-        words: &[
-            "stdout_logfile",
-            "stderr_logfile",
-            "log_file",
-            "logfile",
-            "out_file",
-            "error_file",
-            "logs",
-            "log_location",
-        ],
+        words: &["stdout_logfile", "stderr_logfile", "log_file", "logfile", "out_file", "error_file", "log_location"],
         key: "",
         remedy: "the output of every task is kept in `.stead/logs/NAME.log`; [logs] dir = \"…\" moves it",
     },

@@ -11,7 +11,8 @@ use super::kind::{
 use super::parsed::{DURATION, PERIOD, SIGNAL, UMASK};
 use super::report::Span;
 use super::table::Table;
-use super::{CommandLine, Limits, StopConfig, TaskConfig, TaskStdin, environment, foreign, probe};
+use super::triggers;
+use super::{CommandLine, Limits, StopConfig, TaskConfig, TaskLogsConfig, TaskStdin, environment, foreign, probe};
 use crate::signal::Signal;
 use crate::supervisor::engine::{OnExhausted, Policy, RestartConfig};
 
@@ -62,6 +63,7 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     task.description = table.get("description", &AnyText, "What it is, in a few words: the details show it.");
     start_keys(table, &mut task);
     policy_keys(table, &mut task);
+    triggers::read(table, &mut task);
     restart_keys(table, &mut task.restart);
     let after = after::read(table, &mut task);
     table.knows_shorthand("ready", |text| match text.contains("://") {
@@ -84,6 +86,8 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     if task.max_memory == Some(0) {
         table.refuse("max_memory", "expected more than nothing; leave it out for no limit");
     }
+    let about = "Where its log has other limits than `[logs]` has.";
+    table.table("logs", about, |table| logs_keys(table, &mut task.logs));
     table.or("nice", &NICE, "Added to the niceness it inherits: the higher, the less it gets.", &mut task.nice);
     task.user = table.get("user", &AccountName, "The user it runs as, by name or number. Only root can choose.");
     let about = "The group it runs as, by name or number. Default: the user's own.";
@@ -178,6 +182,11 @@ fn stop_keys(table: &mut Table<'_>, stop: &mut StopConfig) {
     );
     let about = "Whether only its main process gets the signal. All of its processes are killed in the end.";
     table.or("only_parent", &Flag, about, &mut stop.only_parent);
+}
+
+fn logs_keys(table: &mut Table<'_>, logs: &mut TaskLogsConfig) {
+    logs.max_size = table.get("max_size", &Size, "Bytes per segment; 0 turns rotation off.");
+    logs.keep = table.get("keep", &Whole(0, u32::MAX), "How many old segments are kept.");
 }
 
 fn limits_keys(table: &mut Table<'_>, limits: &mut Limits) {

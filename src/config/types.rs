@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::reread::ConfigSource;
 use super::scope::Variables;
+use super::triggers::{ScheduleConfig, WatchConfig};
 use super::{CommandLine, LiveConfig, Project, ReadyConfig, SecretUrl, TaskSource, serial};
-use crate::duration::millis;
+use crate::duration::{maybe_millis, millis};
 use crate::signal::Signal;
 use crate::supervisor::engine::{
     Dependency, DrainConfig, HookEvent, Intensity, OnExhausted, Policy, RestartConfig, Strategy,
@@ -53,12 +54,18 @@ pub struct Config {
 }
 
 impl Config {
+    /// How much of the log of one of its tasks is kept.
+    #[must_use]
+    pub fn logs_of(&self, task: &TaskConfig) -> LogsConfig {
+        self.logs.of_task(task.logs, self.tasks.len())
+    }
+
     /// What the file `path` in the directory `root` says if it is empty.
     #[must_use]
     pub fn new(path: PathBuf, root: PathBuf) -> Self {
         Self {
             supervisor: SupervisorConfig::default(),
-            logs: LogsConfig { dir: Project::of(&path).state_dir().join("logs"), max_size: 64 << 20, keep: 8 },
+            logs: LogsConfig::new(Project::of(&path).state_dir().join("logs")),
             web: WebConfig {
                 enabled: true,
                 listen: None,
@@ -110,6 +117,38 @@ pub struct LogsConfig {
     pub max_size: u64,
     /// How many old segments are kept.
     pub keep: u32,
+    /// Bytes that all logs together may take on the disk; 0: no limit. Old segments are removed, the oldest first.
+    pub max_total: u64,
+    /// How long an old segment is kept after its last line; for ever by default.
+    #[serde(rename = "keep_for_ms", with = "maybe_millis")]
+    pub keep_for: Option<Duration>,
+}
+
+impl LogsConfig {
+    /// What holds if the file says nothing but where the logs are.
+    #[must_use]
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir, max_size: 64 << 20, keep: 8, max_total: 4 << 30, keep_for: None }
+    }
+
+    /// The same for one of so many tasks: its own limits, and a segment that is not larger than its share. Half of the total
+    /// is for what is written, half for what is old.
+    #[must_use]
+    pub fn of_task(&self, own: TaskLogsConfig, tasks: usize) -> Self {
+        let share = self.max_total / (2 * tasks.max(1) as u64);
+        let max_size = own.max_size.unwrap_or(self.max_size);
+        let max_size = if self.max_total > 0 && max_size > 0 { max_size.min(share).max(1) } else { max_size };
+        Self { max_size, keep: own.keep.unwrap_or(self.keep), ..self.clone() }
+    }
+}
+
+/// `logs` of a task: where its log has other limits than `[logs]` has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct TaskLogsConfig {
+    /// Bytes per segment; 0 turns rotation off.
+    pub max_size: Option<u64>,
+    /// How many old segments are kept.
+    pub keep: Option<u32>,
 }
 
 /// `[web]`
@@ -215,6 +254,10 @@ pub struct TaskConfig {
     pub autostart: bool,
     /// It starts only where one of these is chosen; always, if it has none.
     pub profiles: Vec<String>,
+    /// When it is due; if it is not by time, never.
+    pub schedule: Option<ScheduleConfig>,
+    /// Files whose changes mean something.
+    pub watch: Option<WatchConfig>,
     /// What is run.
     pub command: CommandLine,
     /// Where it runs; absolute.
@@ -242,6 +285,8 @@ pub struct TaskConfig {
     pub limits: Limits,
     /// More memory than this, in bytes and summed over its processes, ends the run as a failure.
     pub max_memory: Option<u64>,
+    /// Where its log has limits of its own.
+    pub logs: TaskLogsConfig,
     /// Added to the niceness it inherits: from -20 to 19, 0 by default.
     pub nice: i32,
     /// The user it runs as; by default stead's own.
@@ -271,6 +316,8 @@ impl TaskConfig {
             description: None,
             autostart: true,
             profiles: Vec::new(),
+            schedule: None,
+            watch: None,
             command,
             dir,
             env: Variables::new(),
@@ -283,6 +330,7 @@ impl TaskConfig {
             stop: StopConfig::default(),
             limits: Limits::default(),
             max_memory: None,
+            logs: TaskLogsConfig::default(),
             nice: 0,
             user: None,
             group: None,

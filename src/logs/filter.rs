@@ -5,6 +5,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 use memchr::{memchr_iter, memchr2};
 
+use super::line::LogLine;
 use super::origin::{OutputStream, RunKey};
 use super::query::LineQuery;
 
@@ -25,9 +26,10 @@ impl Filter {
             && self.query.until.is_none_or(|until| at <= until)
     }
 
-    /// Whether the pattern of the query, if it has one, matches this line.
-    pub(super) fn matches(&self, line: &[u8]) -> bool {
-        self.query.pattern.as_ref().is_none_or(|pattern| pattern.matches(line))
+    /// Whether the pattern of the query, if it has one, matches this line, and its filter lets it pass.
+    pub(super) fn matches(&self, line: &LogLine) -> bool {
+        self.query.pattern.as_ref().is_none_or(|pattern| pattern.matches(&line.bytes))
+            && self.query.filter.as_ref().is_none_or(|filter| filter.passes(line))
     }
 
     /// Calls `f` with every line of `text` that may match; each is followed by a line feed.

@@ -11,7 +11,9 @@
 //! Bytes are written before the record that describes them, so the index never tells of bytes that are not there.
 //! Nothing here knows of processes, of tasks' states, or of how a line is shown.
 
+mod block;
 mod changes;
+mod disk_usage;
 mod filter;
 mod grown;
 mod id;
@@ -19,14 +21,17 @@ mod index;
 mod last_words;
 mod level;
 mod line;
+mod line_filter;
 mod line_splitter;
 mod lines;
+mod moment;
 mod origin;
 mod pattern;
 mod position;
 mod query;
 mod reader;
 mod record;
+mod retention;
 mod segment;
 mod store;
 mod tail;
@@ -36,14 +41,18 @@ mod tests;
 mod text;
 mod writer;
 
+pub(crate) use block::{block, newest_grave};
 pub(crate) use changes::LogChanges;
+pub(crate) use disk_usage::{LogUsage, clear_log, disk_usage};
 pub(crate) use grown::GrownLogs;
 pub use id::LineId;
 pub(crate) use last_words::last_words;
 pub use level::Level;
 pub use line::{LineLimits, LogLine};
+pub use line_filter::LineFilter;
 pub(crate) use line_splitter::LineSplitter;
 pub use lines::{LogLines, ReadStep};
+pub(crate) use moment::moment;
 pub use origin::{OutputStream, RunChoice, RunKey, StoredRun};
 pub use pattern::LinePattern;
 pub(crate) use pattern::ignores_case;
@@ -51,6 +60,7 @@ pub(crate) use position::Direction;
 pub use query::LineQuery;
 pub use reader::LogReader;
 pub use record::{LineFormat, Record};
+pub(crate) use retention::Retention;
 pub use store::Store;
 pub use tail::{LogCounts, LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
 pub(crate) use text::without_escapes;

@@ -71,6 +71,11 @@ impl LinePattern {
         }
     }
 
+    /// Where it matches in a text without escape sequences.
+    pub(crate) fn find_all<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
+        self.regex.find_iter(text.as_bytes()).map(|found| found.range())
+    }
+
     fn matches_text(&self, text: &[u8]) -> bool {
         views(text).any(|(_, part)| self.regex.is_match(part))
     }

@@ -1,10 +1,13 @@
 //! Selects lines of the logs.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::id::LineId;
 use super::line::LineLimits;
+use super::line_filter::LineFilter;
 use super::origin::{OutputStream, RunChoice};
 use super::pattern::LinePattern;
 
@@ -21,6 +24,8 @@ pub struct LineQuery {
     pub until: Option<Timestamp>,
     /// Only those in which this matches.
     pub pattern: Option<LinePattern>,
+    /// Only those that pass this, too.
+    pub filter: Option<Arc<LineFilter>>,
     /// Where to begin: forwards with this line, backwards with the one before it. By default at the oldest line, or at
     /// the newest.
     pub from: Option<LineId>,
@@ -40,6 +45,7 @@ impl Default for LineQuery {
             since: None,
             until: None,
             pattern: None,
+            filter: None,
             from: None,
             waits_for_ends: false,
             limits: LineLimits::DATA,

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use rustix::fs::OFlags;
 
 use super::origin::RunKey;
+use super::retention::Retention;
 use crate::config::LogsConfig;
 use crate::private;
 
@@ -41,6 +42,7 @@ struct StoreInner {
     name: String,
     max_size: AtomicU64,
     keep: AtomicU32,
+    retention: Mutex<Retention>,
     supervised_since: u32,
     /// Held while files are renamed.
     moving: Mutex<()>,
@@ -65,6 +67,7 @@ impl Store {
             name: name.to_owned(),
             max_size: AtomicU64::new(config.max_size),
             keep: AtomicU32::new(config.keep),
+            retention: Mutex::new(Retention::of(config)),
             supervised_since: since,
             moving: Mutex::default(),
             is_compressing: AtomicBool::new(false),
@@ -75,6 +78,12 @@ impl Store {
     pub(crate) fn limit(&self, config: &LogsConfig) {
         self.0.max_size.store(config.max_size, Ordering::Relaxed);
         self.0.keep.store(config.keep, Ordering::Relaxed);
+        *self.0.retention.lock().unwrap_or_else(PoisonError::into_inner) = Retention::of(config);
+    }
+
+    /// The task whose log it is.
+    pub(crate) fn task(&self) -> &str {
+        &self.0.name
     }
 
     /// The file that is written.
@@ -117,7 +126,8 @@ impl Store {
                 gone(fs::remove_file(log))?;
                 gone(fs::remove_file(index))?;
             } else {
-                fs::rename(log, old_log_path(dir, name, &older))?;
+                // All logs together may just have become too large for it.
+                gone(fs::rename(log, old_log_path(dir, name, &older)))?;
                 gone(fs::rename(index, old_index_path(dir, name, older.age)))?;
             }
         }
@@ -133,13 +143,16 @@ impl Store {
         Ok(())
     }
 
-    /// Sees to it that older segments are compressed, on a thread of their own that ends when all are.
+    /// Sees to it that older segments are compressed, and that all together stay within their bounds, on a thread of its own
+    /// that ends when all is done.
     fn compress(&self) {
         if self.0.is_compressing.swap(true, Ordering::AcqRel) {
             return;
         }
         let store = self.clone();
         let compressing = move || {
+            // Before and after: a full disk has no room for what is compressed.
+            store.enforce_retention();
             while let Some(segment) = store.next_to_compress() {
                 if let Err(error) = store.compress_one(&segment) {
                     tracing::warn!(task = store.0.name, %error, "an old log segment can't be compressed");
@@ -147,11 +160,17 @@ impl Store {
                     return;
                 }
             }
+            store.enforce_retention();
         };
         if let Err(error) = std::thread::Builder::new().name("compress".to_owned()).spawn(compressing) {
             tracing::warn!(%error, "old log segments can't be compressed");
             self.0.is_compressing.store(false, Ordering::Release);
         }
+    }
+
+    fn enforce_retention(&self) {
+        let retention = *self.0.retention.lock().unwrap_or_else(PoisonError::into_inner);
+        retention.enforce(&self.0.dir, Timestamp::now());
     }
 
     /// The oldest segment that is not compressed. If there is none the work is over, and known to be before the next
@@ -258,7 +277,7 @@ pub(super) fn old_segments(dir: &Path, name: &str) -> io::Result<Vec<Old>> {
 }
 
 /// What is not there needs no removing and no moving.
-fn gone(result: io::Result<()>) -> io::Result<()> {
+pub(super) fn gone(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),

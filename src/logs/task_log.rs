@@ -480,13 +480,13 @@ impl OpenLine {
     /// The line as it is so far, if it is selected and not empty.
     pub(super) fn so_far(&self, filter: &Filter) -> Option<LogLine> {
         let line = self.builder.line();
-        let is_selected = self.passes(filter) && !line.text().is_empty() && filter.matches(&line.bytes);
+        let is_selected = self.passes(filter) && !line.text().is_empty() && filter.matches(line);
         is_selected.then(|| LogLine { is_finished: false, ..self.builder.clone().finish() })
     }
 
     /// The line, if it is selected.
     fn finish(self, is_finished: bool, filter: &Filter) -> Option<FoundLine> {
-        let is_selected = self.passes(filter) && filter.matches(&self.builder.line().bytes);
+        let is_selected = self.passes(filter) && filter.matches(self.builder.line());
         let line = || LogLine { is_finished, ..self.builder.finish() };
         is_selected.then(|| FoundLine { position: self.position, line: line() })
     }

@@ -3,13 +3,14 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::LogsConfig;
+use crate::config::{LogsConfig, TaskLogsConfig};
 
 /// A directory of logs.
 struct TestLogs {
@@ -20,7 +21,7 @@ struct TestLogs {
 impl TestLogs {
     fn new(max_size: u64, keep: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(&LogsConfig { dir: dir.path().to_owned(), max_size, keep }, "it");
+        let store = Store::new(&LogsConfig { max_size, keep, ..LogsConfig::new(dir.path().to_owned()) }, "it");
         Self { dir, store }
     }
 
@@ -285,7 +286,7 @@ fn a_cancelled_query_ends() {
 #[test]
 fn tasks_are_merged_in_the_order_of_time() {
     let dir = tempfile::tempdir().unwrap();
-    let config = LogsConfig { dir: dir.path().to_owned(), max_size: 0, keep: 0 };
+    let config = LogsConfig { max_size: 0, keep: 0, ..LogsConfig::new(dir.path().to_owned()) };
     let stores = ["a", "b"].map(|name| Store::new(&config, name));
     for number in 0..6 {
         let mut writer = LogWriter::new(stores[number % 2].clone(), number as u64);
@@ -300,7 +301,7 @@ fn tasks_are_merged_in_the_order_of_time() {
 #[test]
 fn reading_goes_on_from_any_line_in_either_direction() {
     let logs = TestLogs::new(200, 8);
-    let other = Store::new(&LogsConfig { dir: logs.path().to_owned(), max_size: 200, keep: 8 }, "other");
+    let other = Store::new(&LogsConfig { max_size: 200, keep: 8, ..LogsConfig::new(logs.path().to_owned()) }, "other");
     for number in 0..40 {
         let text = format!("line {number}\nand {number}\n");
         logs.run(number, &[(if number % 3 == 0 { Err } else { Out }, &text)]);
@@ -332,7 +333,7 @@ fn reading_goes_on_from_any_line_in_either_direction() {
 #[test]
 fn the_nearest_match_of_several_logs_is_there_before_the_rest_is_read() {
     let dir = tempfile::tempdir().unwrap();
-    let config = LogsConfig { dir: dir.path().to_owned(), max_size: 0, keep: 0 };
+    let config = LogsConfig { max_size: 0, keep: 0, ..LogsConfig::new(dir.path().to_owned()) };
     let mut noisy = LogWriter::new(Store::new(&config, "noisy"), 1);
     let run =
         |number, text: &str| LogWriter::new(Store::new(&config, "quiet"), number).write(Out, text.as_bytes()).unwrap();
@@ -439,7 +440,7 @@ proptest! {
         max_size in prop_oneof![Just(0_u64), 8..64_u64],
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let config = LogsConfig { dir: dir.path().to_owned(), max_size, keep: 100 };
+        let config = LogsConfig { max_size, keep: 100, ..LogsConfig::new(dir.path().to_owned()) };
         let names = ["a", "b", "c"];
         let mut writers = names.map(|name| LogWriter::new(Store::new(&config, name), 1));
         for (task, is_err, text) in &chunks {
@@ -501,4 +502,61 @@ fn a_log_that_is_cut_short_between_two_writes_goes_on_where_it_ends() {
         File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
         writer.look();
     }
+}
+
+#[test]
+fn all_logs_together_stay_within_their_total() {
+    let dir = tempfile::tempdir().unwrap();
+    let config =
+        LogsConfig { max_size: 20_000, keep: 100, max_total: 400_000, ..LogsConfig::new(dir.path().to_owned()) };
+    let tasks = ["a", "b", "c"];
+    let stores = tasks.map(|task| Store::new(&config.of_task(TaskLogsConfig::default(), tasks.len()), task));
+    for round in 0..40 {
+        for store in &stores {
+            let mut writer = LogWriter::new(store.clone(), 1);
+            // What can't be compressed.
+            let mut seed = 7_u64 + round;
+            let noise = |_| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                format!("{seed:016x}\n")
+            };
+            let text: String = (0..1_000).map(noise).collect();
+            writer.write(Out, text.as_bytes()).unwrap();
+        }
+    }
+    let total = || disk_usage(dir.path()).unwrap().iter().map(|log| log.bytes).sum::<u64>();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    // It is looked after in the background.
+    while total() > 400_000 {
+        assert!(Instant::now() < deadline, "{}", total());
+        std::thread::yield_now();
+    }
+    let usage = disk_usage(dir.path()).unwrap();
+    assert!(usage.len() == 3 && usage.iter().all(|log| log.segments > 2), "each keeps some: {usage:?}");
+}
+
+#[test]
+fn a_segment_is_no_larger_than_its_share_of_the_total() {
+    let config = LogsConfig { max_size: 1_000, max_total: 8_000, ..LogsConfig::new("/logs".into()) };
+    let of = |own: Option<u64>, tasks| config.of_task(TaskLogsConfig { max_size: own, keep: None }, tasks).max_size;
+    assert_eq!([of(None, 1), of(None, 4), of(None, 8), of(Some(300), 8)], [1_000, 1_000, 500, 300]);
+    assert_eq!((of(Some(0), 8), of(Some(9_000), 1)), (0, 4_000), "what never rotates stays so");
+    let endless = LogsConfig { max_total: 0, ..config.clone() };
+    assert_eq!(endless.of_task(TaskLogsConfig { max_size: Some(9_000), keep: Some(1) }, 8).max_size, 9_000);
+}
+
+#[test]
+fn a_log_that_is_cleared_goes_on_empty() {
+    let logs = TestLogs::new(10, 9);
+    logs.run(1, &[(Out, "one\n"), (Out, "two\n"), (Out, "three\n")]);
+    logs.compressed();
+    let mut writer = LogWriter::new(logs.store.clone(), 2);
+    writer.write(Out, b"four\n").unwrap();
+    let bytes = disk_usage(logs.path()).unwrap()[0].bytes;
+    assert_eq!(clear_log(logs.path(), "it").unwrap(), bytes);
+    assert_eq!(logs.all(), [""; 0]);
+    writer.look();
+    writer.write(Out, b"five\n").unwrap();
+    assert_eq!(logs.all(), ["five"]);
+    assert_eq!(clear_log(logs.path(), "nothing").unwrap(), 0);
 }

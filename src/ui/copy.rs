@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::action::DashboardEffect;
 use super::layout;
+use super::line_cursor;
 use super::log::LogEntries;
 use super::model::{Model, Overlay};
 use super::scroll::ScrollPosition;
@@ -46,11 +47,20 @@ pub(super) fn on_mouse(model: &mut Model, mouse: MouseEvent, shown: &Shown<'_>) 
 /// Copies what is selected; without a selection, all that the log pane shows.
 pub(super) fn copy(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let area = log_area(model, shown);
+    if model.selection.is_none() && !area.is_empty() && !model.shows_screen(shown) {
+        return line_cursor::copy_lines(model, shown);
+    }
     let selection = model.selection.unwrap_or_else(|| Selection::all(area));
     if selection.area.is_empty() {
         model.tell("there is no log on the screen to copy");
         return Vec::new();
     }
+    copy_selection(model, selection, shown)
+}
+
+/// Copies all that a page shows.
+pub(super) fn copy_page(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
+    let selection = model.selection.unwrap_or_else(|| Selection::all(model.layout.page.text));
     copy_selection(model, selection, shown)
 }
 
@@ -63,11 +73,16 @@ pub(super) fn clear(model: &mut Model) {
 
 fn copy_selection(model: &mut Model, selection: Selection, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let text = text(model, &selection, shown);
+    copy_text(model, &text)
+}
+
+/// Copies a text, and says how much it is.
+pub(super) fn copy_text(model: &mut Model, text: &str) -> Vec<DashboardEffect> {
     match text.len() {
         0 => model.tell("there is nothing to copy"),
         1..=COPY_BYTES => {
-            model.tell(format!("copied {}", counted(&text)));
-            return vec![DashboardEffect::Copy(text)];
+            model.tell(format!("copied {}", counted(text)));
+            return vec![DashboardEffect::Copy(text.to_owned())];
         }
         bytes => model.tell(format!("not copied: {bytes} bytes are more than the {COPY_BYTES} that terminals take")),
     }
@@ -86,7 +101,16 @@ fn counted(text: &str) -> String {
 fn text_area(model: &Model, shown: &Shown<'_>, at: Position) -> Option<Rect> {
     let layout = model.layout.panes;
     let areas = match &model.overlay {
-        Some(Overlay::Help(_) | Overlay::Why(_) | Overlay::Events(_)) => vec![model.layout.page.text],
+        Some(
+            Overlay::Help(_)
+            | Overlay::Why(_)
+            | Overlay::Details(_)
+            | Overlay::Dependencies(_)
+            | Overlay::Events(_)
+            | Overlay::Away(_),
+        ) => {
+            vec![model.layout.page.text]
+        }
         Some(Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Prompt(_)) => Vec::new(),
         Some(Overlay::Attached) => vec![log_area(model, shown)],
         None => {

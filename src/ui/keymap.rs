@@ -13,6 +13,8 @@ pub(super) enum Context {
     Log,
     /// A page over the screen: help, why, events.
     Page,
+    /// A page of which a line is chosen: what happened while nobody was there.
+    News,
     /// A question.
     Question,
     /// The command palette; keys that are not bound go into its line.
@@ -71,17 +73,21 @@ pub(super) struct Binding {
 }
 
 const MAIN: &[Context] = &[Context::Main];
+const LOG: &[Context] = &[Context::Log];
 const PANES: &[Context] = &[Context::Main, Context::Log];
 const PAGE: &[Context] = &[Context::Page];
 const READING: &[Context] = &[Context::Log, Context::Page];
+const NEWS: &[Context] = &[Context::News];
+const PAGES: &[Context] = &[Context::Page, Context::News];
 const QUESTION: &[Context] = &[Context::Question];
 const PALETTE: &[Context] = &[Context::Palette];
 const ATTACHED: &[Context] = &[Context::Attached];
 const PROMPT: &[Context] = &[Context::Prompt];
-const CLOSABLE: &[Context] = &[Context::Main, Context::Log, Context::Page, Context::Palette, Context::Prompt];
+const CLOSABLE: &[Context] =
+    &[Context::Main, Context::Log, Context::Page, Context::News, Context::Palette, Context::Prompt];
 /// But for the terminal of a task: every key that it can be sent is its own.
 const EVERYWHERE: &[Context] =
-    &[Context::Main, Context::Log, Context::Page, Context::Question, Context::Palette, Context::Prompt];
+    &[Context::Main, Context::Log, Context::Page, Context::News, Context::Question, Context::Palette, Context::Prompt];
 
 const fn key(c: char) -> Chord {
     code(KeyCode::Char(c))
@@ -131,6 +137,10 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('b')], Action::Parts, MAIN, Topic::Look, "stead's parts", "show stead's own parts, or fold them", None),
     bind(&[key(' ')], Action::Mark, MAIN, Topic::Select, "mark", "mark: r, s, K act on all marked", None),
 
+    bind(&[key('*')], Action::MarkGroup, PANES, Topic::Select, "mark group", "mark its group, or all with its prefix", None),
+    bind(&[key('\\'), key('/')], Action::Narrow, MAIN, Topic::Select, "narrow", "narrow the rows: name, @group, state:failed", Some(5)),
+    bind(&[key('\\')], Action::Narrow, LOG, Topic::Select, "narrow", "narrow the rows: name, @group, state:failed", None),
+
     bind(&[key('r')], Action::Restart, PANES, Topic::Act, "restart", "restart now, also during a countdown", Some(2)),
     bind(&[key('s')], Action::StopOrStart, PANES, Topic::Act, "stop or start", "stop, or start what is stopped", Some(2)),
     bind(&[key('K')], Action::Kill, PANES, Topic::Act, "kill", "kill now, without a grace period (asks)", None),
@@ -142,17 +152,28 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[ctrl(']')], Action::Leave, ATTACHED, Topic::Act, "leave the terminal", "leave the task's terminal", Some(0)),
 
     bind(&[key('w')], Action::Why, PANES, Topic::Look, "why", "why is it not running: the chain of causes", Some(3)),
+    bind(&[key('i')], Action::Details, PANES, Topic::Look, "details", "all that is known of the task", None),
+    bind(&[key('d')], Action::Dependencies, PANES, Topic::Look, "dependencies", "what depends on what, and whether it holds", None),
     bind(&[code(KeyCode::Enter), key('z')], Action::Zoom, PANES, Topic::Log, "zoom", "zoom the log, and back", Some(4)),
 
     bind(&[key('f')], Action::Follow, PANES, Topic::Log, "follow", "follow the end, or pause", Some(6)),
-    bind(&[key('/')], Action::Search, PANES, Topic::Log, "search", "search (regex; case matters with a capital)", Some(5)),
+    bind(&[key('/')], Action::Search, LOG, Topic::Log, "search", "search (regex; case matters with a capital)", Some(5)),
     bind(&[key('n')], Action::NextHit, PANES, Topic::Log, "next", "next match", Some(3)),
     bind(&[key('N')], Action::PreviousHit, PANES, Topic::Log, "previous", "previous match", Some(3)),
-    bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter", "filter: show only lines that match", Some(7)),
+    bind(&[key('F')], Action::Filter, PANES, Topic::Log, "filter", "filter: word -not /regex/ level>=warn", Some(7)),
     bind(&[key('m')], Action::Merge, PANES, Topic::Log, "merged log", "merged log of all, or the marked", Some(2)),
+    bind(&[key('J')], Action::Raw, PANES, Topic::Log, "raw lines", "JSON and logfmt as written, or in columns", None),
     bind(&[key('[')], Action::PreviousRun, PANES, Topic::Log, "run before", "the run before, the run after", None),
     bind(&[key(']')], Action::NextRun, PANES, Topic::Log, "run after", "the run before, the run after", None),
-    bind(&[key('y')], Action::Copy, PANES, Topic::Log, "copy", "copy the selection, or all in view", Some(1)),
+    bind(&[key('+'), key('=')], Action::RaiseFloor, PANES, Topic::Log, "fewer levels", "levels: info, warn, error alone; all again", None),
+    bind(&[key('-')], Action::LowerFloor, PANES, Topic::Log, "more levels", "levels: info, warn, error alone; all again", None),
+    bind(&[key('\'')], Action::Time, PANES, Topic::Log, "jump to a time", "jump to a time: 14:32, -10m", None),
+    bind(&[key('v')], Action::ChooseLine, PANES, Topic::Log, "choose lines", "choose lines: j k extend, y Y o act on them", None),
+    bind(&[key('y')], Action::Copy, PANES, Topic::Log, "copy", "copy the chosen lines, or all in view", Some(1)),
+    bind(&[key('Y')], Action::CopyBlock, PANES, Topic::Log, "copy block", "copy the whole trace or record", None),
+    bind(&[key('y')], Action::CopyPage, PAGES, Topic::Look, "copy", "copy this page", None),
+    bind(&[key('(')], Action::PreviousEnd, PANES, Topic::Log, "end before", "the end of a run before, after", None),
+    bind(&[key(')')], Action::NextEnd, PANES, Topic::Log, "end after", "the end of a run before, after", None),
     bind(&[key('o')], Action::Open, PANES, Topic::Log, "open in editor", "open the log file in $EDITOR", None),
     bind(&[key('t')], Action::Times, PANES, Topic::Log, "times", "times on, off", None),
     bind(&[key('W')], Action::Wrap, PANES, Topic::Log, "wrap", "wrap on, off", None),
@@ -167,11 +188,17 @@ pub(super) const KEYS: &[Binding] = &[
     bind(&[key('g'), code(KeyCode::Home)], Action::Oldest, READING, Topic::Log, "oldest line", "the oldest line that is kept, the end", None),
     bind(&[key('G'), code(KeyCode::End)], Action::Newest, READING, Topic::Log, "end of the log", "the oldest line that is kept, the end", None),
 
-    bind(&[key('e')], Action::Events, PANES, Topic::Look, "events", "events of all tasks", Some(5)),
+    bind(&[code(KeyCode::Enter)], Action::GoToNews, NEWS, Topic::Look, "its log then", "its log at that moment", Some(1)),
+    bind(&[key('j'), code(KeyCode::Down)], Action::NextNews, NEWS, Topic::Look, "next", "next", None),
+    bind(&[key('k'), code(KeyCode::Up)], Action::PreviousNews, NEWS, Topic::Look, "previous", "previous", None),
+    bind(&[code(KeyCode::Tab)], Action::Events, NEWS, Topic::Look, "every event", "every event of all tasks", Some(2)),
+    bind(&[code(KeyCode::Tab)], Action::Away, PAGE, Topic::Look, "summary", "what happened while you were away", Some(2)),
+    bind(&[key('q'), key('e')], Action::Close, NEWS, Topic::Look, "close", "close this page", None),
+    bind(&[key('e')], Action::Away, PANES, Topic::Look, "events", "events since your last key; tab: every one", Some(5)),
     bind(&[key(':')], Action::Palette, PANES, Topic::Look, "find", "find a command or a task by name", None),
     bind(&[ctrl('l')], Action::Redraw, EVERYWHERE, Topic::Look, "redraw", "draw the screen anew", None),
     bind(&[key('?'), code(KeyCode::F(1))], Action::Help, PANES, Topic::Look, "help", "all keys", Some(1)),
-    bind(&[key('q'), key('?'), key('w'), key('e'), code(KeyCode::Enter)], Action::Close, PAGE, Topic::Look, "close", "close this page", None),
+    bind(&[key('q'), key('?'), key('w'), key('e'), key('i'), key('d'), code(KeyCode::Enter)], Action::Close, PAGE, Topic::Look, "close", "close this page", None),
     bind(&[code(KeyCode::Esc)], Action::Close, CLOSABLE, Topic::Log, "close", "close, clear, go back", Some(0)),
 
     bind(&[ctrl('c')], Action::Drain, EVERYWHERE, Topic::Leave, "drain", "drain; again: kill all that is left, now", Some(0)),
@@ -232,6 +259,27 @@ pub(super) fn lookup(context: Context, event: KeyEvent) -> Option<&'static Bindi
 /// How people write the key that was pressed.
 pub(super) fn name(event: KeyEvent) -> String {
     Chord { code: event.code, control: event.modifiers.contains(KeyModifiers::CONTROL) }.name()
+}
+
+/// Every key of the dashboard with what it does, under its heading, for people and documents.
+#[must_use]
+pub fn key_table() -> Vec<(&'static str, String, &'static str)> {
+    let is_shown = |context: &Context| matches!(context, Context::Main | Context::Log);
+    let of_topic = |topic: Topic| {
+        let bindings: Vec<_> =
+            KEYS.iter().filter(|own| own.topic == topic && own.contexts.iter().any(is_shown)).collect();
+        let rows = bindings.chunk_by(|one, next| one.help == next.help).map(|same| {
+            let mut names: Vec<String> = Vec::new();
+            for name in same.iter().flat_map(|binding| binding.keys).map(|key| key.name()) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            (topic.title(), names.join(" "), same[0].help)
+        });
+        rows.collect::<Vec<_>>()
+    };
+    Topic::ALL.into_iter().flat_map(of_topic).collect()
 }
 
 #[cfg(test)]

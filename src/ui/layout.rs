@@ -80,6 +80,8 @@ pub(super) enum ClickTarget {
     Task(String),
     Action(Action),
     PaletteEntry(usize),
+    /// A line of what happened while nobody was there.
+    Entry(usize),
 }
 
 /// The text of a page that lies over the screen.
@@ -99,6 +101,8 @@ pub(super) struct Panes {
     pub(super) strip: Rect,
     /// How the rest is arranged.
     pub(super) arrangement: Arrangement,
+    /// Rows that the table would have with its frame and headings, if there were room.
+    wanted_rows: u16,
     /// Everything between header and footer; overlays stand here.
     pub(super) middle: Rect,
     pub(super) table: Rect,
@@ -134,23 +138,24 @@ impl Panes {
         let arrangement = arrangement(area, content);
         let strip_height = if arrangement == Arrangement::Log { 0 } else { strip_rows(area.height, content.troubles) };
         let (strip, middle) = split_top(middle, strip_height);
-        let panes = Self { header, strip, arrangement, middle, footer, ..Self::default() };
+        let rows = u16::try_from(content.rows).unwrap_or(u16::MAX);
+        let wanted_rows = rows.saturating_add(TABLE_FRAME);
+        let panes = Self { header, strip, arrangement, wanted_rows, middle, footer, ..Self::default() };
         match arrangement {
             Arrangement::Log => Self { log: middle, ..panes },
             Arrangement::Dense => panes.with_dense_list(area.width),
-            Arrangement::Table => panes.with_table(area, content.rows),
+            Arrangement::Table => panes.with_table(area),
         }
     }
 
-    fn with_table(self, area: Rect, rows: usize) -> Self {
+    fn with_table(self, area: Rect) -> Self {
         let middle = self.middle;
         if middle.height < FOLD_BELOW {
             return Self { table: middle, ..self };
         }
-        let rows = u16::try_from(rows).unwrap_or(u16::MAX);
         // Half of the screen is the log's.
         let most = middle.height.saturating_sub(area.height.div_ceil(2));
-        let (table, log) = split_top(middle, rows.saturating_add(TABLE_FRAME).min(most));
+        let (table, log) = split_top(middle, self.wanted_rows.min(most));
         if area.width < DETAIL_FROM {
             return Self { table, log, ..self };
         }
@@ -177,14 +182,15 @@ impl Panes {
     /// Where the table, or the list in its place, has its rows.
     pub(super) fn rows_of_table(&self) -> Rect {
         let table = self.table;
-        let headings = u16::from(self.arrangement == Arrangement::Table && table.height >= HEADINGS_FROM);
-        let inside = if table.height >= FRAME_FROM { inside(table) } else { table };
+        let has_headings = table.height >= HEADINGS_FROM.min(self.wanted_rows);
+        let headings = u16::from(self.arrangement == Arrangement::Table && has_headings);
+        let inside = if self.has_table_frame() { inside(table) } else { table };
         split_top(inside, headings).1
     }
 
     /// Whether there is room for a frame around the table.
     pub(super) fn has_table_frame(&self) -> bool {
-        self.table.height >= FRAME_FROM
+        self.table.height >= FRAME_FROM.min(self.wanted_rows)
     }
 }
 

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use super::columns::in_columns;
 use super::layout;
 use super::model::Model;
 use super::query::{LogOf, LogWindow};
+use super::run_ends::{RunEnd, run_ends};
 use super::scroll::{Entries, ScrollPosition};
 use super::shown::Shown;
 use crate::logs::{LineId, LogLine};
@@ -21,7 +23,9 @@ const TIMES_FROM: u16 = 56;
 /// Columns that the time takes: `12:01:33 `.
 const TIME_COLUMNS: u16 = 9;
 /// The most columns that a task's name takes in a merged log, with the gap after it.
-const MOST_NAME_COLUMNS: u16 = 13;
+const MOST_NAME_COLUMNS: u16 = 33;
+/// Names take no more than this part of the pane.
+const NAMES_PART: u16 = 3;
 
 /// What the log pane shows, from the first line of the window to the last.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(super) struct LogEntries<'a> {
     /// None while what is wanted has not been read.
     window: Option<&'a LogWindow>,
     is_merged: bool,
+    /// How runs have ended, for the rules between lines.
+    ends: Vec<RunEnd<'a>>,
     /// Columns of text.
     pub(super) width: usize,
     /// Columns before the text, for the time.
@@ -39,6 +45,8 @@ pub(super) struct LogEntries<'a> {
     pub(super) height: usize,
     /// Without wrapping: columns of each line that are left of the pane.
     unwrapped: Option<usize>,
+    /// Whether JSON and logfmt are shown as they were written.
+    is_raw: bool,
 }
 
 /// One row of the pane.
@@ -69,7 +77,7 @@ impl<'a> LogEntries<'a> {
             LogOf::Task(_) => 0,
             LogOf::Merged(tasks) => {
                 let longest = tasks.iter().map(|task| task.width()).max().unwrap_or(0);
-                u16::try_from(longest + 1).unwrap_or(u16::MAX).min(MOST_NAME_COLUMNS)
+                u16::try_from(longest + 1).unwrap_or(u16::MAX).min(MOST_NAME_COLUMNS).min(inside.width / NAMES_PART)
             }
         };
         // One column of air on either side.
@@ -77,11 +85,13 @@ impl<'a> LogEntries<'a> {
         Self {
             window: model.window(shown),
             is_merged: matches!(log_of, LogOf::Merged(_)),
+            ends: run_ends(shown.events, &log_of),
             width,
             time_columns,
             name_columns,
             height: usize::from(inside.height),
             unwrapped: model.unwrapped,
+            is_raw: model.is_raw,
         }
     }
 
@@ -107,6 +117,11 @@ impl<'a> LogEntries<'a> {
         self.window.is_some_and(|window| window.is_end)
     }
 
+    /// Whether the window is all that is kept.
+    pub(super) fn is_whole(&self) -> bool {
+        self.window.is_some_and(|window| window.is_start && window.is_end)
+    }
+
     /// Whether more lines are being read.
     pub(super) fn is_reading(&self) -> bool {
         self.window.is_none_or(|window| window.is_reading)
@@ -116,19 +131,54 @@ impl<'a> LogEntries<'a> {
         self.window.map_or(&[], |window| &window.lines)
     }
 
-    /// Whether a rule stands above this line, because another run wrote the one before.
-    fn begins_run(&self, index: usize) -> bool {
-        index > 0 && !self.is_merged && self.line(index).run != self.line(index - 1).run
+    /// Whether a rule stands above this line: another run wrote the one before, or in a merged log a run has failed in
+    /// between.
+    pub(super) fn has_rule(&self, index: usize) -> bool {
+        match self.is_merged {
+            true => !self.ends_above(index).is_empty(),
+            false => index > 0 && self.line(index).run != self.line(index - 1).run,
+        }
+    }
+
+    /// What the rule above this line says: `run 1: code 1 ── run 2`, `api run 2: code 3`.
+    pub(super) fn rule(&self, index: usize) -> String {
+        let texts: Vec<String> = match self.is_merged {
+            true => self.ends_above(index).iter().map(RunEnd::with_name).collect(),
+            false => {
+                let before = self.line(index - 1).run.number;
+                let end = self.ends.iter().rev().find_map(|end| end.of_run(before));
+                end.into_iter().chain([format!("run {}", self.line(index).run.number)]).collect()
+            }
+        };
+        texts.join(" ── ")
+    }
+
+    /// The ends between this line and the one before.
+    fn ends_above(&self, index: usize) -> &[RunEnd<'a>] {
+        if index == 0 {
+            return &[];
+        }
+        let until = |line: &LogLine| self.ends.partition_point(|end| end.at <= line.at);
+        let (from, to) = (until(self.line(index - 1)), until(self.line(index)));
+        &self.ends[from..to.max(from)]
     }
 
     /// The line as text, and its characters row by row.
     pub(super) fn read(&self, index: usize) -> (TextRow, Vec<Range<usize>>) {
-        let row = ansi::parse(&self.line(index).bytes);
+        let row = self.parsed(index);
         let rows = match self.unwrapped {
             None => row.wrapped(self.width),
             Some(from) => vec![row.columns(from, self.width)],
         };
         (row, rows)
+    }
+
+    fn parsed(&self, index: usize) -> TextRow {
+        let line = self.line(index);
+        match in_columns(line).filter(|_| !self.is_raw) {
+            Some(columns) => ansi::parse(&columns),
+            None => ansi::parse(&line.bytes),
+        }
     }
 
     /// The rows of the pane from top to bottom.
@@ -148,7 +198,7 @@ impl<'a> LogEntries<'a> {
             begins_line: nth == 0,
             ends_line: nth == last,
         });
-        self.begins_run(index).then_some(rule).into_iter().chain(text).collect()
+        self.has_rule(index).then_some(rule).into_iter().chain(text).collect()
     }
 
     /// Columns of the longest line in view.
@@ -196,9 +246,9 @@ impl Entries for LogEntries<'_> {
         let is_simple = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
         let text = match self.unwrapped {
             Some(_) => 1,
-            None if is_simple && bytes.len() <= self.width => 1,
+            None if is_simple && bytes.len() <= self.width && !bytes.contains(&b'=') => 1,
             None => self.read(index).1.len(),
         };
-        text + usize::from(self.begins_run(index))
+        text + usize::from(self.has_rule(index))
     }
 }

@@ -3,8 +3,9 @@
 use super::copy;
 use super::log::LogEntries;
 use super::model::Model;
+use super::scroll::{Entries, ScrollPosition};
 use super::shown::Shown;
-use crate::logs::{RunKey, StoredRun};
+use crate::logs::{Level, RunKey, StoredRun};
 
 /// Columns that one key scrolls sideways.
 const SIDEWAYS: usize = 8;
@@ -34,10 +35,47 @@ pub(super) fn merge(model: &mut Model) {
     show_run(model, None);
 }
 
+/// Leaves out less grave lines, or fewer of them: all, info, warn, error.
+pub(super) fn move_floor(model: &mut Model, is_up: bool, shown: &Shown<'_>) {
+    const FLOORS: [Option<Level>; 4] = [None, Some(Level::Info), Some(Level::Warn), Some(Level::Error)];
+    let now = FLOORS.iter().position(|floor| *floor == model.floor).unwrap_or(0);
+    let next = if is_up { (now + 1).min(FLOORS.len() - 1) } else { now.saturating_sub(1) };
+    model.floor = FLOORS[next];
+    model.cursor = None;
+    model.go_to_end();
+    let told = match model.floor {
+        Some(floor) => format!("only {floor} and worse"),
+        None => "lines of every level".to_owned(),
+    };
+    model.tell_briefly(told, shown.now);
+}
+
+/// Goes to the next end of a run, or the one before.
+pub(super) fn go_to_end_of_run(model: &mut Model, is_next: bool, shown: &Shown<'_>) {
+    let entries = LogEntries::on_screen(model, shown);
+    let top = model.log.top(&entries, entries.height).index;
+    let ends = (0..entries.len()).filter(|&index| entries.has_rule(index));
+    let found = match is_next {
+        true => ends.into_iter().find(|&index| index > top),
+        false => ends.take_while(|&index| index < top).last(),
+    };
+    match found {
+        Some(index) => model.log = ScrollPosition::At { number: entries.number(index), row: 0 },
+        None => model
+            .tell_briefly(format!("no end of a run is {} here", if is_next { "below" } else { "above" }), shown.now),
+    }
+}
+
 pub(super) fn toggle_times(model: &mut Model, shown: &Shown<'_>) {
     let are_shown = LogEntries::on_screen(model, shown).time_columns > 0;
     model.times = Some(!are_shown);
     model.tell_briefly(if are_shown { "times are left out" } else { "lines have their times" }, shown.now);
+}
+
+pub(super) fn toggle_raw(model: &mut Model, shown: &Shown<'_>) {
+    model.is_raw = !model.is_raw;
+    let told = if model.is_raw { "lines as they were written" } else { "JSON and logfmt in columns" };
+    model.tell_briefly(told, shown.now);
 }
 
 pub(super) fn toggle_wrap(model: &mut Model, shown: &Shown<'_>) {

@@ -1,23 +1,27 @@
 //! The dashboard's own state: what is selected, where the panes stand, what lies over them. Nothing about the tasks
 //! themselves: that is in the snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tui_input::Input as TypedLine;
 
+use super::away::Absence;
 use super::keymap::Context;
 use super::layout::{self, Arrangement, Layout, PaneContent};
+use super::line_cursor::LineCursor;
+use super::narrowing::Narrowing;
 use super::palette::Palette;
 use super::pattern::TypedPattern;
-use super::query::{History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery};
+use super::query::{ChosenFilter, History, HistoryQuery, Hits, LogChoice, LogOf, LogQuery, LogWindow, SearchQuery};
 use super::rows::TableRows;
 use super::scroll::{Entries, ScrollPosition};
 use super::selection::Selection;
 use super::shown::Shown;
 use super::theme::Theme;
-use crate::logs::{LineId, RunKey};
+use crate::logs::{Level, LineId, RunKey};
 use crate::screen::ScreenSize;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::TaskKind;
@@ -50,7 +54,13 @@ pub struct Model {
     pub(super) hit: Hit,
     /// Whether the match has been gone to, but not yet sideways.
     pub(super) is_beside_hit: bool,
-    pub(super) filter: Option<TypedPattern>,
+    pub(super) filter: Option<ChosenFilter>,
+    /// Less grave lines are left out.
+    pub(super) floor: Option<Level>,
+    /// Whether lines of JSON and logfmt are shown as they were written.
+    pub(super) is_raw: bool,
+    /// The time in the log that is to be gone to as soon as it is found.
+    pub(super) sought: Option<Timestamp>,
     /// The run whose lines alone are shown.
     pub(super) run: Option<RunKey>,
     /// Whether the logs of several tasks are shown as one.
@@ -60,8 +70,24 @@ pub struct Model {
     /// Without wrapping: columns of each line that are left of the pane.
     pub(super) unwrapped: Option<usize>,
     pub(super) selection: Option<Selection>,
+    /// The chosen line of the log.
+    pub(super) cursor: Option<LineCursor>,
+    pub(super) absence: Absence,
+    /// How the logs of other tasks were left.
+    reading: BTreeMap<String, Reading>,
+    /// What the rows of the table are narrowed to.
+    pub(super) narrowing: Option<Narrowing>,
     pub(super) overlay: Option<Overlay>,
     pub(super) message: Option<Message>,
+}
+
+/// How far a person is in one task's log.
+#[derive(Debug, Clone, Default)]
+struct Reading {
+    log: ScrollPosition,
+    hit: Hit,
+    filter: Option<ChosenFilter>,
+    run: Option<RunKey>,
 }
 
 /// The pane that the keys are for.
@@ -95,6 +121,12 @@ pub(super) enum Overlay {
     Help(usize),
     /// Why the selected task is not running; rows that are scrolled past.
     Why(usize),
+    /// What happened while nobody was there; which line is chosen.
+    Away(usize),
+    /// All that is known of the selected task; rows that are scrolled past.
+    Details(usize),
+    /// What depends on what; rows that are scrolled past.
+    Dependencies(usize),
     /// The events of all tasks.
     Events(ScrollPosition<u64>),
     /// The terminal of the selected task, which has the keyboard.
@@ -112,6 +144,8 @@ pub(super) enum Overlay {
 pub(super) enum Question {
     Quit,
     Stop(Vec<String>),
+    /// Parts of stead are among them.
+    StopParts(Vec<String>),
     Kill(Vec<String>),
     /// A restart of these, which restarts all of those.
     Restart {
@@ -130,6 +164,9 @@ pub(super) struct Prompt {
     pub(super) mistake: Option<String>,
     /// What comes back if it is given up, with the position of the log in both directions.
     pub(super) before: (Option<TypedPattern>, Hit, ScrollPosition, Option<usize>),
+    pub(super) filter_before: Option<ChosenFilter>,
+    /// The same of the rows of the table.
+    pub(super) narrowing_before: Option<Narrowing>,
 }
 
 /// The match that the reader stands at.
@@ -157,6 +194,10 @@ impl Hit {
 pub(super) enum Purpose {
     Search,
     Filter,
+    /// The rows of the table.
+    Narrow,
+    /// The time in the log to go to.
+    Time,
 }
 
 impl Model {
@@ -200,13 +241,14 @@ impl Model {
         LogQuery {
             choice: self.choice(snapshot),
             around: self.log.number(),
+            at: self.sought,
             search: self.search.as_ref().map(search),
             history: self.selected_task(snapshot).map(|task| self.history_query(task, snapshot)).unwrap_or_default(),
         }
     }
 
     fn history_query(&self, task: &TaskSnapshot, snapshot: &Snapshot) -> HistoryQuery {
-        let is_shown = matches!(self.overlay, Some(Overlay::Why(_)));
+        let is_shown = matches!(self.overlay, Some(Overlay::Why(_) | Overlay::Details(_)));
         HistoryQuery {
             of: task.name.clone(),
             run: task.run,
@@ -216,8 +258,7 @@ impl Model {
     }
 
     fn choice(&self, snapshot: &Snapshot) -> LogChoice {
-        let filter = self.filter.as_ref().map(|filter| filter.text.clone());
-        LogChoice { of: self.log_of(snapshot), run: self.run, filter }
+        LogChoice { of: self.log_of(snapshot), run: self.run, filter: self.filter.clone(), floor: self.floor }
     }
 
     /// What was found so far of what is searched for.
@@ -258,8 +299,11 @@ impl Model {
 
     /// Whether the log pane shows the task's screen: unless earlier output is being read or searched.
     pub(super) fn shows_screen(&self, shown: &Shown<'_>) -> bool {
-        let reads =
-            self.log != ScrollPosition::End || self.run.is_some() || self.search.is_some() || self.filter.is_some();
+        let reads = self.log != ScrollPosition::End
+            || self.run.is_some()
+            || self.search.is_some()
+            || self.filter.is_some()
+            || self.floor.is_some();
         shown.screen.is_some() && !self.merged && (!reads || matches!(self.overlay, Some(Overlay::Attached)))
     }
 
@@ -277,15 +321,18 @@ impl Model {
     pub(super) fn trace(&self, snapshot: &Snapshot) -> impl PartialEq + use<> {
         let text =
             |pattern: &Option<TypedPattern>| pattern.as_ref().map(|pattern| (pattern.text.clone(), pattern.from));
-        let log = (self.log, text(&self.search), self.hit, text(&self.filter), self.run, self.merged);
-        let panes = (self.zoomed, self.focus, self.arrangement, self.wheeled, self.shows_parts);
-        let look = (panes, self.times, self.unwrapped, self.selection, format!("{:?}", self.overlay));
+        let filter = self.filter.as_ref().map(|filter| filter.text.clone());
+        let reads = (self.log, self.sought, self.run, self.merged, self.cursor, self.floor);
+        let log = (reads, text(&self.search), self.hit, filter);
+        let narrowing = self.narrowing.as_ref().map(|narrowing| narrowing.text.clone());
+        let panes = (self.zoomed, self.focus, self.arrangement, self.wheeled, self.shows_parts, narrowing);
+        let look = (panes, self.is_raw, self.times, self.unwrapped, self.selection, format!("{:?}", self.overlay));
         (self.selected(snapshot).map(str::to_owned), self.marked.clone(), log, look, self.message.is_some())
     }
 
     /// The rows of the table.
     pub(super) fn rows<'a>(&self, snapshot: &'a Snapshot) -> TableRows<'a> {
-        TableRows::new(snapshot, self.shows_parts, self.selected.as_deref())
+        TableRows::new(snapshot, self.shows_parts, self.selected.as_deref(), self.narrowing.as_ref())
     }
 
     pub(super) fn selected_task<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a TaskSnapshot> {
@@ -309,7 +356,14 @@ impl Model {
     /// Where keys go.
     pub(super) fn context(&self) -> Context {
         match &self.overlay {
-            Some(Overlay::Help(_) | Overlay::Why(_) | Overlay::Events(_)) => Context::Page,
+            Some(
+                Overlay::Help(_)
+                | Overlay::Why(_)
+                | Overlay::Details(_)
+                | Overlay::Dependencies(_)
+                | Overlay::Events(_),
+            ) => Context::Page,
+            Some(Overlay::Away(_)) => Context::News,
             Some(Overlay::Confirm(_)) => Context::Question,
             Some(Overlay::Prompt(_)) => Context::Prompt,
             Some(Overlay::Palette(_)) => Context::Palette,
@@ -325,13 +379,28 @@ impl Model {
         self.zoomed || self.arrangement == Some(Arrangement::Log) || (self.focus == Focus::Log && is_there)
     }
 
-    /// Selects a task. Its log is followed from its end.
+    /// Remembers how the log of the selected task is read, and goes on with that of another; from its end at first.
+    fn change_reading(&mut self, next: &str) {
+        let now = Reading { log: self.log, hit: self.hit, filter: self.filter.clone(), run: self.run };
+        if let Some(selected) = &self.selected {
+            self.reading.insert(selected.clone(), now);
+        }
+        let Reading { log, hit, filter, run } = self.reading.remove(next).unwrap_or_default();
+        (self.filter, self.run) = (filter, run);
+        if log == ScrollPosition::End {
+            self.go_to_end();
+        } else {
+            (self.log, self.hit) = (log, hit);
+        }
+    }
+
+    /// Selects a task. Its log stands where it was left.
     pub(super) fn select(&mut self, name: &str) {
         if self.selected.as_deref() != Some(name) {
             self.wheeled = None;
+            self.change_reading(name);
             self.selected = Some(name.to_owned());
-            (self.run, self.selection) = (None, None);
-            self.go_to_end();
+            (self.selection, self.cursor) = (None, None);
         }
     }
 

@@ -5,8 +5,10 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::kernel::PostMortem;
-use crate::logs::{LineId, LogLine, RunKey, StoredRun};
+use crate::logs::{Level, LineFilter, LineId, LogLine, RunKey, StoredRun};
 
 /// Whose log is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +43,36 @@ pub struct LogChoice {
     pub of: LogOf,
     /// Only the lines of this run.
     pub run: Option<RunKey>,
-    /// Only lines that match this regular expression; case matters only if it has an upper-case letter.
-    pub filter: Option<String>,
+    /// Only lines that pass this.
+    pub filter: Option<ChosenFilter>,
+    /// Only lines that are at least as grave.
+    pub floor: Option<Level>,
+}
+
+/// A filter, known by what was typed.
+#[derive(Debug, Clone)]
+pub struct ChosenFilter {
+    /// What was typed.
+    pub text: String,
+    /// What it means.
+    pub filter: LineFilter,
+}
+
+impl PartialEq for ChosenFilter {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for ChosenFilter {}
+
+impl LogChoice {
+    /// What lines must pass; none if all do.
+    #[must_use]
+    pub fn line_filter(&self) -> Option<LineFilter> {
+        let filter = self.filter.as_ref().map(|chosen| chosen.filter.clone()).unwrap_or_default();
+        Some(filter.with_floor(self.floor)).filter(|filter| !filter.is_empty())
+    }
 }
 
 /// What the dashboard wants to show.
@@ -52,6 +82,8 @@ pub struct LogQuery {
     pub choice: LogChoice,
     /// The line that the window is to be around; without one it is the end of the log, which is followed.
     pub around: Option<LineId>,
+    /// The time that the window is to be around, in the place of a line.
+    pub at: Option<Timestamp>,
     /// What is searched for among those lines.
     pub search: Option<SearchQuery>,
     /// Whose past is to be known.
@@ -93,6 +125,10 @@ pub struct LogWindow {
     pub is_end: bool,
     /// Whether more of it is being read.
     pub is_reading: bool,
+    /// Lines that the floor has held back, of those that were read for it.
+    pub hidden: usize,
+    /// The time that was looked for, and the first line from then on.
+    pub found: Option<(Timestamp, Option<LineId>)>,
     /// Why it can't be read.
     pub error: Option<String>,
 }

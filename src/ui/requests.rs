@@ -5,18 +5,39 @@ use super::model::{Model, Overlay, Question};
 use super::shown::Shown;
 use crate::supervisor::engine::{Request, Stage, TaskKind, TaskSnapshot, Verb};
 
-fn ask_each(tasks: Vec<&TaskSnapshot>, verb: Verb) -> Vec<DashboardEffect> {
-    tasks.into_iter().map(|task| DashboardEffect::Ask(verb.of(&task.name))).collect()
+fn ask_each(names: &[String], verb: Verb) -> Vec<DashboardEffect> {
+    names.iter().map(|name| DashboardEffect::Ask(verb.of(name))).collect()
+}
+
+/// Does something to the marked tasks, or to the selected one. Marks are for one action; what happens to many is said.
+fn act(model: &mut Model, names: &[String], verb: Verb, doing: &str) -> Vec<DashboardEffect> {
+    if !model.marked.is_empty() {
+        model.marked.clear();
+        model.tell(format!("{doing} {}", listed(names)));
+    }
+    ask_each(names, verb)
+}
+
+/// `8: worker-audit, worker-billing, worker-reports, …`
+pub(super) fn listed(names: &[String]) -> String {
+    const NAMED: usize = 3;
+    let some = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 | 1 => some,
+        count if count <= NAMED => format!("{count}: {some}"),
+        count => format!("{count}: {some}, …"),
+    }
 }
 
 /// Asks before a restart that reaches others.
 pub(super) fn restart(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let tasks = model.targets(shown.snapshot);
     let all = shown.snapshot.restarted_with(tasks.iter().map(|task| task.name.as_str()));
-    if all.len() == tasks.len() {
-        return ask_each(tasks, Verb::Restart);
+    let names = names(&tasks);
+    if all.len() == names.len() {
+        return act(model, &names, Verb::Restart, "restarting");
     }
-    let (names, all) = (names(&tasks), all.into_iter().map(str::to_owned).collect());
+    let all = all.into_iter().map(str::to_owned).collect();
     model.overlay = Some(Overlay::Confirm(Question::Restart { names, all }));
     Vec::new()
 }
@@ -29,15 +50,20 @@ pub(super) fn stops(tasks: &[&TaskSnapshot]) -> bool {
 pub(super) fn stop_or_start(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let mut tasks = model.targets(shown.snapshot);
     if !stops(&tasks) {
-        return ask_each(tasks, Verb::Start);
+        return act(model, &names(&tasks), Verb::Start, "starting");
     }
     tasks.retain(|task| task.state().can_stop());
+    let has_builtin = tasks.iter().any(|task| task.kind == TaskKind::Builtin);
+    let names = names(&tasks);
     // A stopped surface may take this very dashboard away, and everybody else's.
-    if tasks.iter().any(|task| task.kind == TaskKind::Builtin) {
-        model.overlay = Some(Overlay::Confirm(Question::Stop(names(&tasks))));
-        return Vec::new();
+    if has_builtin {
+        model.overlay = Some(Overlay::Confirm(Question::StopParts(names)));
+    } else if names.len() > 1 {
+        model.overlay = Some(Overlay::Confirm(Question::Stop(names)));
+    } else {
+        return act(model, &names, Verb::Stop, "stopping");
     }
-    ask_each(tasks, Verb::Stop)
+    Vec::new()
 }
 
 pub(super) fn open(model: &Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
@@ -58,14 +84,12 @@ fn names(tasks: &[&TaskSnapshot]) -> Vec<String> {
 
 pub(super) fn answer_yes(model: &mut Model, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     let Some(Overlay::Confirm(question)) = model.overlay.take() else { return Vec::new() };
-    let each =
-        |names: Vec<String>, verb: Verb| names.into_iter().map(|name| DashboardEffect::Ask(verb.of(name))).collect();
     match question {
         Question::Quit if is_draining(shown) => Vec::new(),
         Question::Quit => vec![DashboardEffect::Ask(Request::ShutDown)],
-        Question::Stop(names) => each(names, Verb::Stop),
-        Question::Kill(names) => each(names, Verb::Kill),
-        Question::Restart { names, .. } => each(names, Verb::Restart),
+        Question::Stop(names) | Question::StopParts(names) => act(model, &names, Verb::Stop, "stopping"),
+        Question::Kill(names) => act(model, &names, Verb::Kill, "killing"),
+        Question::Restart { names, .. } => act(model, &names, Verb::Restart, "restarting"),
         Question::RestartAll => vec![DashboardEffect::Ask(Request::RestartAll)],
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of the table: the project's tasks in the order of the config, a rule, then those of stead's own parts that are
 //! to be seen.
 
+use super::narrowing::Narrowing;
 use crate::present::parts::parts;
 use crate::supervisor::engine::{Snapshot, Stage, TaskSnapshot};
 
@@ -32,7 +33,12 @@ impl<'a> TableRow<'a> {
 
 impl<'a> TableRows<'a> {
     /// All rows; stead's parts only if they are unfolded, need attention, or are `selected`.
-    pub(super) fn new(snapshot: &'a Snapshot, unfolded: bool, selected: Option<&str>) -> Self {
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        unfolded: bool,
+        selected: Option<&str>,
+        narrowing: Option<&Narrowing>,
+    ) -> Self {
         let is_draining = matches!(snapshot.stage, Stage::Draining { .. });
         let own = || snapshot.tasks.iter().filter(|task| task.is_builtin());
         let is_shown = |task: &TaskSnapshot| unfolded || selected == Some(task.name.as_str());
@@ -40,7 +46,8 @@ impl<'a> TableRows<'a> {
         let is_row = |task: &&TaskSnapshot| is_shown(task) || parts.alone.iter().any(|alone| alone.name == task.name);
         let own: Vec<_> = own().filter(is_row).collect();
         let rule = (!own.is_empty()).then_some(TableRow::Rule);
-        let theirs = snapshot.tasks.iter().filter(|task| !task.is_builtin());
+        let passes = |task: &&TaskSnapshot| narrowing.is_none_or(|narrowing| narrowing.passes(task, snapshot));
+        let theirs = snapshot.tasks.iter().filter(|task| !task.is_builtin()).filter(passes);
         let rows = theirs.map(TableRow::Task).chain(rule).chain(own.into_iter().map(TableRow::Task)).collect();
         Self { rows, folded: parts.folded }
     }

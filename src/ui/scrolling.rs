@@ -20,8 +20,11 @@ pub(super) fn scroll(model: &mut Model, rows: isize, shown: &Shown<'_>) {
     let height = usize::from(text.height);
     let most = all.saturating_sub(height);
     match &mut model.overlay {
-        Some(Overlay::Help(first) | Overlay::Why(first)) => *first = first.saturating_add_signed(rows).min(most),
+        Some(Overlay::Help(first) | Overlay::Why(first) | Overlay::Details(first) | Overlay::Dependencies(first)) => {
+            *first = first.saturating_add_signed(rows).min(most)
+        }
         Some(Overlay::Events(place)) => *place = place.scrolled(&EventEntries(shown.events), height, rows),
+        Some(Overlay::Away(_)) => {}
         Some(Overlay::Attached | Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Prompt(_)) | None => {
             scroll_log(model, rows, shown)
         }

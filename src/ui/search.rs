@@ -5,16 +5,18 @@
 
 use std::ops::Range;
 
+use jiff::Zoned;
 use ratatui::crossterm::event::{Event, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
 use super::log::LogEntries;
 use super::model::{Hit, Model, Overlay, Prompt, Purpose};
+use super::narrowing::Narrowing;
 use super::pattern::TypedPattern;
-use super::query::Hits;
+use super::query::{ChosenFilter, Hits};
 use super::scroll::{Entries, ScrollPosition};
 use super::shown::Shown;
-use crate::logs::LineId;
+use crate::logs::{LineFilter, LineId, moment};
 
 /// Characters of a pattern; more are not taken.
 pub(super) const PATTERN_CHARS: usize = 200;
@@ -26,18 +28,22 @@ pub(super) enum Towards {
     Older,
 }
 
-/// Asks for a pattern.
+/// Asks for a line of text: a pattern, a filter, a time.
 pub(super) fn open(model: &mut Model, purpose: Purpose) {
-    let pattern = match purpose {
-        Purpose::Search => &model.search,
-        Purpose::Filter => &model.filter,
+    let text = match purpose {
+        Purpose::Search => model.search.as_ref().map(|search| search.text.clone()),
+        Purpose::Filter => model.filter.as_ref().map(|filter| filter.text.clone()),
+        Purpose::Narrow => model.narrowing.as_ref().map(|narrowing| narrowing.text.clone()),
+        Purpose::Time => None,
     };
-    let text = pattern.as_ref().map_or_else(String::new, |pattern| pattern.text.clone());
-    let before = (pattern.clone(), model.hit, model.log, model.unwrapped);
-    model.overlay = Some(Overlay::Prompt(Box::new(Prompt { purpose, line: text.into(), mistake: None, before })));
+    let before = (model.search.clone(), model.hit, model.log, model.unwrapped);
+    let (filter_before, narrowing_before) = (model.filter.clone(), model.narrowing.clone());
+    let line = text.unwrap_or_default().into();
+    let prompt = Prompt { purpose, line, mistake: None, before, filter_before, narrowing_before };
+    model.overlay = Some(Overlay::Prompt(Box::new(prompt)));
 }
 
-/// Takes keys that are typed; the log follows at once.
+/// Takes keys that are typed; what is shown follows at once.
 pub(super) fn type_in(model: &mut Model, keys: &[KeyEvent], shown: &Shown<'_>) {
     let end_of_pane = end_of_pane(model, shown);
     let Some(Overlay::Prompt(prompt)) = &mut model.overlay else { return };
@@ -53,28 +59,53 @@ pub(super) fn type_in(model: &mut Model, keys: &[KeyEvent], shown: &Shown<'_>) {
     if text == before.value() {
         return;
     }
-    let (purpose, place) = (prompt.purpose, prompt.before.2);
-    // While it is typed the search goes on from where it began, though the pane has moved to what was found.
-    let from = model.search.as_ref().filter(|_| model.log != place).map_or(end_of_pane, |search| search.from);
-    let pattern = if text.is_empty() { Ok(None) } else { TypedPattern::new(text, from).map(Some) };
-    prompt.mistake = pattern.as_ref().err().cloned();
-    // While it can't be read, the last pattern that could be stays.
-    let Ok(pattern) = pattern else { return };
-    model.log = place;
-    match purpose {
-        Purpose::Search => {
-            model.hit = if pattern.is_some() { Hit::Sought } else { Hit::None };
-            model.search = pattern;
+    let place = prompt.before.2;
+    // While it can't be read, the last one that could be stays.
+    prompt.mistake = match prompt.purpose {
+        Purpose::Narrow => {
+            model.narrowing = Narrowing::new(text);
+            None
         }
-        Purpose::Filter => model.filter = pattern,
-    }
+        Purpose::Time if text.trim().is_empty() => None,
+        Purpose::Time => moment(text.trim(), &zoned(shown)).err(),
+        Purpose::Filter => match filter(text, shown) {
+            Ok(filter) => {
+                (model.filter, model.log) = (filter, place);
+                None
+            }
+            Err(mistake) => Some(mistake),
+        },
+        Purpose::Search => {
+            // While it is typed the search goes on from where it began, though the pane has moved to what was found.
+            let from = model.search.as_ref().filter(|_| model.log != place).map_or(end_of_pane, |search| search.from);
+            match if text.is_empty() { Ok(None) } else { TypedPattern::new(text, from).map(Some) } {
+                Ok(pattern) => {
+                    model.hit = if pattern.is_some() { Hit::Sought } else { Hit::None };
+                    (model.search, model.log) = (pattern, place);
+                    None
+                }
+                Err(mistake) => Some(mistake),
+            }
+        }
+    };
+}
+
+fn filter(text: &str, shown: &Shown<'_>) -> Result<Option<ChosenFilter>, String> {
+    let filter = LineFilter::parse(text, &zoned(shown))?;
+    Ok((!filter.is_empty()).then(|| ChosenFilter { text: text.to_owned(), filter }))
+}
+
+fn zoned(shown: &Shown<'_>) -> Zoned {
+    shown.wall.to_zoned(shown.zone.clone())
 }
 
 /// Keeps what is typed, unless it is a mistake.
-pub(super) fn accept(model: &mut Model) {
+pub(super) fn accept(model: &mut Model, shown: &Shown<'_>) {
     let Some(Overlay::Prompt(prompt)) = model.overlay.take() else { return };
     if prompt.mistake.is_some() {
         model.overlay = Some(Overlay::Prompt(prompt));
+    } else if prompt.purpose == Purpose::Time {
+        model.sought = moment(prompt.line.value().trim(), &zoned(shown)).ok();
     } else if prompt.purpose == Purpose::Search && model.hit == Hit::None && model.search.is_some() {
         model.hit = Hit::Sought;
     }
@@ -83,6 +114,7 @@ pub(super) fn accept(model: &mut Model) {
 /// Goes to the match that is sought as soon as it is found, and says so if there is none.
 pub(super) fn settle(model: &mut Model, shown: &Shown<'_>) {
     show_columns(model, shown);
+    settle_time(model, shown);
     let Some(hits) = model.hits(shown).filter(|_| model.hit == Hit::Sought) else { return };
     // In a log the newest that is in view, or the nearest above; without any, the nearest below.
     let below = hits.ids.first().copied().filter(|_| hits.is_start_reached);
@@ -92,6 +124,20 @@ pub(super) fn settle(model: &mut Model, shown: &Shown<'_>) {
         None => {
             model.hit = Hit::None;
             model.tell(format!("no line matches {}", hits.search.pattern));
+        }
+    }
+}
+
+/// Goes to the time that is sought as soon as its line is found; to the end if nothing was written from then on.
+fn settle_time(model: &mut Model, shown: &Shown<'_>) {
+    let found = model.window(shown).and_then(|window| window.found).filter(|(at, _)| Some(*at) == model.sought);
+    let Some((_, line)) = found else { return };
+    model.sought = None;
+    match line {
+        Some(line) => model.log = ScrollPosition::Near(line),
+        None => {
+            model.go_to_end();
+            model.tell_briefly("nothing was written from then on", shown.now);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::query::{History, Hits, LogWindow};
@@ -36,6 +37,8 @@ pub struct Shown<'a> {
     pub last_line: &'a dyn Fn(&str) -> Option<Arc<LogLine>>,
     /// The zone that times of day are shown in.
     pub zone: &'a TimeZone,
+    /// The time on the wall.
+    pub wall: Timestamp,
     /// The supervisor's clock.
     pub now: Uptime,
 }

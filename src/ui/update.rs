@@ -1,5 +1,7 @@
 //! What inputs do to the model, and by way of effects to the supervisor.
 
+use std::time::Duration;
+
 use ratatui::crossterm::event::{
     KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
@@ -9,22 +11,29 @@ use super::action::{Action, DashboardEffect, DashboardInput};
 use super::keymap::{self, Binding, Context, Topic};
 use super::layout::{Arrangement, ClickTarget};
 use super::model::{Focus, Hit, Model, Overlay, Purpose, Question};
+use super::narrowing::companions;
 use super::palette::PaletteAction;
 use super::scroll::ScrollPosition;
 use super::scrolling::{follow, page, scroll, scroll_log};
 use super::search::Towards;
 use super::shown::Shown;
-use super::{attach, copy, log_choice, requests, search};
+use super::{attach, away, copy, line_cursor, log_choice, requests, search};
 use crate::present::clock::Clock;
 use crate::present::trouble::{is_in_trouble, what};
 use crate::supervisor::engine::{Request, TaskSnapshot};
 
+/// How long before a moment its log is looked at.
+const BEFORE_THE_MOMENT: Duration = Duration::from_secs(2);
 /// Rows that one turn of the wheel scrolls.
 const WHEEL_ROWS: isize = 3;
 
 /// Takes one input. After [`DashboardInput::Changed`] and every other input the model fits what is shown.
 pub fn update(model: &mut Model, input: DashboardInput, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     refresh(model, shown);
+    // From the first key on it is known by name: how its log is read is kept under that.
+    if !matches!(input, DashboardInput::Changed | DashboardInput::Resized) && model.selected.is_none() {
+        model.selected = model.selected(shown.snapshot).map(str::to_owned);
+    }
     let effects = match input {
         DashboardInput::Changed => Vec::new(),
         DashboardInput::Resized => {
@@ -57,6 +66,7 @@ fn refresh(model: &mut Model, shown: &Shown<'_>) {
 
 fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<DashboardEffect> {
     model.message = None;
+    model.absence.note_key(shown.now);
     let context = model.context();
     // What a terminal calls alt and a key may be escape and the key right after it; nothing here is bound to alt.
     let is_typing = matches!(context, Context::Prompt | Context::Palette | Context::Attached);
@@ -67,7 +77,7 @@ fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<DashboardE
         return effects;
     }
     let binding = keymap::lookup(context, key);
-    if !matches!(binding.map(|binding| binding.action), Some(Action::Copy | Action::Close)) {
+    if !matches!(binding.map(|binding| binding.action), Some(Action::Copy | Action::CopyPage | Action::Close)) {
         copy::clear(model);
     }
     match (binding, context) {
@@ -86,7 +96,7 @@ fn on_key(model: &mut Model, key: KeyEvent, shown: &Shown<'_>) -> Vec<DashboardE
         (None, Context::Main | Context::Log) => {
             model.tell_briefly(format!("{} does nothing here; ? lists all keys", keymap::name(key)), shown.now);
         }
-        (None, Context::Page | Context::Question) => {
+        (None, Context::Page | Context::News | Context::Question) => {
             model.tell_briefly(format!("{} does nothing here", keymap::name(key)), shown.now);
         }
     }
@@ -114,7 +124,7 @@ fn on_paste(model: &mut Model, text: &str, shown: &Shown<'_>) -> Vec<DashboardEf
         Context::Attached => return attach::type_paste(model, text, shown),
         Context::Prompt => search::type_in(model, &keys_of(text), shown),
         Context::Palette => type_into_palette(model, &keys_of(text)),
-        Context::Main | Context::Log | Context::Page | Context::Question => {}
+        Context::Main | Context::Log | Context::Page | Context::News | Context::Question => {}
     }
     Vec::new()
 }
@@ -147,14 +157,24 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Dashboar
         Action::Reload => return vec![DashboardEffect::Ask(Request::Reload)],
         Action::Zoom => zoom(model),
         Action::Follow => follow(model, shown),
-        Action::LineUp => scroll(model, -1, shown),
-        Action::LineDown => scroll(model, 1, shown),
-        Action::HalfPageUp => scroll(model, -(page(model) / 2).max(1), shown),
-        Action::HalfPageDown => scroll(model, (page(model) / 2).max(1), shown),
-        Action::PageUp => scroll(model, -page(model), shown),
-        Action::PageDown => scroll(model, page(model), shown),
+        Action::LineUp => scroll_or_step(model, -1, shown),
+        Action::LineDown => scroll_or_step(model, 1, shown),
+        Action::HalfPageUp => scroll_or_step(model, -(page(model) / 2).max(1), shown),
+        Action::HalfPageDown => scroll_or_step(model, (page(model) / 2).max(1), shown),
+        Action::PageUp => scroll_or_step(model, -page(model), shown),
+        Action::PageDown => scroll_or_step(model, page(model), shown),
         Action::Oldest => scroll(model, isize::MIN, shown),
         Action::Newest => scroll(model, isize::MAX, shown),
+        Action::Narrow => search::open(model, Purpose::Narrow),
+        Action::MarkGroup => mark_group(model, shown),
+        Action::ChooseLine => line_cursor::toggle(model, shown),
+        Action::CopyBlock => return line_cursor::copy_block(model, shown),
+        Action::CopyPage => return copy::copy_page(model, shown),
+        Action::Time => search::open(model, Purpose::Time),
+        Action::RaiseFloor => log_choice::move_floor(model, true, shown),
+        Action::LowerFloor => log_choice::move_floor(model, false, shown),
+        Action::NextEnd => log_choice::go_to_end_of_run(model, true, shown),
+        Action::PreviousEnd => log_choice::go_to_end_of_run(model, false, shown),
         Action::Search => search::open(model, Purpose::Search),
         Action::Filter => search::open(model, Purpose::Filter),
         Action::Times => log_choice::toggle_times(model, shown),
@@ -174,13 +194,20 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Dashboar
         Action::PaletteDo => return do_chosen(model, shown),
         Action::NextHit => search::go_to_hit(model, Towards::Newer, shown),
         Action::PreviousHit => search::go_to_hit(model, Towards::Older, shown),
+        Action::Details => model.overlay = Some(Overlay::Details(0)),
+        Action::Dependencies => model.overlay = Some(Overlay::Dependencies(0)),
+        Action::Raw => log_choice::toggle_raw(model, shown),
         Action::Why => model.overlay = Some(Overlay::Why(0)),
+        Action::Away => model.overlay = Some(Overlay::Away(0)),
+        Action::NextNews => step_news(model, 1, shown),
+        Action::PreviousNews => step_news(model, -1, shown),
+        Action::GoToNews => go_to_news(model, shown),
         Action::Events => model.overlay = Some(Overlay::Events(ScrollPosition::End)),
         Action::Help => model.overlay = Some(Overlay::Help(0)),
         Action::Close => close(model, shown),
         Action::Yes => return requests::answer_yes(model, shown),
         Action::No => model.overlay = None,
-        Action::Accept => search::accept(model),
+        Action::Accept => search::accept(model, shown),
         Action::Quit | Action::Drain if shown.is_guest => return vec![DashboardEffect::Leave],
         Action::Quit => return requests::quit(model, shown),
         Action::QuitNow if shown.is_guest => return requests::quit(model, shown),
@@ -190,6 +217,13 @@ fn perform(model: &mut Model, action: Action, shown: &Shown<'_>) -> Vec<Dashboar
         Action::Redraw => return vec![DashboardEffect::Redraw],
     }
     Vec::new()
+}
+
+/// Moves the line cursor, or scrolls where there is none.
+fn scroll_or_step(model: &mut Model, by: isize, shown: &Shown<'_>) {
+    if model.overlay.is_some() || !line_cursor::step(model, by, shown) {
+        scroll(model, by, shown);
+    }
 }
 
 // Selecting
@@ -276,6 +310,42 @@ fn mark(model: &mut Model, shown: &Shown<'_>) {
     move_selection(model, 1, shown);
 }
 
+/// Marks all tasks of the same group or with the same beginning of their names; unmarks them if all are marked.
+fn mark_group(model: &mut Model, shown: &Shown<'_>) {
+    let Some(task) = model.selected_task(shown.snapshot) else { return };
+    let names: Vec<&String> = companions(task, shown.snapshot).into_iter().map(|task| &task.name).collect();
+    if names.is_empty() {
+        model.tell_briefly(format!("{} has no group, and no other name begins like it", task.name), shown.now);
+    } else if names.iter().all(|name| model.marked.contains(*name)) {
+        model.marked.retain(|name| !names.contains(&name));
+    } else {
+        model.marked.extend(names.into_iter().cloned());
+    }
+}
+
+// What happened while nobody was there
+
+fn step_news(model: &mut Model, by: isize, shown: &Shown<'_>) {
+    let last = away::news(shown.events, shown.snapshot, model.absence.since).len().saturating_sub(1);
+    if let Some(Overlay::Away(chosen)) = &mut model.overlay {
+        *chosen = chosen.saturating_add_signed(by).min(last);
+    }
+}
+
+/// The log of the chosen task, at the moment when it failed last.
+fn go_to_news(model: &mut Model, shown: &Shown<'_>) {
+    let Some(Overlay::Away(chosen)) = model.overlay else { return };
+    let Some(news) = away::chosen(model, shown, chosen) else { return };
+    model.overlay = None;
+    model.select(&news.task.name);
+    (model.merged, model.run, model.focus) = (false, None, Focus::Log);
+    // What led to it stands above it.
+    model.sought = news.last.checked_sub(BEFORE_THE_MOMENT).ok();
+    if model.layout.panes.log.is_empty() {
+        model.zoomed = true;
+    }
+}
+
 // The palette
 
 fn type_into_palette(model: &mut Model, keys: &[KeyEvent]) {
@@ -305,22 +375,29 @@ fn close(model: &mut Model, shown: &Shown<'_>) {
     match model.overlay.take() {
         Some(Overlay::Prompt(prompt)) => {
             let (pattern, hit, position, unwrapped) = prompt.before;
-            match prompt.purpose {
-                Purpose::Search => model.search = pattern,
-                Purpose::Filter => model.filter = pattern,
-            }
+            (model.search, model.filter, model.narrowing) = (pattern, prompt.filter_before, prompt.narrowing_before);
             (model.hit, model.log, model.unwrapped) = (hit, position, unwrapped);
             refresh(model, shown);
         }
         Some(_) => {}
         None if model.selection.is_some() => copy::clear(model),
         None if model.run.is_some() => log_choice::show_run(model, None),
+        None if model.cursor.is_some() => model.cursor = None,
         None if model.search.is_some() => (model.search, model.hit) = (None, Hit::None),
-        None if model.filter.is_some() => model.filter = None,
+        None if model.filter.is_some() => leave_filter(model),
         None if !model.marked.is_empty() => model.marked.clear(),
+        None if model.narrowing.is_some() => model.narrowing = None,
         None if model.zoomed => model.zoomed = false,
         None if model.arrangement == Some(Arrangement::Log) => model.arrangement = None,
         None => model.focus = Focus::List,
+    }
+}
+
+/// All lines again, around the one that was chosen among those that passed.
+fn leave_filter(model: &mut Model) {
+    model.filter = None;
+    if let Some(line) = model.cursor.map(|cursor| cursor.line).or(model.hit.line()) {
+        model.log = ScrollPosition::Near(line);
     }
 }
 
@@ -375,6 +452,9 @@ fn click(model: &mut Model, at: Position, shown: &Shown<'_>) -> Vec<DashboardEff
                 palette.chosen = index;
             }
             return do_chosen(model, shown);
+        }
+        Some(ClickTarget::Entry(index)) => {
+            model.overlay = Some(Overlay::Away(index));
         }
         Some(ClickTarget::Task(_)) | None => {}
     }

@@ -1,12 +1,15 @@
 //! What tasks wrote.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::logs::{LogLine, OutputStream};
+use crate::logs::{LogLine, LogUsage, OutputStream, disk_usage};
 
 /// A line of a log.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,6 +43,37 @@ pub(crate) struct LogPage {
     /// If the time was up before the page was full: the cursor to go on from, in the direction that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
+}
+
+/// What the logs take on the disk.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct LogsUsage {
+    /// All of them together, in bytes.
+    pub(crate) total: u64,
+    /// What they may take; 0: as much as there is.
+    pub(crate) max_total: u64,
+    /// Each log; the largest first.
+    pub(crate) logs: Vec<LogUsage>,
+}
+
+impl LogsUsage {
+    /// As it is in the directory of the logs now.
+    ///
+    /// # Errors
+    ///
+    /// That can't be read.
+    pub(crate) fn now(dir: &Path, max_total: u64) -> io::Result<Self> {
+        let mut logs = disk_usage(dir)?;
+        logs.sort_by_key(|log| Reverse(log.bytes));
+        Ok(Self { total: logs.iter().map(|log| log.bytes).sum(), max_total, logs })
+    }
+}
+
+/// A log that was emptied.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ClearedLog {
+    /// What it took on the disk, in bytes.
+    pub(crate) cleared: u64,
 }
 
 /// Output that no log file has, as it could not be written: bytes by task, since the supervisor was started. Tasks of which

@@ -12,7 +12,7 @@ mod terminal;
 
 pub(crate) use delta::{LiveSnapshot, SnapshotDelta};
 pub(crate) use lenient::{Lenient, LenientSnapshot, ReceivedSnapshot};
-pub(crate) use logs::{LogEntry, LogGap, LogPage, LostOutput};
+pub(crate) use logs::{ClearedLog, LogEntry, LogGap, LogPage, LogsUsage, LostOutput};
 pub(crate) use requests::{
     AcceptedResponse, DisconnectedEvent, ProblemBody, PublishRequest, PublishResponse, RefusedRequest, SignalRequest,
     TasksRequest, TasksResponse, WEB_DIST_PATH,

@@ -147,7 +147,7 @@ impl TestTask {
         let (stop, kill) = (context.stop.clone(), context.kill.clone());
         let (tail, log) = (LogTail::default(), log_dir.join("it.log"));
         let (warden, end_of_warden) = start_warden(self.claim);
-        let store = Store::new(&LogsConfig { dir: log_dir, max_size: 0, keep: 0 }, "it");
+        let store = Store::new(&LogsConfig { max_size: 0, keep: 0, ..LogsConfig::new(log_dir) }, "it");
         let screen = self.config.tty.then(TaskScreen::default);
         let task = Arc::new(ProcessTask::new(self.config, store, tail.clone(), screen.clone(), warden).unwrap());
         LiveRun {

@@ -23,6 +23,12 @@ pub fn backoff(config: &RestartConfig, attempt: u32) -> Duration {
     config.initial_backoff.saturating_mul(factor).min(config.max_backoff)
 }
 
+/// The first `count` waits of a backoff, for people.
+pub fn backoff_waits(initial: Duration, most: Duration, count: u32) -> impl Iterator<Item = Duration> {
+    let config = RestartConfig { initial_backoff: initial, max_backoff: most, ..RestartConfig::default() };
+    (1..=count).map(move |attempt| backoff(&config, attempt))
+}
+
 /// What a task has used of its limits on restarts.
 #[derive(Debug, Default)]
 pub(super) struct Budget {

@@ -140,7 +140,7 @@ impl LogsQuery {
 }
 
 /// There is no log of this name; says which name is near.
-fn no_log(task: &str, known: &[String], snapshot: &Snapshot) -> Problem {
+pub(super) fn no_log(task: &str, known: &[String], snapshot: &Snapshot) -> Problem {
     if snapshot.task(task).is_some() {
         return Problem::new(StatusCode::NOT_FOUND, format!("{task} is a part of stead and has no log; see stead.log"));
     }

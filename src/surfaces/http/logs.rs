@@ -9,17 +9,18 @@ use axum::response::Response;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::extract::uncached;
+use super::caller::Caller;
+use super::extract::{TaskName, uncached};
 use super::follow;
 use super::limits::{PAGE_BYTES, PAGE_LINES_DEFAULT, PAGE_LINES_MOST, SEARCH_TIME};
-use super::log_query::LogsQuery;
+use super::log_query::{LogsQuery, no_log};
 use super::openapi::{Operation, Routes};
 use super::problem::Problem;
 use super::reading::{read, unreadable};
 use super::state::Api;
-use crate::logs::{Direction, LogLines, LogReader, ReadStep};
-use crate::supervisor::engine::{Snapshot, TaskKind};
-use crate::wire::{LogPage, LostOutput};
+use crate::logs::{Direction, LogLines, LogReader, ReadStep, clear_log};
+use crate::supervisor::engine::{Event, EventKind, Snapshot, TaskKind};
+use crate::wire::{ClearedLog, LogPage, LogsUsage, LostOutput};
 
 pub(super) fn routes() -> Routes {
     let page = Operation::get(
@@ -41,7 +42,12 @@ pub(super) fn routes() -> Routes {
     let follow = Operation::get("follow_logs", "/api/v1/logs/follow", "What tasks write: messages `line` and `gap`.");
     let follow = filtered(follow).query_as("limit", limit(0, 0), "How many of the last lines come first.");
     let lost = "Output that no log file has: bytes by task.";
+    let usage = Operation::get("get_log_usage", "/api/v1/logs/usage", "What each log takes on the disk.");
+    let clear =
+        Operation::delete("clear_log", "/api/v1/tasks/{name}/log", "Remove all that a task has written so far.");
     Routes::default()
+        .route(usage.answers::<LogsUsage>(StatusCode::OK), self::usage)
+        .route(clear.answers::<ClearedLog>(StatusCode::OK), self::clear)
         .route(
             Operation::get("get_lost_output", "/api/v1/logs/lost", lost).answers::<LostOutput>(StatusCode::OK),
             self::lost,
@@ -68,6 +74,31 @@ async fn page(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Respo
     let until = Instant::now() + SEARCH_TIME;
     let page = read(&api, move |cancelled| query.page_of(&reader, &snapshot, until, cancelled)).await?;
     Ok(uncached(page))
+}
+
+async fn usage(State(api): State<Api>) -> Result<Response, Problem> {
+    let config = api.config.current();
+    let usage = read(&api, move |_| {
+        LogsUsage::now(&config.logs.dir, config.logs.max_total).map_err(|error| unreadable(&error))
+    })
+    .await?;
+    Ok(uncached(usage))
+}
+
+async fn clear(State(api): State<Api>, caller: Caller, TaskName(task): TaskName) -> Result<Response, Problem> {
+    let (config, reader, snapshot) = (api.config.current(), api.logs(), api.kernel.snapshot());
+    let name = task.clone();
+    let clear = move |_| {
+        let known = known(&reader, &snapshot)?;
+        if !known.contains(&name) {
+            return Err(no_log(&name, &known, &snapshot));
+        }
+        clear_log(&config.logs.dir, &name).map_err(|error| unreadable(&error))
+    };
+    let cleared = read(&api, clear).await?;
+    let asked = EventKind::Requested { asked: format!("clear the log of {task}"), origin: caller.connection().name() };
+    api.kernel.note(Event { task: Some(task), kind: asked });
+    Ok(uncached(ClearedLog { cleared }))
 }
 
 async fn lost(State(api): State<Api>) -> Response {
@@ -157,7 +188,7 @@ mod tests {
     #[test]
     fn a_search_whose_time_is_up_goes_on_where_it_was() {
         let dir = tempfile::tempdir().unwrap();
-        let config = LogsConfig { dir: dir.path().to_owned(), max_size: 300_000, keep: 9 };
+        let config = LogsConfig { max_size: 300_000, keep: 9, ..LogsConfig::new(dir.path().to_owned()) };
         for task in ["api", "db"] {
             let mut writer = LogWriter::new(Store::new(&config, task), 1);
             for number in 0..9 {

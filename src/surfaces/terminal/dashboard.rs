@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::Event;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -26,7 +27,7 @@ use crate::supervisor::EventRecord;
 use crate::supervisor::engine::{Answer, Refusal, Request};
 use crate::ui::{
     DashboardEffect, DashboardInput, DrawnFrame, History, Hits, LogWindow, Model, Shown, Theme, desktop_notice, update,
-    view,
+    view, window_title,
 };
 
 /// The least time between two frames: 30 a second.
@@ -64,6 +65,8 @@ pub(super) struct Dashboard {
     /// The task whose log an editor is to be given.
     to_open: Option<String>,
     zone: TimeZone,
+    /// What the window's title says.
+    title: String,
     has_left: bool,
     /// What a person asked for; with what there is to say of it.
     asked: JoinSet<Option<String>>,
@@ -115,6 +118,7 @@ impl Dashboard {
             contents: None,
             to_open: None,
             zone: TimeZone::system(),
+            title: String::new(),
             has_left: false,
             asked: JoinSet::new(),
             pace: FramePace { is_stale: true, not_before: Instant::now(), tick: None },
@@ -183,6 +187,8 @@ impl Dashboard {
     /// Whatever the size was in between, nothing that is on the screen is taken for granted.
     async fn resize(&mut self) -> io::Result<()> {
         self.screen.terminal.clear()?;
+        // Whoever had the terminal meanwhile may have set another.
+        self.title.clear();
         self.input(DashboardInput::Resized).await
     }
 
@@ -303,8 +309,19 @@ impl Dashboard {
         if let (Some(screen), Some(size)) = (self.sources.screen(), self.model.screen_size()) {
             screen.resize(size);
         }
+        self.show_title()?;
         self.pace = FramePace { is_stale: false, not_before: now + FRAME, tick: next_change.map(|wait| now + wait) };
         self.notify()
+    }
+
+    /// Says in the window's title what is not well, if that has changed.
+    fn show_title(&mut self) -> io::Result<()> {
+        let title = window_title(&self.seat.setup.project, &self.sources.snapshot.borrow());
+        if self.title != title {
+            self.screen.title(&title)?;
+            self.title = title;
+        }
+        Ok(())
     }
 
     /// Asks for a desktop notice, if that is wanted and something new deserves it.
@@ -333,6 +350,7 @@ impl Dashboard {
             screen: self.contents.as_ref(),
             last_line: &|task| logs.tail(task).last(),
             zone: &self.zone,
+            wall: Timestamp::now(),
             now: kernel.now(),
         };
         f(&mut self.model, &shown, &mut self.screen)

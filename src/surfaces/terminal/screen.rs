@@ -24,6 +24,10 @@ const SCREEN_BUFFER_BYTES: usize = 64 * 1024;
 const MOUSE_ON: &str = "\x1b[?1002h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l";
 
+/// The title of the window is the shell's again afterwards.
+const SAVE_TITLE: &str = "\x1b[22;2t";
+const RESTORE_TITLE: &str = "\x1b[23;2t";
+
 /// Whether the terminal is ours, and has to be given back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -109,11 +113,23 @@ impl Screen {
         output.flush()
     }
 
+    /// Sets the title of the terminal's window. The text must be plain.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the terminal refuses.
+    pub(super) fn title(&mut self, text: &str) -> io::Result<()> {
+        let output = self.terminal.backend_mut();
+        write!(output, "\x1b]2;{text}\x1b\\")?;
+        output.flush()
+    }
+
     fn take(&self) -> io::Result<()> {
         TAKEN.store(true, Ordering::SeqCst);
         terminal::enable_raw_mode()?;
         let mut output = io::stdout();
         crossterm::queue!(output, EnterAlternateScreen, EnableBracketedPaste)?;
+        output.write_all(SAVE_TITLE.as_bytes())?;
         if self.mouse {
             output.write_all(MOUSE_ON.as_bytes())?;
         }
@@ -137,7 +153,7 @@ pub(super) fn restore() {
 }
 
 fn leave() -> String {
-    format!("{MOUSE_OFF}{}{}{}", Ansi(DisableBracketedPaste), Ansi(LeaveAlternateScreen), Ansi(Show))
+    format!("{MOUSE_OFF}{}{RESTORE_TITLE}{}{}", Ansi(DisableBracketedPaste), Ansi(LeaveAlternateScreen), Ansi(Show))
 }
 
 /// A command as the text it sends.
@@ -204,7 +220,7 @@ mod tests {
     #[test]
     fn leaving_undoes_all_that_entering_does() {
         let text = leave();
-        for undone in ["\x1b[?1049l", "\x1b[?25h", "\x1b[?1002l", "\x1b[?1006l", "\x1b[?2004l"] {
+        for undone in ["\x1b[?1049l", "\x1b[?25h", "\x1b[?1002l", "\x1b[?1006l", "\x1b[?2004l", "\x1b[23;2t"] {
             assert!(text.contains(undone), "{undone:?}");
         }
     }

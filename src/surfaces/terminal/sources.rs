@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::log_source::LogSource;
 use crate::kernel::KernelHandle;
-use crate::logs::{LinePattern, LogLine, LogReader, LogTail};
+use crate::logs::{LogLine, LogReader, LogTail};
 use crate::screen::{ScreenContents, TaskScreen};
 use crate::supervisor::engine::Snapshot;
 use crate::supervisor::{EventLog, EventRecord};
@@ -95,9 +95,9 @@ impl Sources {
 
     /// The lines that are in no log file, of those that the window shows.
     fn unwritten(&self, window: &LogWindow) -> Vec<Arc<LogLine>> {
-        let filter = window.choice.filter.as_deref().and_then(|filter| LinePattern::smart_case(filter).ok());
+        let filter = window.choice.line_filter();
         let mut unwritten: Vec<_> = self.tails.iter().flat_map(LogTail::unwritten).collect();
-        unwritten.retain(|line| filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes)));
+        unwritten.retain(|line| filter.as_ref().is_none_or(|filter| filter.passes(line)));
         unwritten
     }
 

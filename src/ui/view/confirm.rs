@@ -7,6 +7,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::super::layout;
 use super::super::model::Question;
+use super::super::requests::listed;
 use super::context::DrawContext;
 use super::frame;
 use crate::present::text::wrap;
@@ -47,15 +48,15 @@ fn words(context: &DrawContext<'_>, question: &Question) -> (&'static str, Strin
                 false => ("quit", format!("{tasks} running. Stop everything in good order and quit?")),
             }
         }
-        Question::Stop(names) => {
+        Question::Stop(names) => ("stop", format!("Stop {}?", listed(names))),
+        Question::StopParts(names) => {
             ("stop", format!("Stop {}? This is a part of stead: what it shows or serves goes away.", names.join(", ")))
         }
-        Question::Kill(names) => (
-            "kill",
-            format!("Kill {} now, with everything that belongs to it and no time to clean up?", names.join(", ")),
-        ),
+        Question::Kill(names) => {
+            ("kill", format!("Kill {} now, with everything that belongs to it and no time to clean up?", listed(names)))
+        }
         Question::Restart { all, .. } => {
-            ("restart", format!("This restarts {}: some depend on others with `on_restart`.", all.join(", ")))
+            ("restart", format!("This restarts {}: some depend on others with `on_restart`.", listed(all)))
         }
         Question::RestartAll => {
             ("restart all", "Stop every task that is not stopped or done, and start it again?".to_owned())

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
+use unicode_width::UnicodeWidthStr;
 
 use super::super::layout::{self, Page};
 use super::super::model::EventEntries;
@@ -16,8 +17,8 @@ use crate::present::text::fit;
 use crate::supervisor::EventRecord;
 use crate::supervisor::engine::EventKind;
 
-/// Columns of the task's name on the page.
-const EVENT_NAME_COLUMNS: usize = 12;
+/// The most columns of the task's name on the page.
+const MOST_NAME_COLUMNS: usize = 32;
 
 /// The last events of the selected task, below its detail.
 pub(super) fn draw_pane(context: &DrawContext<'_>, area: Rect, detail: Rect, buffer: &mut Buffer) {
@@ -52,19 +53,21 @@ pub(super) fn draw_page(
     Clear.render(area, buffer);
     frame::draw(context.theme, area, "events", note, buffer);
     frame::hint(context.theme, area, top.index, height, entries.len(), buffer);
+    let names = context.shown.snapshot.tasks.iter().map(|task| task.name.width());
+    let columns = names.max().unwrap_or(0).min(MOST_NAME_COLUMNS).min(usize::from(inside.width) / 3);
     for (y, record) in (inside.y..inside.bottom()).zip(&context.shown.events[top.index.min(entries.len())..]) {
         let name = record.event.task.as_deref().unwrap_or("stead");
-        let line = line(context, record, Some(name), usize::from(inside.width.saturating_sub(2)));
+        let line = line(context, record, Some((name, columns)), usize::from(inside.width.saturating_sub(2)));
         buffer.set_line(inside.x + 1, y, &line, inside.width.saturating_sub(1));
     }
     Page { text: inside, rows: entries.len() }
 }
 
-fn line(context: &DrawContext<'_>, record: &EventRecord, name: Option<&str>, width: usize) -> Line<'static> {
+fn line(context: &DrawContext<'_>, record: &EventRecord, name: Option<(&str, usize)>, width: usize) -> Line<'static> {
     let mut spans = vec![Span::styled(format!("{} ", context.time_of_day(record.at)), context.theme.dim())];
-    if let Some(name) = name {
+    if let Some((name, columns)) = name {
         spans.push(Span::styled(
-            format!("{:<EVENT_NAME_COLUMNS$} ", fit(name, EVENT_NAME_COLUMNS)),
+            format!("{}{:gap$} ", fit(name, columns), "", gap = columns.saturating_sub(fit(name, columns).width())),
             context.theme.strong(),
         ));
     }
@@ -89,6 +92,7 @@ fn style(context: &DrawContext<'_>, kind: &EventKind) -> Style {
         EventKind::Unready { .. }
         | EventKind::Background { .. }
         | EventKind::WatchSuspended { .. }
+        | EventKind::WatchPolls { .. }
         | EventKind::Overlapped { .. }
         | EventKind::Due { late: Some(_) }
         | EventKind::Backoff { .. }

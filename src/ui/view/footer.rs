@@ -67,6 +67,8 @@ fn draw_prompt(context: &DrawContext<'_>, prompt: &Prompt, area: Rect, buffer: &
     let (sign, has_pattern) = match prompt.purpose {
         Purpose::Search => ("/", context.model.search.is_some()),
         Purpose::Filter => ("filter ", context.model.filter.is_some()),
+        Purpose::Narrow => ("rows ", context.model.narrowing.is_some()),
+        Purpose::Time => ("go to ", false),
     };
     let sign = Span::styled(format!(" {sign}"), context.theme.accent());
     let sign_width = u16::try_from(sign.width()).unwrap_or(u16::MAX).min(area.width);
@@ -77,12 +79,22 @@ fn draw_prompt(context: &DrawContext<'_>, prompt: &Prompt, area: Rect, buffer: &
     let (note, style) = match (&prompt.mistake, has_pattern) {
         (Some(mistake), _) => (plain(mistake), context.theme.bad()),
         (None, true) => (found(context, prompt.purpose), context.theme.dim()),
-        (None, false) => ("a regular expression; enter keeps it, esc cancels".to_owned(), context.theme.dim()),
+        (None, false) => (example(prompt.purpose).to_owned(), context.theme.dim()),
     };
     let line = Line::from(vec![sign, Span::raw(text), Span::styled(format!("   {note}"), style)]);
     buffer.set_line(area.x, area.y, &line, area.width);
     let column = area.x + sign_width + u16::try_from(typed_width).unwrap_or(u16::MAX).min(area.width - sign_width);
     Position::new(column.min(area.right().saturating_sub(1)), area.y)
+}
+
+/// What may be typed.
+fn example(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Search => "a regular expression; enter keeps it, esc cancels",
+        Purpose::Filter => "word \"a phrase\" /regex/ -not level>=warn status>=500",
+        Purpose::Narrow => "a part of the name, @group, state:failed",
+        Purpose::Time => "14:32, -10m, 2026-01-31 14:30",
+    }
 }
 
 /// How much of the log matches.
@@ -91,8 +103,22 @@ pub(super) fn found(context: &DrawContext<'_>, purpose: Purpose) -> String {
     let told = match purpose {
         Purpose::Search => model.hits(shown).map(|hits| hits.told(model.hit.line())),
         Purpose::Filter => model.window(shown).map(LogWindow::matches),
+        Purpose::Narrow => Some(narrowed(context)),
+        Purpose::Time => None,
     };
     told.unwrap_or_else(|| "searching".to_owned())
+}
+
+/// How many tasks have a row: `8 of 40 tasks`.
+pub(super) fn narrowed(context: &DrawContext<'_>) -> String {
+    let (model, snapshot) = (context.model, context.shown.snapshot);
+    let all = snapshot.tasks.iter().filter(|task| !task.is_builtin()).count();
+    let rows = model.rows(snapshot).tasks().filter(|task| !task.is_builtin()).count();
+    match (model.narrowing.is_some(), all) {
+        (true, _) => format!("{rows} of {all} tasks"),
+        (false, 1) => "1 task".to_owned(),
+        (false, all) => format!("{all} tasks"),
+    }
 }
 
 /// The typed text without its first `columns` columns.

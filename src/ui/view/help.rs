@@ -33,7 +33,13 @@ fn of_topic(context: &DrawContext<'_>, topic: Topic) -> Vec<Line<'static>> {
     let help = |binding: &Binding| binding.help(context.shown.is_guest);
     let lines = bindings.chunk_by(|one, next| help(one) == help(next)).map(|same| {
         let keys = same.iter().flat_map(|binding| binding.keys);
-        let names = keys.map(|key: &Chord| key.name()).collect::<Vec<_>>().join(" ");
+        let mut names: Vec<String> = Vec::new();
+        for name in keys.map(|key: &Chord| key.name()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let names = names.join(" ");
         let gap = " ".repeat(KEYS_WIDTH.saturating_sub(names.width()));
         Line::from(vec![Span::styled(names, context.theme.accent()), Span::raw(gap), Span::raw(help(same[0]))])
     });

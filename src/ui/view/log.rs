@@ -43,7 +43,7 @@ pub(super) fn draw(context: &DrawContext<'_>, area: Rect, buffer: &mut Buffer) -
     if entries.len() == 0 {
         let empty = match () {
             () if entries.is_reading() => "reading …",
-            () if model.filter.is_some() => "no line passes the filter",
+            () if model.filter.is_some() || model.floor.is_some() => "no line passes the filter",
             () => "nothing written yet",
         };
         let text = Rect { x: inside.x + 1, width: inside.width.saturating_sub(1), ..inside };
@@ -108,7 +108,12 @@ fn note(context: &DrawContext<'_>, entries: &LogEntries<'_>) -> Span<'static> {
     let model = context.model;
     let mut parts = Vec::new();
     if let Some(filter) = &model.filter {
-        parts.push(format!("only {} · {}", filter.text, footer::found(context, Purpose::Filter)));
+        parts.push(format!("{} · only {}", footer::found(context, Purpose::Filter), plain(&filter.text)));
+    }
+    if let Some(floor) = model.floor {
+        let hidden = model.window(context.shown).map_or(0, |window| window.hidden);
+        let more = if entries.is_whole() { "" } else { "+" };
+        parts.push(format!("{floor} and worse · {hidden}{more} hidden"));
     }
     if let Some(search) = &model.search {
         parts.push(format!("{} · {}", search.text, footer::found(context, Purpose::Search)));
@@ -122,20 +127,22 @@ fn note(context: &DrawContext<'_>, entries: &LogEntries<'_>) -> Span<'static> {
     if let Some(columns) = model.unwrapped.filter(|&columns| columns > 0) {
         parts.push(format!("from column {}", columns + 1));
     }
+    let mut state = Vec::new();
     match (model.run, model.log, entries.below(model.log)) {
-        (Some(_), ScrollPosition::End, _) => parts.push("a past run".to_owned()),
-        (None, ScrollPosition::End, _) => parts.push("following".to_owned()),
+        (Some(_), ScrollPosition::End, _) => state.push("a past run".to_owned()),
+        (None, ScrollPosition::End, _) => state.push("following".to_owned()),
         (_, ScrollPosition::At { .. } | ScrollPosition::Near(_), 0) if entries.is_end() => {
-            parts.push("paused".to_owned())
+            state.push("paused".to_owned())
         }
         (_, ScrollPosition::At { .. } | ScrollPosition::Near(_), below) => {
             let more = if entries.is_end() { "" } else { "+" };
-            parts.push(format!("paused · {below}{more} below"));
+            state.push(format!("paused · {below}{more} below"));
         }
     }
     let is_newest = model.log == ScrollPosition::End && model.run.is_none() && context.shown.lost_bytes == 0;
     let style = if is_newest { context.theme.dim() } else { context.theme.warning() };
-    Span::styled(parts.join(" · "), style)
+    // First what is sure to be short: of a note that is too long the end is cut.
+    Span::styled(state.into_iter().chain(parts).collect::<Vec<_>>().join(" · "), style)
 }
 
 /// What is to be said about a screen: that it is a past run's, that not all was shown.
@@ -151,7 +158,7 @@ fn draw_row(context: &DrawContext<'_>, entries: &LogEntries<'_>, row: &ViewRow, 
     let line = entries.line(row.index);
     let room = usize::from(area.width.saturating_sub(1));
     let Some(cells) = row.cells.clone() else {
-        let text = format!("── run {} ", line.run.number);
+        let text = format!("── {} ", fit(&entries.rule(row.index), room.saturating_sub(5)));
         let dashes = "─".repeat(room.saturating_sub(text.width() + 1));
         buffer.set_stringn(area.x + 1, area.y, text + &dashes, room, dim);
         return;
@@ -162,6 +169,7 @@ fn draw_row(context: &DrawContext<'_>, entries: &LogEntries<'_>, row: &ViewRow, 
     if row.begins_line {
         draw_origin(context, entries, row.index, area, buffer);
     }
+    let is_chosen = context.model.cursor.is_some_and(|cursor| cursor.lines().contains(&line.id));
     let (text, _) = entries.read(row.index);
     let hits = hits(context, line, &text);
     let mut x = area.x + 1 + entries.time_columns + entries.name_columns;
@@ -180,6 +188,9 @@ fn draw_row(context: &DrawContext<'_>, entries: &LogEntries<'_>, row: &ViewRow, 
     if row.ends_line && (line.cut || !rest.is_empty()) && x < area.right() {
         buffer.set_stringn(x, area.y, "…", 1, dim);
     }
+    if is_chosen {
+        buffer.set_style(area, context.theme.selected());
+    }
 }
 
 /// When a line was written, and in a merged log by whom.
@@ -197,14 +208,13 @@ fn draw_origin(context: &DrawContext<'_>, entries: &LogEntries<'_>, index: usize
     }
 }
 
-/// The parts of a line that the search or the filter matches.
+/// The parts of a line that the search matches; without one, those that the filter does.
 fn hits(context: &DrawContext<'_>, line: &LogLine, row: &TextRow) -> Vec<(Range<usize>, Style)> {
     let model = context.model;
-    let is_current = model.hit == Hit::At(line.id);
-    let searched = model.search.iter().map(|search| (search, context.theme.hit(is_current)));
-    let filtered = model.filter.iter().map(|filter| (filter, context.theme.hit(false)));
-    let patterns = searched.chain(filtered.filter(|_| model.search.is_none()));
-    patterns
-        .flat_map(|(pattern, style)| pattern.regex.find_iter(&row.text).map(move |found| (found.range(), style)))
-        .collect()
+    if let Some(search) = &model.search {
+        let style = context.theme.hit(model.hit == Hit::At(line.id));
+        return search.regex.find_iter(&row.text).map(|found| (found.range(), style)).collect();
+    }
+    let patterns = model.filter.iter().flat_map(|filter| filter.filter.patterns());
+    patterns.flat_map(|pattern| pattern.find_all(&row.text)).map(|found| (found, context.theme.hit(false))).collect()
 }

@@ -1,9 +1,12 @@
 //! Draws the dashboard: one pane a file. Reads everything, changes nothing.
 
+mod away;
 mod confirm;
 mod context;
 mod dense;
+mod dependencies;
 mod detail;
+mod details;
 mod events;
 mod footer;
 mod frame;
@@ -75,7 +78,16 @@ fn draw(context: &DrawContext<'_>, buffer: &mut Buffer) -> (Layout, Option<Posit
             let lines = why::lines(context, middle);
             layout.page = page(context, &format!("why · {name}"), &lines, *first, middle, buffer);
         }
+        Some(Overlay::Details(first)) => {
+            let name = model.selected(shown.snapshot).unwrap_or_default();
+            let lines = details::lines(context, middle);
+            layout.page = page(context, &format!("details · {name}"), &lines, *first, middle, buffer);
+        }
+        Some(Overlay::Dependencies(first)) => {
+            layout.page = page(context, "dependencies", &dependencies::lines(context), *first, middle, buffer);
+        }
         Some(Overlay::Events(position)) => layout.page = events::draw_page(context, *position, middle, buffer),
+        Some(Overlay::Away(chosen)) => layout.page = away::draw(context, *chosen, middle, &mut layout, buffer),
         Some(Overlay::Confirm(question)) => confirm::draw(context, question, middle, buffer),
         Some(Overlay::Palette(palette)) => cursor = palette::draw(context, palette, middle, &mut layout, buffer),
         Some(Overlay::Attached | Overlay::Prompt(_)) | None => {}

@@ -19,6 +19,8 @@ use crate::supervisor::engine::PhaseSnapshot;
 
 /// The most columns of a name, and of what is wrong.
 const MOST_COLUMNS: (usize, usize) = (24, 38);
+/// From this width on it is said how often it failed, and since when.
+const SERIES_FROM: u16 = 100;
 /// Fewer columns of last words than this say nothing.
 const LEAST_WORDS: usize = 12;
 
@@ -31,7 +33,7 @@ pub(super) fn draw(
     buffer: &mut Buffer,
 ) {
     let shown = &troubles[..troubles.len().min(usize::from(area.height))];
-    let said: Vec<String> = shown.iter().map(|trouble| happened(context, trouble)).collect();
+    let said: Vec<String> = shown.iter().map(|trouble| happened(context, trouble, area.width)).collect();
     let widest = |texts: &mut dyn Iterator<Item = usize>, most: usize| texts.max().unwrap_or(0).min(most);
     let name_width = widest(&mut shown.iter().map(|trouble| short_name(trouble.task).width()), MOST_COLUMNS.0);
     let said_width = widest(&mut said.iter().map(|said| said.width()), MOST_COLUMNS.1);
@@ -98,7 +100,7 @@ fn draw_line(
 }
 
 /// `gave up 09:02 · 8 fails since 08:49`
-fn happened(context: &DrawContext<'_>, trouble: &Trouble<'_>) -> String {
+fn happened(context: &DrawContext<'_>, trouble: &Trouble<'_>, width: u16) -> String {
     let task = trouble.task;
     let mut said = plain(&what(task, context.clock));
     let series = failures(context.shown.events, &task.name);
@@ -107,7 +109,7 @@ fn happened(context: &DrawContext<'_>, trouble: &Trouble<'_>) -> String {
     if matches!(task.phase, PhaseSnapshot::Failed { dependency: None, retry_at: None, .. }) {
         said += &format!(" {}", minute(series.last));
     }
-    if !task.is_flapping() && series.count > 1 {
+    if width >= SERIES_FROM && !task.is_flapping() && series.count > 1 {
         said += &format!(" · {} fails since {}", series.count, minute(series.first));
     }
     said

@@ -10,7 +10,7 @@ use super::super::action::Action;
 use super::super::layout::{Arrangement, ClickTarget, Layout, first_visible};
 use super::super::rows::{TableRow, TableRows};
 use super::context::DrawContext;
-use super::{dense, frame, next};
+use super::{dense, footer, frame, next};
 use crate::present::ansi::plain;
 use crate::present::state::look;
 use crate::present::task as present;
@@ -28,6 +28,8 @@ const STATE_WIDTH: u16 = 10;
 /// The heading needs it.
 const RETRIES_WIDTH: u16 = 7;
 const STATE_WIDTH_WITH_CRITICAL: u16 = 15;
+/// Fewer columns of last words than this say nothing.
+const LEAST_WORDS: usize = 12;
 /// A narrower table has the short rows of the dense list.
 const TABLE_FROM: u16 = 36;
 
@@ -113,8 +115,8 @@ fn draw_frame(context: &DrawContext<'_>, rows: usize, folded: Option<&str>, layo
         0 => Span::raw(""),
         count => Span::styled(format!("{count} marked"), theme.marked()),
     };
-    let tasks = context.shown.snapshot.tasks.iter().filter(|task| !task.is_builtin()).count();
-    let title = if tasks == 1 { "1 task".to_owned() } else { format!("{tasks} tasks") };
+    let narrowing = context.model.narrowing.as_ref().map(|narrowing| format!(" · {}", plain(&narrowing.text)));
+    let title = footer::narrowed(context) + &narrowing.unwrap_or_default();
     frame::draw_focusable(theme, panes.table, &title, note, !context.model.has_log_focus(), buffer);
     frame::hint(theme, panes.table, layout.first_row, usize::from(panes.rows_of_table().height), rows, buffer);
     if let Some(folded) = folded {
@@ -301,7 +303,12 @@ fn last_exit(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Li
     }
     let style = if last.expected { Style::new() } else { context.theme.bad() };
     let reason = fit(&reason, width.saturating_sub(age.width()));
-    Line::from(vec![Span::styled(reason, style), Span::styled(age, context.theme.dim())])
+    let room = width.saturating_sub(reason.width() + age.width() + 3);
+    let words = task.last_words.as_deref().filter(|_| !last.expected && room >= LEAST_WORDS).map(plain);
+    let words = words.map(|words| Span::styled(format!(" · {}", fit(&words, room)), context.theme.dim()));
+    let mut line = Line::from(vec![Span::styled(reason, style), Span::styled(age, context.theme.dim())]);
+    line.extend(words);
+    line
 }
 
 /// A line that ends in an ellipsis if it is too long.

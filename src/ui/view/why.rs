@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::context::DrawContext;
 use crate::kernel::PostMortem;
-use crate::present::ansi::plain;
+use crate::present::ansi::{plain, visible};
 use crate::present::post_mortem;
 use crate::present::text::{fit, wrap};
 use crate::present::why::why;
@@ -69,7 +69,7 @@ fn examined(context: &DrawContext<'_>, failed: &PostMortem, width: usize) -> Vec
     lines.push(Line::styled(format!("  said{nothing}"), dim));
     for line in said {
         lines.extend(
-            wrap(&plain(&line), width.saturating_sub(2)).into_iter().map(|piece| Line::raw(format!("  {piece}"))),
+            wrap(&visible(&line), width.saturating_sub(2)).into_iter().map(|piece| Line::raw(format!("  {piece}"))),
         );
     }
     lines

@@ -93,7 +93,7 @@ fn a_critical_end_is_explained_afterwards() {
     let project = Project::new("[tasks.a]\ncommand = 'echo last words; kill -9 $$'\ncritical = true\n");
     assert_eq!(project.up().end().code(), Some(1));
     let why = lines(&project, &["why", "a"]);
-    assert!(why[1].starts_with("a: SIGKILL after ") && why.last().is_some_and(|line| line.ends_with("last words")));
+    assert!(why[1].starts_with("a: SIGKILL ") && why.last().is_some_and(|line| line.ends_with("last words")));
 }
 
 #[test]
@@ -233,4 +233,42 @@ fn the_name_of_a_directory_does_nothing_to_a_terminal() {
     fs::write(dir.join("stead.toml"), "nonsense = 1\n").expect("a file");
     harmless(&["check"]);
     harmless(&["up"]);
+}
+
+#[test]
+fn the_disk_that_logs_take_is_shown_bounded_and_given_back() {
+    let project = Project::new(
+        "[logs]\nmax_total = '600 KiB'\nmax_size = '64 KiB'\nkeep = 1000\n\
+         [tasks.a]\ncommand = 'od -An -x /dev/urandom | head -c 4000000; echo; echo end; exec sleep 1000'\n\
+         logs.max_size = '32 KiB'\n\
+         [tasks.b]\ncommand = 'od -An -x /dev/urandom | head -c 4000000; echo; echo end; exec sleep 1000'\n",
+    );
+    let mut stead = project.up();
+    stead.wait_for("| end");
+    stead.wait_for("| end");
+    let usage = || serde_json::from_str::<Value>(&project.client(&["logs", "--disk", "--json"]).out).expect("JSON");
+    let deadline = std::time::Instant::now() + super::DEADLINE;
+    // It is looked after in the background, too.
+    while usage()["total"].as_u64() > Some(600 * 1024) {
+        assert!(std::time::Instant::now() < deadline, "{}", usage());
+    }
+    let segments = |task: &str| {
+        let usage = usage();
+        let logs = usage["logs"].as_array().expect("logs").clone();
+        logs.iter().find(|log| log["task"] == task).and_then(|log| log["segments"].as_u64()).expect("a log")
+    };
+    assert!(segments("a") > 1 && segments("b") > 1, "{}", usage());
+    let table = project.client(&["logs", "--disk"]).out;
+    assert!(table.starts_with("TASK") && table.contains(", 600.0 KiB at most ([logs] max_total)"), "{table}");
+
+    let cleared = project.client(&["logs", "--clear", "a"]);
+    assert!(cleared.code == Some(0) && cleared.out.starts_with("a: "), "{cleared:?}");
+    stead.wait_for("clear the log of a, asked by control/cli");
+    assert_eq!((project.log("a").as_str(), segments("b") > 1), ("", true));
+    assert_eq!(project.client(&["logs", "--clear"]).code, Some(2), "not all of them by accident");
+    assert_eq!(project.client(&["logs", "--clear", "c"]).code, Some(2));
+    stead.signal(Signal::SIGTERM);
+    stead.end();
+    assert_eq!(project.client(&["logs", "--clear", "b"]).code, Some(0), "without a supervisor, too");
+    assert_eq!(project.client(&["logs", "b"]).code, Some(1));
 }

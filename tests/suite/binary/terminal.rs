@@ -59,7 +59,7 @@ fn the_dashboard_is_drawn_and_restarts() {
     let tmux = Tmux::new(&project, 120, 30);
     let screen = up(&tmux);
     assert_eq!(tmux.fact("alternate_on"), "1");
-    for shown in [" Tasks ", "● running", "steady · run 1 · log", "stead: ", "is up"] {
+    for shown in [" 1 task ", "● running", "steady · run 1 · log", "stead: ", "is up"] {
         assert!(screen.contains(shown), "{shown}:\n{screen}");
     }
     tmux.press(&["r"]);
@@ -240,7 +240,7 @@ fn what_a_task_writes_leaves_the_dashboard_intact() {
     let screen = up(&tmux);
     let rows: Vec<&str> = screen.lines().collect();
     assert!(rows[0].starts_with(" stead"), "{screen}");
-    assert!(rows[1].starts_with("╭ Tasks ─"), "{screen}");
+    assert!(rows[1].starts_with("╭ 1 task ─"), "{screen}");
     assert!(rows[23].contains(FOOTER), "{screen}");
     assert_eq!(tmux.fact("cursor_flag"), "0", "the cursor is still hidden");
     assert_ne!(tmux.fact("pane_title"), "stolen title");
@@ -269,7 +269,7 @@ fn a_repl_that_is_attached_to_answers() {
     tmux.press(&["C-c"]);
     tmux.wait_for("KeyboardInterrupt");
     tmux.press(&["C-]"]);
-    tmux.wait_until("the dashboard", |screen| screen.contains(" Tasks ") && screen.contains("│>>>"));
+    tmux.wait_until("the dashboard", |screen| screen.contains(" 1 task ") && screen.contains("│>>>"));
     assert!(project.log("python").contains("42 os.terminal_size"), "what is shown is logged, too");
     tmux.press(&["Q"]);
     tmux.wait_for("stead: graceful");

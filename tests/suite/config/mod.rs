@@ -54,6 +54,7 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!((config.path, config.root.as_path()), (dir.path().join("stead.toml"), dir.path()));
     assert_eq!(config.supervisor.drain.graceful, Some(Duration::from_secs(20)));
     assert_eq!((config.logs.dir, config.logs.max_size, config.logs.keep), (dir.path().join("logs"), 0, 2));
+    assert_eq!((config.logs.max_total, config.logs.keep_for), (2 << 30, Some(Duration::from_secs(14 * 24 * 3600))));
     assert_eq!((config.web.enabled, config.web.listen.unwrap().port()), (false, 0));
     assert_eq!(config.web.dist, Some(dir.path().join("bundle")));
 
@@ -71,6 +72,7 @@ fn a_complete_file_is_taken_as_it_says() {
     assert!(api.stop.only_parent);
     let limits = Limits { open_files: Some(256), memory: Some(2 << 30), cpu_time: Some(2), core: Some(0) };
     assert_eq!((api.limits, api.max_memory), (limits, Some(512 << 20)));
+    assert_eq!((api.logs.max_size, api.logs.keep), (Some(8 << 20), Some(3)));
     assert_eq!((api.nice, api.umask), (-5, Some(0o027)));
     assert_eq!((&api.user, &api.group), (&Some(Account::Name("nobody".to_owned())), &Some(Account::Id(100))));
     assert_eq!(api.success_exit_codes, [0, 143]);

@@ -115,9 +115,9 @@ impl Dashboard {
         self.input(DashboardInput::Resized);
     }
 
-    /// Presses one key for each character.
+    /// Presses one key for each character; a tabulator is the key of that name.
     pub(crate) fn press(&mut self, keys: &str) -> Vec<DashboardEffect> {
-        keys.chars().flat_map(|c| self.key(KeyCode::Char(c))).collect()
+        keys.chars().flat_map(|c| self.key(if c == '\t' { KeyCode::Tab } else { KeyCode::Char(c) })).collect()
     }
 
     pub(crate) fn key(&mut self, code: KeyCode) -> Vec<DashboardEffect> {
@@ -172,6 +172,8 @@ impl Dashboard {
             screen: self.screens.get(&selected),
             last_line: &|task| logs.get(task)?.last().cloned(),
             zone: &TimeZone::UTC,
+            // Both clocks go on together.
+            wall: wall(0) + self.now.0 - NOW.0,
             now: self.now,
         };
         f(&mut self.model, &shown)
@@ -180,13 +182,17 @@ impl Dashboard {
     /// The part of the logs that is asked for, with so many lines around its place.
     fn window(&self, query: &LogQuery) -> LogWindow {
         let lines = chosen(&self.logs, &query.choice);
-        let place = query.around.map_or(lines.len(), |id| lines.partition_point(|line| line.id < id));
+        let found = query.at.map(|at| (at, lines.iter().find(|line| line.at >= at).map(|line| line.id)));
+        let around = found.and_then(|(_, line)| line).or(query.around);
+        let place = around.map_or(lines.len(), |id| lines.partition_point(|line| line.id < id));
         let (first, last) = (place.saturating_sub(self.beside), place.saturating_add(self.beside).min(lines.len()));
         LogWindow {
             choice: query.choice.clone(),
             lines: lines[first..last].to_vec(),
             is_start: first == 0,
             is_end: last == lines.len(),
+            found,
+            hidden: chosen(&self.logs, &LogChoice { floor: None, ..query.choice.clone() }).len() - lines.len(),
             ..LogWindow::default()
         }
     }
@@ -206,9 +212,9 @@ impl Dashboard {
 
 /// The lines that are asked for, in the order of time.
 fn chosen(logs: &Logs, choice: &LogChoice) -> Vec<Arc<LogLine>> {
-    let filter = choice.filter.as_deref().map(|filter| LinePattern::smart_case(filter).expect("a pattern"));
+    let filter = choice.line_filter();
     let is_chosen = |line: &&Arc<LogLine>| {
-        choice.run.is_none_or(|run| line.run == run) && filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes))
+        choice.run.is_none_or(|run| line.run == run) && filter.as_ref().is_none_or(|filter| filter.passes(line))
     };
     let mut lines: Vec<_> =
         choice.of.tasks().iter().filter_map(|task| logs.get(task)).flatten().filter(is_chosen).cloned().collect();

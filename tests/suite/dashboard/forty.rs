@@ -6,7 +6,8 @@ use std::time::Duration;
 use stead::signal::Signal;
 use stead::supervisor::EventRecord;
 use stead::supervisor::engine::{
-    AfterExit, Event, EventKind, ExitReason, LastExit, PhaseSnapshot, Policy, Snapshot, Stage, TaskSnapshot,
+    AfterExit, Condition, EdgeSnapshot, Event, EventKind, ExitReason, LastExit, OnRestart, PhaseSnapshot, Policy,
+    Snapshot, Stage, TaskSnapshot,
 };
 
 use super::fixture::{Dashboard, NOW, ago, exited, in_millis, log, task, usage, wall};
@@ -83,6 +84,18 @@ fn snapshot() -> Snapshot {
     let phase =
         PhaseSnapshot::Failed { reason: blocked, dependency: Some("worker-reports".to_owned()), retry_at: None };
     tasks.push(TaskSnapshot { run: 0, has_started: false, ..task("report-mailer", "node mailer.js", phase) });
+    for (name, needed) in
+        [("api-users", "db"), ("api-users", "cache"), ("worker-reports", "db"), ("report-mailer", "worker-reports")]
+    {
+        let at = named(&mut tasks, name);
+        let edge = EdgeSnapshot {
+            task: needed.to_owned(),
+            condition: Condition::Ready,
+            on_restart: OnRestart::Ignore,
+            required: true,
+        };
+        tasks[at].after.push(edge);
+    }
     let more = 1..=(40 - tasks.len());
     tasks.extend(more.map(|nth| task(&format!("svc-{nth:02}"), "./svc", up(7_900))));
     Snapshot { generation: 42, at: NOW, stage: Stage::Up, tasks, groups: Vec::new() }

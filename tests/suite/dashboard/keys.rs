@@ -64,9 +64,11 @@ fn keys_act_on_all_that_is_marked() {
     let mut dashboard = Dashboard::new(120, 30);
     dashboard.press("  ");
     assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "api"), ask(Verb::Restart, "worker")]);
-    assert_eq!(dashboard.press("s"), [ask(Verb::Stop, "api")], "worker has failed already");
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "assets")], "marks are for one action");
+    assert_eq!(dashboard.press("kk  s"), [ask(Verb::Stop, "api")], "worker has failed already");
+    dashboard.press(" ");
     dashboard.key(KeyCode::Esc);
-    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "assets")]);
+    assert_eq!(dashboard.press("r"), [ask(Verb::Restart, "mailer")]);
 }
 
 #[test]
@@ -112,7 +114,7 @@ fn a_guest_leaves_and_may_shut_down_when_sure() {
 #[test]
 fn ctrl_c_drains_and_the_next_one_kills_whatever_is_open() {
     let mut dashboard = Dashboard::new(120, 30);
-    dashboard.press("/abc");
+    dashboard.press("\t/abc");
     assert_eq!(dashboard.control('c'), [DashboardEffect::Ask(Request::ShutDown)]);
     let mut dashboard = dashboard.draining();
     assert_eq!(dashboard.control('c'), [DashboardEffect::Ask(Request::KillAll)]);
@@ -222,7 +224,7 @@ fn the_log_file_of_the_selected_task_is_opened() {
 fn pasted_text_goes_into_a_prompt_and_is_no_command() {
     let mut dashboard = Dashboard::new(120, 30);
     assert_eq!(dashboard.input(DashboardInput::Paste("Qyr".to_owned())), []);
-    dashboard.press("/");
+    dashboard.press("\t/");
     dashboard.input(DashboardInput::Paste("cart\nrest".to_owned()));
     assert!(dashboard.text().contains("/cart"));
     assert!(dashboard.text().contains("1 of 1"));

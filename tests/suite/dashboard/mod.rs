@@ -2,6 +2,7 @@
 
 mod fixture;
 mod forty;
+mod forty_keys;
 mod keys;
 mod picture;
 mod properties;

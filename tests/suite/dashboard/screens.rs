@@ -54,6 +54,46 @@ fn the_next_trouble_is_a_key_away() {
 }
 
 #[test]
+fn what_happened_meanwhile_is_a_line_for_each_task() {
+    check_forty("away", "e");
+}
+
+#[test]
+fn rows_are_narrowed_to_a_group() {
+    check_forty("narrowed", "\\@worker");
+}
+
+#[test]
+fn a_group_is_marked() {
+    check_forty("marked", "}}*");
+}
+
+#[test]
+fn lines_are_chosen() {
+    check_forty("chosen", "}}}vkk");
+}
+
+#[test]
+fn all_that_is_known_of_a_task_is_a_page() {
+    check_forty("details", "}}}i");
+}
+
+#[test]
+fn dependencies_are_a_tree() {
+    check_forty("dependencies", "d");
+}
+
+#[test]
+fn json_stands_in_columns() {
+    check_forty("columns", "jjj");
+}
+
+#[test]
+fn grave_lines_stand_alone() {
+    check_forty("levels", "}}}++");
+}
+
+#[test]
 fn the_list_can_be_a_table_again_or_make_room_for_the_log() {
     check_forty("arranged", "L");
 }
@@ -95,7 +135,7 @@ fn a_search_is_counted_while_it_is_typed() {
 
 #[test]
 fn a_bad_pattern_is_told_in_the_prompt() {
-    check("bad_pattern", after("/[a-"));
+    check("bad_pattern", after("\t/[a-"));
 }
 
 #[test]

@@ -56,9 +56,9 @@ impl LogSource {
 
     /// Says what is wanted now, and whether something has been written since the last time.
     pub(super) fn ask(&mut self, wanted: LogQuery, has_changed: bool) {
-        let LogQuery { choice, around, search, history } = wanted;
+        let LogQuery { choice, around, at, search, history } = wanted;
         let search = search.map(|search| SearchRequest { choice: choice.clone(), search });
-        self.windows.ask(Opened { choice, around }, has_changed);
+        self.windows.ask(Opened { choice, around, at }, has_changed);
         self.searches.ask(search, has_changed);
         self.histories.ask(history, false);
     }

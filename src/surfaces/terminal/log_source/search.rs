@@ -7,7 +7,7 @@ use std::io;
 use super::scan::Scan;
 use super::window::query;
 use super::worker::{Job, JobProgress};
-use crate::logs::{LineId, LinePattern, LogLine, LogReader, ReadStep};
+use crate::logs::{LineId, LogReader, ReadStep};
 use crate::ui::{Hits, LogChoice, SearchQuery};
 
 /// Matches that can be gone to; more are only counted.
@@ -33,8 +33,6 @@ pub(super) struct SearchJob {
 #[derive(Debug)]
 struct Running {
     scan: Scan,
-    /// Lines that do not pass are not shown, so they are no matches.
-    filter: Option<LinePattern>,
     ids: VecDeque<LineId>,
     /// Those that match as they look now, but have not ended.
     unfinished: Vec<LineId>,
@@ -111,10 +109,8 @@ impl Running {
         let query = query(&wanted.choice, Some(&wanted.search.pattern))?;
         let from = Some(wanted.search.from).filter(|from| *from != LineId::END);
         let scan = Scan::open(reader, wanted.choice.of.tasks(), &query, from)?;
-        let filter =
-            wanted.choice.filter.as_deref().map(LinePattern::smart_case).transpose().map_err(io::Error::other)?;
         let bytes = scan.left();
-        Ok(Self { scan, filter, ids: VecDeque::new(), unfinished: Vec::new(), before: 0, after: 0, bytes })
+        Ok(Self { scan, ids: VecDeque::new(), unfinished: Vec::new(), before: 0, after: 0, bytes })
     }
 
     /// Searches a window of the log, or takes what was found in one. Whether there is more.
@@ -123,14 +119,13 @@ impl Running {
             let is_back = self.scan.can_go_back();
             let step = if is_back { self.scan.step_back()? } else { self.scan.step_on()? };
             match step {
-                ReadStep::Line(line) if self.passes(&line) => {
+                ReadStep::Line(line) => {
                     if is_back {
                         self.found_before(line.id)
                     } else {
                         self.found_after(line.id)
                     }
                 }
-                ReadStep::Line(_) => {}
                 ReadStep::Reading => return Ok(true),
                 ReadStep::End => return Ok(self.scan.can_go_on()),
             }
@@ -141,13 +136,9 @@ impl Running {
         Ok(true)
     }
 
-    fn passes(&self, line: &LogLine) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter.matches(&line.bytes))
-    }
-
     fn see_unfinished(&mut self) {
         let lines = self.scan.unfinished();
-        self.unfinished = lines.iter().filter(|line| self.passes(line)).map(|line| line.id).collect();
+        self.unfinished = lines.iter().map(|line| line.id).collect();
     }
 
     fn found_before(&mut self, id: LineId) {

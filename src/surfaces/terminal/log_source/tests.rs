@@ -10,11 +10,11 @@ use super::search::{SearchJob, SearchRequest};
 use super::window::{LINES_BESIDE, Opened, WindowJob};
 use super::worker::{Job, JobProgress};
 use crate::config::LogsConfig;
-use crate::logs::{LineId, LineQuery, LogLine, LogReader, LogWriter, OutputStream, Store};
-use crate::ui::{Hits, LogChoice, LogOf, LogWindow, SearchQuery};
+use crate::logs::{LineFilter, LineId, LineQuery, LogLine, LogReader, LogWriter, OutputStream, Store};
+use crate::ui::{ChosenFilter, Hits, LogChoice, LogOf, LogWindow, SearchQuery};
 
 fn writer(dir: &Path, task: &str, max_size: u64) -> LogWriter {
-    LogWriter::new(Store::new(&LogsConfig { dir: dir.to_owned(), max_size, keep: 1_000 }, task), 1)
+    LogWriter::new(Store::new(&LogsConfig { max_size, keep: 1_000, ..LogsConfig::new(dir.to_owned()) }, task), 1)
 }
 
 fn write(writer: &mut LogWriter, text: &str) {
@@ -42,13 +42,18 @@ fn of(tasks: &[&str]) -> LogChoice {
     LogChoice { of, ..LogChoice::default() }
 }
 
+fn filter(text: &str) -> Option<ChosenFilter> {
+    let filter = LineFilter::parse(text, &jiff::Zoned::default()).unwrap();
+    Some(ChosenFilter { text: text.to_owned(), filter })
+}
+
 fn finish<J: Job>(job: &mut J) -> J::Answer {
     while job.step() != JobProgress::Done {}
     job.answer()
 }
 
 fn window(job: &mut WindowJob, choice: &LogChoice, around: Option<LineId>) -> LogWindow {
-    job.turn_to(Opened { choice: choice.clone(), around });
+    job.turn_to(Opened { choice: choice.clone(), around, at: None });
     finish(job)
 }
 
@@ -137,7 +142,7 @@ fn the_end_is_followed_from_segment_to_segment() {
 #[test]
 fn a_filter_takes_its_lines_from_all_that_is_kept_and_from_what_comes() {
     let dir = numbered(10_000);
-    let choice = LogChoice { filter: Some("[05]000$".to_owned()), ..of(&["it"]) };
+    let choice = LogChoice { filter: filter("/[05]000$/"), ..of(&["it"]) };
     let mut job = WindowJob::new(LogReader::new(dir.path()));
     let read = window(&mut job, &choice, None);
     assert_eq!((read.lines.len(), read.is_start, read.is_end), (2, true, true));
@@ -171,7 +176,7 @@ fn a_line_that_has_not_ended_is_searched_and_filtered_as_it_looks() {
     let mut writer = writer(dir.path(), "it", 0);
     write(&mut writer, "one\nnone of th");
     let it = of(&["it"]);
-    let choice = LogChoice { filter: Some("none".to_owned()), ..it.clone() };
+    let choice = LogChoice { filter: filter("none"), ..it.clone() };
     let mut windows = WindowJob::new(LogReader::new(dir.path()));
     let mut searches = SearchJob::new(LogReader::new(dir.path()));
     let filtered = |read: LogWindow| texts(read.lines.iter().map(|line| &**line));

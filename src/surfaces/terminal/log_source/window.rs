@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::scan::Scan;
 use super::worker::{Job, JobProgress};
-use crate::logs::{LineId, LineLimits, LinePattern, LineQuery, LogLine, LogReader, ReadStep, RunChoice};
+use jiff::Timestamp;
+
+use crate::logs::{LineFilter, LineId, LineLimits, LinePattern, LineQuery, LogLine, LogReader, ReadStep, RunChoice};
 use crate::ui::{LogChoice, LogWindow};
 
 /// Lines that are read on each side of the place. More than any screen has rows, so that a page up or down stays in
@@ -22,6 +24,7 @@ const WINDOW_BEHIND_BYTES: u64 = 512 * 1024;
 pub(super) struct Opened {
     pub(super) choice: LogChoice,
     pub(super) around: Option<LineId>,
+    pub(super) at: Option<Timestamp>,
 }
 
 /// Reads windows.
@@ -38,6 +41,9 @@ struct OpenWindow {
     lines: VecDeque<Arc<LogLine>>,
     /// Which side has its turn if both want to grow.
     turns_back: bool,
+    filter: Option<Arc<LineFilter>>,
+    /// The time that was looked for, and what was found.
+    found: Option<(Timestamp, Option<LineId>)>,
 }
 
 impl WindowJob {
@@ -51,10 +57,16 @@ impl WindowJob {
         self.window = OpenWindow::open(&self.reader, &self.wanted);
     }
 
+    /// The line that the window is around.
+    fn around(&self) -> Option<LineId> {
+        self.window.as_ref().map_or(self.wanted.around, |window| found_or(window, self.wanted.around))
+    }
+
     /// Does something with the window, which is lost when that fails.
     fn with_window<T: Default>(&mut self, f: impl FnOnce(&mut OpenWindow, Option<LineId>) -> io::Result<T>) -> T {
         let Ok(window) = &mut self.window else { return T::default() };
-        f(window, self.wanted.around).unwrap_or_else(|error| {
+        let around = found_or(window, self.wanted.around);
+        f(window, around).unwrap_or_else(|error| {
             self.window = Err(error);
             T::default()
         })
@@ -66,9 +78,9 @@ impl Job for WindowJob {
     type Answer = LogWindow;
 
     fn turn_to(&mut self, wanted: Opened) {
-        let is_same_log = wanted.choice == self.wanted.choice;
+        let is_same_log = wanted.choice == self.wanted.choice && (wanted.at.is_none() || wanted.at == self.wanted.at);
         self.wanted = wanted;
-        let around = self.wanted.around;
+        let around = self.around();
         if !(is_same_log && self.window.as_ref().is_ok_and(|window| window.reaches(around))) {
             self.open();
         }
@@ -79,6 +91,7 @@ impl Job for WindowJob {
         let is_refreshed = window.scan.refresh();
         let is_far_behind = self.wanted.around.is_none()
             && self.wanted.choice.filter.is_none()
+            && self.wanted.choice.floor.is_none()
             && window.scan.bytes_ahead() > WINDOW_BEHIND_BYTES;
         match is_refreshed {
             Ok(()) if is_far_behind => self.open(),
@@ -102,7 +115,7 @@ impl Job for WindowJob {
     }
 
     fn answer(&mut self) -> LogWindow {
-        let (choice, around) = (self.wanted.choice.clone(), self.wanted.around);
+        let (choice, around) = (self.wanted.choice.clone(), self.around());
         let answer = self.window.as_ref().map(|window| window.answer(around)).unwrap_or_default();
         let error = self.window.as_ref().err().map(|error| format!("can't be read: {error}"));
         LogWindow { choice, error, ..answer }
@@ -111,9 +124,19 @@ impl Job for WindowJob {
 
 impl OpenWindow {
     fn open(reader: &LogReader, wanted: &Opened) -> io::Result<Self> {
-        let query = query(&wanted.choice, wanted.choice.filter.as_deref())?;
-        let scan = Scan::open(reader, wanted.choice.of.tasks(), &query, wanted.around)?;
-        Ok(Self { scan, lines: VecDeque::new(), turns_back: false })
+        let query = query(&wanted.choice, None)?;
+        let tasks = wanted.choice.of.tasks();
+        let found = match wanted.at {
+            Some(at) => {
+                let first =
+                    reader.forwards(tasks, &LineQuery { since: Some(at), ..query.clone() })?.next().transpose()?;
+                Some((at, first.map(|line| line.id)))
+            }
+            None => None,
+        };
+        let around = found.map_or(wanted.around, |(_, line)| line);
+        let scan = Scan::open(reader, tasks, &query, around)?;
+        Ok(Self { scan, lines: VecDeque::new(), turns_back: false, filter: query.filter, found })
     }
 
     /// Whether it can grow to what is around this place, without leaving anything out.
@@ -190,13 +213,22 @@ impl OpenWindow {
             is_start: self.scan.is_start_reached(),
             is_end: self.scan.is_end_reached(),
             is_reading,
+            hidden: self.filter.as_ref().map_or(0, |filter| filter.hidden()),
+            found: self.found,
             ..LogWindow::default()
         }
     }
 }
 
+/// The line that was found for a time, or the one that is asked for.
+fn found_or(window: &OpenWindow, around: Option<LineId>) -> Option<LineId> {
+    window.found.and_then(|(_, line)| line).or(around)
+}
+
 /// The query for these lines, and among them those that match.
 pub(super) fn query(choice: &LogChoice, pattern: Option<&str>) -> io::Result<LineQuery> {
     let pattern = pattern.map(LinePattern::smart_case).transpose().map_err(io::Error::other)?;
-    Ok(LineQuery { run: choice.run.map(RunChoice::Key), pattern, limits: LineLimits::SCREEN, ..LineQuery::default() })
+    let filter = choice.line_filter().map(Arc::new);
+    let run = choice.run.map(RunChoice::Key);
+    Ok(LineQuery { run, pattern, filter, limits: LineLimits::SCREEN, ..LineQuery::default() })
 }

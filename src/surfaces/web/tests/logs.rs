@@ -166,3 +166,24 @@ async fn a_pattern_that_is_none_or_too_large_is_refused() {
     assert_eq!(site.get("/api/v1/logs?grep=%5Cw{1,20}+error").await.status, 200);
     assert_eq!(site.get(&format!("/api/v1/logs?grep={}", "x".repeat(5_000))).await.problem(), 400);
 }
+
+#[tokio::test]
+async fn what_logs_take_is_told_and_one_is_cleared() {
+    let site = Site::new().await;
+    site.write(1, OutputStream::Stdout, "hello\n");
+    let usage = site.get("/api/v1/logs/usage").await.json();
+    let bytes = usage["total"].as_u64().unwrap();
+    assert!(bytes > 6, "the index counts, too: {usage}");
+    assert_eq!((&usage["logs"][0]["task"], &usage["logs"][0]["segments"]), (&"api".into(), &1.into()));
+    let authorization = site.authorization();
+    let delete = |path: &str| {
+        site.send_owned(format!(
+            "DELETE {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{authorization}\r\n\r\n"
+        ))
+    };
+    let refused = delete("/api/v1/tasks/nope/log").await;
+    assert_eq!(refused.problem(), 404);
+    assert_eq!(delete("/api/v1/tasks/api/log").await.json()["cleared"], bytes);
+    assert_eq!(texts(&site.page("").await), [""; 0]);
+    assert_eq!(site.journal.recent().last().unwrap().text, "clear the log of api, asked by web");
+}

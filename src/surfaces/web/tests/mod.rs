@@ -73,7 +73,7 @@ fn port_choice(dir: &Path) -> PortChoice {
 }
 
 fn logs_in(dir: &Path) -> LogsConfig {
-    LogsConfig { dir: dir.join("logs"), max_size: 0, keep: 0 }
+    LogsConfig { max_size: 0, keep: 0, ..LogsConfig::new(dir.join("logs")) }
 }
 
 fn context(gateway: Gateway, kernel: KernelHandle, web: &WebConfig, dir: &Path) -> SurfaceContext {
