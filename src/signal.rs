@@ -14,6 +14,8 @@ pub struct Signal(i32);
 impl Signal {
     /// The polite request to end: the default of `stop.signal`.
     pub const TERM: Self = Self(nix::sys::signal::SIGTERM as i32);
+    /// What programs take for a request to read their configuration again.
+    pub const HUP: Self = Self(nix::sys::signal::SIGHUP as i32);
     /// What lets a stopped process go on.
     pub const CONT: Self = Self(nix::sys::signal::SIGCONT as i32);
     /// The end that can't be refused.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
@@ -17,11 +17,14 @@ use super::last_words::{last_words, write_last_words};
 use super::log_bounds::keep_logs_in_bounds;
 use super::post_mortems::Examiner;
 use super::run_numbers::{RunCounter, RunNumbers};
+use super::run_reports::{report, write_junit};
 use super::runtime::start_runtime;
 use super::sampling::sample;
+use super::schedules::run_schedules;
 use super::state_dir::StateDir;
+use super::watches::run_watches;
 use crate::config::{Config, Project, SharedConfig};
-use crate::kernel::Containment;
+use crate::kernel::{Containment, KernelHandle};
 use crate::private;
 use crate::process::{InheritedLimits, Warden, reserve_descriptors};
 use crate::supervisor::engine::BadConfig;
@@ -45,6 +48,20 @@ pub(crate) enum Presentation {
     Detached,
 }
 
+/// When a run ends without being asked to, and what is reported then.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    pub(crate) until: PlannedUntil,
+    /// Where a report on a run of one task is written; absolute.
+    pub(crate) junit: Option<PathBuf>,
+}
+
+impl From<PlannedUntil> for Ending {
+    fn from(until: PlannedUntil) -> Self {
+        Self { until, junit: None }
+    }
+}
+
 /// Supervises a project to the end, and reports on standard error how it ended. `read` reads its configuration, now and at
 /// each reload; it is given the project as seen from the working directory.
 ///
@@ -56,10 +73,10 @@ pub(crate) fn launch(
     project: &Project,
     read: impl Fn(&Project) -> Result<Config, BadConfig> + Send + Sync + 'static,
     presentation: Presentation,
-    until: PlannedUntil,
+    Ending { until, junit }: Ending,
 ) -> anyhow::Result<ExitCode> {
     let state = StateDir::claim(project)?;
-    let project = project.from_within();
+    let (name, project) = (project.name(), project.from_within());
     let identity = identity(&project)?;
     let read = move || read(&project);
     let config = read().map_err(|bad| anyhow!(bad.summary))?;
@@ -74,6 +91,7 @@ pub(crate) fn launch(
     report_containment(warden.1.containment());
     let (runtime, surfaces) = (start_runtime(ENGINE_THREAD)?, start_runtime(SURFACES_THREAD)?);
     let config = SharedConfig::new(config, read);
+    let in_force = config.subscribe();
     let shared = config.clone();
     let (sampled, usage) = watch::channel(BTreeMap::new());
     let (heard, last_words_of_runs) = watch::channel(BTreeMap::new());
@@ -82,7 +100,8 @@ pub(crate) fn launch(
     let numbers = RunNumbers::read(&run_numbers);
     let (supervisor, kernel) =
         compose(config, presentation, &state, numbers.clone(), warden, additions, surfaces.handle())?;
-    let supervisor = supervisor.with_until(until);
+    let supervisor = supervisor.with_until(until.clone());
+    let observed = kernel.clone();
     if presentation == Presentation::Detached {
         runtime.spawn(announce(kernel.clone(), state.diagnostics.clone()));
     }
@@ -90,17 +109,25 @@ pub(crate) fn launch(
     let outcome = runtime.block_on(runtime.spawn(async move {
         let sampler = tokio::spawn(sample(kernel.usage_observers().clone(), kernel.watch(), sampled));
         let counter = RunCounter::start(numbers, run_numbers, kernel.watch());
+        let schedules = tokio::spawn(run_schedules(in_force.clone(), kernel.clone()));
+        let watches = tokio::spawn(run_watches(in_force, kernel.clone()));
         let bounds = tokio::spawn(keep_logs_in_bounds(shared));
         let keeper = EventKeeper::start(events, kernel.clone());
         let examiner = Examiner::start(kernel, usage, heard);
         let outcome = supervisor.run().await;
         sampler.abort();
+        schedules.abort();
+        watches.abort();
         bounds.abort();
         examiner.finish().await;
         counter.finish().await;
         keeper.finish().await;
         outcome
     }));
+    let reported = match until {
+        PlannedUntil::Task(task) => report_on(&observed, name, &task, junit.as_deref()),
+        PlannedUntil::Asked | PlannedUntil::AllDone => Ok(()),
+    };
     // Not dropped: that would wait for a thread that is stuck.
     runtime.shutdown_background();
     surfaces.shutdown_background();
@@ -108,7 +135,15 @@ pub(crate) fn launch(
     let words = last_words(&outcome);
     state.keep_outcome(&words);
     write_last_words(words);
+    reported?;
     Ok(ExitCode::from(outcome.exit_code()))
+}
+
+/// Says how a run of one task has gone.
+fn report_on(kernel: &KernelHandle, project: String, task: &str, junit: Option<&Path>) -> anyhow::Result<()> {
+    let report = report(kernel, project, task);
+    write_last_words(report.text());
+    junit.map_or(Ok(()), |path| write_junit(&report, path))
 }
 
 /// Refuses a log directory that another user could write to, or that is reached by a link.

@@ -40,26 +40,36 @@ async fn start<S: Surface>(
     runtime: &Handle,
     run: &RunContext,
 ) -> Result<SurfaceHandle, ExitReason> {
+    let is_patient = surface.has_last_words();
     let mut starting: JoinHandle<anyhow::Result<SurfaceHandle>> =
         runtime.spawn(async move { surface.start(context).await });
     let result = tokio::select! {
         result = &mut starting => result,
-        () = run.ending() => {
-            starting.abort();
-            let Ok(Ok(handle)) = starting.await else { return Err(ExitReason::Aborted) };
-            // It had just succeeded: nothing of it may stay.
-            for task in handle.tasks {
-                task.abort();
-                let _ = task.await;
-            }
-            return Err(ExitReason::Aborted);
-        }
+        () = ending(run, is_patient) => return Err(abort(starting).await),
     };
     match result {
         Ok(Ok(handle)) => Ok(handle),
         Ok(Err(error)) => Err(ExitReason::StartFailed { message: format!("{error:#}") }),
         Err(error) => Err(exit_reason(Err(error))),
     }
+}
+
+/// Waits until the run is asked to end; if it is patient, until it is killed.
+async fn ending(run: &RunContext, is_patient: bool) {
+    if is_patient { run.kill.cancelled().await } else { run.ending().await }
+}
+
+/// Breaks off a start.
+async fn abort(starting: JoinHandle<anyhow::Result<SurfaceHandle>>) -> ExitReason {
+    starting.abort();
+    if let Ok(Ok(handle)) = starting.await {
+        // It had just succeeded: nothing of it may stay.
+        for task in handle.tasks {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+    ExitReason::Aborted
 }
 
 /// Waits until one task ends or the run is asked to end, then ends the others. The first end counts.

@@ -113,6 +113,8 @@ impl TaskFactory {
             about: config.command.to_string(),
             description: config.description.clone(),
             autostart: config.autostart,
+            schedule: config.schedule.as_ref().map(|schedule| schedule.overlap),
+            watch: config.watch.as_ref().map(|watch| watch.action.action()),
             policy: config.policy,
             on_exhausted: config.on_exhausted,
             restart: config.restart,

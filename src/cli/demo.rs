@@ -31,5 +31,5 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let root = dir.path().join("demo");
     std::fs::create_dir(&root).with_context(|| format!("cannot create {}", root.display()))?;
     let read = |project: &Project| Ok(Config::parse(DEMO_CONFIG, &project.path())?);
-    launch(&Project::in_dir(&root), read, args.view.presentation(), args.view.until())
+    launch(&Project::in_dir(&root), read, args.view.presentation(), args.view.until().into())
 }

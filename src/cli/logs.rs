@@ -109,7 +109,7 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
         return log_files::clear(&file, &known, &tasks, args.json);
     }
     // Before anything is read, so that nothing is missed in between.
-    let watch = if args.follow { Some(LogWatch::start(&known.dir, file.clone())?) } else { None };
+    let watch = if args.follow { Some(LogWatch::start(&known.dir, supervisor_ends(file.clone()))?) } else { None };
     let query = LineQuery {
         run: args.run,
         stream: args.stderr.then_some(OutputStream::Stderr),
@@ -359,7 +359,8 @@ struct LogWatch {
 }
 
 impl LogWatch {
-    fn start(dir: &Path, file: FileArgs) -> anyhow::Result<Self> {
+    /// Watches the logs in `dir`. `wait` waits for the end, and returns whether it came.
+    fn start(dir: &Path, wait: impl FnOnce() -> bool + Send + 'static) -> anyhow::Result<Self> {
         // One is enough: what comes before it is taken is seen with it.
         let (sender, signs) = sync_channel(1);
         let grown = sender.clone();
@@ -370,14 +371,53 @@ impl LogWatch {
         let has_ended = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&has_ended);
         let waiting = move || {
-            // Without a supervisor there is no end to wait for: another may come and write.
-            if block_on(async { Ok(Client::of(&file)?.watch_end().await?.wait().await?) }).is_ok() {
+            if wait() {
                 ended.store(true, Ordering::Release);
                 let _ = sender.try_send(());
             }
         };
         thread::Builder::new().spawn(waiting).context("cannot wait for the end of the supervisor")?;
         Ok(Self { _changes: changes, signs, has_ended })
+    }
+}
+
+/// Waits for the end of the supervisor. Without one there is no end to wait for: another may come and write.
+fn supervisor_ends(file: FileArgs) -> impl FnOnce() -> bool + Send + 'static {
+    move || block_on(async { Ok(Client::of(&file)?.watch_end().await?.wait().await?) }).is_ok()
+}
+
+/// Prints what a task writes from now on, byte for byte, until `wait` returns.
+///
+/// # Errors
+///
+/// The log can't be read.
+pub(super) fn follow_until(dir: &Path, task: &str, wait: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+    let watch = LogWatch::start(dir, move || {
+        wait();
+        true
+    })?;
+    let query = LineQuery {
+        since: Some(Timestamp::now()),
+        waits_for_ends: true,
+        limits: LineLimits::WHOLE,
+        ..LineQuery::default()
+    };
+    let mut lines = LogReader::new(dir).forwards(&[task.to_owned()], &query)?;
+    let mut out = io::stdout();
+    let mut has_ended = false;
+    loop {
+        lines.refresh()?;
+        for line in &mut lines {
+            let line = line?;
+            out.write_all(&line.bytes)?;
+            out.write_all(b"\n")?;
+        }
+        out.flush()?;
+        if has_ended {
+            return Ok(());
+        }
+        watch.signs.recv().context("nothing watches for changes any more")?;
+        has_ended = watch.has_ended.load(Ordering::Acquire);
     }
 }
 

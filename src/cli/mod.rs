@@ -27,6 +27,8 @@ mod mcp;
 mod plan;
 mod reload;
 mod request;
+mod run;
+mod run_within;
 mod schema;
 mod send;
 mod signal;
@@ -99,6 +101,12 @@ struct Cli {
 enum CliCommand {
     /// Run the tasks; the default without a subcommand
     Up(up::UpArgs),
+    /// Run one task with all it needs, or commands, to their end
+    ///
+    /// The exit code is that of the task: 128 and the number of a signal that ended it. On failure the chain of causes and the
+    /// last lines of the guilty task are printed. Where a supervisor runs, the task runs in it, and only what it started ends.
+    /// Several commands end with 0 if all have succeeded.
+    Run(run::RunArgs),
     /// Run a demonstration that needs no file
     Demo(demo::DemoArgs),
     /// Show the status of every task
@@ -228,6 +236,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         None => up::run(&cli.file, &cli.up).map_err(suggest_subcommand),
         Some(CliCommand::Up(args)) => up::run(&cli.file, &args),
+        Some(CliCommand::Run(args)) => run::run(&cli.file, &args),
         Some(CliCommand::Demo(args)) => demo::run(&args),
         Some(CliCommand::Keys) => keys::run(),
         Some(CliCommand::Status(args)) => status::run(&cli.file, &args),
@@ -296,6 +305,12 @@ fn print_error(error: &anyhow::Error, would_start: bool) -> ExitCode {
 fn eprint_line(text: &str) {
     // If standard error is closed, the exit code still reports the failure.
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Prints lines of text to standard error.
+fn show_text(text: &str) {
+    // As in `eprint_line`.
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Prints a message of this program to standard error.

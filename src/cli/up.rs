@@ -137,7 +137,7 @@ pub(super) fn run(file: &FileArgs, args: &UpArgs) -> anyhow::Result<ExitCode> {
     let foreign = args.foreign.clone();
     let read = move |project: &Project| Ok(chosen.reread(project, &cwd, &foreign)?.select(&selection)?);
     let until = if is_detached { PlannedUntil::Asked } else { args.view.until() };
-    launch(&config.identity(), read, presentation, until)
+    launch(&config.identity(), read, presentation, until.into())
 }
 
 /// Whether a dashboard can be drawn and keys can be read here.

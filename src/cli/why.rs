@@ -17,8 +17,8 @@ use crate::app::StatePaths;
 use crate::config::UnknownTask;
 use crate::duration::Pretty;
 use crate::kernel::{PostMortem, PostMortems};
-use crate::present::why::Cause;
-use crate::present::{ansi, post_mortem};
+use crate::present::post_mortem;
+use crate::present::why::chain_line;
 use crate::wire::{UnwellResponse, WhyResponse};
 
 /// Arguments of `stead why`.
@@ -133,14 +133,6 @@ fn on_disk(file: &FileArgs, task: &str) -> anyhow::Result<WhyResponse> {
     }
     post_mortems.reverse();
     Ok(WhyResponse { task: task.to_owned(), now: None, session: None, causes: None, post_mortems })
-}
-
-/// One cause of the chain as a line.
-fn chain_line(Cause { depth, task, sentences }: &Cause) -> String {
-    let indent = depth * 3;
-    let head = if *depth > 0 { "└─ " } else { "" };
-    let sentences: Vec<_> = sentences.iter().map(|sentence| ansi::plain_text(sentence.as_bytes())).collect();
-    format!("{head:>indent$}{task} {}.", sentences.join("; "))
 }
 
 /// A failed run in words; `kept` is the number of post-mortems.

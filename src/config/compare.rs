@@ -57,9 +57,9 @@ impl TaskConfig {
     /// before it starts, and how much of its log is kept.
     fn runs_like(&self, other: &Self) -> bool {
         let Self { policy, on_exhausted, restart, autostart, logs, .. } = *self;
-        let Self { description, profiles, after, success_exit_codes, .. } = self.clone();
+        let Self { description, profiles, schedule, after, success_exit_codes, .. } = self.clone();
         let like = Self { policy, on_exhausted, restart, autostart, logs, ..other.clone() };
-        *self == Self { description, profiles, after, success_exit_codes, ..like }
+        *self == Self { description, profiles, schedule, after, success_exit_codes, ..like }
     }
 }
 
@@ -91,6 +91,7 @@ mod tests {
             "limits.core = 0",
             "max_memory = '1 GiB'",
             "nice = 1",
+            "watch = ['src/*']",
             "user = 'www'",
             "group = 'www'",
             "umask = '027'",
@@ -114,6 +115,7 @@ mod tests {
             "description = 'the API'",
             "autostart = false",
             "profiles = ['dev']",
+            "every = '1h'",
             "critical = 'on-failure'",
             "after.db = { on_restart = 'restart', required = false }",
             "after = { db = 'ready' }",

@@ -36,6 +36,7 @@ mod sources;
 mod syntax;
 mod table;
 mod task;
+mod triggers;
 mod types;
 mod value;
 
@@ -56,4 +57,5 @@ pub use scope::{Variable, VariableOrigin, Variables};
 pub use secret::{FilledText, MASK, Secret, SecretUrl};
 pub use select::{BadSelection, TaskSelection, UnknownProfile, UnknownTask};
 pub use shared::SharedConfig;
+pub use triggers::{DueTimes, OnChange, ScheduleConfig, WatchConfig};
 pub use types::*;

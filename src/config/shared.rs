@@ -1,7 +1,9 @@
 //! The configuration in force while a supervisor runs, and the way to read it anew.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use super::{BadSelection, Config, ConfigError};
 use crate::supervisor::engine::BadConfig;
@@ -23,20 +25,25 @@ type Read = dyn Fn() -> Result<Config, BadConfig> + Send + Sync;
 /// The configuration in force. Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct SharedConfig {
-    current: Arc<Mutex<Arc<Config>>>,
+    current: Arc<watch::Sender<Arc<Config>>>,
     read: Arc<Read>,
 }
 
 impl SharedConfig {
     /// `config` is in force; `read` reads it anew, and may block.
     pub fn new(config: Config, read: impl Fn() -> Result<Config, BadConfig> + Send + Sync + 'static) -> Self {
-        Self { current: Arc::new(Mutex::new(Arc::new(config))), read: Arc::new(read) }
+        Self { current: Arc::new(watch::Sender::new(Arc::new(config))), read: Arc::new(read) }
     }
 
     /// What is in force now.
     #[must_use]
     pub fn current(&self) -> Arc<Config> {
-        Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// What is in force, with a way to wait for another.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Config>> {
+        self.current.subscribe()
     }
 
     /// Reads what would be in force after a reload. Blocks.
@@ -50,7 +57,7 @@ impl SharedConfig {
 
     /// Puts another one in force.
     pub(crate) fn replace(&self, config: Arc<Config>) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = config;
+        self.current.send_replace(config);
     }
 }
 

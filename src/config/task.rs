@@ -11,6 +11,7 @@ use super::kind::{
 use super::parsed::{DURATION, PERIOD, SIGNAL, UMASK};
 use super::report::Span;
 use super::table::Table;
+use super::triggers;
 use super::{CommandLine, Limits, StopConfig, TaskConfig, TaskLogsConfig, TaskStdin, environment, foreign, probe};
 use crate::signal::Signal;
 use crate::supervisor::engine::{OnExhausted, Policy, RestartConfig};
@@ -62,6 +63,7 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     task.description = table.get("description", &AnyText, "What it is, in a few words: the details show it.");
     start_keys(table, &mut task);
     policy_keys(table, &mut task);
+    triggers::read(table, &mut task);
     restart_keys(table, &mut task.restart);
     let after = after::read(table, &mut task);
     table.knows_shorthand("ready", |text| match text.contains("://") {

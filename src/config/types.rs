@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reread::ConfigSource;
 use super::scope::Variables;
+use super::triggers::{ScheduleConfig, WatchConfig};
 use super::{CommandLine, LiveConfig, Project, ReadyConfig, SecretUrl, TaskSource, serial};
 use crate::duration::{maybe_millis, millis};
 use crate::signal::Signal;
@@ -253,6 +254,10 @@ pub struct TaskConfig {
     pub autostart: bool,
     /// It starts only where one of these is chosen; always, if it has none.
     pub profiles: Vec<String>,
+    /// When it is due; if it is not by time, never.
+    pub schedule: Option<ScheduleConfig>,
+    /// Files whose changes mean something.
+    pub watch: Option<WatchConfig>,
     /// What is run.
     pub command: CommandLine,
     /// Where it runs; absolute.
@@ -311,6 +316,8 @@ impl TaskConfig {
             description: None,
             autostart: true,
             profiles: Vec::new(),
+            schedule: None,
+            watch: None,
             command,
             dir,
             env: Variables::new(),

@@ -9,6 +9,7 @@ pub(crate) mod line;
 pub(crate) mod next;
 pub(crate) mod parts;
 pub(crate) mod post_mortem;
+pub(crate) mod run_report;
 pub(crate) mod state;
 pub(crate) mod task;
 pub(crate) mod text;

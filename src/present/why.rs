@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::ansi;
 use super::clock::Clock;
 use super::parts::needs_attention;
 use crate::duration::Pretty;
@@ -28,6 +29,14 @@ pub(crate) struct Cause {
     pub(crate) task: String,
     /// What there is to say of it; each follows its name.
     pub(crate) sentences: Vec<String>,
+}
+
+/// One cause of the chain as a line.
+pub(crate) fn chain_line(Cause { depth, task, sentences }: &Cause) -> String {
+    let indent = depth * 3;
+    let head = if *depth > 0 { "└─ " } else { "" };
+    let sentences: Vec<_> = sentences.iter().map(|sentence| ansi::plain_text(sentence.as_bytes())).collect();
+    format!("{head:>indent$}{task} {}.", sentences.join("; "))
 }
 
 /// The newest line of a task.

@@ -18,6 +18,7 @@ mod held_back;
 mod inherited;
 mod memory;
 mod notify;
+mod on_change;
 mod one_shot;
 mod oom;
 mod output;
@@ -37,6 +38,7 @@ mod warden;
 use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
+use std::pin::Pin;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -221,7 +223,7 @@ impl ProcessTask {
             wait_for_end(&self.config, &child, &oom, context, &over),
             asked_to_stop,
             kill_when_asked(&child, context, &over),
-            pass_signals(&child, context, &over),
+            carry_out_orders(self, &child, context, &over),
             report_left(&child, context, &over),
             captured,
             serve_pty(pty),
@@ -335,21 +337,38 @@ async fn kill_when_asked(child: &Child, context: &RunContext, over: &Cancellatio
     }
 }
 
-/// Passes on the signals that the run is sent beside its stop ladder.
-async fn pass_signals(child: &Child, context: &RunContext, over: &CancellationToken) {
-    let passing = async {
+/// Carries out what the run is told beside its stop ladder. The command for a changed file may take long: a signal does not
+/// wait for it, and a file that changes meanwhile has it begin anew.
+async fn carry_out_orders(task: &ProcessTask, child: &Child, context: &RunContext, over: &CancellationToken) {
+    let carrying_out = async {
+        let mut command = None;
         loop {
-            for order in context.orders.take().await {
+            let running = async {
+                match &mut command {
+                    Some(command) => Pin::new(command).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let orders = tokio::select! {
+                orders = context.orders.take() => orders,
+                () = running => {
+                    command = None;
+                    continue;
+                }
+            };
+            for order in orders {
                 match order {
                     RunOrder::Signal { signal, tree } => {
                         child.signal(&[signal], if tree { SignalTarget::Tree } else { SignalTarget::Main }).await;
                     }
-                    RunOrder::OnChange { .. } => {}
+                    RunOrder::OnChange { file } => {
+                        command = Some(Box::pin(on_change::run_command(task, context.run.number, file)));
+                    }
                 }
             }
         }
     };
-    over.run_until_cancelled(passing).await;
+    over.run_until_cancelled(carrying_out).await;
 }
 
 /// Reports the processes that hold up a stop.

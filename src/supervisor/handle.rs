@@ -90,7 +90,6 @@ impl SupervisorHandle {
     }
 
     /// Passes on what a trigger has noticed: a time, a changed file. Waits while the queue is full.
-    #[expect(dead_code, reason = "there are no triggers yet")]
     pub(crate) async fn report(&self, input: Input) {
         // A closed queue means that the supervisor has ended.
         let _ = self.reports.send(input).await;

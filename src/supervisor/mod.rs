@@ -89,7 +89,6 @@ pub(crate) enum PlannedUntil {
     /// When every task is done or has failed, and none can start again.
     AllDone,
     /// When this task has ended.
-    #[expect(dead_code, reason = "no command runs one task yet")]
     Task(String),
 }
 

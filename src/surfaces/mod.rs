@@ -42,6 +42,11 @@ pub trait Surface: Send + Sync + 'static {
         None
     }
 
+    /// Whether it has something to say of an end that comes while it starts: it is started all the same, and then stopped.
+    fn has_last_words(&self) -> bool {
+        false
+    }
+
     /// What it means if it fails for good. A surface only shows the tasks, so by default it is held as failed.
     fn on_exhausted(&self) -> OnExhausted {
         OnExhausted::Hold

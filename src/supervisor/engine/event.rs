@@ -126,6 +126,11 @@ pub enum EventKind {
         /// How many changes there were in a short time.
         rounds: u32,
     },
+    /// The files that it watches are looked at every few seconds, as the system can't watch them.
+    WatchPolls {
+        /// Why it can't.
+        error: String,
+    },
     /// The budget of restarts of a group is spent.
     GroupExhausted {
         /// Which group.
@@ -263,6 +268,7 @@ impl EventKind {
             | Self::Backoff { .. }
             | Self::Overlapped { .. }
             | Self::WatchSuspended { .. }
+            | Self::WatchPolls { .. }
             | Self::GroupExhausted { .. }
             | Self::Exhausted { .. }
             | Self::Failed { .. }
@@ -309,6 +315,7 @@ impl fmt::Display for EventKind {
                     "{file} has changed: {rounds} changes in short order, so changes mean nothing until a restart"
                 )
             }
+            Self::WatchPolls { error } => write!(f, "its files are looked at every 2s: they can't be watched: {error}"),
             Self::GroupExhausted { group, limit } => write!(f, "group {group} gave up after {limit}"),
             Self::Exhausted { limit } => write!(f, "gave up after {limit}"),
             Self::Failed { reason } => write!(f, "failed: {reason}"),

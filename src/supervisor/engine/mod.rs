@@ -56,7 +56,7 @@ pub use policy::{
 };
 pub use replan::{BadConfig, Changes, Replan};
 pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
-pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome};
+pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome, exit_code};
 pub use snapshot::{
     AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
     TaskSnapshot, Uptime, Usage, WatchState, tasks_meant,

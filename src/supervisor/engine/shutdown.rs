@@ -115,7 +115,8 @@ impl fmt::Display for ShutdownOutcome {
 }
 
 /// The exit code that passes on how a run ended. What a task counts as success stays its own code.
-fn exit_code(reason: &ExitReason, success: bool) -> u8 {
+#[must_use]
+pub fn exit_code(reason: &ExitReason, success: bool) -> u8 {
     match reason {
         ExitReason::Code { code } => u8::try_from(*code).unwrap_or(1),
         ExitReason::Signal { signal, .. } => u8::try_from(signal.as_raw() + 128).unwrap_or(1),

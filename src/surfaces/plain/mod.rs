@@ -72,6 +72,10 @@ impl Surface for Plain {
         if self.lines { "events and output as lines" } else { "events as lines" }.to_owned()
     }
 
+    fn has_last_words(&self) -> bool {
+        true
+    }
+
     async fn start(&self, context: SurfaceContext) -> anyhow::Result<SurfaceHandle> {
         let SurfaceContext { kernel, config, shutdown, .. } = context;
         let events = kernel.event_log().follow(0);

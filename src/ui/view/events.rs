@@ -92,6 +92,7 @@ fn style(context: &DrawContext<'_>, kind: &EventKind) -> Style {
         EventKind::Unready { .. }
         | EventKind::Background { .. }
         | EventKind::WatchSuspended { .. }
+        | EventKind::WatchPolls { .. }
         | EventKind::Overlapped { .. }
         | EventKind::Due { late: Some(_) }
         | EventKind::Backoff { .. }

@@ -28,11 +28,13 @@ mod plain;
 mod probes;
 mod reload;
 mod requests;
+mod run;
 mod scarcity;
 mod shutdown;
 mod state_dir;
 mod terminal;
 mod tmux;
+mod triggers;
 mod trust;
 mod verdicts;
 mod web;
@@ -225,6 +227,12 @@ impl Stead {
         Pid::from_raw(pid.expect("a pid"))
     }
 
+    /// Whether a line that has come so far contains this.
+    pub(super) fn poll_said(&mut self, text: &str) -> bool {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.iter().any(|line| line.contains(text))
+    }
+
     /// Waits for a line about `task` that contains `text`, and returns it.
     pub(super) fn wait_for_line(&mut self, task: &str, text: &str) -> String {
         let is_it = |line: &str| line.starts_with(&format!("{task} ")) && line.contains(text);
@@ -300,7 +308,7 @@ fn wait(child: &mut Child) -> ExitStatus {
 }
 
 /// Waits until something holds that nothing announces.
-pub(super) fn until(holds: impl Fn() -> bool) {
+pub(super) fn until(mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < deadline, "it does not come to hold");

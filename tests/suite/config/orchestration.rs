@@ -75,3 +75,32 @@ fn critical_may_mean_failures_alone() {
         ("autostart = \"no\"", "expected `true` or `false`"),
     ]);
 }
+
+#[test]
+fn a_schedule_that_means_nothing_is_told() {
+    check_remedies([
+        ("schedule = \"0 3 * *\"", "not a cron pattern: "),
+        ("schedule = \"0 0 30 2 *\"", "this never comes: no date is like it"),
+        ("every = \"0s\"", "expected more than nothing"),
+        ("time_zone = \"UTC\"", "add a `schedule`, or remove this"),
+        ("overlap = \"skip\"", "add one of them, or remove this"),
+    ]);
+    let said = |lines: &str| refused(&format!("[tasks.a]\ncommand = \"x\"\n{lines}\n"));
+    assert!(said("every = \"1h\"\nschedule = \"0 3 * * *\"").contains("`every` contradicts `schedule`"));
+    assert!(said("every = \"1h\"\nrestart = \"always\"").contains("it would never wait for its time"));
+    assert!(said("every = \"1h\"\ncritical = true").contains("its first exit would end everything"));
+    assert!(said("schedule = \"0 3 * * *\"\ntime_zone = \"Mars/Olympus\"").contains("no time zone is called so"));
+}
+
+#[test]
+fn a_watch_that_means_nothing_is_told() {
+    check_remedies([
+        ("watch = []", "expected at least one pattern"),
+        ("watch = [\"../up\"]", "expected a path below this file's directory"),
+        ("watch = [\"a[\"]", "not a pattern: "),
+        ("watch = { paths = [] }", "expected at least one pattern"),
+        ("watch = { paths = [\"a\"], do = \"rerun\" }", "expected \"restart\", \"reload-signal\""),
+        ("watch = { paths = [\"a\"], do = { signal = \"HUPP\" } }", "`HUPP` is not a signal"),
+        ("watch = { paths = [\"a\"], do = { run = \"\" } }", "expected a command"),
+    ]);
+}

@@ -429,6 +429,7 @@ impl Sim {
                     | EventKind::Forced { .. }
                     | EventKind::Disconnected { .. }
                     | EventKind::Due { .. }
+                    | EventKind::WatchPolls { .. }
                     | EventKind::FileChanged { .. }
                     | EventKind::Hooked { .. }
                     | EventKind::HookDropped { .. } => return None,
