@@ -71,6 +71,8 @@ pub(super) fn read(
     }
     settings(draft, &mut root, is_strict);
     let first = Place::new(file, 0..0);
+    let what = "process-compose's is 0 even if a process has failed; stead's is 1 then";
+    draft.drop(Weight::Minor, &Place::new(file, 0..0), "exit code", what);
     let mentions_own_variables = draft.sources.iter().any(|source| source.text.contains("PC_PROC_NAME"))
         || draft.sources.iter().any(|source| source.text.contains("PC_REPLICA_NUM"));
     if !mentions_own_variables {
