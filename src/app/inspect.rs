@@ -23,11 +23,13 @@ const SEGMENT_BYTES_LEAST: u64 = 64 * 1024;
 /// Looks at the system as the tasks would find it now. Nothing is started.
 pub(crate) fn inspect(config: &Config) -> Advice {
     let mut advice = config.advice();
-    for task in &config.tasks {
+    let is_first = |task: &&TaskConfig| task.replica.as_ref().is_none_or(|replica| replica.number == 1);
+    // What is wrong with one replica is with all.
+    for task in config.tasks.iter().filter(is_first) {
         look_for_files(task, &mut advice);
         if let Some(why) = refused_identity(task) {
             let key = if task.user.is_some() { "user" } else { "group" };
-            advice.warn(&["tasks", &task.name, key], why, "then nothing would be started");
+            advice.warn(&["tasks", task.table_name(), key], why, "then nothing would be started");
         }
     }
     for hook in &config.hooks {
@@ -48,17 +50,17 @@ pub(crate) fn inspect(config: &Config) -> Advice {
 }
 
 fn look_for_files(task: &TaskConfig, advice: &mut Advice) {
-    let path = |key: &'static str| ["tasks", task.name.as_str(), key];
+    let path = |key: &'static str| ["tasks", task.table_name(), key];
     if !is_dir(&task.dir) {
         let title = format!("`{}` runs in a directory that is not there", task.name);
         return advice.warn(&path("dir"), title, format!("there is no directory {}", task.dir.display()));
     }
     look_for_program(task, &task.command, &path("command"), advice);
     if let Some(command) = &task.stop.command {
-        look_for_program(task, command, &["tasks", &task.name, "stop", "command"], advice);
+        look_for_program(task, command, &["tasks", task.table_name(), "stop", "command"], advice);
     }
     if let Some(Check::Exec(command)) = task.ready.as_ref().map(|ready| &ready.check) {
-        look_for_program(task, command, &["tasks", &task.name, "ready", "exec"], advice);
+        look_for_program(task, command, &["tasks", task.table_name(), "ready", "exec"], advice);
     }
 }
 
@@ -88,15 +90,15 @@ fn look_at_readiness(config: &Config, advice: &mut Advice) {
     let mut told = Vec::new();
     for task in &config.tasks {
         for dependency in task.after.iter().filter(|dependency| dependency.condition == Condition::Ready) {
-            let name = dependency.task.as_str();
-            let on = config.tasks.iter().find(|task| task.name == name);
-            if told.contains(&name) || on.is_none_or(|on| on.ready.is_some()) {
+            let Some(on) = config.tasks.iter().find(|task| task.name == dependency.task) else { continue };
+            let name = on.table_name();
+            if told.contains(&name) || on.ready.is_some() {
                 continue;
             }
             told.push(name);
             let title = format!("nothing probes `{name}`: it counts as ready as soon as it runs");
             let remedy = format!("give [tasks.{name}] a `ready`, or write \"started\" here");
-            advice.warn(&["tasks", &task.name, "after", name], title, remedy);
+            advice.warn(&["tasks", task.table_name(), "after", name], title, remedy);
         }
     }
 }
@@ -111,7 +113,7 @@ fn look_at_ports(config: &Config, advice: &mut Advice) {
         match holders.get(&port) {
             Some(holder) => {
                 let title = format!("`{}` has port {port}, as {holder} has", task.name);
-                let path: Vec<_> = ["tasks", &task.name].into_iter().chain(path).collect();
+                let path: Vec<_> = ["tasks", task.table_name()].into_iter().chain(path).collect();
                 advice.warn(&path, title, "only one of them can listen there");
             }
             None => {
@@ -160,7 +162,7 @@ fn look_at_logs(config: &Config, advice: &mut Advice) {
     }
     for task in &config.tasks {
         let limits = config.logs_of(task);
-        let key = ["tasks", task.name.as_str(), "logs", "max_size"];
+        let key = ["tasks", task.table_name(), "logs", "max_size"];
         let place = if advice.is_written(&key) { &key[..] } else { &["logs", "max_size"] };
         if limits.max_size == 0 {
             let title = format!("`max_total` does not bound the log of `{}`, which never rotates", task.name);

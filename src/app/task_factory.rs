@@ -63,14 +63,17 @@ impl TaskFactory {
         self.builtins = builtins.map(|task| (task.plan.clone(), task.after.clone())).collect();
     }
 
-    /// Reads the config again. Blocks.
+    /// Reads the config again, or has another number of replicas in the one in force. Blocks.
     ///
     /// # Errors
     ///
     /// It is wrong, or one of its tasks can't be run.
-    pub(super) fn load(&mut self, _request: LoadRequest) -> Result<PlannedReload, BadConfig> {
+    pub(super) fn load(&mut self, request: LoadRequest) -> Result<PlannedReload, BadConfig> {
         let old = self.config.current();
-        let mut config = self.config.read()?;
+        let mut config = match request {
+            LoadRequest::File => self.config.read()?,
+            LoadRequest::Scale { task, replicas } => old.scaled(&task, replicas)?,
+        };
         let changes = compare(&old, &config);
         // These take a restart of stead.
         config.web.clone_from(&old.web);
@@ -108,6 +111,7 @@ impl TaskFactory {
 
     fn planned(&self, config: &TaskConfig, runner: Option<Runner>) -> PlannedTask {
         let plan = TaskPlan {
+            replica_of: config.replica.as_ref().map(|replica| replica.of.clone()),
             revision: self.revisions.get(&config.name).copied().unwrap_or_default(),
             runs_before: self.run_numbers.latest(&config.name, self.kernel.post_mortems()),
             about: config.command.to_string(),

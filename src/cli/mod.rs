@@ -29,6 +29,7 @@ mod reload;
 mod request;
 mod run;
 mod run_within;
+mod scale;
 mod schema;
 mod send;
 mod signal;
@@ -123,6 +124,10 @@ enum CliCommand {
     Restart(request::RestartArgs),
     /// Kill tasks without a grace period
     Kill(request::RequestArgs),
+    /// Run another number of replicas of a task
+    ///
+    /// It lasts until the next reload. Of fewer, the highest numbers stop; their logs are kept.
+    Scale(scale::ScaleArgs),
     /// Send a signal to a task
     Signal(signal::SignalArgs),
     /// Type text into a task's terminal
@@ -244,6 +249,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(CliCommand::Stop(args)) => request::run(&cli.file, Verb::Stop, &args),
         Some(CliCommand::Restart(args)) => request::restart(&cli.file, &args),
         Some(CliCommand::Kill(args)) => request::run(&cli.file, Verb::Kill, &args),
+        Some(CliCommand::Scale(args)) => scale::run(&cli.file, &args),
         Some(CliCommand::Signal(args)) => signal::run(&cli.file, &args),
         Some(CliCommand::Send(args)) => send::run(&cli.file, &args),
         Some(CliCommand::Attach(args)) => attach::run(&cli.file, &args),

@@ -15,7 +15,7 @@ use super::table::{Foreign, Table, describe_root, read_root, reread_root};
 use super::value::FileTable;
 use super::{
     Config, LogsConfig, ReadAccess, TaskConfig, UiConfig, WebConfig, environment, graph, groups, hooks, include, ports,
-    task,
+    replicas, task,
 };
 use crate::duration::Pretty;
 use crate::supervisor::engine::{DrainConfig, Intensity, RestartConfig};
@@ -39,8 +39,11 @@ pub(super) fn read(
     graph::check(&declared, &names, report);
     groups::check(&groups, &declared, report);
     ports::check(&declared, report);
+    replicas::check(&declared, report);
     let groups = groups.into_iter().map(|declared| declared.group).collect();
-    Config { tasks: declared.into_iter().map(|declared| declared.task).collect(), groups, ..config }
+    let mut config = Config { groups, ..config };
+    replicas::expand(declared, &mut config);
+    config
 }
 
 /// Reads one task of a file that has been read before, with its env files as they are now.
@@ -48,13 +51,16 @@ pub(super) fn reread_task(
     entries: &FileTable,
     scope: Scope,
     state_dir: &Path,
-    name: &str,
+    task: &TaskConfig,
     report: &mut MistakeReport,
 ) -> Option<TaskConfig> {
     reread_root(entries, scope, report, |file| {
         ports::provide(file, state_dir);
         read_environment(file);
-        file.table_of("tasks", name, |table| task::read(table, &RestartConfig::default()).task)
+        let replica = task.replica.clone();
+        file.table_of("tasks", task.table_name(), |table| {
+            task::read_one(table, &RestartConfig::default(), replica).task
+        })
     })
 }
 

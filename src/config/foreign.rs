@@ -102,9 +102,9 @@ pub(super) const TASK: &[Foreign] = &[
     Foreign { words: &["username", "uid", "run_as"], key: "user", remedy: "stead's word is `user`: user = \"www\"" },
     Foreign { words: &["gid"], key: "group", remedy: "stead's word is `group`: group = \"www\"" },
     Foreign {
-        words: &["instances", "numprocs", "scale", "replicas", "processes", "concurrency"],
-        key: "",
-        remedy: "one task is one process here: write a task for each",
+        words: &["instances", "numprocs", "scale", "processes", "concurrency"],
+        key: "replicas",
+        remedy: "stead's word is `replicas`: replicas = 2 runs NAME-1 and NAME-2",
     },
     Foreign {
         words: &["disabled", "enabled", "auto_start"],

@@ -6,11 +6,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::replicas::KEY;
 use super::report::{MistakeReport, Span};
 use super::reread::ConfigSource;
 use super::scope::Scope;
 use super::sources::SourceFiles;
-use super::{Config, ConfigError, Project, document, include};
+use super::value::{FileTable, FileValue};
+use super::{Config, ConfigError, Project, TaskConfig, document, include};
 use crate::private;
 
 /// What the file is called.
@@ -154,14 +156,46 @@ fn judge(text: String, shown: &Path, path: PathBuf, scope: Scope) -> Result<Conf
 
 fn judge_sources(sources: SourceFiles, path: PathBuf, scope: Scope) -> Result<Config, ConfigError> {
     let root = Project::of(&path).root;
-    let state_dir = Project::of(&path).state_dir();
     let mut report = MistakeReport::new(Arc::new(sources));
     let table = include::read_all(&path, &scope, &mut report);
+    judge_table(table, scope, path, root, report)
+}
+
+fn judge_table(
+    table: FileTable,
+    scope: Scope,
+    path: PathBuf,
+    root: PathBuf,
+    mut report: MistakeReport,
+) -> Result<Config, ConfigError> {
+    let state_dir = Project::of(&path).state_dir();
     let mut config = document::read(&table, scope.clone(), path, root, &mut report);
     let source = Arc::new(ConfigSource { table, files: Arc::clone(report.sources()), scope, state_dir });
     for task in &mut config.tasks {
-        task.source = source.of_task(&task.name);
+        task.source = source.of_task(task.table_name());
     }
     config.source = Some(source);
     report.conclude(config)
+}
+
+impl Config {
+    /// The same with another number of replicas of a task. All that runs already stays as it was read, and what is new
+    /// starts by itself.
+    ///
+    /// # Errors
+    ///
+    /// There can't be so many.
+    pub(crate) fn scaled(&self, task: &str, replicas: u32) -> Result<Self, ConfigError> {
+        let Some(source) = &self.source else { return Ok(self.clone()) };
+        let mut table = source.table.clone();
+        table.replace(&["tasks", task, KEY], FileValue::Integer(replicas.to_string(), 10));
+        let report = MistakeReport::new(Arc::clone(&source.files));
+        let (path, root) = (self.path.clone(), self.root.clone());
+        let scaled = judge_table(table, source.scope.clone(), path, root, report)?;
+        let tasks = scaled.tasks.into_iter().map(|new| match self.tasks.iter().find(|old| old.name == new.name) {
+            Some(old) => TaskConfig { after: new.after, ..old.clone() },
+            None => TaskConfig { autostart: true, ..new },
+        });
+        Ok(Self { tasks: tasks.collect(), groups: scaled.groups, source: scaled.source, ..self.clone() })
+    }
 }

@@ -16,13 +16,13 @@ use rustix::fs::OFlags;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::Project;
 use super::kind::{Complaint, Given, Kind, Whole, refuse};
 use super::report::{MistakeReport, Span};
 use super::scope::{Variable, VariableOrigin};
 use super::table::Table;
 use super::task::Declared;
-use super::value::{FileTable, FileValue};
+use super::value::{FileTable, FileValue, SpannedValue};
+use super::{Project, replicas};
 use crate::private;
 
 /// What stead picks from: below the ports that systems give to clients.
@@ -55,10 +55,12 @@ pub struct PortConfig {
 pub(super) fn provide(file: &mut Table<'_>, state_dir: &Path) {
     let Some(tasks) = file.written("tasks").and_then(|tasks| tasks.get_ref().as_table()) else { return };
     let ports_of = |task: &FileTable| task.get("ports")?.get_ref().as_table().cloned();
-    let tasks: Vec<(String, FileTable)> = tasks
-        .iter()
-        .filter_map(|(name, _, task)| Some((name.to_owned(), ports_of(task.get_ref().as_table()?)?)))
-        .collect();
+    let owners = |(name, _, task): (&str, &Span, &SpannedValue)| {
+        let task = task.get_ref().as_table()?;
+        let ports = ports_of(task)?;
+        Some(replicas::names(name, task).into_iter().map(move |name| (name, ports.clone())))
+    };
+    let tasks: Vec<(String, FileTable)> = tasks.iter().filter_map(owners).flatten().collect();
     let written = tasks.iter().flat_map(|(_, ports)| ports.iter()).filter_map(|(.., number)| fixed(number.get_ref()));
     let mut used: BTreeSet<u16> = written.collect();
     let mut provided = BTreeMap::new();
@@ -84,8 +86,8 @@ pub(super) fn describe(table: &mut Table<'_>) {
     table.describe_map("ports", &PortKind, about);
 }
 
-/// Reads `ports` of a task, and sets its variables. The places of the ports.
-pub(super) fn read(table: &mut Table<'_>) -> (Vec<PortConfig>, Vec<Span>) {
+/// Reads `ports` of the task `owner`, and sets its variables. The places of the ports.
+pub(super) fn read(table: &mut Table<'_>, owner: &str) -> (Vec<PortConfig>, Vec<Span>) {
     let (mut ports, mut spans) = (Vec::new(), Vec::new());
     for entry in table.take_map("ports", &PortKind, |_, _| {}) {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
@@ -95,7 +97,7 @@ pub(super) fn read(table: &mut Table<'_>) -> (Vec<PortConfig>, Vec<Span>) {
             continue;
         }
         let Some(written) = entry.value else { continue };
-        let provided = table.scope.provided(&format!("tasks.{}.ports.{}", table.key(), entry.key));
+        let provided = table.scope.provided(&format!("tasks.{owner}.ports.{}", entry.key));
         let Some(number) = written.or_else(|| provided?.parse().ok()) else { continue };
         let (path, line) = table.sources().line(&entry.span);
         let origin = VariableOrigin::Config { path, line, table: table.header(&["ports"]) };
@@ -107,6 +109,18 @@ pub(super) fn read(table: &mut Table<'_>) -> (Vec<PortConfig>, Vec<Span>) {
         spans.push(entry.span);
     }
     (ports, spans)
+}
+
+/// Reports numbers that several replicas of a task would have.
+pub(super) fn check_replicas(table: &mut Table<'_>, count: u32) {
+    let Some(ports) = table.written("ports").and_then(|ports| ports.get_ref().as_table()) else { return };
+    for (name, span, written) in ports.iter().filter(|_| count > 1) {
+        if let Some(number) = fixed(written.get_ref()) {
+            let title = format!("{count} replicas of `{}` can't all listen on port {number}", table.key());
+            let remedy = format!("write {name} = \"{AUTO}\": each of them gets a number of its own");
+            table.report(span.clone(), title, remedy);
+        }
+    }
 }
 
 /// Reports numbers that several ports have.

@@ -138,6 +138,11 @@ impl MistakeReport {
         &self.sources
     }
 
+    /// How many mistakes there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.mistakes.len()
+    }
+
     /// Adds a file. Where it begins among all.
     pub(super) fn add_file(&mut self, shown: PathBuf, dir: PathBuf, text: String) -> usize {
         let file = Arc::make_mut(&mut self.sources).add(shown, dir, text);

@@ -66,12 +66,12 @@ impl TaskConfig {
     pub fn for_run(&self) -> Result<Cow<'_, Self>, String> {
         let Some(source) = &self.source.0 else { return Ok(Cow::Borrowed(self)) };
         let mut report = MistakeReport::new(Arc::clone(&source.files));
-        let read =
-            document::reread_task(&source.table, source.scope.clone(), &source.state_dir, &self.name, &mut report);
+        let read = document::reread_task(&source.table, source.scope.clone(), &source.state_dir, self, &mut report);
         if let Some(mistake) = report.first() {
             return Err(mistake);
         }
         let fresh = read.ok_or_else(|| format!("`{}` is not in the configuration", self.name))?;
-        Ok(Cow::Owned(Self { restart: self.restart, source: self.source.clone(), ..fresh }))
+        let (name, after, source) = (self.name.clone(), self.after.clone(), self.source.clone());
+        Ok(Cow::Owned(Self { name, after, restart: self.restart, source, ..fresh }))
     }
 }

@@ -108,6 +108,11 @@ impl Scope {
         self.provided = Arc::new(names);
     }
 
+    /// Makes one name more known.
+    pub(super) fn provide_also(&mut self, name: String, value: String) {
+        Arc::make_mut(&mut self.provided).insert(name, value);
+    }
+
     /// What stead provides under a name.
     pub(super) fn provided(&self, name: &str) -> Option<&str> {
         self.provided.get(name).map(String::as_str)

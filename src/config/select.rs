@@ -96,7 +96,8 @@ pub enum BadSelection {
 }
 
 impl Config {
-    /// The tasks that a name means: the one that is called so, or with an `@` the members of a group.
+    /// The tasks that a name means: the one that is called so, the replicas of one, or with an `@` the
+    /// members of a group.
     ///
     /// # Errors
     ///
@@ -106,9 +107,10 @@ impl Config {
         if let Some(group) = group {
             return Ok(group.tasks.iter().map(String::as_str).collect());
         }
-        match self.tasks.iter().find(|task| task.name == name) {
-            Some(task) => Ok(vec![&task.name]),
-            None => Err(UnknownTask::among(name, self.names())),
+        let meant: Vec<_> = self.tasks.iter().filter(|task| task.name == name || task.table_name() == name).collect();
+        match meant.is_empty() {
+            false => Ok(meant.into_iter().map(|task| task.name.as_str()).collect()),
+            true => Err(UnknownTask::among(name, self.names())),
         }
     }
 

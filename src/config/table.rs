@@ -296,6 +296,17 @@ impl<'a> Table<'a> {
         Some(self.inside(vec![key, name], entries.key_span(name)?, table, read))
     }
 
+    /// Reads this table once more, with other variables. What is unknown or missing is reported already.
+    pub(super) fn again<R>(&mut self, scope: Scope, read: impl FnOnce(&mut Table<'_>) -> R) -> R {
+        let table = Table::new(self.path.clone(), self.span.clone(), self.entries, scope, self.report);
+        read(&mut Table { rereads: true, ..table })
+    }
+
+    /// How much is reported so far.
+    pub(super) fn mistakes(&self) -> usize {
+        self.report.count()
+    }
+
     /// The table's own key: `api` for `[tasks.api]`.
     pub(super) fn key(&self) -> &str {
         self.path.last().copied().unwrap_or_default()

@@ -13,13 +13,14 @@ use super::report::Span;
 use super::table::Table;
 use super::triggers;
 use super::{
-    CommandLine, Limits, StopConfig, TaskConfig, TaskLogsConfig, TaskStdin, environment, foreign, ports, probe,
+    CommandLine, Limits, Replica, StopConfig, TaskConfig, TaskLogsConfig, TaskStdin, environment, foreign, ports,
+    probe, replicas,
 };
 use crate::signal::Signal;
 use crate::supervisor::engine::{OnExhausted, Policy, RestartConfig};
 
 /// The longest name: it is part of file names.
-const NAME_MOST: usize = 64;
+pub(super) const NAME_MOST: usize = 64;
 
 const RESTART: OneOf<Policy> =
     OneOf(&[("always", Policy::Always), ("on-failure", Policy::OnFailure), ("never", Policy::Never)]);
@@ -42,21 +43,50 @@ pub(super) struct Declared {
     pub(super) after: Vec<Span>,
     /// The keys of `ports`, in the order of the task's `ports`.
     pub(super) ports: Vec<Span>,
+    /// All replicas; the task is the first of them, under the name of the table. Empty, if it is not several.
+    pub(super) replicas: Vec<TaskConfig>,
+    /// The place of `replicas`, or of the table.
+    pub(super) replicas_span: Span,
 }
 
 /// Reads one task. `inherited` are `[supervisor]`'s restart keys.
 pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared {
     table.knows(foreign::TASK);
     check_name(table, "task");
+    let (scope, mistakes) = (table.scope.clone(), table.mistakes());
+    let Some(count) = replicas::read(table) else { return read_one(table, inherited, None) };
+    let replica = |table: &Table<'_>, number| Replica { of: table.key().to_owned(), number };
+    let first = replica(table, 1);
+    ports::check_replicas(table, count);
+    let mut declared = read_one(table, inherited, Some(first));
+    declared.replicas.push(declared.task.clone());
+    for number in 2..=count {
+        // What is wrong is wrong with all of them.
+        if table.mistakes() > mistakes {
+            break;
+        }
+        let other = replica(table, number);
+        declared.replicas.push(table.again(scope.clone(), |table| read_one(table, inherited, Some(other)).task));
+    }
+    declared
+}
+
+/// Reads one task, or one replica of it.
+pub(super) fn read_one(table: &mut Table<'_>, inherited: &RestartConfig, replica: Option<Replica>) -> Declared {
+    if let Some(replica) = &replica {
+        replicas::provide(table, replica);
+    }
     // Before what may use the variables.
     environment::read_files(table);
-    let (ports, port_spans) = ports::read(table);
+    let owner = replica.as_ref().map_or_else(|| table.key().to_owned(), Replica::name);
+    let (ports, port_spans) = ports::read(table, &owner);
     environment::read_variables(table);
     let command = table.require("command", &Runnable, "What is run: a line for `sh -c`, or an array to run as it is.");
     // Without a command the report has a mistake, and this value is not used.
     let command = command.unwrap_or_else(|| CommandLine::argv([""]));
     let dir = table.sources().dir(&table.key_span("command")).to_owned();
     let mut task = TaskConfig::new(table.key().to_owned(), command, dir);
+    task.replica = replica;
     task.restart = *inherited;
     task.ports = ports;
     let about =
@@ -111,7 +141,8 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     let about = "Exit codes that count as success.";
     table.or("success_exit_codes", &ListOf(EXIT_CODE), about, &mut task.success_exit_codes);
     task.env = table.scope.own().clone();
-    Declared { task, after, ports: port_spans }
+    let replicas_span = table.key_span(replicas::KEY);
+    Declared { task, after, ports: port_spans, replicas: Vec::new(), replicas_span }
 }
 
 /// The JSON Schema of a name: what `check_name` lets pass.

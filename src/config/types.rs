@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::reread::ConfigSource;
 use super::scope::Variables;
 use super::triggers::{ScheduleConfig, WatchConfig};
-use super::{CommandLine, LiveConfig, PortConfig, Project, ReadyConfig, SecretUrl, TaskSource, serial};
+use super::{CommandLine, LiveConfig, PortConfig, Project, ReadyConfig, Replica, SecretUrl, TaskSource, serial};
 use crate::duration::{maybe_millis, millis};
 use crate::signal::Signal;
 use crate::supervisor::engine::{
@@ -248,6 +248,9 @@ pub struct TaskConfig {
     /// Its unique name: 1 to 64 of letters, digits, `-`, `_` and `.`, not starting with a dot or dash.
     #[serde(skip)]
     pub name: String,
+    /// Which one it is, if it is one of several replicas of a task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replica: Option<Replica>,
     /// What it is, in a few words for people.
     pub description: Option<String>,
     /// Whether it starts without being asked to, or needed by another.
@@ -316,6 +319,7 @@ impl TaskConfig {
     pub fn new(name: String, command: CommandLine, dir: PathBuf) -> Self {
         Self {
             name,
+            replica: None,
             description: None,
             autostart: true,
             profiles: Vec::new(),

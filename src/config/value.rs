@@ -116,6 +116,17 @@ impl FileTable {
         self.0.shift_remove_entry(key).map(|entry| Self(IndexMap::from([entry])))
     }
 
+    /// Replaces the value at the end of a path of keys, if there is one. It keeps its place.
+    pub(super) fn replace(&mut self, path: &[&str], by: FileValue) {
+        let Some((first, rest)) = path.split_first() else { return };
+        let Some(entry) = self.0.get_mut(*first) else { return };
+        match (entry.value.get_mut(), rest) {
+            (value, []) => *value = by,
+            (FileValue::Table(table), rest) => table.replace(rest, by),
+            _ => {}
+        }
+    }
+
     /// The same table with each value replaced, in order.
     pub(super) fn map(&self, mut map: impl FnMut(&SpannedValue) -> SpannedValue) -> Self {
         let entries = self.0.iter().map(|(key, FileEntry { key_span, value })| {

@@ -14,8 +14,8 @@ pub(crate) use delta::{LiveSnapshot, SnapshotDelta};
 pub(crate) use lenient::{Lenient, LenientSnapshot, ReceivedSnapshot};
 pub(crate) use logs::{ClearedLog, LogEntry, LogGap, LogPage, LogsUsage, LostOutput};
 pub(crate) use requests::{
-    AcceptedResponse, DisconnectedEvent, ProblemBody, PublishRequest, PublishResponse, RefusedRequest, SignalRequest,
-    TasksRequest, TasksResponse, WEB_DIST_PATH,
+    AcceptedResponse, DisconnectedEvent, ProblemBody, PublishRequest, PublishResponse, RefusedRequest, ScaleRequest,
+    SignalRequest, TasksRequest, TasksResponse, WEB_DIST_PATH,
 };
 pub(crate) use status::{
     DroppedEvents, EventLine, RunSummary, SnapshotResponse, TaskResponse, UnwellResponse, VersionResponse, WhyResponse,

@@ -70,6 +70,15 @@ pub(crate) struct RefusedRequest {
     pub(crate) refusal: Lenient<Refusal>,
 }
 
+/// How many replicas of a task are to run.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScaleRequest {
+    /// So many, from 1 on.
+    #[schema(minimum = 1)]
+    pub(crate) replicas: u32,
+}
+
 /// A signal to send.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

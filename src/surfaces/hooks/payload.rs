@@ -15,6 +15,9 @@ pub(super) struct HookPayload {
     pub(super) event: HookEvent,
     /// To which task.
     pub(super) task: String,
+    /// The task that it is a replica of: a hook names all of them by it.
+    #[serde(skip)]
+    replica_of: Option<String>,
     /// The number of the run it is about.
     pub(super) run: u64,
     /// How it ended, or why it was given up; of one that has recovered, its state now.
@@ -60,11 +63,14 @@ impl HookPayload {
             _ => return None,
         };
         let (retries, max_retries) = (task.retries, task.max_retries);
-        Some(Self { event, task: name.to_owned(), run, reason, retries, max_retries, at: record.at })
+        let replica_of = task.replica_of.clone();
+        Some(Self { event, task: name.to_owned(), replica_of, run, reason, retries, max_retries, at: record.at })
     }
 
     /// Whether a hook wants it.
     pub(super) fn is_for(&self, hook: &HookConfig) -> bool {
-        hook.on.contains(&self.event) && (hook.tasks.is_empty() || hook.tasks.contains(&self.task))
+        let names = [Some(&self.task), self.replica_of.as_ref()];
+        let is_meant = || names.into_iter().flatten().any(|name| hook.tasks.contains(name));
+        hook.on.contains(&self.event) && (hook.tasks.is_empty() || is_meant())
     }
 }

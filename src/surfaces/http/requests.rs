@@ -21,7 +21,7 @@ use crate::signal::Signal;
 use crate::supervisor::engine::{Answer, Refusal, Request, Snapshot, TaskSnapshot, TaskState, Verb};
 use crate::supervisor::engine::{BadConfig, Changes};
 use crate::wire::{
-    AcceptedResponse, Lenient, RefusedRequest, SignalRequest, TaskResponse, TasksRequest, TasksResponse,
+    AcceptedResponse, Lenient, RefusedRequest, ScaleRequest, SignalRequest, TaskResponse, TasksRequest, TasksResponse,
 };
 
 /// For each verb: its two paths, and what it does.
@@ -71,6 +71,9 @@ pub(super) fn routes() -> Routes {
             .query("dry_run", "^(true|false)$", "true: only say what would change.")
             .answers::<Changes>(StatusCode::OK);
     let routes = routes.route(reload, self::reload);
+    let scale = "Run so many replicas of a task, until the next reload. The highest numbers stop first.";
+    let scale = Operation::post("scale_task", "/api/v1/tasks/{name}/scale", scale).takes::<ScaleRequest>();
+    let routes = routes.route(scale.answers::<Changes>(StatusCode::OK), self::scale);
     let signal = "Send a signal to its main process, or to all of them. What comes of that is its policy's matter.";
     let signal = Operation::post("signal_task", "/api/v1/tasks/{name}/signal", signal).takes::<SignalRequest>();
     let shutdown = Operation::post("shut_down", "/api/v1/shutdown", "Stop everything in good order, and end.");
@@ -107,7 +110,21 @@ async fn reload(
     caller: Caller,
     Parameters(ReloadQuery { dry_run }): Parameters<ReloadQuery>,
 ) -> Result<Response, Problem> {
-    let answer = if dry_run { would_change(&api).await } else { caller.request(Request::Reload).await };
+    loaded(if dry_run { would_change(&api).await } else { caller.request(Request::Reload).await })
+}
+
+async fn scale(
+    State(_): State<Api>,
+    caller: Caller,
+    TaskName(task): TaskName,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let ScaleRequest { replicas } = object(&body, "{\"replicas\": 2}")?;
+    loaded(caller.request(Request::Scale { task, replicas }).await)
+}
+
+/// What has changed with another configuration.
+fn loaded(answer: Result<Answer, Refusal>) -> Result<Response, Problem> {
     match answer {
         Ok(Answer::Reloaded(changes)) => Ok(Json(changes).into_response()),
         // It is not taken before it is done.

@@ -172,3 +172,48 @@ fn critical_on_failure_takes_a_success_for_done() {
     let end = project.up().end();
     assert_eq!((end.code(), end.last()), (Some(1), "stead: fatal: b: code 4"));
 }
+
+#[test]
+fn replicas_come_and_go_by_their_number_and_the_others_never_notice() {
+    let project = Project::new(
+        "[tasks.api]\ncommand = 'echo replica $STEAD_REPLICA of ${replica} on ${PORT}; exec sleep 1000'\nreplicas = 2\n\
+         ports.http = 'auto'\n\
+         [tasks.page]\ncommand = 'exec sleep 1000'\nafter.api = 'started'\n",
+    );
+    let mut stead = up(&project);
+    let one = stead.wait_for_start("api-1");
+    let page = stead.wait_for_start("page");
+    let scale = |number: &str| project.client(&["scale", "api", number]);
+    // Edits of the file wait for a reload.
+    let text = std::fs::read_to_string(project.path().join("stead.toml")).expect("a file");
+    let edited = format!("{text}[tasks.new]\ncommand = 'exec sleep 1000'\n");
+    std::fs::write(project.path().join("stead.toml"), &edited).expect("a file");
+    let told = scale("4");
+    assert_eq!((told.code, told.out.lines().next()), (Some(0), Some("added api-3, api-4")), "{told:?}");
+    assert_eq!(project.client(&["wait", "api-3", "api-4", "--for", "started"]).code, Some(0));
+    stead.wait_for("replica 4 of 4 on ");
+    assert_eq!(task(&project, "api-4")["replica_of"], "api");
+    let names: Vec<_> =
+        task(&project, "page")["after"].as_array().expect("edges").iter().map(|edge| edge["task"].clone()).collect();
+    assert_eq!(names, ["api-1", "api-2", "api-3", "api-4"]);
+    let told = scale("1");
+    assert_eq!((told.code, told.out.lines().next()), (Some(0), Some("removed api-2, api-3, api-4")), "{told:?}");
+    for name in ["api-2", "api-3", "api-4"] {
+        stead.wait_for_line(name, "removed: ");
+    }
+    assert!(project.log("api-4").contains("replica 4 of 4"), "its log stays");
+    let pid = |name: &str| task(&project, name)["pid"].clone();
+    assert_eq!((pid("api-1"), pid("page")), (one.as_raw().into(), page.as_raw().into()));
+    // What can't be: nothing changes.
+    let told = scale("101");
+    assert!(told.code == Some(1) && told.err.contains("a whole number from 1 to 100"), "{told:?}");
+    assert!(project.client(&["scale", "page", "2"]).err.contains("page has no replicas"));
+    assert_eq!(project.client(&["scale", "none", "2"]).code, Some(2));
+    // A reload has what the file says.
+    let told = project.client(&["reload"]);
+    assert!(told.out.starts_with("added api-2, new\n"), "{told:?}");
+    assert_eq!(project.client(&["restart", "api", "--wait"]).code, Some(0));
+    assert_eq!((&task(&project, "api-1")["run"], &task(&project, "page")["run"]), (&2.into(), &1.into()));
+    stead.signal(Signal::SIGTERM);
+    stead.end();
+}

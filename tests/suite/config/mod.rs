@@ -59,7 +59,7 @@ fn a_complete_file_is_taken_as_it_says() {
     assert_eq!(config.web.dist, Some(dir.path().join("bundle")));
 
     let names: Vec<_> = config.tasks.iter().map(|task| task.name.as_str()).collect();
-    assert_eq!(names, ["db", "migrate", "api", "worker", "mailer", "once"]);
+    assert_eq!(names, ["db", "migrate", "api", "worker-1", "worker-2", "mailer", "once"]);
     let [db, migrate, api, ..] = config.tasks.as_slice() else { panic!("five tasks") };
     assert_eq!((db.policy, db.restart.max_retries, db.dir.as_path()), (Policy::Critical, 1_000_000, dir.path()));
     assert_eq!((migrate.policy, migrate.on_exhausted), (Policy::Never, OnExhausted::Hold));
@@ -416,11 +416,11 @@ fn a_selection_decides_what_starts_by_itself() {
         let started = |config: Config| config.tasks.into_iter().filter(|task| task.autostart).map(|task| task.name);
         config.map(|config| started(config).collect::<Vec<_>>().join(" ")).map_err(|error| error.to_string())
     };
-    assert_eq!(select(&["worker"], &[]).unwrap(), "worker");
+    assert_eq!(select(&["worker"], &[]).unwrap(), "worker-1 worker-2");
     assert_eq!(select(&["mailer", "db"], &[]).unwrap(), "db mailer");
-    assert_eq!(select(&["@backend"], &[]).unwrap(), "db worker");
-    assert_eq!(select(&[], &[]).unwrap(), "db migrate api worker");
-    assert_eq!(select(&[], &["dev", "mail"]).unwrap(), "db migrate api worker mailer");
+    assert_eq!(select(&["@backend"], &[]).unwrap(), "db worker-1 worker-2");
+    assert_eq!(select(&[], &[]).unwrap(), "db migrate api worker-1 worker-2");
+    assert_eq!(select(&[], &["dev", "mail"]).unwrap(), "db migrate api worker-1 worker-2 mailer");
     assert_eq!(select(&["once"], &[]).unwrap(), "once", "what is named is started, whatever the file says");
     assert_eq!(
         select(&["mailr"], &[]).unwrap_err(),

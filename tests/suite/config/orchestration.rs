@@ -104,3 +104,56 @@ fn a_watch_that_means_nothing_is_told() {
         ("watch = { paths = [\"a\"], do = { run = \"\" } }", "expected a command"),
     ]);
 }
+
+const POOL: &str = "[tasks.db]\ncommand = \"x\"\n[tasks.api]\ncommand = \"x ${replica}\"\nreplicas = 2\n";
+
+#[test]
+fn replicas_are_tasks_that_are_named_by_what_they_have_in_common() {
+    let config = parse(&format!(
+        "{POOL}ports.http = \"auto\"\nenv.ME = \"${{replica}} ${{STEAD_REPLICA}} ${{PORT}}\"\nafter.db = \"ready\"\n\
+         [tasks.page]\ncommand = \"x ${{tasks.api-2.port}}\"\nafter.api = \"started\"\n\
+         [groups.all]\ntasks = [\"api\", \"page\"]\n[hooks.h]\non = [\"failed\"]\ntasks = [\"api\"]\ncommand = \"x\"\n"
+    ))
+    .unwrap();
+    let names: Vec<_> = config.tasks.iter().map(|task| task.name.as_str()).collect();
+    assert_eq!(names, ["db", "api-1", "api-2", "page"]);
+    let [_, one, two, page] = config.tasks.as_slice() else { panic!("four tasks") };
+    assert_eq!((one.command.to_string(), two.command.to_string()), ("x ${replica}".into(), "x ${replica}".into()));
+    assert_eq!((one.command.shell_line(), two.command.shell_line()), (Some("x 1"), Some("x 2")));
+    assert_ne!(one.ports[0].number, two.ports[0].number);
+    assert_eq!(two.env["ME"].value.expose(), format!("2 2 {}", two.ports[0].number));
+    assert_eq!(two.env["STEAD_REPLICA"].value.expose(), "2");
+    assert_eq!(page.command.shell_line(), Some(&*format!("x {}", two.ports[0].number)));
+    assert_eq!(page.after, ["api-1", "api-2"].map(|name| Dependency::new(name, Condition::Started)));
+    assert_eq!(config.groups[0].tasks, ["api-1", "api-2", "page"]);
+    assert_eq!(config.tasks_meant("api").unwrap(), ["api-1", "api-2"]);
+}
+
+#[test]
+fn wrong_replicas_are_told_once_and_at_their_place() {
+    let check = |lines: &str, line: u32, said: &str| {
+        let report = refused(&format!("{POOL}{lines}\n"));
+        assert!(
+            report.contains(said) && report.contains(&format!("--> stead.toml:{line}:")),
+            "{lines}: {said}\n{report}"
+        );
+        assert!(report.ends_with("\n1 mistake in stead.toml"), "{report}");
+    };
+    check("[tasks.api-2]\ncommand = \"x\"", 5, "a replica of `api` is called `api-2`, and so is another task");
+    check("ports = { http = 80 }", 6, "2 replicas of `api` can't all listen on port 80");
+    check("dir = 1", 6, "found an integer");
+    check("dri = \"x\"", 6, "did you mean `dir`?");
+    check("env.A = \"${replca}\"", 6, "did you mean `replica`?");
+    check("after.api = \"ready\"", 6, "`api` waits for itself");
+    check("after.db = \"ready\"\n[tasks.c]\ncommand = \"x\"\nafter.api-1 = \"ready\"", 9, "did you mean `api`?");
+    let cycle = refused(&format!("{POOL}after.c = \"ready\"\n[tasks.c]\ncommand = \"x\"\nafter.api = \"ready\"\n"));
+    assert!(cycle.contains("api -> c -> api") && cycle.ends_with("\n1 mistake in stead.toml"), "{cycle}");
+    for wrong in ["0", "101", "\"two\""] {
+        let report = refused(&format!("[tasks.api]\ncommand = \"x ${{replica}}\"\nreplicas = {wrong}\n"));
+        assert!(report.contains("a whole number from 1 to 100"), "{report}");
+        assert!(report.ends_with("\n1 mistake in stead.toml"), "{report}");
+    }
+    let long = "a".repeat(63);
+    let report = refused(&format!("[tasks.{long}]\ncommand = \"x\"\nreplicas = 1\n"));
+    assert!(report.contains("is too long for a replica called"), "{report}");
+}
