@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::Engine;
 use super::gate::Gate;
 use super::input::TaskId;
+use super::outcome::ShutdownCause;
 use super::plan::Edge;
-use super::shutdown::ShutdownCause;
 use super::snapshot::{
     AfterStop, Blocker, EdgeSnapshot, PhaseSnapshot, Snapshot, Stage, TaskSnapshot, Uptime, WatchState,
 };
