@@ -58,7 +58,7 @@ pub use replan::{BadConfig, Changes, Replan};
 pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
 pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome, exit_code};
 pub use snapshot::{
-    AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
+    AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PendingStop, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
     TaskSnapshot, Uptime, Usage, WatchState, tasks_meant,
 };
 pub use state::{Progress, Reach, TaskState};
