@@ -113,7 +113,7 @@ pub(super) async fn wait(
         Ok(missing) => missing,
         Err(_) => {
             let snapshot = last.ok_or(ClientError::Silent(args.timeout))?;
-            let ending = Ending::of(client, &snapshot);
+            let ending = EndingTasks::of(client, &snapshot);
             let open = |task: &&Lenient<TaskSnapshot>| !args.until.is_reached_by(task, &ending);
             let late = format!("not {} within {}", args.until.word(), Pretty(args.timeout));
             let reason = |task| match args.until == Until::Ready && ending.waits_for_end_of(task) {
@@ -136,7 +136,7 @@ async fn reach(
     let mut there = Vec::new();
     while let Some(snapshot) = events.next_snapshot().await? {
         let tasks = chosen(snapshot, args)?;
-        let ending = Ending::of(client, snapshot);
+        let ending = EndingTasks::of(client, snapshot);
         for task in tasks.iter().filter(|task| args.until.is_reached_by(task, &ending)) {
             if !there.iter().any(|name| name == task.name()) {
                 on_reached(task)?;
@@ -185,14 +185,14 @@ fn takes_part(task: &Lenient<TaskSnapshot>) -> bool {
 }
 
 /// Which tasks are to end: a wait until they are ready waits for that.
-struct Ending<'a> {
+struct EndingTasks<'a> {
     /// Whether `never` was written for stead: in files of other tools it is what servers have, too.
     never_ends: bool,
     /// Those that other tasks need to succeed.
     needed: BTreeSet<&'a str>,
 }
 
-impl<'a> Ending<'a> {
+impl<'a> EndingTasks<'a> {
     fn of(client: &Client, snapshot: &'a LenientSnapshot) -> Self {
         let edges = snapshot.tasks.iter().filter_map(Lenient::known).flat_map(|task| &task.after);
         let needed = edges.filter(|edge| edge.condition == Condition::Success).map(|edge| edge.task.as_str()).collect();
@@ -241,14 +241,16 @@ impl Until {
     /// without a probe is called running.
     pub(super) fn reached_by(self, task: &Lenient<TaskSnapshot>) -> &'static str {
         match task.known().map(TaskSnapshot::state) {
-            Some(state @ (TaskState::Running | TaskState::Done | TaskState::Scheduled)) if self == Self::Ready => state.word(),
+            Some(state @ (TaskState::Running | TaskState::Done | TaskState::Scheduled)) if self == Self::Ready => {
+                state.word()
+            }
             Some(state) if self == Self::Stopped => state.word(),
             _ => self.word(),
         }
     }
 
     /// None for a task in a state that this program does not know.
-    fn reach_of(self, task: &Lenient<TaskSnapshot>, ending: &Ending<'_>) -> Option<Reach> {
+    fn reach_of(self, task: &Lenient<TaskSnapshot>, ending: &EndingTasks<'_>) -> Option<Reach> {
         let is_to_end = ending.waits_for_end_of(task);
         let task = task.known()?;
         let condition = match self {
@@ -262,7 +264,7 @@ impl Until {
         Some(task.toward(condition))
     }
 
-    fn is_reached_by(self, task: &Lenient<TaskSnapshot>, ending: &Ending<'_>) -> bool {
+    fn is_reached_by(self, task: &Lenient<TaskSnapshot>, ending: &EndingTasks<'_>) -> bool {
         self.reach_of(task, ending) == Some(Reach::Met)
     }
 }

@@ -114,7 +114,8 @@ fn the_nearest_stead_toml_wins_and_the_choice_among_others_is_said() {
 fn check_prints_three_lists_and_up_only_what_is_not_honoured() {
     let text = "processes:\n  a:\n    command: 'true'\n    is_elevated: true\n    log_location: a.log\n";
     let dir = directory(&[("process-compose.yaml", text)]);
-    let refused = "stead: process-compose.yaml would not run as process-compose runs it; --lenient runs it all the same\n";
+    let refused =
+        "stead: process-compose.yaml would not run as process-compose runs it; --lenient runs it all the same\n";
     let check = told(&dir, &["check"]);
     assert_eq!((check.code, check.err.as_str()), (Some(2), refused), "{check:?}");
     assert!(!check.out.contains(": ok, "), "{check:?}");
@@ -142,7 +143,9 @@ fn check_prints_three_lists_and_up_only_what_is_not_honoured() {
 #[test]
 fn a_formation_of_no_process_is_a_mistake_and_starts_nothing() {
     let dir = directory(&[("Procfile", "web: serve\nworker: work\n")]);
-    for arguments in [["up", "--plain", "--formation", "wrker=2"].as_slice(), &["check", "--formation", "web=1,wrker=2"]] {
+    for arguments in
+        [["up", "--plain", "--formation", "wrker=2"].as_slice(), &["check", "--formation", "web=1,wrker=2"]]
+    {
         let told = told(&dir, arguments);
         assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{told:?}");
         assert!(told.err.contains("the formation names `wrker`, and no process is called that"), "{told:?}");
