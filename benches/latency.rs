@@ -1,8 +1,7 @@
 //! How late a restart is while clients do their worst: the time from the end of a run to the start of the next one, beyond the
 //! backoff that is configured, with no clients and with a hundred hostile ones.
 //!
-//! `cargo bench --bench latency`. Fails if with the clients half of the restarts are more than 5 ms later than without. The
-//! rest of the time that clients take from the processor itself, which a supervisor can't give back: see `nice`.
+//! `cargo bench --bench latency`. Fails if with the clients half of the restarts are more than 5 ms later than without.
 
 use std::fs;
 use std::io::{Read, Write};

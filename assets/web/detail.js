@@ -6,7 +6,7 @@ import { Spark } from "./spark.js";
 
 const LINES = {
   description: "is", about: "runs", exit: "on exit", after: "after", group: "group", ready: "ready", live: "live",
-  says: "says", address: "address", failed: "failed", hint: "hint", flapping: "flapping",
+  says: "says", ports: "ports", address: "address", failed: "failed", hint: "hint", flapping: "flapping",
 };
 
 export class Detail {
@@ -51,6 +51,7 @@ export class Detail {
     const group = groups.find((group) => group.tasks.includes(task.name));
     this.#say("group", group ? `${group.name} · ${groupPolicy(group)}` : "");
     this.#say("failed", task.state === "failed" ? task.reason : "", "bad");
+    this.#say("ports", Object.entries(task.ports ?? {}).map(([name, number]) => `${name} ${number}`).join(", "));
     this.#say("says", task.status ?? "");
     this.#say("hint", isLive(task) ? "" : (task.last_exit?.hint ?? ""), "warn");
     this.#say("flapping", flapping(task), "warn");

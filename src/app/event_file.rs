@@ -5,7 +5,7 @@
 //! disk: events are written as they are found in the event log, so after a crash the last moment may be missing.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,9 +72,10 @@ pub(crate) fn read_events(file: &Path) -> io::Result<Vec<KeptEvents>> {
     Ok(sessions)
 }
 
-/// A person may have made it larger than it can become.
-fn bounded(file: impl Read) -> io::Result<Vec<u8>> {
+/// A person may have made it larger than it can become: then its end counts.
+fn bounded(mut file: File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(2 * EVENT_FILE_BYTES)))?;
     file.take(2 * EVENT_FILE_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -94,7 +95,7 @@ pub(super) struct EventKeeper {
 impl EventKeeper {
     pub(super) fn start(path: PathBuf, kernel: KernelHandle) -> Self {
         let session = EventSession { session: kernel.started_at(), pid: std::process::id() };
-        let file = Arc::new(Mutex::new(EventFile { path, session, begun: None, last: 0 }));
+        let file = Arc::new(Mutex::new(EventFile { path, session, begun: None, last: 0, lost: 0 }));
         let work = tokio::spawn(follow(Arc::clone(&file), kernel.clone()));
         Self { work, file, kernel }
     }
@@ -141,12 +142,19 @@ struct EventFile {
     begun: Option<(u64, u64)>,
     /// The number of the last event that was written, or was to be.
     last: u64,
+    /// Events that could not be written since the last that was.
+    lost: u64,
 }
 
 impl EventFile {
     fn append(&mut self, events: &[Followed]) -> io::Result<()> {
-        // What can't be written now is not tried again: on a full disk everything would pile up.
-        self.last += events.iter().map(Self::count).sum::<u64>();
+        // What can't be written now is not tried again: on a full disk everything would pile up. It is counted.
+        let count = events.iter().map(Self::count).sum::<u64>();
+        self.last += count;
+        let before = self.lost;
+        self.lost += count;
+        // A write that fails may have left half a line.
+        let begun = self.begun.take();
         let mut file = self.open()?;
         if file.metadata()?.len() >= EVENT_FILE_BYTES {
             fs::rename(&self.path, older(&self.path))?;
@@ -155,10 +163,13 @@ impl EventFile {
         let about = file.metadata()?;
         let identity = (about.dev(), about.ino());
         let mut bytes = Vec::new();
-        if self.begun != Some(identity) {
+        if begun != Some(identity) {
             // An empty line is none: what a crash has cut off does not spoil what follows.
             bytes.push(b'\n');
             bytes.extend(line(&self.session)?);
+        }
+        if before > 0 {
+            bytes.extend(line(&json!({ "dropped": before }))?);
         }
         for event in events {
             match event {
@@ -167,7 +178,7 @@ impl EventFile {
             }
         }
         file.write_all(&bytes)?;
-        self.begun = Some(identity);
+        (self.begun, self.lost) = (Some(identity), 0);
         Ok(())
     }
 
@@ -206,7 +217,7 @@ mod tests {
 
     fn file_in(dir: &Path, pid: u32) -> EventFile {
         let session = EventSession { session: Timestamp::UNIX_EPOCH, pid };
-        EventFile { path: fs::canonicalize(dir).unwrap().join("events.jsonl"), session, begun: None, last: 0 }
+        EventFile { path: fs::canonicalize(dir).unwrap().join("events.jsonl"), session, begun: None, last: 0, lost: 0 }
     }
 
     fn numbers(kept: &KeptEvents) -> Vec<u64> {
@@ -228,6 +239,22 @@ mod tests {
         assert_eq!(kept.iter().map(|kept| kept.session.clone().unwrap().pid).collect::<Vec<_>>(), [1, 2]);
         assert_eq!((numbers(&kept[0]), numbers(&kept[1])), (vec![1, 2, 3], vec![1]));
         assert_eq!(kept[0].events[0]["event"], "done");
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_counted_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut file, log) = (file_in(dir.path(), 1), EventLog::default());
+        file.append(&events(&log, 1)).unwrap();
+        fs::remove_file(&file.path).unwrap();
+        fs::create_dir(&file.path).unwrap();
+        file.append(&events(&log, 2)).unwrap_err();
+        file.append(&events(&log, 1)).unwrap_err();
+        fs::remove_dir(&file.path).unwrap();
+        file.append(&events(&log, 1)).unwrap();
+        let kept = read_events(&file.path).unwrap();
+        assert_eq!((kept.len(), &kept[0].events[0]), (1, &json!({ "dropped": 3 })));
+        assert_eq!(kept[0].events[1]["number"], 5);
     }
 
     #[test]

@@ -5,9 +5,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::announce::announce;
 use super::compose::compose;
@@ -23,7 +25,7 @@ use super::sampling::sample;
 use super::schedules::run_schedules;
 use super::state_dir::StateDir;
 use super::watches::run_watches;
-use crate::config::{Config, Project, SharedConfig};
+use crate::config::{Config, Project, SharedConfig, forget_taken_ports, keep_ports};
 use crate::kernel::{Containment, KernelHandle};
 use crate::private;
 use crate::process::{InheritedLimits, Warden, reserve_descriptors};
@@ -34,6 +36,8 @@ use crate::supervisor::{Additions, PlannedUntil};
 const ENGINE_THREAD: &str = "stead-engine";
 /// The name of the threads that drive the surfaces: whatever clients ask for, they never take the time of the engine.
 const SURFACES_THREAD: &str = "stead-surfaces";
+/// How long the last events and run numbers may take to be written: a disk that hangs must not hold up the end.
+const WRITE_TIME: Duration = Duration::from_secs(1);
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +82,22 @@ pub(crate) fn launch(
     let state = StateDir::claim(project)?;
     let (name, project) = (project.name(), project.from_within());
     let identity = identity(&project)?;
-    let read = move || read(&project);
-    let config = read().map_err(|bad| anyhow!(bad.summary))?;
+    let (read, its_project) = (move |project: &Project| read(project), project.clone());
+    let read = move || {
+        let config = read(&project)?;
+        if let Err(error) = keep_ports(&project) {
+            tracing::warn!(%error, "the ports that were picked can't be kept");
+        }
+        Ok(config)
+    };
+    let mut config = read().map_err(|bad: BadConfig| anyhow!(bad.summary))?;
     check_log_dir(&config.logs.dir)?;
     // Before the first thread: a fork takes only one along.
     let warden = Warden::start(&identity).context("cannot start the warden, which is to start the tasks")?;
+    // What was left of the last supervisor's tasks is gone by now.
+    if forget_taken_ports(&its_project) {
+        config = read().map_err(|bad| anyhow!(bad.summary))?;
+    }
     // After the warden: it gives the tasks the limits that stead was started with.
     InheritedLimits::raise();
     reserve_descriptors();
@@ -120,8 +135,13 @@ pub(crate) fn launch(
         watches.abort();
         bounds.abort();
         examiner.finish().await;
-        counter.finish().await;
-        keeper.finish().await;
+        let written = async {
+            counter.finish().await;
+            keeper.finish().await;
+        };
+        if timeout(WRITE_TIME, written).await.is_err() {
+            tracing::warn!("the disk did not take the last events and run numbers in time");
+        }
         outcome
     }));
     let reported = match until {

@@ -123,6 +123,7 @@ impl TaskFactory {
                 .as_ref()
                 .map(|ready| ReadyPlan { failure_threshold: ready.failure_threshold, within: ready.within }),
             live_threshold: config.live.as_ref().map(|live| live.failure_threshold),
+            ports: config.ports.iter().map(|port| (port.name.clone(), port.number)).collect(),
             tty: config.tty,
             stop_timeout: config.stop.timeout,
             success_exit_codes: config.success_exit_codes.clone(),

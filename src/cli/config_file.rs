@@ -1,5 +1,6 @@
 //! The file that a command reads: a stead.toml, or the file of another tool.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -7,7 +8,7 @@ use clap::Args;
 
 use super::locate::working_dir;
 use super::{FileArgs, complain, eprint_line};
-use crate::config::{Config, FILE_NAME, Project};
+use crate::config::{Config, FILE_MOST, FILE_NAME, Project};
 use crate::import::{
     Dropped, FileKind, Options, ProcfileRunner, Scripts, Translation, Untranslated, Weight, candidates, kind_of,
     translate,
@@ -79,6 +80,17 @@ pub(super) enum ConfigFile {
     Foreign { path: PathBuf, others: Vec<PathBuf> },
 }
 
+/// What a file holds, as far as a file may be read. Nothing of a pipe, which can be read only once.
+fn beginning_of(path: &Path) -> String {
+    let mut bytes = Vec::new();
+    let is_file = std::fs::metadata(path).is_ok_and(|about| about.is_file());
+    if let (true, Ok(file)) = (is_file, std::fs::File::open(path)) {
+        // A file that can't be read is refused when it is read as a whole.
+        let _ = file.take(FILE_MOST).read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 impl ConfigFile {
     /// The file that `file` names. Without one, the nearest stead.toml; where there is none, what other tools have here.
     ///
@@ -87,8 +99,7 @@ impl ConfigFile {
     /// The working directory was deleted, or all that is here is for docker compose.
     pub(super) fn of(file: Option<&Path>, cwd: &Path) -> anyhow::Result<Self> {
         if let Some(path) = file {
-            let text = std::fs::read(cwd.join(path)).unwrap_or_default();
-            let is_foreign = kind_of(path, &String::from_utf8_lossy(&text)).is_some();
+            let is_foreign = kind_of(path, &beginning_of(&cwd.join(path))).is_some();
             return Ok(match is_foreign {
                 true => Self::Foreign { path: path.to_owned(), others: Vec::new() },
                 false => Self::Own(Some(path.to_owned())),

@@ -2,7 +2,7 @@
 //!
 //! Every key is named here or in `task`, once, with what it means.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
@@ -14,7 +14,8 @@ use super::scope::Scope;
 use super::table::{Foreign, Table, describe_root, read_root, reread_root};
 use super::value::FileTable;
 use super::{
-    Config, LogsConfig, ReadAccess, TaskConfig, UiConfig, WebConfig, environment, graph, groups, hooks, include, task,
+    Config, LogsConfig, ReadAccess, TaskConfig, UiConfig, WebConfig, environment, graph, groups, hooks, include, ports,
+    task,
 };
 use crate::duration::Pretty;
 use crate::supervisor::engine::{DrainConfig, Intensity, RestartConfig};
@@ -37,6 +38,7 @@ pub(super) fn read(
     });
     graph::check(&declared, &names, report);
     groups::check(&groups, &declared, report);
+    ports::check(&declared, report);
     let groups = groups.into_iter().map(|declared| declared.group).collect();
     Config { tasks: declared.into_iter().map(|declared| declared.task).collect(), groups, ..config }
 }
@@ -45,10 +47,12 @@ pub(super) fn read(
 pub(super) fn reread_task(
     entries: &FileTable,
     scope: Scope,
+    state_dir: &Path,
     name: &str,
     report: &mut MistakeReport,
 ) -> Option<TaskConfig> {
     reread_root(entries, scope, report, |file| {
+        ports::provide(file, state_dir);
         read_environment(file);
         file.table_of("tasks", name, |table| task::read(table, &RestartConfig::default()).task)
     })
@@ -69,6 +73,7 @@ fn sections(file: &mut Table<'_>, path: PathBuf, root: PathBuf) -> (Config, Vec<
     // Where it is used is described by `include`; here it is only a key.
     file.get("include", &ListOf(FileName), include::ABOUT);
     let mut config = Config::new(path, root);
+    ports::provide(file, &config.identity().state_dir());
     let Config { supervisor, logs, web, ui, .. } = &mut config;
     read_environment(file);
     environment::describe_variables(file, "Variables for every task, over those of `[supervisor] env_file`.");

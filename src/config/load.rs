@@ -17,7 +17,7 @@ use crate::private;
 pub const FILE_NAME: &str = "stead.toml";
 
 /// The largest file that is read, in bytes: thousands of tasks fit, a disk image named by accident doesn't.
-const FILE_MOST: u64 = 1 << 20;
+pub(crate) const FILE_MOST: u64 = 1 << 20;
 
 impl Config {
     /// Reads the file `explicit`, or the `stead.toml` in it if it is a directory, or else the `stead.toml` that is found
@@ -154,10 +154,11 @@ fn judge(text: String, shown: &Path, path: PathBuf, scope: Scope) -> Result<Conf
 
 fn judge_sources(sources: SourceFiles, path: PathBuf, scope: Scope) -> Result<Config, ConfigError> {
     let root = Project::of(&path).root;
+    let state_dir = Project::of(&path).state_dir();
     let mut report = MistakeReport::new(Arc::new(sources));
     let table = include::read_all(&path, &scope, &mut report);
     let mut config = document::read(&table, scope.clone(), path, root, &mut report);
-    let source = Arc::new(ConfigSource { table, files: Arc::clone(report.sources()), scope });
+    let source = Arc::new(ConfigSource { table, files: Arc::clone(report.sources()), scope, state_dir });
     for task in &mut config.tasks {
         task.source = source.of_task(&task.name);
     }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::TaskConfig;
@@ -19,6 +20,8 @@ pub(super) struct ConfigSource {
     pub(super) files: Arc<SourceFiles>,
     /// The environment of the supervisor.
     pub(super) scope: Scope,
+    /// The state directory of the project.
+    pub(super) state_dir: PathBuf,
 }
 
 /// What a task is read from at each start; nothing, if nothing of it can change.
@@ -63,7 +66,8 @@ impl TaskConfig {
     pub fn for_run(&self) -> Result<Cow<'_, Self>, String> {
         let Some(source) = &self.source.0 else { return Ok(Cow::Borrowed(self)) };
         let mut report = MistakeReport::new(Arc::clone(&source.files));
-        let read = document::reread_task(&source.table, source.scope.clone(), &self.name, &mut report);
+        let read =
+            document::reread_task(&source.table, source.scope.clone(), &source.state_dir, &self.name, &mut report);
         if let Some(mistake) = report.first() {
             return Err(mistake);
         }

@@ -103,6 +103,16 @@ impl Scope {
         self.own.insert(name, variable);
     }
 
+    /// Makes known what stead itself provides.
+    pub(super) fn provide(&mut self, names: BTreeMap<String, String>) {
+        self.provided = Arc::new(names);
+    }
+
+    /// What stead provides under a name.
+    pub(super) fn provided(&self, name: &str) -> Option<&str> {
+        self.provided.get(name).map(String::as_str)
+    }
+
     /// All that was set over the inherited environment.
     pub(super) fn own(&self) -> &Variables {
         &self.own

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use std::path::{self, PathBuf};
 
-use super::{GroupConfig, HookConfig, TaskConfig};
+use super::{GroupConfig, HookConfig, PortConfig, TaskConfig};
 use crate::supervisor::engine::{Condition, Dependency, OnRestart};
 
 /// `{"api": {…}}`
@@ -35,6 +35,11 @@ pub(super) fn after<S: Serializer>(after: &[Dependency], serializer: S) -> Resul
         Dependency { condition: is, on_restart, required, .. } => ShownEdge::Long { is, on_restart, required },
     };
     serializer.collect_map(after.iter().map(|dependency| (&dependency.task, edge(dependency))))
+}
+
+/// `{"http": 3000}`
+pub(super) fn ports_by_name<S: Serializer>(ports: &[PortConfig], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(ports.iter().map(|port| (&port.name, port.number)))
 }
 
 /// The path as other processes must call it: the supervisor calls its files from within its directory.

@@ -12,7 +12,9 @@ use super::parsed::{DURATION, PERIOD, SIGNAL, UMASK};
 use super::report::Span;
 use super::table::Table;
 use super::triggers;
-use super::{CommandLine, Limits, StopConfig, TaskConfig, TaskLogsConfig, TaskStdin, environment, foreign, probe};
+use super::{
+    CommandLine, Limits, StopConfig, TaskConfig, TaskLogsConfig, TaskStdin, environment, foreign, ports, probe,
+};
 use crate::signal::Signal;
 use crate::supervisor::engine::{OnExhausted, Policy, RestartConfig};
 
@@ -38,6 +40,8 @@ pub(super) struct Declared {
     pub(super) task: TaskConfig,
     /// The keys of `after`, in the order of the task's `after`.
     pub(super) after: Vec<Span>,
+    /// The keys of `ports`, in the order of the task's `ports`.
+    pub(super) ports: Vec<Span>,
 }
 
 /// Reads one task. `inherited` are `[supervisor]`'s restart keys.
@@ -46,6 +50,7 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     check_name(table, "task");
     // Before what may use the variables.
     environment::read_files(table);
+    let (ports, port_spans) = ports::read(table);
     environment::read_variables(table);
     let command = table.require("command", &Runnable, "What is run: a line for `sh -c`, or an array to run as it is.");
     // Without a command the report has a mistake, and this value is not used.
@@ -53,6 +58,7 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     let dir = table.sources().dir(&table.key_span("command")).to_owned();
     let mut task = TaskConfig::new(table.key().to_owned(), command, dir);
     task.restart = *inherited;
+    task.ports = ports;
     let about =
         "Where it runs, relative to this file's directory. Default: the directory of the file that has its `command`.";
     table.set("dir", &FilePath, about, &mut task.dir);
@@ -60,6 +66,7 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     let about = "A file, or files, of NAME=VALUE lines, relative to this file's directory. What `env` says wins. With a `?` \
                  at its end one may be missing.";
     environment::describe_files(table, about);
+    ports::describe(table);
     task.description = table.get("description", &AnyText, "What it is, in a few words: the details show it.");
     start_keys(table, &mut task);
     policy_keys(table, &mut task);
@@ -104,7 +111,7 @@ pub(super) fn read(table: &mut Table<'_>, inherited: &RestartConfig) -> Declared
     let about = "Exit codes that count as success.";
     table.or("success_exit_codes", &ListOf(EXIT_CODE), about, &mut task.success_exit_codes);
     task.env = table.scope.own().clone();
-    Declared { task, after }
+    Declared { task, after, ports: port_spans }
 }
 
 /// The JSON Schema of a name: what `check_name` lets pass.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::reread::ConfigSource;
 use super::scope::Variables;
 use super::triggers::{ScheduleConfig, WatchConfig};
-use super::{CommandLine, LiveConfig, Project, ReadyConfig, SecretUrl, TaskSource, serial};
+use super::{CommandLine, LiveConfig, PortConfig, Project, ReadyConfig, SecretUrl, TaskSource, serial};
 use crate::duration::{maybe_millis, millis};
 use crate::signal::Signal;
 use crate::supervisor::engine::{
@@ -275,6 +275,9 @@ pub struct TaskConfig {
     /// What must hold before it starts.
     #[serde(serialize_with = "serial::after")]
     pub after: Vec<Dependency>,
+    /// The ports that it listens on, in the order of the file.
+    #[serde(serialize_with = "serial::ports_by_name")]
+    pub ports: Vec<PortConfig>,
     /// How it is known to be ready; without one it is ready as soon as it runs.
     pub ready: Option<ReadyConfig>,
     /// How it is known to be alive, once it was ready; without one it is as long as it runs.
@@ -325,6 +328,7 @@ impl TaskConfig {
             on_exhausted: OnExhausted::Hold,
             restart: RestartConfig::default(),
             after: Vec::new(),
+            ports: Vec::new(),
             ready: None,
             live: None,
             stop: StopConfig::default(),

@@ -115,8 +115,12 @@ fn shlex_quoted(chars: &mut std::str::Chars<'_>, quote: char, word: &mut String)
 
 /// As `godotenv.Parse` has it: quotes may span lines, ` #` ends a value without quotes, `$NAME` and `${NAME}` are replaced
 /// by earlier variables of the same file.
+/// The most bytes of all values, once the variables in them are replaced.
+const EXPANDED_MOST: usize = 4 << 20;
+
 fn godotenv(text: &str) -> Result<IndexMap<String, String>, String> {
     let mut variables = IndexMap::new();
+    let mut expanded = 0;
     let mut rest = text;
     loop {
         rest = rest.trim_start();
@@ -131,6 +135,10 @@ fn godotenv(text: &str) -> Result<IndexMap<String, String>, String> {
         let line = text[..line].matches('\n').count() + 1;
         let (name, after) = godotenv_name(rest).map_err(|why| format!("line {line}: {why}"))?;
         let (value, after) = godotenv_value(after, &variables).map_err(|why| format!("line {line}: {why}"))?;
+        expanded += value.len();
+        if expanded > EXPANDED_MOST {
+            return Err(format!("line {line}: the values are larger than {EXPANDED_MOST} bytes in all"));
+        }
         if !name.is_empty() {
             variables.insert(name, value);
         }
@@ -190,12 +198,18 @@ fn godotenv_escapes(text: &str) -> String {
 fn godotenv_expand(text: &str, variables: &IndexMap<String, String>) -> String {
     static VARIABLE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(\\)?(\$)(\()?\{?([A-Z0-9_]+)?\}?").expect("it is a pattern"));
+    let mut size = text.len();
     let replaced = VARIABLE.replace_all(text, |found: &Captures<'_>| {
         if found.get(1).is_some() {
             return found[0][1..].to_owned();
         }
         match found.get(4) {
-            Some(name) => variables.get(name.as_str()).cloned().unwrap_or_default(),
+            Some(name) => {
+                let value = variables.get(name.as_str()).map_or("", String::as_str);
+                size += value.len();
+                // One that is too long is refused: no more of it is made than shows that.
+                if size > 2 * EXPANDED_MOST { String::new() } else { value.to_owned() }
+            }
             None => found[0].to_owned(),
         }
     });
@@ -265,5 +279,12 @@ mod tests {
         ] {
             assert_eq!(value(Dialect::Godotenv, text), read, "{text}");
         }
+    }
+
+    #[test]
+    fn variables_that_double_one_another_are_refused() {
+        let lines: String = (1..40).map(|at| format!("A{at}=$A{}$A{}\n", at - 1, at - 1)).collect();
+        let read = parse(&format!("A0=xxxxxxxx\n{lines}"), Dialect::Godotenv);
+        assert_eq!(read.unwrap_err(), "line 20: the values are larger than 4194304 bytes in all");
     }
 }

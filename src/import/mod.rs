@@ -21,6 +21,7 @@ mod env_dialect;
 mod env_file;
 mod escape;
 mod fields;
+mod fuzzing;
 mod go_template;
 mod kind;
 mod missing_keys;
@@ -41,6 +42,8 @@ mod write;
 mod yaml;
 
 pub use draft::{Dropped, Weight};
+#[doc(hidden)]
+pub use fuzzing::read_any;
 pub use kind::{FileKind, candidates, kind_of};
 pub use node::Scripts;
 pub use procfile::ProcfileRunner;

@@ -1,8 +1,10 @@
 //! Runs node on an ecosystem file that is a program, to have what it exports as JSON.
 
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// Whether a file that is a program may be run to find out what it says.
@@ -40,6 +42,7 @@ pub(super) fn evaluate(path: &Path, cwd: &Path) -> Result<String, String> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .spawn();
     let mut child = child.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -47,30 +50,25 @@ pub(super) fn evaluate(path: &Path, cwd: &Path) -> Result<String, String> {
         }
         _ => format!("node can't be run: {error}"),
     })?;
-    let read = |pipe: Option<Box<dyn Read + Send>>| {
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            // What is cut off makes no JSON, which is then said.
-            let _ = pipe.map(|pipe| pipe.take(OUTPUT_LIMIT + 1).read_to_end(&mut bytes));
-            bytes
-        })
-    };
-    let out = read(child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
-    let err = read(child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
+    let (out, err) = (read(child.stdout.take()), read(child.stderr.take()));
     let deadline = Instant::now() + TIME_LIMIT;
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
             Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(10)),
             Ok(None) => {
-                let _ = child.kill();
+                kill_group(&child);
                 let _ = child.wait();
-                return Err(format!("node took longer than {} s", TIME_LIMIT.as_secs()));
+                return Err(too_long());
             }
             Err(error) => return Err(format!("node can't be waited for: {error}")),
         }
     };
-    let (out, err) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
+    let left = || deadline.saturating_duration_since(Instant::now());
+    let (Ok(out), Ok(err)) = (out.recv_timeout(left()), err.recv_timeout(left())) else {
+        kill_group(&child);
+        return Err(too_long());
+    };
     if !status.success() {
         let why = String::from_utf8_lossy(&err);
         return Err(format!("node says: {}", why.trim().chars().take(500).collect::<String>()));
@@ -79,4 +77,26 @@ pub(super) fn evaluate(path: &Path, cwd: &Path) -> Result<String, String> {
         return Err(format!("it gives more than {OUTPUT_LIMIT} bytes"));
     }
     String::from_utf8(out).map_err(|_| "it gives no text".to_owned())
+}
+
+/// Reads a pipe to its end on a thread, which a process that node has left behind may hold up.
+fn read(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What is cut off makes no JSON, which is then said.
+        let _ = pipe.map(|pipe| pipe.take(OUTPUT_LIMIT + 1).read_to_end(&mut bytes));
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+/// Kills node and what it has started, as far as that is in its process group.
+fn kill_group(node: &Child) {
+    let pid = i32::try_from(node.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let _ = pid.map(|group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
+}
+
+fn too_long() -> String {
+    format!("node, or what it started, took longer than {} s", TIME_LIMIT.as_secs())
 }

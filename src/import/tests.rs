@@ -54,6 +54,82 @@ fn what_an_import_writes_is_what_is_run() {
     }
 }
 
+/// Changes a text at random places: bytes are removed, repeated and replaced, by pieces that mean something somewhere.
+fn mutated(text: &str, state: &mut u64) -> String {
+    const PIECES: [&str; 28] = [
+        "${",
+        "}",
+        "{{",
+        "}}",
+        ":",
+        "- ",
+        "\n",
+        "\t",
+        "\"",
+        "'",
+        "&a ",
+        "*a",
+        "<<: ",
+        "%(",
+        ")s",
+        "[",
+        "]",
+        "{",
+        "#",
+        ";",
+        "=",
+        "0",
+        "-1",
+        "99999999999999999999",
+        "true",
+        "\u{0}",
+        "é",
+        "|\n",
+    ];
+    let mut random = |below: usize| {
+        // xorshift64: the same texts in each run.
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        usize::try_from(*state % below.max(1) as u64).expect("it is below a usize")
+    };
+    let mut chars: Vec<char> = text.chars().collect();
+    for _ in 0..=random(6) {
+        let at = random(chars.len() + 1);
+        let end = (at + random(8)).min(chars.len());
+        match random(4) {
+            0 => drop(chars.drain(at..end)),
+            1 => {
+                let again: Vec<char> = chars[at..end].to_vec();
+                chars.splice(at..at, again);
+            }
+            2 => {
+                let from = random(chars.len() + 1);
+                let line: Vec<char> = chars[from..].iter().copied().take(40).collect();
+                chars.splice(at..at, line);
+            }
+            _ => drop(chars.splice(at..at, PIECES[random(PIECES.len())].chars())),
+        }
+    }
+    chars.into_iter().collect()
+}
+
+#[test]
+fn no_text_makes_a_reader_panic() {
+    // More with STEAD_FUZZ=100000.
+    let rounds = std::env::var("STEAD_FUZZ").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(40);
+    let mut state = 0x5EED_u64;
+    for dir in fixtures() {
+        let (name, kind) = candidates(&dir).into_iter().next().unwrap();
+        let seed = fs::read_to_string(dir.join(&name)).unwrap();
+        for _ in 0..rounds {
+            let text = mutated(&seed, &mut state);
+            let read = std::panic::catch_unwind(|| super::read_any(kind, &text));
+            assert!(read.is_ok(), "{name:?} of {dir:?} with this text:\n{text}");
+        }
+    }
+}
+
 /// How long reading one file may take in a build that is not optimised, on a machine that is shared.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 

@@ -78,25 +78,40 @@ pub fn translate(
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let around = Surroundings { cwd: cwd.to_owned(), root: root.to_owned(), variables: variables.collect(), options };
+    Ok(read_as(kind, path, text, evaluated.as_deref(), &around)?)
+}
+
+/// Reads the text of a file of a known kind. Of a program for node `evaluated` is what it gave.
+///
+/// # Errors
+///
+/// The text is wrong for its own tool.
+pub(super) fn read_as(
+    kind: FileKind,
+    path: &Path,
+    text: String,
+    evaluated: Option<&str>,
+    around: &Surroundings,
+) -> Result<Translation, ConfigError> {
     let mut draft = ConfigDraft::default();
     let file = draft.sources.add(path, text);
     let comments = match kind {
         FileKind::ProcessCompose => {
-            let overrides = overrides(&mut draft, file, path, &around);
-            process_compose::read(&mut draft, (file, path), &overrides, &around)
+            let overrides = overrides(&mut draft, file, path, around);
+            process_compose::read(&mut draft, (file, path), &overrides, around)
         }
-        FileKind::Procfile => procfile::read(&mut draft, file, path, &around),
-        FileKind::Mprocs => mprocs::read(&mut draft, file, path, &around),
-        FileKind::Supervisord => supervisord::read(&mut draft, file, path, &around),
-        FileKind::Pm2 | FileKind::Pm2Script => pm2::read(&mut draft, file, path, evaluated.as_deref(), &around),
-        FileKind::DockerCompose => docker_compose::read(&mut draft, file, path, &around),
+        FileKind::Procfile => procfile::read(&mut draft, file, path, around),
+        FileKind::Mprocs => mprocs::read(&mut draft, file, path, around),
+        FileKind::Supervisord => supervisord::read(&mut draft, file, path, around),
+        FileKind::Pm2 | FileKind::Pm2Script => pm2::read(&mut draft, file, path, evaluated, around),
+        FileKind::DockerCompose => docker_compose::read(&mut draft, file, path, around),
     };
     if !draft.mistakes.is_empty() {
-        return Err(in_files(&draft.sources, draft.mistakes).into());
+        return Err(in_files(&draft.sources, draft.mistakes));
     }
     missing_keys::take_out(&mut draft);
     defaults::leave_out(&mut draft);
-    Ok(Translation { kind, path: absolute, root: root.to_owned(), draft, comments })
+    Ok(Translation { kind, path: around.cwd.join(path), root: around.root.clone(), draft, comments })
 }
 
 /// The file that process-compose lays over one that it finds by itself.

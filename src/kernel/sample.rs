@@ -29,6 +29,7 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         autostart: true,
         after: Vec::new(),
         probed: false,
+        ports: std::collections::BTreeMap::new(),
         tty: false,
         phase,
         run: 1,

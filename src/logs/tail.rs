@@ -208,9 +208,17 @@ impl LogTail {
     }
 
     /// Of the lines that are kept those that are in no log file, while it can't be written; unfinished lines come last.
+    /// While it can, those of stead's own that come after all that the task has written.
     #[must_use]
     pub fn unwritten(&self) -> Vec<Arc<LogLine>> {
-        let Some(since) = self.lock().losing_since else { return Vec::new() };
+        let state = self.lock();
+        let Some(since) = state.losing_since else {
+            let is_own = |line: &&Arc<LogLine>| state.unwritten.contains(&line.id.offset);
+            let is_last = state.backlog.chunks.is_empty() && state.partial().next().is_none();
+            let last = state.kept.iter().rev().filter(|_| is_last).take_while(is_own).cloned();
+            return last.collect::<Vec<_>>().into_iter().rev().collect();
+        };
+        drop(state);
         let mut lines = self.lines();
         lines.retain(|line| line.id.offset > since);
         lines

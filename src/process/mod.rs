@@ -22,6 +22,7 @@ mod on_change;
 mod one_shot;
 mod oom;
 mod output;
+mod ports;
 mod probe;
 mod proc;
 mod pty;
@@ -161,6 +162,7 @@ impl ProcessTask {
         }
         let run = context.run.number;
         let starting = async {
+            self.check_ports().await?;
             let socket = self.notify_socket()?;
             let spawned = spawn::spawn(self, run, socket.as_ref()).await?;
             self.start_reading(spawned, socket, run)
@@ -249,6 +251,16 @@ impl ProcessTask {
             tokio::join!(probing, held_back::hint_when_silent(self, context.run.number));
         };
         until_ending(Box::pin(looking), context, over).await;
+    }
+
+    /// Whether it can listen on its ports.
+    async fn check_ports(&self) -> Result<(), String> {
+        if self.config.ports.is_empty() {
+            return Ok(());
+        }
+        let config = Arc::clone(&self.config);
+        let checked = spawn_blocking(move || ports::check_free(&config.ports));
+        checked.await.map_err(|error| format!("cannot look at its ports: {error}"))?
     }
 
     /// A socket for what the run says of itself, if it is to say anything.

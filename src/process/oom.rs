@@ -22,6 +22,11 @@ static CGROUP_EVENTS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     dir.ancestors().map(|dir| dir.join(EVENTS)).find(|events| events.exists())
 });
 
+/// Whether only this process and what it has started are counted there. A cgroup above counts its neighbours, too.
+static IS_OWN: LazyLock<bool> = LazyLock::new(|| {
+    CGROUP_EVENTS.as_deref().and_then(Path::parent).is_some_and(|dir| cgroup_dir().as_deref() == Some(dir))
+});
+
 /// The kills that have been taken for the cause of an end.
 static EXPLAINED: Mutex<Counters> = Mutex::new(Counters { cgroup: 0, system: 0 });
 
@@ -41,19 +46,25 @@ impl OomKills {
         Self(Counters::read(CGROUP_EVENTS.as_deref()))
     }
 
-    /// Whether there was a kill since, and whether the cgroup of this process says so. The kill is not reported again.
+    /// Whether there was a kill since, and whether it is certain that it was one of stead's processes. It is not reported again.
     pub(super) fn since_start(&self) -> Option<bool> {
         let now = Counters::read(CGROUP_EVENTS.as_deref());
         let mut explained = EXPLAINED.lock().unwrap_or_else(PoisonError::into_inner);
         let certain = self.0.grew_to(now, *explained)?;
-        *explained = now;
-        Some(certain)
+        *explained = explained.with_one_more(self.0);
+        Some(certain && *IS_OWN)
     }
 }
 
 impl Counters {
     fn read(cgroup: Option<&Path>) -> Self {
         Self { cgroup: cgroup.map_or(0, counter), system: counter(Path::new(SYSTEM)) }
+    }
+
+    /// With one kill after `start` explained: others at the same moment explain other ends.
+    fn with_one_more(self, start: Self) -> Self {
+        let after = |explained: u64, start: u64| explained.max(start) + 1;
+        Self { cgroup: after(self.cgroup, start.cgroup), system: after(self.system, start.system) }
     }
 
     fn grew_to(self, now: Self, explained: Self) -> Option<bool> {
@@ -87,5 +98,8 @@ mod tests {
         assert_eq!(none.grew_to(system, none), Some(false));
         assert_eq!(none.grew_to(cgroup, cgroup), None, "it explains another end");
         assert_eq!(cgroup.grew_to(cgroup, none), None, "it was before the start");
+        let two = Counters { cgroup: 2, system: 2 };
+        assert_eq!(none.grew_to(two, none.with_one_more(none)), Some(true), "the other explains another end");
+        assert_eq!(none.grew_to(two, none.with_one_more(none).with_one_more(none)), None);
     }
 }

@@ -55,7 +55,8 @@ async fn stop_by_command(
     over: &CancellationToken,
     outputs: LateOutputs,
 ) {
-    let half = task.config.stop.timeout / 2;
+    // A bound on a drain may leave it less than its own.
+    let half = context.grace.get().copied().unwrap_or(task.config.stop.timeout) / 2;
     let due = Instant::now() + half;
     let run = context.run.number;
     let failure = match timeout_at(due, run_command(task, command, child.pid(), run, outputs)).await {

@@ -169,7 +169,7 @@ impl Driver {
                 Effect::Event(event) => self.publisher.record(event, now),
                 order => {
                     finished |= order == Effect::Finish;
-                    due |= matches!(order, Effect::Answer(..) | Effect::Stop(_) | Effect::Kill(_) | Effect::Finish);
+                    due |= matches!(order, Effect::Answer(..) | Effect::Stop(..) | Effect::Kill(_) | Effect::Finish);
                     orders.push(order);
                 }
             }
@@ -216,7 +216,7 @@ impl Driver {
                 let runner = self.runners.get_mut(&run.task).expect("every task of the plan has a runner");
                 self.runs.spawn(run, runner);
             }
-            Effect::Stop(run) => self.runs.stop(run),
+            Effect::Stop(run, grace) => self.runs.stop(run, grace),
             Effect::Kill(run) => self.runs.kill(run),
             Effect::Signal { run, signal, tree } => self.runs.order(run, RunOrder::Signal { signal, tree }),
             Effect::RunOnChange { run, file } => self.runs.order(run, RunOrder::OnChange { file }),

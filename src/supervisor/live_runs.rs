@@ -1,6 +1,8 @@
 //! The runs that have not reported their end: how they are started, asked to end, and heard.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -26,6 +28,7 @@ pub(super) struct LiveRuns {
 /// The two ways to ask a run to end, and its other orders.
 struct RunControl {
     stop: CancellationToken,
+    grace: Arc<OnceLock<Duration>>,
     kill: CancellationToken,
     orders: OrderQueue,
 }
@@ -38,14 +41,16 @@ impl LiveRuns {
 
     pub(super) fn spawn(&mut self, run: RunId, runner: &mut Runner) {
         let context = RunContext::new(run, self.reports.0.clone());
-        let RunContext { stop, kill, orders, .. } = context.clone();
+        let RunContext { stop, grace, kill, orders, .. } = context.clone();
         let id = self.futures.spawn(runner(context)).id();
         self.ids.insert(id, run);
-        self.controls.insert(run, RunControl { stop, kill, orders });
+        self.controls.insert(run, RunControl { stop, grace, kill, orders });
     }
 
-    pub(super) fn stop(&self, run: RunId) {
+    pub(super) fn stop(&self, run: RunId, grace: Duration) {
         if let Some(control) = self.controls.get(&run) {
+            // The first time counts: a run is asked once.
+            let _ = control.grace.set(grace);
             control.stop.cancel();
         }
     }

@@ -1,6 +1,7 @@
 //! What every run is given, whether it is a process or lives in this one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,8 @@ pub(crate) struct RunContext {
     pub(crate) run: RunId,
     /// Cancelled when it is asked to end: the polite part of the stop ladder.
     pub(crate) stop: CancellationToken,
+    /// How long it has until it is killed, once it is asked to end.
+    pub(crate) grace: Arc<OnceLock<Duration>>,
     /// Cancelled when it must end now, with all that belongs to it.
     pub(crate) kill: CancellationToken,
     /// What it is told beside its end.
@@ -28,7 +31,7 @@ pub(crate) struct RunContext {
 impl RunContext {
     pub(crate) fn new(run: RunId, inputs: mpsc::Sender<Input>) -> Self {
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
-        Self { run, stop, kill, orders: OrderQueue::default(), inputs }
+        Self { run, stop, grace: Arc::default(), kill, orders: OrderQueue::default(), inputs }
     }
 
     /// Reports that the start has succeeded.

@@ -126,6 +126,8 @@ pub(super) const KEYS: &[Binding] = &[
 
     bind(&[key('j'), code(KeyCode::Down)], Action::SelectNext, MAIN, Topic::Select, "next task", "next task", None),
     bind(&[key('k'), code(KeyCode::Up)], Action::SelectPrevious, MAIN, Topic::Select, "previous task", "previous task", None),
+    bind(&[key('>')], Action::SelectNext, LOG, Topic::Select, "next task", "next, previous task, from its log", None),
+    bind(&[key('<')], Action::SelectPrevious, LOG, Topic::Select, "previous task", "next, previous task, from its log", None),
     bind(&[key('g'), code(KeyCode::Home)], Action::SelectFirst, MAIN, Topic::Select, "first task", "first task", None),
     bind(&[key('G'), code(KeyCode::End)], Action::SelectLast, MAIN, Topic::Select, "last task", "last task", None),
     bind(&[code(KeyCode::PageDown), ctrl('d')], Action::PageOfTasksDown, MAIN, Topic::Select, "page down", "a page of tasks down", None),

@@ -85,29 +85,29 @@ pub(super) const CASES: &[Case] = &[
     Case { differs: &[WAITS], ..stops(Original::Supervisord, "supervisord-retries", 4) },
     stops(Original::Supervisord, "supervisord-numprocs", 2),
     stops(Original::Supervisord, "supervisord-stop", 2),
-    Case {
-        differs: &[("starts", "stead has no `autostart`"), ("signals", "stead has no `autostart`")],
-        ..stops(Original::Supervisord, "supervisord-include", 2)
-    },
+    stops(Original::Supervisord, "supervisord-include", 2),
     stops(Original::Pm2, "pm2-fork", 2),
     Case {
         their_options: &["--env", "production"],
         our_options: &["--env", "production"],
         ..stops(Original::Pm2, "pm2-env", 1)
     },
-    stops(Original::Pm2, "pm2-restart", 2),
+    Case {
+        differs: &[("exit code", "without -d stead ends then, with 1 if an app has failed")],
+        ..stops(Original::Pm2, "pm2-restart", 2)
+    },
     stops(Original::Pm2, "pm2-instances", 2),
     stops(Original::Pm2, "pm2-stop", 1),
     stops(Original::Pm2, "pm2-once", 2),
     stops(Original::Mprocs, "mprocs-plain", 4),
-    Case {
-        differs: &[("starts", "stead has no `autostart`"), ("signals", "stead has no `autostart`")],
-        ..stops(Original::Mprocs, "mprocs-stop", 3)
-    },
+    stops(Original::Mprocs, "mprocs-stop", 3),
     stops(Original::Mprocs, "mprocs-restart", 5),
     stops(Original::Mprocs, "mprocs-select", 1),
     stops(Original::ProcessCompose, "process-compose-plain", 2),
-    stops(Original::ProcessCompose, "process-compose-restart", 6),
+    Case {
+        differs: &[("exit code", "process-compose's is 0 even if a process has failed")],
+        ..stops(Original::ProcessCompose, "process-compose-restart", 6)
+    },
     Case { start_order: &["db", "migrate", "api"], ..stops(Original::ProcessCompose, "process-compose-ready", 5) },
     stops(Original::ProcessCompose, "process-compose-stop", 2),
     stops(Original::ProcessCompose, "process-compose-stop-command", 1),
@@ -119,10 +119,7 @@ pub(super) const CASES: &[Case] = &[
     Case { differs: CODE_OF_ONE, ..ends(Original::ProcessCompose, "process-compose-fatal") },
     Case { differs: CODE_OF_ONE, ..ends(Original::ProcessCompose, "process-compose-end") },
     stops(Original::ProcessCompose, "process-compose-templates", 3),
-    Case {
-        differs: &[("starts", "stead has no `autostart`"), ("signals", "stead has no `autostart`")],
-        ..stops(Original::ProcessCompose, "process-compose-files", 2)
-    },
+    stops(Original::ProcessCompose, "process-compose-files", 2),
     stops(Original::ProcessCompose, "process-compose-tty", 1),
     Case {
         differs: &[("waits between starts", "counts failures only after that, so it stops the process later")],

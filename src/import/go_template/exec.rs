@@ -67,7 +67,9 @@ impl State {
             TemplatePart::Print(pipeline) => {
                 let value = self.pipeline(pipeline, dot)?;
                 if pipeline.variables.is_empty() {
-                    let text = printed(&value).map_err(|what| BadTemplate { span: pipeline.span.clone(), what })?;
+                    let text = fits(std::slice::from_ref(&value))
+                        .and_then(|()| printed(&value))
+                        .map_err(|what| BadTemplate { span: pipeline.span.clone(), what })?;
                     self.out.push_str(&text);
                 }
             }
@@ -186,7 +188,9 @@ impl State {
             arguments.push(self.operand(operand, dot)?);
         }
         arguments.extend(piped);
-        call(function, &arguments).map_err(|what| BadTemplate { span: command.span.clone(), what })
+        fits(&arguments)
+            .and_then(|()| call(function, &arguments))
+            .map_err(|what| BadTemplate { span: command.span.clone(), what })
     }
 
     fn operand(&mut self, operand: &Operand, dot: &TemplateValue) -> Result<TemplateValue, BadTemplate> {
@@ -221,6 +225,27 @@ fn is_true(value: &TemplateValue) -> bool {
         TemplateValue::Text(text) => !text.is_empty(),
         TemplateValue::List(items) => !items.is_empty(),
         TemplateValue::Map(entries) => !entries.is_empty(),
+    }
+}
+
+/// Refuses what would be longer than a result may be. A text that is used often takes no room until it is printed.
+fn fits(values: &[TemplateValue]) -> Result<(), String> {
+    fn spend(value: &TemplateValue, left: &mut usize) -> bool {
+        let size = match value {
+            TemplateValue::Text(text) => text.len(),
+            TemplateValue::Nothing | TemplateValue::Bool(_) | TemplateValue::Int(_) | TemplateValue::Float(_) => 1,
+            TemplateValue::List(items) => return items.iter().all(|item| spend(item, left)),
+            // No map is printed.
+            TemplateValue::Map(_) => 1,
+        };
+        let rest = left.checked_sub(size);
+        *left = rest.unwrap_or_default();
+        rest.is_some()
+    }
+    let mut left = OUTPUT_LIMIT;
+    match values.iter().all(|value| spend(value, &mut left)) {
+        true => Ok(()),
+        false => Err(format!("this is longer than {OUTPUT_LIMIT} bytes")),
     }
 }
 

@@ -85,3 +85,11 @@ fn time_and_space_are_limited() {
     let wide = "{{ range 9000 }}".to_owned() + &"y".repeat(1000) + "{{ end }}";
     assert!(shown(&wide).contains("too much"));
 }
+
+#[test]
+fn a_text_that_doubles_itself_is_refused() {
+    let (open, close) = ("{{ range .LIST }}".repeat(6), "{{ end }}".repeat(6));
+    let doubling = format!("{{{{ $x := \"aaaaaaaa\" }}}}{open}{{{{ $x = print $x $x }}}}{close}");
+    let why = shown(&doubling.replace(".LIST", "$.LIST"));
+    assert!(why.contains("longer than 1048576 bytes"), "{why}");
+}

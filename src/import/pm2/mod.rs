@@ -51,7 +51,7 @@ pub(super) fn read(
     }
     let what = "pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several";
     draft.drop(Weight::Minor, &first, "name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others", what);
-    let what = "pm2 goes on in the background when all apps have ended; `stead up -d` does, too";
+    let what = "pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed";
     draft.drop(Weight::Minor, &first, "exit", what);
     document.comments
 }

@@ -46,7 +46,7 @@ max_memory = "500 MiB"
 . ecosystem.config.json:9 apps.exp_backoff_restart_delay: the wait is doubled every time; pm2's grows by half
 - ecosystem.config.json:9 apps.out_file and 2 more: stead keeps the output of every task in .stead/logs
 . ecosystem.config.json:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. ecosystem.config.json:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. ecosystem.config.json:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 "#);
     insta::assert_snapshot!(imported("ecosystem.config.json", &[("ecosystem.config.json", json)], Some("staging")), @r#"
 [tasks.api]
@@ -65,7 +65,7 @@ max_memory = "500 MiB"
 . ecosystem.config.json:9 apps.exp_backoff_restart_delay: the wait is doubled every time; pm2's grows by half
 - ecosystem.config.json:9 apps.out_file and 2 more: stead keeps the output of every task in .stead/logs
 . ecosystem.config.json:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. ecosystem.config.json:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. ecosystem.config.json:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 "#);
 }
 
@@ -82,7 +82,7 @@ max_backoff = "0s"
 reset_after = "1s"
 stop = { signal = "SIGINT", timeout = "1600ms" }
 . ecosystem.config.yaml:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 "#);
     insta::assert_snapshot!(of("script: python3 run.py --ok"), @r#"
 [tasks.python3]
@@ -95,7 +95,7 @@ max_backoff = "0s"
 reset_after = "1s"
 stop = { signal = "SIGINT", timeout = "1600ms" }
 . ecosystem.config.yaml:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 "#);
     insta::assert_snapshot!(of("script: job.py\nautorestart: false"), @r#"
 [tasks.job]
@@ -104,7 +104,7 @@ stdin = "open"
 restart = "never"
 stop = { signal = "SIGINT", timeout = "1600ms" }
 . ecosystem.config.yaml:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 "#);
     insta::assert_snapshot!(of("script: server\nname: My App\nrestart_delay: 2s"), @r#"
 [tasks.My-App]
@@ -118,7 +118,7 @@ reset_after = "1s"
 stop = { signal = "SIGINT", timeout = "1600ms" }
 - ecosystem.config.yaml:2 My App: stead calls it `My-App`
 . ecosystem.config.yaml:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 "#);
 }
 
@@ -147,7 +147,7 @@ max_backoff = "0s"
 reset_after = "1s"
 stop = { signal = "SIGINT", timeout = "1600ms" }
 . ecosystem.config.yaml:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 "#);
     insta::assert_snapshot!(of("script: a.js\ninstances: max"), @r#"
 [tasks.a]
@@ -161,7 +161,7 @@ reset_after = "1s"
 stop = { signal = "SIGINT", timeout = "1600ms" }
 ! ecosystem.config.yaml:3 apps.instances: stead runs one process: in cluster mode pm2's node shares one port among several
 . ecosystem.config.yaml:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 "#);
 }
 
@@ -183,7 +183,7 @@ stop = { signal = "SIGINT", timeout = "1600ms" }
 [groups.back]
 tasks = ["a"]
 . ecosystem.config.yaml:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 "#);
     insta::assert_snapshot!(of("script: a.js\nwatch: true\ncron_restart: 0 3 * * *\nwait_ready: true\nshutdown_with_message: true\nstop_exit_codes: [0, 3]\ntreekill: false\nodd: 1\nvizion: false"), @r#"
 [tasks.a]
@@ -202,16 +202,16 @@ stop = { signal = "SIGINT", only_parent = true, timeout = "1600ms" }
 - ecosystem.config.yaml:9 apps.odd: pm2 does not know it either
 . ecosystem.config.yaml:10 apps.vizion: only pm2 itself is concerned
 . ecosystem.config.yaml:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 "#);
     insta::assert_snapshot!(of("name: a"), @r#"
 . ecosystem.config.yaml:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. ecosystem.config.yaml:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 error ecosystem.config.yaml:2 an app without `script`: expected the path of a program
 "#);
     insta::assert_snapshot!(imported("a.json", &[("a.json", "[]")], None), @r#"
 . a.json:1 name, pm_id, NODE_APP_INSTANCE, NODE_CHANNEL_FD and others: pm2 puts its description of an app into the environment; only the number of an instance is set, where there are several
-. a.json:1 exit: pm2 goes on in the background when all apps have ended; `stead up -d` does, too
+. a.json:1 exit: pm2 goes on in the background when all apps have ended, and `stead up -d` does, too; without -d stead ends then, with 1 if an app has failed
 error a.json:1 no app is declared: expected at least one in `apps`
 "#);
 }

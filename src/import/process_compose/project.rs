@@ -71,6 +71,8 @@ pub(super) fn read(
     }
     settings(draft, &mut root, is_strict);
     let first = Place::new(file, 0..0);
+    let what = "process-compose's is 0 even if a process has failed; stead's is 1 then";
+    draft.drop(Weight::Minor, &Place::new(file, 0..0), "exit code", what);
     let mentions_own_variables = draft.sources.iter().any(|source| source.text.contains("PC_PROC_NAME"))
         || draft.sources.iter().any(|source| source.text.contains("PC_REPLICA_NUM"));
     if !mentions_own_variables {
@@ -283,12 +285,36 @@ pub(super) fn ignored(draft: &mut ConfigDraft, fields: &mut Fields<'_>) {
 pub(super) fn vars(draft: &mut ConfigDraft, field: &Field<'_>) -> IndexMap<String, (TemplateValue, TemplateValue)> {
     let mut fields = Fields::of(draft, field);
     let prefix = field.key.len() + 1;
-    let all = fields.rest().into_iter().map(|var| (var.key[prefix..].to_owned(), value(draft, &var, var.node)));
+    let mut left = VALUES_MOST;
+    let all = fields.rest().into_iter().map(|var| {
+        let read = value(draft, &var, var.node, &mut left, DEPTH_MOST);
+        (var.key[prefix..].to_owned(), read)
+    });
     all.collect()
 }
 
+/// The most values that the variables of templates may hold: an alias counts with all that it stands for.
+const VALUES_MOST: usize = 100_000;
+/// How deep they may be nested.
+const DEPTH_MOST: usize = 64;
+
 /// A value as Go's YAML reads it where it does not know what is wanted: with the values of variables, and with marks.
-fn value(draft: &mut ConfigDraft, field: &Field<'_>, node: &Node) -> (TemplateValue, TemplateValue) {
+fn value(
+    draft: &mut ConfigDraft,
+    field: &Field<'_>,
+    node: &Node,
+    left: &mut usize,
+    depth_left: usize,
+) -> (TemplateValue, TemplateValue) {
+    if *left == 1 || depth_left == 0 {
+        let what = format!("`{}` holds too much: {VALUES_MOST} values, {DEPTH_MOST} deep, are the most", field.key);
+        draft.refuse(&node.place, what, "aliases count with all that they stand for");
+        *left = 0;
+    }
+    if *left == 0 {
+        return (TemplateValue::Nothing, TemplateValue::Nothing);
+    }
+    *left -= 1;
     match &node.value {
         yaml::YamlValue::Scalar(scalar) => {
             if scalar.is_plain && is_date(&scalar.text) {
@@ -299,14 +325,15 @@ fn value(draft: &mut ConfigDraft, field: &Field<'_>, node: &Node) -> (TemplateVa
             (resolved, marked)
         }
         yaml::YamlValue::Sequence(items) => {
-            let (values, marked): (Vec<_>, Vec<_>) = items.iter().map(|item| value(draft, field, item)).unzip();
+            let (values, marked): (Vec<_>, Vec<_>) =
+                items.iter().map(|item| value(draft, field, item, left, depth_left - 1)).unzip();
             (TemplateValue::List(values.into()), TemplateValue::List(marked.into()))
         }
         yaml::YamlValue::Mapping(entries) => {
             let (mut values, mut marks) = (IndexMap::new(), IndexMap::new());
             for (key, node) in entries {
                 let key = key.scalar().map_or("", |scalar| scalar.text.as_str());
-                let (own, marked) = value(draft, field, node);
+                let (own, marked) = value(draft, field, node, left, depth_left - 1);
                 values.insert(key.to_owned(), own);
                 marks.insert(key.to_owned(), marked);
             }

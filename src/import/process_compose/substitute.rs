@@ -114,7 +114,7 @@ pub(super) fn substitute(text: &str, value_of: &dyn Fn(&str) -> String) -> Resul
     }
     // A file that has such characters of its own can't be marked.
     let can_mark = !text.chars().any(|c| c >= MARK);
-    let mut scanner = Scanner { text, at: 0, value_of };
+    let mut scanner = Scanner { text, at: 0, value_of, left: VALUES_MOST };
     let mut out = Substituted::default();
     let mut copied_from = None;
     while let Some(c) = scanner.peek() {
@@ -151,10 +151,18 @@ pub(super) fn substitute(text: &str, value_of: &dyn Fn(&str) -> String) -> Resul
 /// How deep variables may stand in the defaults of others.
 const DEPTH_LIMIT: usize = 50;
 
+/// The most bytes that all values of a file may have together.
+const VALUES_MOST: usize = 4 << 20;
+
+/// The longest value that a pattern is tried on, in bytes.
+const PATTERN_MOST: usize = 4 << 10;
+
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
     value_of: &'a dyn Fn(&str) -> String,
+    /// Bytes that values may still have.
+    left: usize,
 }
 
 impl<'a> Scanner<'a> {
@@ -198,6 +206,16 @@ impl<'a> Scanner<'a> {
     /// What begins with `${` here.
     fn variable(&mut self, depth: usize) -> Result<EnvVariable, BadSubstitution> {
         let start = self.at;
+        let variable = self.any_variable(depth)?;
+        match self.left.checked_sub(variable.value.len()) {
+            Some(left) => self.left = left,
+            None => return self.bad(start, "the values of variables are larger than 4 MiB here"),
+        }
+        Ok(variable)
+    }
+
+    fn any_variable(&mut self, depth: usize) -> Result<EnvVariable, BadSubstitution> {
+        let start = self.at;
         if depth > DEPTH_LIMIT {
             return self.bad(start, "too deep");
         }
@@ -212,6 +230,9 @@ impl<'a> Scanner<'a> {
         if is_length {
             self.close(start)?;
             return Ok(made(value.len().to_string()));
+        }
+        if self.peek().is_some_and(|c| "/#%".contains(c)) && value.len() > PATTERN_MOST {
+            return self.bad(start, "the value is too long for a pattern: 4 KiB is the most");
         }
         match self.peek() {
             Some('}') => {
@@ -336,6 +357,9 @@ impl<'a> Scanner<'a> {
         };
         self.close(start)?;
         let by = text.as_deref().unwrap_or_default();
+        if value.len().saturating_mul(by.len()) > VALUES_MOST {
+            return self.bad(start, "the text to put there is too long");
+        }
         Ok(match kind {
             Some('/') => value.replace(&pattern, by),
             // Without a text to put there, these two do nothing.
@@ -494,5 +518,15 @@ mod tests {
     #[test]
     fn depth_is_limited() {
         assert!(substitute(&format!("{}{}", "${A:-".repeat(9999), "}".repeat(9999)), &value_of).is_err());
+    }
+
+    #[test]
+    fn the_size_of_values_is_limited() {
+        let long = |_: &str| "x".repeat(1 << 20);
+        assert!(substitute(&"${A}".repeat(4), &long).is_ok());
+        assert!(substitute(&"${A}".repeat(10_000), &long).is_err());
+        assert!(substitute("${A##*y}", &long).is_err());
+        let all = |_: &str| "x".repeat(4 << 10);
+        assert!(substitute(&format!("${{A//x/{}}}", "y".repeat(64 << 10)), &all).is_err());
     }
 }

@@ -104,6 +104,7 @@ reset_after = "8760h"
 after = { migrate = "success", db = "started" }
 ready = { http = "http://localhost:8080/health", status = 200, interval = "10s", failure_threshold = 3 }
 stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose's is 0 even if a process has failed; stead's is 1 then
 . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
 . process-compose.yaml:1 ordered_shutdown: not given: process-compose stops all processes at the same time, stead those that depend on others first
 . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
@@ -147,6 +148,7 @@ dir = "dir-1"
 env = { PC_PROC_NAME = "me", PC_REPLICA_NUM = "1", P = "8001", A = "own" }
 restart = "never"
 stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose's is 0 even if a process has failed; stead's is 1 then
 . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
 . process-compose.yaml:6 ${WHO…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
 . process-compose.yaml:7 ${A…}: its value of now is written: stead has variables in texts only, as ${NAME} and ${NAME:-default}
@@ -159,13 +161,14 @@ over env.HOME=/root
 #[test]
 fn a_template_that_would_print_nothing_is_an_error() {
     insta::assert_snapshot!(of("processes:\n  a:\n    command: docker ps --format '{{.Names}}'\n"), @r#"
-    [tasks.a]
-    restart = "never"
-    stop.timeout = "1h"
-    . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
-    . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
-    error process-compose.yaml:3 the template in `processes.a.command`: `{{.Names`: this is not set, and process-compose would put `<no value>`: write {{ `…` }} around braces that are no template, or set is_template_disabled
-    "#);
+[tasks.a]
+restart = "never"
+stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose's is 0 even if a process has failed; stead's is 1 then
+. process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
+. process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
+error process-compose.yaml:3 the template in `processes.a.command`: `{{.Names`: this is not set, and process-compose would put `<no value>`: write {{ `…` }} around braces that are no template, or set is_template_disabled
+"#);
     insta::assert_snapshot!(
         task("command: docker ps --format '{{.Names}}'\nis_template_disabled: true"), @r#"command = "docker ps --format '{{.Names}}'""#);
     insta::assert_snapshot!(of("processes:\n  a:\n    command: x\n    # ${\n"), @"
@@ -277,10 +280,10 @@ fn probes() {
     - process-compose.yaml:5 processes.it.liveness_probe: process-compose acts on it for daemons only, and otherwise just logs it
     "#);
     insta::assert_snapshot!(task("command: x\nis_daemon: true\nliveness_probe: {exec: {command: y}}"), @r#"
-    command = ["sh", "-c", '"$@" && exec sleep 2147483647', "it", "sh", "-c", "x"]
-    live = { exec = "y", interval = "10s", timeout = "1s", failure_threshold = 3 }
-    - process-compose.yaml:3 processes.it.is_daemon: what is launched is kept running by a process that waits beside it, and ends with it; a readiness probe says whether it is well
-    "#);
+command = ["sh", "-c", '"$@" && exec sleep 2147483647', "it", "sh", "-c", "x"]
+live.exec = "y"
+- process-compose.yaml:3 processes.it.is_daemon: what is launched is kept running by a process that waits beside it, and ends with it; a readiness probe says whether it is well
+"#);
     insta::assert_snapshot!(task("command: x\nready_log_line: \"up (1.0)\""), @r#"
     command = "x"
     ready.log = 'up \(1\.0\)'
@@ -371,6 +374,7 @@ command = ["bash", "-c", "x"]
 restart = "never"
 after = { a-0 = "ready", a-1 = "exited" }
 stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose's is 0 even if a process has failed; stead's is 1 then
 . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
 . process-compose.yaml:1 ordered_shutdown: not given: process-compose stops all processes at the same time, stead those that depend on others first
 . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
@@ -404,6 +408,7 @@ stop.timeout = "1h"
 command = ["bash", "-c", "x"]
 restart = "never"
 stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose's is 0 even if a process has failed; stead's is 1 then
 . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
 . process-compose.yaml:1 ordered_shutdown: not given: process-compose stops all processes at the same time, stead those that depend on others first
 . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
@@ -428,34 +433,35 @@ fn overrides_bases_and_parents() {
         ),
     ];
     insta::assert_snapshot!(imported(&files, &[]), @r#"
-    [env]
-    A = "1"
-    C = "4"
+[env]
+A = "1"
+C = "4"
 
-    [tasks.a]
-    description = "base"
-    command = ["bash", "-c", "x"]
-    dir = "base/sub"
-    env = { P = "1", Q = "3" }
-    restart = "never"
-    stop.timeout = "1h"
+[tasks.a]
+description = "base"
+command = ["bash", "-c", "x"]
+dir = "base/sub"
+env = { P = "1", Q = "3" }
+restart = "never"
+stop.timeout = "1h"
 
-    [tasks.c]
-    command = ["bash", "-c", "c"]
-    dir = "base"
-    restart = "never"
-    stop.timeout = "1h"
+[tasks.c]
+command = ["bash", "-c", "c"]
+dir = "base"
+restart = "never"
+stop.timeout = "1h"
 
-    [tasks.b]
-    description = "base"
-    command = ["bash", "-c", "y"]
-    dir = "base/sub"
-    env = { P = "1", Q = "3" }
-    restart = "never"
-    stop.timeout = "1h"
-    . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
-    . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
-    "#);
+[tasks.b]
+description = "base"
+command = ["bash", "-c", "y"]
+dir = "base/sub"
+env = { P = "1", Q = "3" }
+restart = "never"
+stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose's is 0 even if a process has failed; stead's is 1 then
+. process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
+. process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
+"#);
     let files = [
         ("process-compose.yaml", "extends: x.yaml\nprocesses: {}\n"),
         ("x.yaml", "extends: process-compose.yaml\nprocesses: {}\n"),
@@ -464,26 +470,27 @@ fn overrides_bases_and_parents() {
     error x.yaml:1 these files extend one another: remove one `extends`
     ");
     insta::assert_snapshot!(of("processes:\n  a: {extends: b}\n  b: {extends: a}\n  c: {extends: d}\n"), @r#"
-    [tasks.a]
-    command = ["bash"]
-    restart = "never"
-    stop.timeout = "1h"
+[tasks.a]
+command = ["bash"]
+restart = "never"
+stop.timeout = "1h"
 
-    [tasks.b]
-    command = ["bash"]
-    restart = "never"
-    stop.timeout = "1h"
+[tasks.b]
+command = ["bash"]
+restart = "never"
+stop.timeout = "1h"
 
-    [tasks.c]
-    command = ["bash"]
-    restart = "never"
-    stop.timeout = "1h"
-    . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
-    . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
-    error process-compose.yaml:3 these processes extend one another: remove one `extends`
-    error process-compose.yaml:2 these processes extend one another: remove one `extends`
-    error process-compose.yaml:4 `c` extends `d`, which is not declared: expected the name of a process
-    "#);
+[tasks.c]
+command = ["bash"]
+restart = "never"
+stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose's is 0 even if a process has failed; stead's is 1 then
+. process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
+. process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
+error process-compose.yaml:3 these processes extend one another: remove one `extends`
+error process-compose.yaml:2 these processes extend one another: remove one `extends`
+error process-compose.yaml:4 `c` extends `d`, which is not declared: expected the name of a process
+"#);
 }
 
 #[test]
@@ -505,6 +512,7 @@ command = ["bash", "-c", "echo ${A:-} 2 ${C:-}"]
 env_file = "own.env?"
 restart = "never"
 stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose's is 0 even if a process has failed; stead's is 1 then
 . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
 . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
 - process-compose.yaml:2 processes.a.is_dotenv_disabled: stead gives the variables of `.env` to every task
@@ -516,15 +524,16 @@ over env.A=os
 #[test]
 fn strict_files_and_wrong_ones() {
     insta::assert_snapshot!(of("is_strict: true\nx-mine: 1\nother: 2\nprocesses:\n  a: {command: x, env: {}}\n"), @r#"
-    [tasks.a]
-    command = ["bash", "-c", "x"]
-    restart = "never"
-    stop.timeout = "1h"
-    . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
-    . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
-    error process-compose.yaml:3 `other` is no key of the file: `is_strict` makes this an error
-    error process-compose.yaml:5 `env` is no key of a process: `is_strict` makes this an error
-    "#);
+[tasks.a]
+command = ["bash", "-c", "x"]
+restart = "never"
+stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose's is 0 even if a process has failed; stead's is 1 then
+. process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
+. process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
+error process-compose.yaml:3 `other` is no key of the file: `is_strict` makes this an error
+error process-compose.yaml:5 `env` is no key of a process: `is_strict` makes this an error
+"#);
     insta::assert_snapshot!(of("- a\n"), @"
     error process-compose.yaml:1 this is no file for process-compose: expected a mapping with `processes`, found a list
     ");
@@ -532,23 +541,33 @@ fn strict_files_and_wrong_ones() {
     error process-compose.yaml:1 this file is empty: expected a mapping with `processes`
     ");
     insta::assert_snapshot!(of("processes:\n  a:\n    command: [x]\n    is_tty: maybe\n    replicas: \"2\"\n  b: x\n"), @r#"
-    [tasks.a]
-    restart = "never"
-    stop.timeout = "1h"
-    . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
-    . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
-    error process-compose.yaml:5 wrong value for `processes.a.replicas`: expected a whole number, without quotes
-    error process-compose.yaml:6 wrong value for `processes.b`: expected a mapping, found a text or number
-    error process-compose.yaml:3 wrong value for `processes.a.command`: expected a text, found a list
-    error process-compose.yaml:4 wrong value for `processes.a.is_tty`: expected `true` or `false`
-    "#);
+[tasks.a]
+restart = "never"
+stop.timeout = "1h"
+. process-compose.yaml:1 exit code: process-compose's is 0 even if a process has failed; stead's is 1 then
+. process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
+. process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
+error process-compose.yaml:5 wrong value for `processes.a.replicas`: expected a whole number, without quotes
+error process-compose.yaml:6 wrong value for `processes.b`: expected a mapping, found a text or number
+error process-compose.yaml:3 wrong value for `processes.a.command`: expected a text, found a list
+error process-compose.yaml:4 wrong value for `processes.a.is_tty`: expected `true` or `false`
+"#);
     insta::assert_snapshot!(of("disable_env_expansion: true\nprocesses:\n  a: {command: \"${A} $$B\"}\n---\nx: 1\n"), @r#"
-    [tasks.a]
-    command = ["bash", "-c", "$${A} $$B"]
-    restart = "never"
-    stop.timeout = "1h"
-    - process-compose.yaml:5 ---: process-compose reads the first document of a file only
-    . process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
-    . process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
-    "#);
+[tasks.a]
+command = ["bash", "-c", "$${A} $$B"]
+restart = "never"
+stop.timeout = "1h"
+- process-compose.yaml:5 ---: process-compose reads the first document of a file only
+. process-compose.yaml:1 exit code: process-compose's is 0 even if a process has failed; stead's is 1 then
+. process-compose.yaml:1 PC_PROC_NAME, PC_REPLICA_NUM: process-compose sets them; nothing here mentions them, so they are left out
+. process-compose.yaml:1 exit code: process-compose ends with 0 even if a process failed; stead says 1 then, when it is run without a terminal
+"#);
+}
+
+#[test]
+fn aliases_of_variables_count_with_what_they_stand_for() {
+    let lines: String =
+        (1..9).map(|at| format!("  a{at}: &a{at} [{}]\n", vec![format!("*a{}", at - 1); 9].join(", "))).collect();
+    let out = of(&format!("vars:\n  a0: &a0 x\n{lines}processes:\n  it: {{command: a}}\n"));
+    assert!(out.contains("holds too much"), "{out}");
 }

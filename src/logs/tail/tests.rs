@@ -106,3 +106,19 @@ fn what_was_written_before_anything_follows_has_grown() {
     hub.tail("early").write(run(1), OutputStream::Stdout, b"more\n");
     assert!(hub.grown().take().contains("early"), "the same for all that ask");
 }
+
+#[test]
+fn what_stead_notes_is_shown_until_the_task_writes() {
+    let tail = LogTail::default();
+    let run = RunKey::default();
+    tail.note(run, "a hint".to_owned());
+    let texts =
+        || tail.unwritten().iter().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect::<Vec<_>>();
+    assert_eq!(texts(), ["a hint"]);
+    tail.write(run, OutputStream::Stdout, b"par");
+    assert_eq!(texts(), [""; 0]);
+    tail.write(run, OutputStream::Stdout, b"tial\n");
+    assert_eq!(texts(), [""; 0]);
+    assert_eq!(tail.lines().len(), 2);
+    assert_eq!(texts(), [""; 0]);
+}

@@ -37,12 +37,13 @@ impl Engine {
         }
     }
 
-    /// Has a task start again: a run of it is stopped first, in order.
+    /// Has a task start again: a run of it is stopped first, in order. One that is being ended for a failure goes by its
+    /// policy all the same.
     pub(super) fn bounce(&mut self, id: TaskId) {
         let task = self.task_mut(id);
-        let is_kept_down = task.is_kept_down();
+        let keeps_cause = task.is_kept_down() || task.is_given_up();
         match &mut task.phase {
-            Phase::Live(run) if !is_kept_down => run.request_stop(StopCause::Restart),
+            Phase::Live(run) if !keeps_cause => run.request_stop(StopCause::Restart),
             Phase::Done => task.phase = Phase::WAITING,
             Phase::Live(_) | Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Scheduled => {}
             Phase::Stopped { .. } | Phase::Failed { .. } => {}

@@ -1,5 +1,7 @@
 //! What the engine has done: the driver carries these out in order.
 
+use std::time::Duration;
+
 use super::event::Event;
 use super::input::{RunId, TaskId};
 use super::request::{Answer, Refusal, RequestId};
@@ -24,8 +26,8 @@ pub enum LoadRequest {
 pub enum Effect {
     /// Start a run, then report [`Started`](super::Input::Started) or [`Exited`](super::Input::Exited).
     Spawn(RunId),
-    /// Ask a run to end: the polite part of its stop ladder.
-    Stop(RunId),
+    /// Ask a run to end: the polite part of its stop ladder. It has so long until it is killed.
+    Stop(RunId, Duration),
     /// End a run now, with all that belongs to it. May come without a `Stop` before, and more than once.
     Kill(RunId),
     /// Read the configuration again, then report [`Loaded`](super::Input::Loaded). Never comes twice before that.

@@ -64,16 +64,16 @@ impl Engine {
             RunStage::Stopping(Stop { cause, .. }) => (Some(cause.clone()), reason, true),
             RunStage::Starting { .. } | RunStage::Running | RunStage::Ready => (pending, reason, false),
         };
-        let is_critical = self.task(id.task).plan.policy.is_critical();
+        let is_fatal = self.task(id.task).is_fatal_end(&reason);
         let next = match cause {
             _ if self.is_draining() => Next::Stopped,
             Some(StopCause::Asked) => Next::Stopped,
             Some(StopCause::Leave) => Next::Leave,
             // It was to be restarted, but ended before it was asked to.
-            Some(StopCause::Restart) if !asked && is_critical => self.apply_policy(id.task, &reason, ran_for, now),
+            Some(StopCause::Restart) if !asked && is_fatal => self.apply_policy(id.task, &reason, ran_for, now),
             Some(StopCause::Restart) => Next::Restart,
             Some(StopCause::Failed(reason)) => Next::GroupFailed { reason },
-            Some(StopCause::GaveUp(_)) | None if run.is_due_again && !is_critical => Next::Restart,
+            Some(StopCause::GaveUp(_)) | None if run.is_due_again && !is_fatal => Next::Restart,
             Some(StopCause::GaveUp(_)) | None => self.apply_policy(id.task, &reason, ran_for, now),
         };
         self.record_exit(id, &run, reason, asked, &next, now);

@@ -1,5 +1,7 @@
 //! Dependencies: whether a task may start, what it waits for, and what it needs to be started for it.
 
+use std::collections::BTreeSet;
+
 use super::Engine;
 use super::input::TaskId;
 use super::plan::Edge;
@@ -53,11 +55,16 @@ impl Engine {
         }
     }
 
-    /// Has what `id` needs started: every required dependency that is at rest and does not hold. A person's start of
-    /// `id` asks for what has failed, too.
-    pub(super) fn start_needs(&mut self, id: TaskId, with_failed: bool) {
+    /// Has what `id` needs started: every required dependency that is at rest and does not hold, also beyond those that
+    /// wait. A person's start of `id` asks for what has failed, too. Whether anything is started.
+    pub(super) fn start_needs(&mut self, id: TaskId, with_failed: bool) -> bool {
+        let mut starts = false;
         let mut todo = vec![id];
+        let mut seen = BTreeSet::new();
         while let Some(id) = todo.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
             for edge in self.task(id).plan.after.clone() {
                 let missing = match self.reach(&edge) {
                     Reach::Halted => true,
@@ -68,10 +75,14 @@ impl Engine {
                 let is_asked = with_failed || matches!(task.phase, Phase::Stopped { asked: false });
                 if edge.required && missing && is_asked {
                     task.phase = Phase::WAITING;
+                    starts = true;
+                }
+                if edge.required && matches!(task.phase, Phase::Waiting { .. }) {
                     todo.push(edge.task);
                 }
             }
         }
+        starts
     }
 
     /// Has everything started that what waits needs.

@@ -91,7 +91,7 @@ impl Engine {
     /// A supervisor that has started nothing yet: the first [`Input::Tick`] does.
     #[must_use]
     pub fn new(plan: Plan, now: Instant) -> Self {
-        let mut engine = Self {
+        Self {
             started: now,
             board: (0..plan.tasks.len()).map(TaskId).collect(),
             reloads: VecDeque::new(),
@@ -102,9 +102,7 @@ impl Engine {
             drain: None,
             jitter: Jitter::seeded(plan.seed),
             effects: Vec::new(),
-        };
-        engine.start_all_needs();
-        engine
+        }
     }
 
     /// Applies one input, then expires deadlines: an exit beats its own kill deadline.

@@ -1,5 +1,6 @@
 //! What the engine supervises: every task with its policy, the order between them, and groups.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::input::TaskId;
@@ -61,6 +62,8 @@ pub struct TaskPlan {
     pub schedule: Option<Overlap>,
     /// What a changed file means, if it watches any.
     pub watch: Option<WatchAction>,
+    /// The ports that it is to listen on, by name.
+    pub ports: BTreeMap<String, u16>,
     /// Whether it has a terminal.
     pub tty: bool,
     /// How long it may take to stop before it is killed.
@@ -91,6 +94,7 @@ impl TaskPlan {
             live_threshold: None,
             schedule: None,
             watch: None,
+            ports: BTreeMap::new(),
             tty: false,
             stop_timeout: Duration::from_secs(10),
             success_exit_codes: vec![0],

@@ -213,7 +213,10 @@ impl Engine {
     fn kill_as_asked(&mut self, id: TaskId, now: Instant) {
         match (&self.task(id).phase, self.task(id).phase.stop()) {
             (_, Some(_)) => self.kill(id, now),
-            (Phase::Live(_), None) => self.stop(id, StopCause::Asked, Duration::ZERO, now),
+            (Phase::Live(run), None) => {
+                let cause = run.pending_stop().cloned().unwrap_or(StopCause::Asked);
+                self.stop(id, cause, Duration::ZERO, now);
+            }
             (Phase::Waiting { .. } | Phase::Backoff { .. } | Phase::Scheduled, None) => self.stopped(id),
             (Phase::Stopped { .. } | Phase::Done | Phase::Failed { .. }, None) => {}
         }
@@ -235,13 +238,14 @@ fn verdict(verb: Verb, phase: &Phase) -> Verdict {
     let state = if phase.stop_cause().is_some() { Stopping } else { phase.state() };
     match verb {
         Verb::Start => match state {
-            Waiting | Starting | Running | Ready => Verdict::Already,
+            Starting | Running | Ready => Verdict::Already,
             Stopping => match phase.stop_cause() {
                 Some(StopCause::Restart) => Verdict::Already,
                 Some(StopCause::Leave) => Verdict::Leaving,
                 Some(StopCause::Asked | StopCause::GaveUp(_) | StopCause::Failed(_)) | None => Verdict::Act,
             },
-            Backoff | Scheduled | Stopped | Done | Failed => Verdict::Act,
+            // What it waits for may have to be started.
+            Waiting | Backoff | Scheduled | Stopped | Done | Failed => Verdict::Act,
         },
         Verb::Stop => match state {
             Waiting | Starting | Running | Ready | Backoff | Scheduled => Verdict::Act,

@@ -163,6 +163,8 @@ pub struct TaskSnapshot {
     pub after: Vec<EdgeSnapshot>,
     /// Whether a probe tells when it is ready; without one it counts as ready as soon as it runs.
     pub probed: bool,
+    /// The ports that it is to listen on, by name.
+    pub ports: BTreeMap<String, u16>,
     /// Whether it has a terminal to attach to and type into.
     pub tty: bool,
     /// The state with its data.

@@ -39,12 +39,13 @@ impl Engine {
         match (self.gate(id), waiting) {
             (Gate::Open, Some(_)) => self.spawn(id, now),
             (Gate::Shut(blockers), Some(false)) => {
+                let needs = self.start_needs(id, false);
                 self.task_mut(id).phase = Phase::Waiting { announced: true };
                 if let Some(first) = blockers.into_iter().next() {
                     let (dependency, condition) = (first.task, first.condition);
                     self.emit(id, EventKind::Waiting { dependency, condition });
                 }
-                return false;
+                return needs;
             }
             (Gate::Never(dependency), Some(_)) => self.fail(id, Failure::Dependency(dependency), None),
             // The dependency was started again, so this one may start after all.

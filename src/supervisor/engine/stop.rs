@@ -51,8 +51,10 @@ impl Engine {
 
     /// Ends a run that does not do what it should; that counts as a failure.
     pub(super) fn give_up(&mut self, id: TaskId, why: ExitReason, grace: Duration, now: Instant) {
-        // What it is to be stopped for anyway says what follows.
-        let cause = self.task(id).phase.stop_cause().cloned().unwrap_or(StopCause::GaveUp(why));
+        // A run that no other is to follow is stopped for that; a restart does not hide the failure.
+        let task = self.task(id);
+        let kept = task.phase.stop_cause().filter(|_| task.is_kept_down()).cloned();
+        let cause = kept.unwrap_or(StopCause::GaveUp(why));
         self.stop(id, cause, grace, now);
     }
 
@@ -67,7 +69,7 @@ impl Engine {
         if grace.is_zero() {
             self.kill(id, now);
         } else {
-            self.effects.push(Effect::Stop(RunId { task: id, number }));
+            self.effects.push(Effect::Stop(RunId { task: id, number }, grace));
             self.emit(id, EventKind::Stopping { run: number, grace });
         }
     }

@@ -9,7 +9,7 @@ use super::exit::{ExitReason, Killer};
 use super::input::{RunId, Straggler, TaskId};
 use super::later;
 use super::plan::TaskPlan;
-use super::policy::{OnRestart, WatchAction};
+use super::policy::{OnRestart, Policy, WatchAction};
 use super::snapshot::{LastExit, ProbeSnapshot};
 use super::state::{Progress, TaskState};
 use super::stop::KILL_WAIT;
@@ -297,6 +297,14 @@ impl Task {
         }
     }
 
+    /// Whether its run is being ended for a failure: what follows is up to its policy.
+    pub(super) fn is_given_up(&self) -> bool {
+        match self.phase.stop_cause() {
+            Some(StopCause::GaveUp(_)) => true,
+            Some(StopCause::Asked | StopCause::Leave | StopCause::Restart | StopCause::Failed(_)) | None => false,
+        }
+    }
+
     /// Whether nothing is live, and nothing but a request would start it.
     pub(super) fn is_over(&self) -> bool {
         match self.phase {
@@ -436,6 +444,15 @@ impl Task {
     }
 
     /// Whether this reason is a success by the task's own codes.
+    /// Whether such an end of a run, unless it was asked for, ends everything.
+    pub(super) fn is_fatal_end(&self, reason: &ExitReason) -> bool {
+        match self.plan.policy {
+            Policy::Critical => true,
+            Policy::CriticalOnFailure => !self.is_success(reason),
+            Policy::Always | Policy::OnFailure | Policy::Never => false,
+        }
+    }
+
     pub(super) fn is_success(&self, reason: &ExitReason) -> bool {
         match reason {
             ExitReason::Code { code } => self.plan.success_exit_codes.contains(code),
@@ -527,6 +544,7 @@ impl Stop {
             return false;
         }
         self.kill = Kill::Killed { wait_until: later(now, KILL_WAIT) };
+        self.kill_at = self.kill_at.min(now);
         true
     }
 

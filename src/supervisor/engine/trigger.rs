@@ -74,12 +74,15 @@ impl Engine {
     /// It is due while it runs, or is about to.
     fn on_overlap(&mut self, id: TaskId, overlap: Overlap) {
         let task = self.task_mut(id);
+        let is_given_up = task.is_given_up();
         let Some(run) = task.live_mut() else {
             return self.emit(id, EventKind::Overlapped { overlap: Overlap::Skip });
         };
         match overlap {
             Overlap::Skip => {}
             Overlap::Queue => run.is_due_again = true,
+            // One that is being ended for a failure is replaced, too, but as its policy has it.
+            Overlap::Replace if is_given_up => {}
             Overlap::Replace => run.request_stop(StopCause::Restart),
         }
         self.emit(id, EventKind::Overlapped { overlap });
@@ -90,9 +93,9 @@ impl Engine {
         let Some(id) = self.triggered(task) else { return };
         let task = self.task_mut(id);
         let (Some(action), false) = (task.plan.watch, task.watch.is_suspended) else { return };
-        let is_kept_down = task.is_kept_down();
+        let keeps_cause = task.is_kept_down() || task.is_given_up();
         let acts = match task.phase {
-            Phase::Live(_) => !is_kept_down,
+            Phase::Live(_) => !keeps_cause,
             Phase::Backoff { .. } | Phase::Done | Phase::Failed { .. } => action == WatchAction::Restart,
             // It starts with the files as they are by then, or not at all.
             Phase::Waiting { .. } | Phase::Scheduled | Phase::Stopped { .. } => false,

@@ -52,6 +52,7 @@ impl Engine {
             autostart: task.plan.autostart,
             after: task.plan.after.iter().map(|edge| self.edge_snapshot(edge)).collect(),
             probed: task.plan.ready.is_some(),
+            ports: task.plan.ports.clone(),
             tty: task.plan.tty,
             phase: self.phase_snapshot(id),
             pending_stop: run.and_then(Run::pending_stop).and_then(|cause| self.pending_stop_snapshot(id, cause)),

@@ -141,7 +141,10 @@ impl Operation {
 
     /// A body of any bytes.
     pub(super) fn takes_bytes(self) -> Self {
-        self.takes_as("application/octet-stream", json!({ "type": "string", "format": "binary" }))
+        let mut taken = self.takes_as("application/octet-stream", json!({ "type": "string", "format": "binary" }));
+        // No bytes are bytes, too.
+        taken.about["requestBody"]["required"] = json!(false);
+        taken
     }
 
     fn takes_as(mut self, media: &str, schema: Value) -> Self {

@@ -62,6 +62,10 @@ fn lines(context: &DrawContext<'_>, task: &TaskSnapshot, width: usize) -> Vec<Li
     if let Some(status) = &task.status {
         lines.push(labelled("says", &plain(status), Style::new()));
     }
+    if !task.ports.is_empty() {
+        let ports: Vec<_> = task.ports.iter().map(|(name, number)| format!("{name} {number}")).collect();
+        lines.push(labelled("ports", &ports.join(", "), Style::new()));
+    }
     if let Some(address) = &task.address {
         lines.push(labelled("address", &plain(address), Style::new()));
     }

@@ -25,6 +25,7 @@ mod metrics;
 mod orchestration;
 mod other_tools;
 mod plain;
+mod ports;
 mod probes;
 mod reload;
 mod requests;

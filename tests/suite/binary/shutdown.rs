@@ -205,3 +205,19 @@ fn the_stop_command_comes_first_and_the_signal_follows_where_it_has_no_effect() 
     assert_eq!((end.code(), end.report.len()), (Some(0), 1), "nothing had to be killed: {:?}", end.report);
     assert_eq!(project.log("a"), format!("up\nstopping {pid}\ninterrupted\n"));
 }
+
+#[test]
+fn a_bound_on_the_drain_skips_no_rung() {
+    let project = Project::new(
+        "[supervisor]\ndrain = '1s'\n\
+         [tasks.a]\ncommand = \"trap 'echo told; exit 0' TERM; echo up; while :; do sleep 0.01; done\"\n\
+         stop = { command = 'exec sleep 600', timeout = '20s' }",
+    );
+    let mut stead = project.up();
+    stead.wait_for("| up");
+    stead.signal(Signal::SIGTERM);
+    let end = stead.end();
+    assert_eq!((end.code(), end.report.len()), (Some(0), 1), "nothing had to be killed: {:?}", end.report);
+    // The shell may add a word of its own about the sleep it was waiting for.
+    assert!(project.log("a").contains("\ntold\n"), "{}", project.log("a"));
+}

@@ -284,6 +284,11 @@ fn values_that_mean_nothing_are_refused() {
 #[test]
 fn readiness_is_exactly_one_check_that_can_be_made() {
     check_remedies([
+        ("ports = { http = 0 }", "expected a whole number from 1 to 65535"),
+        ("ports = { http = \"free\" }", "expected a port number, or \"auto\""),
+        ("ports = { \"a b\" = 1 }", "expected letters, digits"),
+        ("ports = { a = 3000, b = 3000 }", "only one of them can listen there"),
+        ("env.X = \"${tasks.a.ports.http}\"", "expected `${tasks.NAME.port}` of a task with `ports`"),
         ("ready = {}", "expected exactly one of `tcp`, `http`, `exec`, `log` and `notify`"),
         ("ready = { tcp = \"a:1\", log = \"x\" }", "expected exactly one of `tcp`, `http`, `exec`, `log` and `notify`"),
         ("ready.log = \"(\"", "not a regular expression: unclosed group"),

@@ -321,6 +321,7 @@ pub(super) fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapsho
         live_probe: None,
         pending_stop: None,
         status: None,
+        ports: std::collections::BTreeMap::new(),
         next_due: None,
         watch: None,
         usage: None,

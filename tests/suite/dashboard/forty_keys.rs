@@ -172,9 +172,10 @@ fn each_log_is_left_as_it_was_read() {
     dashboard.press("\tg");
     let text = dashboard.text();
     assert!(text.contains("paused"), "{text}");
-    dashboard.press("\tj");
+    dashboard.press(">");
+    assert_eq!(selected(&dashboard), "cache");
     assert!(dashboard.text().contains("following"));
-    dashboard.press("k");
+    dashboard.press("<");
     assert_eq!(dashboard.text().contains("paused"), text.contains("paused"));
 }
 

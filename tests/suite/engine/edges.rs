@@ -180,7 +180,7 @@ fn what_is_idle_starts_when_it_is_needed_or_asked_for() {
     check_plan(
         "db idle; other idle; api after db started",
         "started db",
-        &["spawn db#1", "wait api for db to be started", "spawn api#1"],
+        &["wait api for db to be started", "spawn db#1", "spawn api#1"],
     );
     check_plan(
         "db idle; api idle after db started",
@@ -201,4 +201,38 @@ fn a_preview_names_what_a_restart_restarts() {
     assert_eq!(sim.snapshot().restarted_with(["worker", "api"]).join(" "), "worker api");
     sim.run("ask stop api; exit api 0");
     assert_eq!(names(&sim, "db"), "db", "what is stopped is not restarted, nor what follows it");
+}
+
+#[test]
+fn a_failure_that_is_being_ended_is_not_hidden_by_a_restart_of_what_it_follows() {
+    check_after(
+        "db; api critical live 1 after db ready follows",
+        "started db; started api",
+        "hung api; exit db 1; wait 500ms; exit api 0",
+        &[
+            "stop api#1",
+            "backoff db 1/5 500ms",
+            "spawn db#2",
+            "failed api: not live: probe",
+            "drain: api: not live: probe",
+            "stop db#2",
+        ],
+    );
+}
+
+#[test]
+fn a_success_that_meets_a_restart_runs_again_even_where_failures_are_fatal() {
+    check_after(
+        "db; job critical-on-failure after db ready follows; api after job started follows",
+        "started db; started job; started api",
+        "ask restart db; exit job 0; exit api 0; exit db 0; started db",
+        &[
+            "stop api#1",
+            "wait job for db to be ready",
+            "stop db#1",
+            "wait api for job to be started",
+            "spawn db#2",
+            "spawn job#2",
+        ],
+    );
 }

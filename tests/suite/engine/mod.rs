@@ -377,7 +377,7 @@ impl Sim {
     fn say(&self, effect: &Effect) -> Option<String> {
         Some(match effect {
             Effect::Spawn(run) => format!("spawn {}", self.name(*run)),
-            Effect::Stop(run) => format!("stop {}", self.name(*run)),
+            Effect::Stop(run, _) => format!("stop {}", self.name(*run)),
             Effect::Kill(run) => format!("kill {}", self.name(*run)),
             Effect::Signal { run, signal, tree } => {
                 format!("signal {} {signal}{}", self.name(*run), if *tree { " tree" } else { "" })

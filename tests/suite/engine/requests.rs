@@ -209,3 +209,32 @@ fn what_has_no_terminal_takes_no_input() {
         &["spawn shell#1", "refused: shell is not running, it is starting"],
     );
 }
+
+#[test]
+fn a_kill_of_what_leaves_once_its_dependent_has_left_lets_it_leave() {
+    check_plan(
+        "db; api after db ready; other",
+        "started db; started api; started other; reload other; ask kill db; exit db 0; exit api 0",
+        &[
+            "spawn db#1",
+            "wait api for db to be ready",
+            "spawn other#1",
+            "spawn api#1",
+            "load",
+            "reloaded",
+            "stop api#1",
+            "kill db#1",
+            "removed db",
+            "removed api",
+        ],
+    );
+}
+
+#[test]
+fn a_start_reaches_what_a_waiting_dependency_waits_for() {
+    check_plan(
+        "a; b after a ready; c after b ready",
+        "ask stop a; exit a 0; ask start c",
+        &["spawn a#1", "wait b for a to be ready", "wait c for b to be ready", "stop a#1", "stopped a", "spawn a#2"],
+    );
+}

@@ -204,3 +204,12 @@ fn what_is_not_ready_in_time_has_failed() {
         &["spawn web#1", "stop web#1", "backoff web 1/5 500ms", "spawn web#2", "ready web", "recovered web#2"],
     );
 }
+
+#[test]
+fn what_is_due_has_what_it_needs_started() {
+    check_plan(
+        "db idle; job scheduled skip after db ready",
+        "due job; started db; started job",
+        &["wait job for db to be ready", "spawn db#1", "spawn job#1"],
+    );
+}
