@@ -28,7 +28,7 @@ use super::watches::run_watches;
 use crate::config::{Config, Project, SharedConfig, forget_taken_ports, keep_ports};
 use crate::kernel::{Containment, KernelHandle};
 use crate::private;
-use crate::process::{InheritedLimits, Warden, reserve_descriptors};
+use crate::process::{InheritedLimits, Warden, reserve_descriptors, share_arenas};
 use crate::supervisor::engine::BadConfig;
 use crate::supervisor::{Additions, PlannedUntil};
 
@@ -101,6 +101,7 @@ pub(crate) fn launch(
     // After the warden: it gives the tasks the limits that stead was started with.
     InheritedLimits::raise();
     reserve_descriptors();
+    share_arenas();
     let _diagnostics = write_diagnostics(state.diagnostics.clone())?;
     state.keep();
     report_containment(warden.1.containment());

@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::store::{Old, gone, index_path, log_path, old_index_path, old_log_path, old_segments};
+use super::rotation::{Old, gone, index_path, log_path, old_index_path, old_log_path, old_segments};
 use crate::private;
 
 /// What the log of one task takes on the disk.

@@ -32,8 +32,8 @@ mod query;
 mod reader;
 mod record;
 mod retention;
+mod rotation;
 mod segment;
-mod store;
 mod tail;
 mod task_log;
 #[cfg(test)]
@@ -61,7 +61,7 @@ pub use query::LineQuery;
 pub use reader::LogReader;
 pub use record::{LineFormat, Record};
 pub(crate) use retention::Retention;
-pub use store::Store;
+pub use rotation::Store;
 pub use tail::{LogCounts, LogHub, LogTail, TAIL_BYTES, TAIL_LINES};
 pub(crate) use text::without_escapes;
 pub(crate) use writer::{LogLoss, LogWriter, Written};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::disk_usage::{StoredSegment, stored};
-use super::store::{Old, old_index_path, old_log_path};
+use super::rotation::{Old, old_index_path, old_log_path};
 use crate::config::LogsConfig;
 
 /// One at a time looks and removes: two would remove twice as much.

@@ -8,7 +8,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use super::index::Index;
-use super::store::{
+use super::rotation::{
     FileIdentity, Old, PACKED_BYTES_MOST, index_path, log_path, old_index_path, old_log_path, old_segments,
 };
 

@@ -18,8 +18,8 @@ use super::id::LineId;
 use super::index::{IndexRecord, Piece};
 use super::line::{LineBuilder, LogLine};
 use super::position::{Direction, LogPosition};
+use super::rotation::{FileIdentity, index_path, log_path};
 use super::segment::{Segment, open_all};
-use super::store::{FileIdentity, index_path, log_path};
 
 /// What is read of a log at once.
 const WINDOW_BYTES: u64 = 128 * 1024;

@@ -54,7 +54,7 @@ impl TestLogs {
 
     /// Waits until nothing is left to compress.
     fn compressed(&self) {
-        while store::old_segments(self.path(), "it").unwrap().iter().any(|old| !old.is_packed) {
+        while rotation::old_segments(self.path(), "it").unwrap().iter().any(|old| !old.is_packed) {
             std::thread::yield_now();
         }
     }
@@ -137,7 +137,7 @@ fn a_full_segment_grows_old_and_is_compressed() {
     let chunks: Vec<_> = chunks.iter().map(|text| (Out, text.as_str())).collect();
     logs.run(1, &chunks);
     logs.compressed();
-    let old = store::old_segments(logs.path(), "it").unwrap();
+    let old = rotation::old_segments(logs.path(), "it").unwrap();
     assert_eq!(old.iter().map(|old| old.age).collect::<Vec<_>>(), [1, 2, 3]);
     let lines = logs.all();
     assert_eq!(lines.last().map(String::as_str), Some("line 49 of fifty"));

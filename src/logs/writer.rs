@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 
 use super::index::{IndexRecord, IndexWriter};
 use super::origin::{OutputStream, RunKey};
-use super::store::{FileIdentity, Store};
+use super::rotation::{FileIdentity, Store};
 use crate::private;
 
 /// What one run writes through.

@@ -70,7 +70,7 @@ use probe::Probes;
 use pty::Pty;
 use spawn::Spawned;
 pub(crate) use start_failure::find_program;
-pub(crate) use sys::watch_reader;
+pub(crate) use sys::{share_arenas, watch_reader};
 pub(crate) use usage::Sampler;
 pub use warden::serve_if_called;
 use warden::{Child, SignalTarget};

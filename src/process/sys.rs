@@ -1,5 +1,5 @@
-//! The only module with `unsafe` code: making processes, waiting for them, and having the runtime watch a descriptor.
-//! descriptor.
+//! The only module with `unsafe` code: making processes, waiting for them, having the runtime watch a descriptor, and
+//! settings of the allocator.
 //!
 //! Code that runs in the child of a process with several threads, or in a signal handler, must be async-signal-safe: no
 //! allocation, no lock, no panic.
@@ -124,6 +124,18 @@ fn fork_into(cgroup: &OwnedFd) -> io::Result<ForkResult> {
 #[cfg(not(target_os = "linux"))]
 fn fork_into(_cgroup: &OwnedFd) -> io::Result<ForkResult> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Has all threads share two arenas of the allocator. With one for each, as glibc has it, every thread takes 64 MiB of the
+/// address space, which a limit on that leaves no room for.
+pub(crate) fn share_arenas() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        /// Two: a thread that is held up does not hold the rest.
+        const ARENAS: libc::c_int = 2;
+        // SAFETY: it sets a number in the allocator, which guards it by a lock of its own.
+        unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) };
+    }
 }
 
 fn end_at_once(code: i32) -> ! {

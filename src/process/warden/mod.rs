@@ -17,8 +17,8 @@
 //! Without subreapers (anything but Linux), a tree is a process group, and the second promise is not given; see
 //! [`Containment`](crate::kernel::Containment).
 
+mod before_exec;
 mod cgroup;
-mod child;
 mod client;
 mod orphans;
 mod predecessor;
@@ -33,10 +33,10 @@ use std::ffi::OsStr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+pub(super) use before_exec::{CPU_TIME_GRACE, NOT_INHERITED, assume};
 #[cfg(test)]
 pub(super) use cgroup::Claim;
 pub(super) use cgroup::dir_of_this_process as cgroup_dir;
-pub(super) use child::{CPU_TIME_GRACE, NOT_INHERITED, assume};
 pub(crate) use client::Warden;
 pub(crate) use client::this_program;
 pub(super) use client::{Child, SpawnError};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::child::{Birth, become_task};
+use super::before_exec::{Birth, become_task};
 use super::protocol::{
     Exit, Id, Inbox, STDIO, SignalTarget, Spawn, StartFault, StartStep, WardenOrder, WardenReport, frame,
 };

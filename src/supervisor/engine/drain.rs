@@ -1,6 +1,6 @@
 //! The ordered stop of everything.
 //!
-//! Every live run is to be stopped; each is once nothing that depends on it is in its way (see [`super::stop`]). So the
+//! Every live run is to be stopped; each is once nothing that depends on it is in its way (see [`super::stop_order`]). So the
 //! drain takes as long as the stop timeouts on its longest chain, and needs no bound of its own. A bound that is set kills
 //! all tasks that are left when it is reached. stead's own parts come last, and report every end until then.
 
@@ -10,12 +10,12 @@ use super::effect::Effect;
 use super::event::EventKind;
 use super::exit::ExitReason;
 use super::input::{Straggler, TaskId};
+use super::outcome::{Killed, ShutdownCause, ShutdownOutcome};
 use super::policy::EndsWhen;
 use super::request::Origin;
-use super::shutdown::{Killed, ShutdownCause, ShutdownOutcome};
 use super::snapshot::TaskKind;
 use super::state::TaskState;
-use super::stop::KILL_WAIT;
+use super::stop_order::KILL_WAIT;
 use super::task::{Failure, Phase, StopCause};
 use super::{Engine, later};
 

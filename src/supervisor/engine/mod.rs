@@ -26,17 +26,17 @@ mod exit;
 mod gate;
 mod group;
 mod input;
+mod outcome;
 mod plan;
 mod policy;
 mod reload;
 mod replan;
 mod request;
 mod respond;
-mod shutdown;
 mod snapshot;
 mod start;
 mod state;
-mod stop;
+mod stop_order;
 mod task;
 mod trigger;
 mod view;
@@ -49,6 +49,7 @@ pub use effect::{Effect, LoadRequest};
 pub use event::{AfterExit, Event, EventKind, HookEvent};
 pub use exit::{ExitReason, Killer};
 pub use input::{Input, Probe, RunId, Straggler, TaskId};
+pub use outcome::{Killed, ShutdownCause, ShutdownOutcome, exit_code};
 pub use plan::{Edge, GroupPlan, Plan, ReadyPlan, TaskPlan};
 pub use policy::{
     Condition, Dependency, DrainConfig, EndsWhen, Intensity, OnExhausted, OnRestart, Overlap, Policy, RestartConfig,
@@ -56,10 +57,9 @@ pub use policy::{
 };
 pub use replan::{BadConfig, Changes, Replan};
 pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
-pub use shutdown::{Killed, ShutdownCause, ShutdownOutcome, exit_code};
 pub use snapshot::{
-    AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
-    TaskSnapshot, Uptime, Usage, WatchState, tasks_meant,
+    AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PendingStop, PhaseSnapshot, ProbeSnapshot, Snapshot,
+    Stage, TaskKind, TaskSnapshot, Uptime, Usage, WatchState, tasks_meant,
 };
 pub use state::{Progress, Reach, TaskState};
 

@@ -12,7 +12,7 @@ use super::plan::TaskPlan;
 use super::policy::{OnRestart, Policy, WatchAction};
 use super::snapshot::{LastExit, ProbeSnapshot};
 use super::state::{Progress, TaskState};
-use super::stop::KILL_WAIT;
+use super::stop_order::KILL_WAIT;
 use super::trigger::WatchRounds;
 use crate::signal::Signal;
 

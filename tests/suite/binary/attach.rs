@@ -66,7 +66,10 @@ fn why_tells_the_chain_of_causes_and_how_it_failed_last() {
     let json: Value = serde_json::from_str(&project.client(&["why", "db", "--json"]).out).expect("JSON");
     assert_eq!((&json["task"], &json["causes"][0]["depth"]), (&"db".into(), &0.into()));
     let told = project.client(&["why", "dbb"]);
-    assert_eq!((told.code, told.err.as_str()), (Some(1), "stead: no task is called `dbb`; did you mean `db`?\n"));
+    assert_eq!(
+        (told.code, told.err.as_str()),
+        (Some(2), "stead: no task is called `dbb`; did you mean `db`? the tasks are db, api\n")
+    );
 }
 
 #[test]

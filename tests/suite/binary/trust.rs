@@ -97,7 +97,7 @@ fn what_is_created_is_for_this_user_alone() {
     fs::set_permissions(project.path().join(".stead"), Permissions::from_mode(0o755)).expect("a mode");
     let mut command = Command::new("sh");
     command.current_dir(project.path());
-    command.args(["-c", &format!("umask 0; exec {} up --plain", env!("CARGO_BIN_EXE_stead"))]);
+    command.args(["-c", &format!("umask 0; exec {} up --plain --stay", env!("CARGO_BIN_EXE_stead"))]);
     let mut stead = super::Stead::start(command);
     stead.wait_for("failed: 0 retries spent");
     stead.wait_for("the page is at");
