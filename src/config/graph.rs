@@ -41,9 +41,11 @@ fn report_unknown(
     report: &mut MistakeReport,
 ) {
     let others = tasks.iter().map(Declared::name).filter(|name| *name != task.name());
-    let remedy = match nearest(&dependency.task, others) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => format!("declare it as [tasks.{}], or remove it here", dependency.task.escape_debug()),
+    let all = tasks.iter().find(|other| other.replica_names().any(|name| name == dependency.task));
+    let remedy = match (all, nearest(&dependency.task, others)) {
+        (Some(all), _) => format!("write `{}`, which means all of its replicas", all.name()),
+        (None, Some(name)) => format!("did you mean `{name}`?"),
+        (None, None) => format!("declare it as [tasks.{}], or remove it here", dependency.task.escape_debug()),
     };
     let (name, unknown) = (task.name().escape_debug(), dependency.task.escape_debug());
     report.add_missing(span.clone(), format!("`{name}` waits for `{unknown}`, which is not declared"), remedy);

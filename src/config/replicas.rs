@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::kind::Whole;
+use super::kind::{Kind, Whole};
 use super::report::{MistakeReport, Span};
 use super::scope::{Variable, VariableOrigin};
 use super::table::Table;
@@ -42,11 +42,16 @@ impl Replica {
     }
 }
 
-/// Reads how many there are; none where the task is not one of several. A wrong number is taken for 1.
-pub(super) fn read(table: &mut Table<'_>) -> Option<u32> {
+/// Makes `replicas` known; [`read`] reads it, before all else.
+pub(super) fn describe(table: &mut Table<'_>) {
     let about = "How many of it run, as tasks of their own: NAME-1, NAME-2 and so on. `stead scale` changes it until the next \
                  reload.";
-    let number = table.get(KEY, &REPLICAS, about);
+    table.describe(KEY, about, || REPLICAS.schema());
+}
+
+/// Reads how many there are; none where the task is not one of several. A wrong number is taken for 1.
+pub(super) fn read(table: &mut Table<'_>) -> Option<u32> {
+    let number = table.take(KEY, &REPLICAS);
     table.has(KEY).then(|| number.unwrap_or(1))
 }
 
@@ -75,7 +80,7 @@ pub(super) fn check(tasks: &[Declared], report: &mut MistakeReport) {
     let mut taken: BTreeSet<String> =
         tasks.iter().filter(|task| task.replicas.is_empty()).map(|task| task.name().to_owned()).collect();
     for declared in tasks {
-        for name in declared.replicas.iter().filter_map(|task| task.replica.as_ref()).map(Replica::name) {
+        for name in declared.replica_names() {
             let span: Span = declared.replicas_span.clone();
             if name.len() > NAME_MOST {
                 let title = format!("`{}` is too long for a replica called `{name}`", declared.name());
@@ -94,7 +99,7 @@ pub(super) fn check(tasks: &[Declared], report: &mut MistakeReport) {
 /// Puts the tasks into the configuration, and replicas for the name that they have in common.
 pub(super) fn expand(tasks: Vec<Declared>, config: &mut Config) {
     let replicated = tasks.iter().filter(|task| !task.replicas.is_empty()).map(|task| {
-        let names = task.replicas.iter().filter_map(|task| task.replica.as_ref()).map(Replica::name).collect();
+        let names = task.replica_names().collect();
         (task.name().to_owned(), names)
     });
     let replicated: BTreeMap<String, Vec<String>> = replicated.collect();
@@ -117,6 +122,13 @@ pub(super) fn expand(tasks: Vec<Declared>, config: &mut Config) {
     config.tasks = renamed.collect();
     for group in &mut config.groups {
         group.tasks = group.tasks.iter().flat_map(meant).collect();
+    }
+}
+
+impl Declared {
+    /// What its replicas are called, if it has any.
+    pub(super) fn replica_names(&self) -> impl Iterator<Item = String> {
+        self.replicas.iter().filter_map(|task| task.replica.as_ref()).map(Replica::name)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Config;
 use super::builtin::BUILTIN_NAMESPACE;
 use super::nearest::nearest;
+use super::{Config, TaskConfig};
 
 /// Names that an error lists.
 const NAMES_LISTED: usize = 20;
@@ -117,7 +117,9 @@ impl Config {
     /// Every name that means some tasks.
     fn names(&self) -> impl Iterator<Item = String> {
         let groups = self.groups.iter().map(|group| format!("@{}", group.name));
-        self.tasks.iter().map(|task| task.name.clone()).chain(groups)
+        let is_first = |task: &&TaskConfig| task.replica.as_ref().is_none_or(|replica| replica.number == 1);
+        let tables = self.tasks.iter().filter(is_first).map(|task| task.table_name().to_owned());
+        tables.chain(groups)
     }
 
     /// Decides which tasks start by themselves. All of them stay on the board.

@@ -98,6 +98,7 @@ pub(super) fn read_one(table: &mut Table<'_>, inherited: &RestartConfig, replica
     environment::describe_files(table, about);
     ports::describe(table);
     task.description = table.get("description", &AnyText, "What it is, in a few words: the details show it.");
+    replicas::describe(table);
     start_keys(table, &mut task);
     policy_keys(table, &mut task);
     triggers::read(table, &mut task);

@@ -141,11 +141,11 @@ fn wrong_replicas_are_told_once_and_at_their_place() {
     };
     check("[tasks.api-2]\ncommand = \"x\"", 5, "a replica of `api` is called `api-2`, and so is another task");
     check("ports = { http = 80 }", 6, "2 replicas of `api` can't all listen on port 80");
-    check("dir = 1", 6, "found an integer");
+    check("dir = 1", 6, "expected a path, found a number");
     check("dri = \"x\"", 6, "did you mean `dir`?");
     check("env.A = \"${replca}\"", 6, "did you mean `replica`?");
     check("after.api = \"ready\"", 6, "`api` waits for itself");
-    check("after.db = \"ready\"\n[tasks.c]\ncommand = \"x\"\nafter.api-1 = \"ready\"", 9, "did you mean `api`?");
+    check("after.db = \"ready\"\n[tasks.c]\ncommand = \"x\"\nafter.api-1 = \"ready\"", 9, "write `api`");
     let cycle = refused(&format!("{POOL}after.c = \"ready\"\n[tasks.c]\ncommand = \"x\"\nafter.api = \"ready\"\n"));
     assert!(cycle.contains("api -> c -> api") && cycle.ends_with("\n1 mistake in stead.toml"), "{cycle}");
     for wrong in ["0", "101", "\"two\""] {
