@@ -57,6 +57,7 @@ async fn every_route_is_described_and_every_description_is_served() {
         "delete /api/v1/tasks/{name}/log",
         "post /api/v1/tasks/{name}/restart",
         "get /api/v1/tasks/{name}/runs",
+        "post /api/v1/tasks/{name}/scale",
         "post /api/v1/tasks/{name}/signal",
         "post /api/v1/tasks/{name}/start",
         "post /api/v1/tasks/{name}/stop",
