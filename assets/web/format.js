@@ -91,6 +91,10 @@ const MOST_PIPS = 8;
 /** What happens next to a task: `{ text, tone, share }`, where share (0 to 1) is how much of a wait has passed. */
 export function next(task, now, draining) {
   const say = (text, tone = "") => ({ text, tone });
+  if (task.pending_stop) {
+    const { then, waits_for: dependents } = task.pending_stop;
+    return say(`${then === "restart" ? "restarts" : "stops"} once ${dependents.join(" and ")} ${dependents.length === 1 ? "has" : "have"} stopped`);
+  }
   switch (task.state) {
     case "waiting":
       return say(task.blockers.map((b) => `for ${b.task} ${CONDITIONS[b.condition]}`).join(", "));

@@ -32,7 +32,7 @@ pub(super) struct CheckArgs {
 ///
 /// # Errors
 ///
-/// It is not: the error holds every mistake.
+/// It is not: the error holds every mistake. Or `stead up` would refuse it.
 pub(super) fn run(file: &FileArgs, args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let file = FileArgs { file: args.path.clone().or_else(|| file.file.clone()) };
     let (chosen, cwd) = file.choose()?;
@@ -41,6 +41,7 @@ pub(super) fn run(file: &FileArgs, args: &CheckArgs) -> anyhow::Result<ExitCode>
     };
     let translation = read_foreign(path, &cwd, &args.foreign, Scripts::Refuse)?;
     print(&lists(&translation))?;
+    args.foreign.accept(path, &translation)?;
     judge(&translation.config()?, &format!(" ({})", translation.kind), args.strict)
 }
 

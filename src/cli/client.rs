@@ -24,6 +24,7 @@ use super::{EXIT_NO_SERVER, EXIT_REFUSED, EXIT_USAGE, FileArgs};
 use crate::app::StatePaths;
 use crate::config::Project;
 use crate::duration::Pretty;
+use crate::import::kind_of;
 use crate::supervisor::engine::{Origin, Refusal, TaskSnapshot, Verb};
 use crate::surfaces::{ConnectError, Endpoint};
 use crate::wire::{
@@ -115,6 +116,14 @@ impl Client {
     /// The same client under another name and version: the name is shown as the origin of what it asks for.
     pub(super) fn called(self, agent: &'static str) -> Self {
         Self { agent, ..self }
+    }
+
+    /// Whether the project's file was written for stead, not for another tool.
+    pub(super) fn has_own_file(&self) -> bool {
+        let path = self.project.path();
+        // A file that is gone says nothing of its kind, but its name does.
+        let text = std::fs::read(&path).unwrap_or_default();
+        kind_of(&path, &String::from_utf8_lossy(&text)).is_none()
     }
 
     /// The end of the supervisor that runs now.

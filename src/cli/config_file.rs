@@ -43,6 +43,20 @@ impl ForeignArgs {
         Options { runner: self.runner, formation: self.formation.clone(), port: self.base_port, env: self.env.clone() }
     }
 
+    /// Whether `translation`, of the file `path`, may be run.
+    ///
+    /// # Errors
+    ///
+    /// It says something that changes what runs and can't be honoured, and that was not allowed.
+    pub(super) fn accept(&self, path: &Path, translation: &Translation) -> anyhow::Result<()> {
+        let is_changed = translation.dropped().any(|(_, dropped)| dropped.weight == Weight::ChangesWhatRuns);
+        if is_changed && !self.lenient {
+            let (path, tool) = (path.display(), translation.tool());
+            bail!("{path} would not run as {tool} runs it; --lenient runs it all the same");
+        }
+        Ok(())
+    }
+
     /// The same as arguments, for another process.
     pub(super) fn arguments(&self) -> Vec<String> {
         let mut all: Vec<String> = self.lenient.then(|| "--lenient".to_owned()).into_iter().collect();
@@ -128,10 +142,7 @@ impl ConfigFile {
         if !is_quiet {
             report(path, others, &translation);
         }
-        let is_changed = translation.dropped().any(|(_, dropped)| dropped.weight == Weight::ChangesWhatRuns);
-        if is_changed && !args.lenient {
-            bail!("{} would not run as {} runs it; --lenient runs it all the same", path.display(), translation.kind);
-        }
+        args.accept(path, &translation)?;
         Ok(translation.config()?)
     }
 

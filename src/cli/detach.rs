@@ -74,6 +74,9 @@ fn until_ready(file: &FileArgs, timeout: Duration, mut child: Child) -> anyhow::
     let reached = wait::run(file, &WaitArgs::until_all_are_ready(timeout));
     // A task that is not ready may be one that the supervisor has begun to stop.
     if !is_ending(file)? {
+        if !matches!(reached, Ok(ExitCode::SUCCESS)) {
+            eprint_line("`stead why` tells more");
+        }
         return reached;
     }
     let status = child.wait().context("cannot wait for the supervisor")?;

@@ -55,6 +55,9 @@ pub(super) fn run(file: &FileArgs, args: &ImportArgs) -> anyhow::Result<ExitCode
     };
     let is_printed = args.output == Path::new("-") || args.diff;
     let output = if is_printed { cwd.join(FILE_NAME) } else { cwd.join(&args.output) };
+    if !is_printed && !args.force && output.symlink_metadata().is_ok() {
+        bail!(exists_already(&output));
+    }
     let root = output.parent().unwrap_or(&cwd).to_owned();
     let translation = translate(&path, &cwd, &root, args.foreign.options(), Scripts::Run).map_err(no_translation)?;
     // What is wrong is said with its place in the original.
@@ -78,6 +81,10 @@ pub(super) fn run(file: &FileArgs, args: &ImportArgs) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
+fn exists_already(path: &Path) -> String {
+    format!("{} exists already; --force overwrites it, `-o -` prints instead", path.display())
+}
+
 fn write(path: &Path, text: &str, is_forced: bool) -> anyhow::Result<()> {
     let mut options = OpenOptions::new();
     match is_forced {
@@ -86,7 +93,7 @@ fn write(path: &Path, text: &str, is_forced: bool) -> anyhow::Result<()> {
     };
     let mut file = match options.open(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            bail!("{} exists already; --force overwrites it, `-o -` prints instead", path.display())
+            bail!(exists_already(path))
         }
         opened => opened.with_context(|| format!("cannot write {}", path.display()))?,
     };

@@ -1,5 +1,6 @@
 //! `stead wait`: wait until a condition holds for tasks.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
 use crate::config::UnknownTask;
 use crate::duration::{Pretty, parse_duration};
 use crate::present::ansi;
-use crate::supervisor::engine::{Condition, PhaseSnapshot, Reach, TaskSnapshot, TaskState};
+use crate::supervisor::engine::{Condition, PhaseSnapshot, Policy, Reach, TaskSnapshot, TaskState};
 use crate::wire::{Lenient, LenientSnapshot};
 
 /// Arguments of `stead wait`.
@@ -47,7 +48,10 @@ pub(super) struct WaitArgs {
 pub(super) enum Until {
     /// It has been started
     Started,
-    /// It is ready, or has completed
+    /// A probe says that it is ready, or it runs without one, or it has completed
+    ///
+    /// What is to end is waited for until it has: a task without a probe that has `restart = "never"`, or that another needs
+    /// to succeed.
     Ready,
     /// It has completed with success
     Success,
@@ -58,7 +62,7 @@ pub(super) enum Until {
 }
 
 impl WaitArgs {
-    /// Waits until every process is ready or done.
+    /// Waits until every process is ready or done, or runs where no probe says more.
     pub(super) fn until_all_are_ready(timeout: Duration) -> Self {
         Self { tasks: Vec::new(), all: true, until: Until::Ready, timeout, json: false }
     }
@@ -82,13 +86,13 @@ pub(super) fn run(file: &FileArgs, args: &WaitArgs) -> anyhow::Result<ExitCode> 
     Ok(show_missing(&missing, args.json))
 }
 
-/// Prints why a condition can't hold, unless that was printed as JSON, and returns the exit code.
+/// Prints why a condition can't hold, a line for each reason, unless that was printed as JSON. Returns the exit code.
 pub(super) fn show_missing(missing: &[String], json: bool) -> ExitCode {
     if missing.is_empty() {
         return ExitCode::SUCCESS;
     }
     if !json {
-        complain(&missing.join("; "));
+        missing.iter().for_each(|reason| complain(reason));
     }
     ExitCode::from(EXIT_REFUSED)
 }
@@ -109,10 +113,14 @@ pub(super) async fn wait(
         Ok(missing) => missing,
         Err(_) => {
             let snapshot = last.ok_or(ClientError::Silent(args.timeout))?;
-            let open = |task: &&Lenient<TaskSnapshot>| !args.until.is_reached_by(task);
-            let sentences: Vec<_> =
-                chosen(&snapshot, args)?.into_iter().filter(open).map(|task| describe(task, &snapshot)).collect();
-            Ok(vec![format!("not {} within {}: {}", args.until.word(), Pretty(args.timeout), sentences.join("; "))])
+            let ending = EndingTasks::of(client, &snapshot);
+            let open = |task: &&Lenient<TaskSnapshot>| !args.until.is_reached_by(task, &ending);
+            let late = format!("not {} within {}", args.until.word(), Pretty(args.timeout));
+            let reason = |task| match args.until == Until::Ready && ending.waits_for_end_of(task) {
+                true => format!("{late}: {}, and has not ended", describe(task, &snapshot)),
+                false => format!("{late}: {}", describe(task, &snapshot)),
+            };
+            Ok(chosen(&snapshot, args)?.into_iter().filter(open).map(reason).collect())
         }
     }
 }
@@ -128,17 +136,19 @@ async fn reach(
     let mut there = Vec::new();
     while let Some(snapshot) = events.next_snapshot().await? {
         let tasks = chosen(snapshot, args)?;
-        for task in tasks.iter().filter(|task| args.until.is_reached_by(task)) {
+        let ending = EndingTasks::of(client, snapshot);
+        for task in tasks.iter().filter(|task| args.until.is_reached_by(task, &ending)) {
             if !there.iter().any(|name| name == task.name()) {
                 on_reached(task)?;
                 there.push(task.name().to_owned());
             }
         }
-        if tasks.iter().all(|task| args.until.is_reached_by(task)) {
+        if tasks.iter().all(|task| args.until.is_reached_by(task, &ending)) {
             return Ok(Vec::new());
         }
-        let is_vain =
-            |task: &&&Lenient<TaskSnapshot>| matches!(args.until.reach_of(task), Some(Reach::Halted | Reach::Failed));
+        let is_vain = |task: &&&Lenient<TaskSnapshot>| {
+            matches!(args.until.reach_of(task, &ending), Some(Reach::Halted | Reach::Failed))
+        };
         let never: Vec<_> = tasks.iter().filter(is_vain).collect();
         if !never.is_empty() {
             return Ok(never.into_iter().map(|task| describe(task, snapshot)).collect());
@@ -165,17 +175,46 @@ fn chosen<'a>(snapshot: &'a LenientSnapshot, args: &WaitArgs) -> anyhow::Result<
     Ok(all)
 }
 
-/// Whether a wait for all waits for it: what no one has asked for yet does not count.
+/// Whether a wait for all waits for it: what no one has asked for yet, or is not due yet, does not count.
 fn takes_part(task: &Lenient<TaskSnapshot>) -> bool {
-    let is_asked_for = |task: &TaskSnapshot| task.autostart || task.has_started || task.state() != TaskState::Stopped;
+    let is_asked_for = |task: &TaskSnapshot| {
+        let is_not_due = task.state() == TaskState::Scheduled && task.last_exit.is_none();
+        !is_not_due && (task.autostart || task.has_started || task.state() != TaskState::Stopped)
+    };
     !task.is_builtin() && task.known().is_none_or(is_asked_for)
+}
+
+/// Which tasks are to end: a wait until they are ready waits for that.
+struct EndingTasks<'a> {
+    /// Whether `never` was written for stead: in files of other tools it is what servers have, too.
+    never_ends: bool,
+    /// Those that other tasks need to succeed.
+    needed: BTreeSet<&'a str>,
+}
+
+impl<'a> EndingTasks<'a> {
+    fn of(client: &Client, snapshot: &'a LenientSnapshot) -> Self {
+        let edges = snapshot.tasks.iter().filter_map(Lenient::known).flat_map(|task| &task.after);
+        let needed = edges.filter(|edge| edge.condition == Condition::Success).map(|edge| edge.task.as_str()).collect();
+        Self { never_ends: client.has_own_file(), needed }
+    }
+
+    /// Whether `task` runs, no probe says when it is ready, and it is to end.
+    fn waits_for_end_of(&self, task: &Lenient<TaskSnapshot>) -> bool {
+        let is_to_end = |task: &TaskSnapshot| {
+            let is_over = self.needed.contains(task.name.as_str()) || (self.never_ends && task.policy == Policy::Never);
+            task.state() == TaskState::Running && !task.probed && is_over
+        };
+        task.known().is_some_and(is_to_end)
+    }
 }
 
 /// The state of a task and what happens to it next, or why it has failed, as a sentence.
 pub(super) fn describe(task: &Lenient<TaskSnapshot>, snapshot: &LenientSnapshot) -> String {
     let name = task.name();
-    if let Some(PhaseSnapshot::Failed { reason, .. }) = task.known().map(|task| &task.phase) {
-        return format!("{name} has failed: {}", ansi::plain_text(reason.as_bytes()));
+    if let Some(known @ TaskSnapshot { phase: PhaseSnapshot::Failed { reason, .. }, .. }) = task.known() {
+        let wrote = known.last_words.as_ref().map(|line| format!(" (“{}”)", ansi::plain_text(line.trim().as_bytes())));
+        return format!("{name} has failed: {}{}", ansi::plain_text(reason.as_bytes()), wrote.unwrap_or_default());
     }
     let state = match task.known().map(TaskSnapshot::state) {
         Some(TaskState::Backoff) => "backing off",
@@ -198,20 +237,25 @@ impl Until {
         }
     }
 
-    /// The word for a task for which this holds. A task that is done counts as ready, and is called done.
+    /// The word for a task for which this holds. A task that is done counts as ready, and is called done; one that runs
+    /// without a probe is called running.
     pub(super) fn reached_by(self, task: &Lenient<TaskSnapshot>) -> &'static str {
         match task.known().map(TaskSnapshot::state) {
-            Some(state @ (TaskState::Done | TaskState::Scheduled)) if self == Self::Ready => state.word(),
+            Some(state @ (TaskState::Running | TaskState::Done | TaskState::Scheduled)) if self == Self::Ready => {
+                state.word()
+            }
             Some(state) if self == Self::Stopped => state.word(),
             _ => self.word(),
         }
     }
 
     /// None for a task in a state that this program does not know.
-    fn reach_of(self, task: &Lenient<TaskSnapshot>) -> Option<Reach> {
+    fn reach_of(self, task: &Lenient<TaskSnapshot>, ending: &EndingTasks<'_>) -> Option<Reach> {
+        let is_to_end = ending.waits_for_end_of(task);
         let task = task.known()?;
         let condition = match self {
             Self::Started => Condition::Started,
+            Self::Ready if is_to_end => Condition::Success,
             Self::Ready => Condition::Ready,
             Self::Success => Condition::Success,
             Self::Exited => Condition::Exited,
@@ -220,7 +264,7 @@ impl Until {
         Some(task.toward(condition))
     }
 
-    fn is_reached_by(self, task: &Lenient<TaskSnapshot>) -> bool {
-        self.reach_of(task) == Some(Reach::Met)
+    fn is_reached_by(self, task: &Lenient<TaskSnapshot>, ending: &EndingTasks<'_>) -> bool {
+        self.reach_of(task, ending) == Some(Reach::Met)
     }
 }

@@ -87,6 +87,8 @@ pub(super) struct OriginalMistake {
 #[derive(Debug, Clone, Default)]
 pub(super) struct ConfigDraft {
     pub(super) sources: OriginalFiles,
+    /// The tool that would run it, if its kind does not say so.
+    pub(super) tool: Option<String>,
     pub(super) root: Branch,
     pub(super) dropped: Vec<Dropped>,
     pub(super) mistakes: Vec<OriginalMistake>,

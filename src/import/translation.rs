@@ -145,6 +145,12 @@ pub struct TranslatedEntry<'a> {
 }
 
 impl Translation {
+    /// The tool that would run the file: `foreman`.
+    #[must_use]
+    pub fn tool(&self) -> String {
+        self.draft.tool.clone().unwrap_or_else(|| self.kind.to_string())
+    }
+
     /// What runs.
     ///
     /// # Errors

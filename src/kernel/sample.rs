@@ -47,6 +47,7 @@ pub(crate) fn process(name: &str, phase: PhaseSnapshot) -> TaskSnapshot {
         has_started: true,
         probe: None,
         live_probe: None,
+        pending_stop: None,
         status: None,
         next_due: None,
         watch: None,

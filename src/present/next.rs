@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::state::Tone;
 use super::task::flapping;
-use crate::supervisor::engine::{AfterStop, PhaseSnapshot, Straggler, TaskSnapshot};
+use crate::supervisor::engine::{AfterStop, PendingStop, PhaseSnapshot, Straggler, TaskSnapshot};
 
 /// What happens to a task next.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -19,6 +19,10 @@ pub(crate) struct Upcoming {
 pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Upcoming {
     let plain = |text: String| Upcoming { text, ..Upcoming::default() };
     let toned = |text: String, tone| Upcoming { text, tone, share: None };
+    if let Some(PendingStop { waits_for, then }) = &task.pending_stop {
+        let wish = if *then == AfterStop::Restart { "restarts" } else { "stops" };
+        return plain(format!("{wish} once {}", have_stopped(waits_for)));
+    }
     match &task.phase {
         PhaseSnapshot::Waiting { blockers } => {
             let each: Vec<_> = blockers.iter().map(|b| format!("for {} {}", b.task, b.condition)).collect();
@@ -63,6 +67,12 @@ pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Upc
         PhaseSnapshot::Failed { .. } if !is_draining => plain("until restarted".to_owned()),
         PhaseSnapshot::Failed { .. } | PhaseSnapshot::Stopped | PhaseSnapshot::Done => Upcoming::default(),
     }
+}
+
+/// `web and worker have stopped`
+pub(super) fn have_stopped(tasks: &[String]) -> String {
+    let verb = if tasks.len() == 1 { "has" } else { "have" };
+    format!("{} {verb} stopped", tasks.join(" and "))
 }
 
 fn afterwards(then: AfterStop) -> &'static str {

@@ -10,11 +10,12 @@ use utoipa::ToSchema;
 
 use super::ansi;
 use super::clock::Clock;
+use super::next::have_stopped;
 use super::parts::needs_attention;
 use crate::duration::Pretty;
 use crate::logs::{LogLine, without_escapes};
 use crate::supervisor::engine::{
-    AfterStop, Blocker, ExitReason, LastExit, PhaseSnapshot, Snapshot, Stage, Straggler, TaskSnapshot,
+    AfterStop, Blocker, ExitReason, LastExit, PendingStop, PhaseSnapshot, Snapshot, Stage, Straggler, TaskSnapshot,
 };
 
 /// Characters of a log line that are quoted.
@@ -90,6 +91,9 @@ fn is_unwell(task: &TaskSnapshot, snapshot: &Snapshot) -> bool {
 
 /// The tasks that one is held back by.
 fn hangs_on(task: &TaskSnapshot) -> Vec<&str> {
+    if let Some(stop) = &task.pending_stop {
+        return stop.waits_for.iter().map(String::as_str).collect();
+    }
     match &task.phase {
         PhaseSnapshot::Waiting { blockers } => blockers.iter().map(|blocker| blocker.task.as_str()).collect(),
         PhaseSnapshot::Failed { dependency, .. } => dependency.iter().map(String::as_str).collect(),
@@ -176,6 +180,11 @@ impl Chain<'_> {
     }
 
     fn state(&self, task: &TaskSnapshot) -> String {
+        if let Some(PendingStop { waits_for, then }) = &task.pending_stop {
+            let what = if *then == AfterStop::Restart { "restart" } else { "stop" };
+            let (state, run, until) = (task.phase.word(), task.run, have_stopped(waits_for));
+            return format!("is {state}, run {run}: its {what} waits until {until}");
+        }
         match &task.phase {
             PhaseSnapshot::Waiting { blockers } if blockers.is_empty() => "is about to start".to_owned(),
             PhaseSnapshot::Waiting { blockers } => format!("is waiting for {}", listed(blockers)),

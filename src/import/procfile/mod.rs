@@ -30,6 +30,7 @@ struct ProcfileProcess {
 /// Reads the Procfile with the number `file`, which lies at `path`. Gives its comments.
 pub(super) fn read(draft: &mut ConfigDraft, file: usize, path: &Path, around: &Surroundings) -> Vec<Comment> {
     let rules = Rules::read(draft, file, path, around);
+    draft.tool = Some(rules.tool.to_string());
     let (processes, comments) = lines(draft, file, rules.tool);
     if processes.is_empty() {
         let remedy = "expected a line like `web: bundle exec rails server`";
@@ -39,6 +40,7 @@ pub(super) fn read(draft: &mut ConfigDraft, file: usize, path: &Path, around: &S
     if !draft.takes_processes(processes.len(), &Place::new(file, 0..0)) {
         return comments;
     }
+    rules.check_formation(draft, &processes);
     rules.env_files(draft, around);
     for (index, process) in processes.iter().enumerate() {
         translate(draft, &rules, &processes, index, process, around);

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use toml::Value;
 
 use super::{ProcfileProcess, mentions};
+use crate::config::nearest;
 use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::env_dialect::{ForeignEnvFile, line_of};
 use crate::import::env_file::{Dialect, parse};
@@ -69,6 +70,8 @@ pub(super) struct Rules {
     port_step: u32,
     instance_step: u32,
     formation: BTreeMap<String, u32>,
+    /// Where the formation stands, and whether it is that of the command line.
+    formation_place: Option<(Place, bool)>,
     /// How many of a process that the formation does not name.
     count: u32,
     /// Where processes run.
@@ -122,6 +125,7 @@ impl Rules {
             port_step: 100,
             instance_step: if tool == ProcfileRunner::Overmind { 10 } else { 1 },
             formation: BTreeMap::new(),
+            formation_place: None,
             count: 1,
             dir: if tool == ProcfileRunner::Honcho { around.cwd.clone() } else { around.cwd.join(dir) },
             env_files: Vec::new(),
@@ -144,6 +148,7 @@ impl Rules {
         rules.first_port(draft, around, &place);
         if let Some(formation) = around.options.formation.clone() {
             rules.formation(draft, &formation, &place);
+            rules.formation_place = Some((place, true));
         }
         rules
     }
@@ -302,6 +307,7 @@ impl Rules {
         // foreman runs only what its formation names.
         self.count = if self.tool == ProcfileRunner::Foreman { 0 } else { 1 };
         self.formation.clear();
+        self.formation_place = Some((place.clone(), false));
         for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
             let parsed = pair.split_once('=').and_then(|(name, count)| Some((name.trim(), count.trim().parse().ok()?)));
             match parsed {
@@ -314,6 +320,22 @@ impl Rules {
                 Some((name, count)) => {
                     self.formation.insert(name.to_owned(), count);
                 }
+            }
+        }
+    }
+
+    /// Says which names of the formation are those of no process: on the command line they are mistakes, in a file its
+    /// tool passes them over.
+    pub(super) fn check_formation(&self, draft: &mut ConfigDraft, processes: &[ProcfileProcess]) {
+        let Some((place, is_asked)) = &self.formation_place else { return };
+        let names = || processes.iter().map(|process| process.name.as_str());
+        for name in self.formation.keys().filter(|name| !names().any(|known| known == *name)) {
+            let title = format!("the formation names `{}`, and no process is called that", name.escape_debug());
+            let all = format!("the processes are {}", names().collect::<Vec<_>>().join(", "));
+            let remedy = nearest(name, names()).map_or(all, |near| format!("did you mean `{near}`?"));
+            match is_asked {
+                true => draft.refuse(place, title, remedy),
+                false => draft.drop(Weight::Notable, place, format!("formation: {name}"), format!("{title}; {remedy}")),
             }
         }
     }

@@ -58,8 +58,8 @@ pub use policy::{
 pub use replan::{BadConfig, Changes, Replan};
 pub use request::{Answer, Origin, RELOADS_WAITING, Refusal, Request, RequestId, Verb};
 pub use snapshot::{
-    AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PhaseSnapshot, ProbeSnapshot, Snapshot, Stage, TaskKind,
-    TaskSnapshot, Uptime, Usage, WatchState, tasks_meant,
+    AfterStop, Blocker, EdgeSnapshot, GroupSnapshot, LastExit, PendingStop, PhaseSnapshot, ProbeSnapshot, Snapshot,
+    Stage, TaskKind, TaskSnapshot, Uptime, Usage, WatchState, tasks_meant,
 };
 pub use state::{Progress, Reach, TaskState};
 

@@ -170,6 +170,8 @@ pub struct TaskSnapshot {
     /// The state with its data.
     #[serde(flatten)]
     pub phase: PhaseSnapshot,
+    /// The stop of its run that waits for its dependents to stop first; none while everything is being stopped.
+    pub pending_stop: Option<PendingStop>,
     /// The number of the latest run; 0 before the first.
     pub run: u64,
     /// The number of the last run under an earlier supervisor of the project.
@@ -250,7 +252,8 @@ impl TaskSnapshot {
     pub fn toward(&self, condition: Condition) -> Reach {
         let progress = Progress {
             state: self.state(),
-            is_ready: self.counts_as_ready(),
+            // A run that is to be stopped is not the one that is waited for.
+            is_ready: self.counts_as_ready() && self.pending_stop.is_none(),
             has_started: self.has_started,
             has_exited: self.last_exit.is_some(),
             has_succeeded: self.last_exit.as_ref().is_some_and(|last| last.succeeded),
@@ -438,6 +441,15 @@ pub enum AfterStop {
     Fail,
     /// It leaves the board: a reload took it out of the configuration.
     Leave,
+}
+
+/// A stop that waits until the dependents are down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PendingStop {
+    /// The dependents that are not down yet.
+    pub waits_for: Vec<String>,
+    /// What comes after.
+    pub then: AfterStop,
 }
 
 /// A dependency that does not hold yet.

@@ -31,12 +31,17 @@ impl Engine {
         }
     }
 
-    /// Whether a dependent that goes down as well is not down yet. In a drain stead's own parts are in use by every task, and
-    /// those that show what happens by the ones that depend on a part: what hooks still have to tell is shown.
+    /// Whether a dependent that goes down as well is not down yet.
     fn is_in_use(&self, id: TaskId) -> bool {
-        let is_own = |id: TaskId| self.task(id).plan.kind == TaskKind::Builtin;
-        let is_last = |id: TaskId| is_own(id) && self.task(id).plan.after.is_empty();
-        self.live().any(|other| {
+        self.users_going_down(id).next().is_some()
+    }
+
+    /// The dependents that go down as well and are not down yet: a stop in order waits for them. In a drain stead's own parts are in use by every task, and
+    /// those that show what happens by the ones that depend on a part: what hooks still have to tell is shown.
+    pub(super) fn users_going_down(&self, id: TaskId) -> impl Iterator<Item = TaskId> {
+        let is_own = move |id: TaskId| self.task(id).plan.kind == TaskKind::Builtin;
+        let is_last = move |id: TaskId| is_own(id) && self.task(id).plan.after.is_empty();
+        self.live().filter(move |&other| {
             let task = self.task(other);
             let depends = task.plan.after.iter().any(|edge| edge.task == id);
             let outlives = (is_own(id) && !is_own(other)) || (is_last(id) && !is_last(other));

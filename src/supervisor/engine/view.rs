@@ -8,7 +8,7 @@ use super::input::TaskId;
 use super::outcome::ShutdownCause;
 use super::plan::Edge;
 use super::snapshot::{
-    AfterStop, Blocker, EdgeSnapshot, PhaseSnapshot, Snapshot, Stage, TaskSnapshot, Uptime, WatchState,
+    AfterStop, Blocker, EdgeSnapshot, PendingStop, PhaseSnapshot, Snapshot, Stage, TaskSnapshot, Uptime, WatchState,
 };
 use super::task::{Failure, Phase, Run, RunStage, StopCause};
 
@@ -55,6 +55,7 @@ impl Engine {
             ports: task.plan.ports.clone(),
             tty: task.plan.tty,
             phase: self.phase_snapshot(id),
+            pending_stop: run.and_then(Run::pending_stop).and_then(|cause| self.pending_stop_snapshot(id, cause)),
             run: task.run,
             runs_before: task.plan.runs_before,
             retries: task.budget.retries,
@@ -126,15 +127,25 @@ impl Engine {
                 kill_at: self.uptime(stop.kill_at),
                 killed: stop.is_killed(),
                 left: stop.left.clone(),
-                then: match stop.cause {
-                    StopCause::Asked => AfterStop::Stay,
-                    StopCause::Restart => AfterStop::Restart,
-                    StopCause::GaveUp(_) => AfterStop::Retry,
-                    StopCause::Failed(_) => AfterStop::Fail,
-                    StopCause::Leave => AfterStop::Leave,
-                },
+                then: after_stop(&stop.cause),
                 pid,
             },
         }
+    }
+
+    /// None while everything is being stopped: the stage says so.
+    fn pending_stop_snapshot(&self, id: TaskId, cause: &StopCause) -> Option<PendingStop> {
+        let names = || self.users_going_down(id).map(|user| self.task(user).plan.name.clone());
+        (!self.is_draining()).then(|| PendingStop { waits_for: names().collect(), then: after_stop(cause) })
+    }
+}
+
+fn after_stop(cause: &StopCause) -> AfterStop {
+    match cause {
+        StopCause::Asked => AfterStop::Stay,
+        StopCause::Restart => AfterStop::Restart,
+        StopCause::GaveUp(_) => AfterStop::Retry,
+        StopCause::Failed(_) => AfterStop::Fail,
+        StopCause::Leave => AfterStop::Leave,
     }
 }

@@ -62,7 +62,7 @@ fn a_restart_by_the_command_line_is_done_and_its_origin_is_in_the_timeline() {
     stead.wait_for("restart api, asked by control/cli");
     stead.wait_for("run 2 started");
     let told = project.client(&["wait", "api", "--timeout", "30s"]);
-    assert_eq!((told.code, told.out.as_str()), (Some(0), "api: ready\n"));
+    assert_eq!((told.code, told.out.as_str()), (Some(0), "api: running\n"));
     let events = project.client(&["events"]).out;
     let says = |line: &str| line.contains(" api ") && line.ends_with("  restart api, asked by control/cli");
     assert!(events.lines().any(says), "{events}");

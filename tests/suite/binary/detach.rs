@@ -42,7 +42,7 @@ fn it_runs_on_in_a_session_of_its_own_and_down_ends_it() {
     assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{told:?}");
     let pid = background.pid().expect("a pid");
     assert!(told.out.starts_with(&format!("stead runs in the background, pid {pid}\n")), "{told:?}");
-    assert!(told.out.ends_with("api: ready\n"), "{told:?}");
+    assert!(told.out.ends_with("api: running\n"), "{told:?}");
     assert_eq!(getsid(Some(pid)), Ok(pid));
     assert_eq!(project.client(&["status"]).code, Some(0));
     let again = project.client(&["up", "-d"]);
@@ -76,6 +76,54 @@ fn what_never_gets_ready_is_said_and_goes_on_running() {
     assert_eq!(told.code, Some(1), "{told:?}");
     assert!(told.err.starts_with("stead: not ready within 3s: api is "), "{told:?}");
     assert_eq!(background.0.client(&["status"]).code, Some(0));
+}
+
+/// Ends with the given code once there is a file `go`.
+fn once_asked(code: u8) -> String {
+    format!("command = 'while ! test -e go; do sleep 0.02; done; echo ERROR no table; exit {code}'\n")
+}
+
+#[test]
+fn what_is_to_end_is_waited_for_until_it_has() {
+    let once = |code| format!("[tasks.once]\nrestart = 'never'\n{}", once_asked(code));
+    let needed = |code| {
+        let migrate = format!("[tasks.migrate]\nmax_retries = 0\n{}", once_asked(code));
+        format!("{migrate}{API}after.migrate = 'success'\n[tasks.nightly]\ncommand = 'true'\nschedule = '0 0 1 1 *'\n")
+    };
+    for (name, config) in [("once", once as fn(u8) -> String), ("migrate", needed)] {
+        for (code, expected) in [(0, Some(0)), (3, Some(1))] {
+            let background = Background::new(&config(code));
+            let project = &background.0;
+            assert_eq!(project.client(&["up", "-d"]).code, Some(0));
+            let early = project.client(&["wait", name, "--timeout", "300ms"]);
+            assert_eq!(early.code, Some(1), "{early:?}");
+            assert_eq!(early.err, format!("stead: not ready within 300ms: {name} is running, and has not ended\n"));
+            fs::write(project.path().join("go"), "").expect("a file");
+            let told = project.client(&["wait", "--all"]);
+            assert_eq!(told.code, expected, "{told:?}");
+            assert_eq!(told.out.contains(&format!("{name}: done\n")), code == 0, "{told:?}");
+            assert_eq!(project.client(&["down"]).code, Some(0));
+            let told = project.client(&["up", "-d", "--wait"]);
+            assert_eq!(told.code, expected, "{told:?}");
+            if code != 0 {
+                let said = format!("stead: {name} has failed: ");
+                assert!(told.err.starts_with(&said) && told.err.contains("(“no table”)\n"), "{told:?}");
+                assert!(told.err.ends_with("\n`stead why` tells more\n"), "{told:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_of_another_tool_that_is_not_restarted_is_not_waited_for() {
+    let background = Background::new("");
+    let dir = background.0.path();
+    fs::remove_file(dir.join("stead.toml")).expect("an empty file");
+    fs::write(dir.join("process-compose.yaml"), "processes:\n  web:\n    command: exec sleep 1000\n").expect("a file");
+    let told = background.0.client(&["up", "-d", "--wait", "--timeout", "20s"]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.out.ends_with("web: running\n"), "{told:?}");
+    assert_eq!(background.0.client(&["down"]).code, Some(0));
 }
 
 #[test]
@@ -122,5 +170,5 @@ fn chosen_tasks_and_another_file_are_passed_on() {
     let path = background.0.path().join("stead.toml");
     let told = background.0.client(&["-f", path.to_str().expect("text"), "up", "-d", "--wait", "other"]);
     assert_eq!(told.code, Some(0), "{told:?}");
-    assert!(told.out.ends_with("other: ready\n") && !told.out.contains("api: ready"), "{told:?}");
+    assert!(told.out.ends_with("other: running\n") && !told.out.contains("api: "), "{told:?}");
 }

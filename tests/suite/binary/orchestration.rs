@@ -58,7 +58,7 @@ fn a_group_is_named_with_an_at_in_every_command() {
         stead.wait_for_start(name);
     }
     let told = project.client(&["wait", "@backend"]);
-    assert_eq!((told.code, told.out.as_str()), (Some(0), "db: ready\napi: ready\n"));
+    assert_eq!((told.code, told.out.as_str()), (Some(0), "db: running\napi: running\n"));
     let told = project.client(&["stop", "@backend"]);
     assert_eq!((told.code, told.out.as_str()), (Some(0), "stop @backend: accepted\n"));
     for name in ["db", "api"] {

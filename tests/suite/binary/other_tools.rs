@@ -114,7 +114,12 @@ fn the_nearest_stead_toml_wins_and_the_choice_among_others_is_said() {
 fn check_prints_three_lists_and_up_only_what_is_not_honoured() {
     let text = "processes:\n  a:\n    command: 'true'\n    is_elevated: true\n    log_location: a.log\n";
     let dir = directory(&[("process-compose.yaml", text)]);
+    let refused =
+        "stead: process-compose.yaml would not run as process-compose runs it; --lenient runs it all the same\n";
     let check = told(&dir, &["check"]);
+    assert_eq!((check.code, check.err.as_str()), (Some(2), refused), "{check:?}");
+    assert!(!check.out.contains(": ok, "), "{check:?}");
+    let check = told(&dir, &["check", "--lenient"]);
     assert_eq!(check.code, Some(0), "{check:?}");
     for line in [
         "\n  process-compose.yaml:3: processes.a.command -> tasks.a.command = ",
@@ -127,12 +132,39 @@ fn check_prints_three_lists_and_up_only_what_is_not_honoured() {
     let up = told(&dir, &["up", "--plain"]);
     assert_eq!((up.code, up.out.as_str()), (Some(2), ""));
     assert!(!up.err.contains("tasks.a.restart") && up.err.contains("processes.a.log_location"), "{up:?}");
-    assert!(up.err.contains("--lenient runs it all the same"), "{up:?}");
+    assert!(up.err.ends_with(refused), "{up:?}");
     let mut stead = Stead::start(command(&dir, &["up", "--plain", "--lenient"]));
     stead.wait_for("a       * ");
     stead.signal(Signal::SIGTERM);
     let end = stead.end();
     assert_eq!(end.report.iter().filter(|line| line.contains("is_elevated")).count(), 1, "{:?}", end.report);
+}
+
+#[test]
+fn a_formation_of_no_process_is_a_mistake_and_starts_nothing() {
+    let dir = directory(&[("Procfile", "web: serve\nworker: work\n")]);
+    for arguments in
+        [["up", "--plain", "--formation", "wrker=2"].as_slice(), &["check", "--formation", "web=1,wrker=2"]]
+    {
+        let told = told(&dir, arguments);
+        assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{told:?}");
+        assert!(told.err.contains("the formation names `wrker`, and no process is called that"), "{told:?}");
+        assert!(told.err.contains("did you mean `worker`?"), "{told:?}");
+    }
+    assert_eq!(told(&dir, &["check", "--formation", "worker=2"]).code, Some(0));
+    fs::write(dir.path().join(".foreman"), "formation: wrker=2\n").unwrap();
+    let check = told(&dir, &["check"]);
+    assert!(check.out.contains("no process is called that; did you mean `worker`?"), "{check:?}");
+}
+
+#[test]
+fn what_would_be_written_over_is_said_before_anything_else() {
+    let text = "processes:\n  a:\n    command: 'true'\n    is_elevated: true\n";
+    let dir = directory(&[("process-compose.yaml", text)]);
+    assert_eq!(told(&dir, &["import"]).code, Some(0));
+    let again = told(&dir, &["import"]);
+    assert_eq!((again.code, again.out.as_str()), (Some(2), ""), "{again:?}");
+    assert!(again.err.starts_with("stead: ") && again.err.contains("stead.toml exists already;"), "{again:?}");
 }
 
 #[test]

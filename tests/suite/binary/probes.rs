@@ -21,7 +21,7 @@ fn notifier(messages: &[&str]) -> String {
     script + "print('said all', flush=True)\ntime.sleep(600)\n"
 }
 
-fn snapshot(project: &Project, task: &str) -> serde_json::Value {
+pub(super) fn snapshot(project: &Project, task: &str) -> serde_json::Value {
     let told = project.client(&["status", "--json"]);
     let snapshot: serde_json::Value = serde_json::from_str(&told.out).unwrap_or_default();
     let tasks = snapshot["tasks"].as_array().cloned().unwrap_or_default();

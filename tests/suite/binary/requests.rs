@@ -57,7 +57,7 @@ fn start_stop_and_restart_wait_for_what_they_ask() {
     assert_eq!((stop.code, stop.out.as_str()), (Some(0), "stop deaf: accepted\ndeaf: stopped\n"), "{stop:?}");
     let start = project.client(&["start", "--wait", "slow", "deaf"]);
     assert_eq!(start.code, Some(0), "{start:?}");
-    assert!(start.out.contains("slow is ready already\n") && start.out.contains("deaf: ready\n"), "{start:?}");
+    assert!(start.out.contains("slow is ready already\n") && start.out.contains("deaf: running\n"), "{start:?}");
     let failed = project.client(&["restart", "bad", "--wait"]);
     assert_eq!((failed.code, failed.err.as_str()), (Some(1), "stead: bad has failed: 0 retries spent: code 7\n"));
     let json = project.client(&["restart", "bad", "--wait", "--json"]);
@@ -72,6 +72,31 @@ fn start_stop_and_restart_wait_for_what_they_ask() {
     assert_eq!(all.code, Some(0), "{all:?}");
     let again = project.client(&["stop", "--all", "--wait"]);
     assert!(again.code == Some(0) && again.out.starts_with("nothing to stop\n"), "{again:?}");
+}
+
+#[test]
+fn a_restart_that_waits_for_its_dependents_is_not_over_before_it_has_begun() {
+    let background = up("[tasks.base]\ncommand = 'exec sleep 1000'\n\
+         [tasks.dep]\nafter.base = 'ready'\ncommand = \"trap 'while ! test -e go; do sleep 0.02; done; exit 0' TERM; \
+         echo up; while :; do sleep 0.02; done\"\nready.log = 'up'\nstop.timeout = '20s'\n");
+    let project = &background.0;
+    assert_eq!(project.client(&["wait", "dep"]).code, Some(0));
+    assert_eq!(project.client(&["restart", "dep"]).code, Some(0));
+    // It is held up for as long as `dep` does not end.
+    let late = project.client(&["restart", "base", "--wait", "--timeout", "300ms"]);
+    assert_eq!((late.code, late.out.as_str()), (Some(1), "restart base: accepted\n"), "{late:?}");
+    let expected = "stead: not ready within 300ms: base is running, restarts once dep has stopped\n";
+    assert_eq!(late.err, expected);
+    let started = project.client(&["start", "base", "--wait", "--timeout", "300ms"]);
+    assert_eq!(started.code, Some(1), "{started:?}");
+    let why = project.client(&["why", "base"]);
+    let expected = "base is running, run 1: its restart waits until dep has stopped.\n└─ dep is stopping: ";
+    assert!(why.out.starts_with(expected), "{why:?}");
+    assert!(project.client(&["status"]).out.contains("restarts once dep has stopped"));
+    fs::write(project.path().join("go"), "").expect("a file");
+    let done = project.client(&["wait", "base", "dep"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(super::probes::snapshot(project, "base")["run"], 2);
 }
 
 #[test]

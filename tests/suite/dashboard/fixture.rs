@@ -319,6 +319,7 @@ pub(super) fn task(name: &str, about: &str, phase: PhaseSnapshot) -> TaskSnapsho
         has_started: true,
         probe: None,
         live_probe: None,
+        pending_stop: None,
         status: None,
         ports: std::collections::BTreeMap::new(),
         next_due: None,
