@@ -48,8 +48,10 @@ impl fmt::Display for PortHolder {
             return write!(f, "a process of user {}", self.uid);
         };
         match (task, project) {
-            (Some(task), Some(project)) => write!(f, "task {task} of the stead project {} (", project.display())?,
-            (None, Some(project)) => write!(f, "the stead project {} (", project.display())?,
+            (Some(task), Some(project)) => {
+                write!(f, "task {task} of the stead project {} (", shown(&project.to_string_lossy()))?
+            }
+            (None, Some(project)) => write!(f, "the stead project {} (", shown(&project.to_string_lossy()))?,
             (_, None) => return write!(f, "pid {pid}: {command}"),
         }
         write!(f, "pid {pid}: {command})")

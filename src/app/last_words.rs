@@ -16,7 +16,7 @@ const WRITE_TIME: Duration = Duration::from_millis(500);
 /// Words them; the last line is how it ended.
 pub(super) fn last_words(outcome: &ShutdownOutcome) -> String {
     let mut text = String::new();
-    // Who can't wait for the end is told of the tasks: stead's own parts were given no time either.
+    // After a forced end only tasks are named: stead's own parts were given no time either.
     let is_told = |killed: &&Killed| !(outcome.forced && killed.name.starts_with(BUILTIN_NAMESPACE));
     for killed in outcome.killed.iter().filter(is_told) {
         let left = match killed.left.as_slice() {

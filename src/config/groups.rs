@@ -98,8 +98,15 @@ fn report_unknown(table: &mut Table<'_>, pattern: &str, span: Span, known: &[&st
 /// Whether a name is like a pattern, in which `*` stands for any characters.
 fn matches(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(left) = name.strip_prefix(first) else { return false };
-    (0..=left.len()).filter(|at| left.is_char_boundary(*at)).any(|at| matches(rest, &left[at..]))
+    let Some(mut left) = name.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        // The first place will do: what comes later can only have more room.
+        let Some(at) = left.find(part) else { return false };
+        left = &left[at + part.len()..];
+    }
+    left.ends_with(last)
 }
 
 /// Reports tasks that are in more than one group, and an order that contradicts that of `after`.
@@ -146,4 +153,27 @@ fn all_below<'a>(task: &str, tasks: &'a [Declared]) -> Vec<&'a str> {
         at += 1;
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, name, is_match) in [
+            ("api", "api", true),
+            ("api", "apis", false),
+            ("worker-*", "worker-1", true),
+            ("worker-*", "worker", false),
+            ("*", "a", true),
+            ("*-b*", "a-b", true),
+            ("*a*a", "aa", true),
+            ("*aa*a", "aa", false),
+            ("w*r-*", "worker-1", true),
+        ] {
+            assert_eq!(matches(pattern, name), is_match, "{pattern} {name}");
+        }
+        assert!(!matches(&format!("{}b", "*a".repeat(40)), &"a".repeat(200)));
+    }
 }

@@ -1,4 +1,4 @@
-//! The keys of one mapping while it is read: each is asked for by name, and what nobody asked for is known in the end.
+//! The keys of one mapping while it is read: each is taken by name, and what was not taken is known in the end.
 
 use std::rc::Rc;
 

@@ -349,7 +349,7 @@ async fn kill_when_asked(child: &Child, context: &RunContext, over: &Cancellatio
     }
 }
 
-/// Carries out what the run is told beside its stop ladder. The command for a changed file may take long: a signal does not
+/// Carries out the orders to a run beside its stop ladder. The command for a changed file may take long: a signal does not
 /// wait for it, and a file that changes meanwhile has it begin anew.
 async fn carry_out_orders(task: &ProcessTask, child: &Child, context: &RunContext, over: &CancellationToken) {
     let carrying_out = async {

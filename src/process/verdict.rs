@@ -57,7 +57,7 @@ fn killer(config: &TaskConfig, exit: Exit, oom: &OomKills) -> Killer {
     }
 }
 
-/// What a person should know of the end of a run that nobody asked for. `left`: what it left running.
+/// What a person should know of the end of a run that was not asked for. `left`: what it left running.
 pub(super) fn hint(
     config: &TaskConfig,
     reason: &ExitReason,

@@ -23,7 +23,7 @@ pub(crate) struct RunContext {
     pub(crate) grace: Arc<OnceLock<Duration>>,
     /// Cancelled when it must end now, with all that belongs to it.
     pub(crate) kill: CancellationToken,
-    /// What it is told beside its end.
+    /// Its orders beside those to end.
     pub(crate) orders: OrderQueue,
     inputs: mpsc::Sender<Input>,
 }
@@ -62,7 +62,7 @@ pub(crate) struct OrderQueue {
     sent: Arc<Notify>,
 }
 
-/// What a run is told beside its end.
+/// An order to a run, beside those to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RunOrder {
     /// Send a signal.

@@ -1,4 +1,4 @@
-//! What happened while nobody was there: one line for each task that something happened to, since the last key.
+//! What happened since the last key: one line for each task that something happened to.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,7 +13,7 @@ pub(super) enum Context {
     Log,
     /// A page over the screen: help, why, events.
     Page,
-    /// A page of which a line is chosen: what happened while nobody was there.
+    /// A page of which a line is chosen: what happened since the last key.
     News,
     /// A question.
     Question,

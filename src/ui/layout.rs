@@ -80,7 +80,7 @@ pub(super) enum ClickTarget {
     Task(String),
     Action(Action),
     PaletteEntry(usize),
-    /// A line of what happened while nobody was there.
+    /// A line of what happened since the last key.
     Entry(usize),
 }
 

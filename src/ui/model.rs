@@ -121,7 +121,7 @@ pub(super) enum Overlay {
     Help(usize),
     /// Why the selected task is not running; rows that are scrolled past.
     Why(usize),
-    /// What happened while nobody was there; which line is chosen.
+    /// What happened since the last key; which line is chosen.
     Away(usize),
     /// All that is known of the selected task; rows that are scrolled past.
     Details(usize),

@@ -323,7 +323,7 @@ fn mark_group(model: &mut Model, shown: &Shown<'_>) {
     }
 }
 
-// What happened while nobody was there
+// What happened since the last key
 
 fn step_news(model: &mut Model, by: isize, shown: &Shown<'_>) {
     let last = away::news(shown.events, shown.snapshot, model.absence.since).len().saturating_sub(1);

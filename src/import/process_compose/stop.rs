@@ -6,7 +6,7 @@ use crate::import::draft::{ConfigDraft, Weight};
 use crate::import::fields::Fields;
 use crate::signal::Signal;
 
-/// As good as never: process-compose sends no SIGKILL unless it is told when.
+/// As good as never: process-compose sends no SIGKILL unless the file says when.
 const NO_KILL: &str = "1h";
 
 /// What a stop command may take when nothing else is said, in seconds.

@@ -139,7 +139,12 @@ fn fate(draft: &mut ConfigDraft, rules: &Rules, task: &str, process: &ProcfilePr
         return;
     }
     if count == 0 || !rules.is_chosen(&process.name) {
-        draft.fill(&["tasks", task, "autostart"], false, place, format!("{} is told not to start it", rules.tool));
+        draft.fill(
+            &["tasks", task, "autostart"],
+            false,
+            place,
+            format!("the settings of {} say not to start it", rules.tool),
+        );
     }
     match rules.fate(&process.name) {
         Fate::EndsAll => {
@@ -147,11 +152,11 @@ fn fate(draft: &mut ConfigDraft, rules: &Rules, task: &str, process: &ProcfilePr
             draft.fill(&["tasks", task, "critical"], true, place, why);
         }
         Fate::MayEnd => {
-            let why = format!("{} is told that it may end", rules.tool);
+            let why = format!("the settings of {} say that it may end", rules.tool);
             draft.fill(&["tasks", task, "restart"], "never", place, why);
         }
         Fate::Restarted => {
-            let why = format!("{} is told to restart it, without a limit", rules.tool);
+            let why = format!("the settings of {} say to restart it, without a limit", rules.tool);
             draft.fill(&["tasks", task, "restart"], "always", place, &why);
             draft.fill(&["tasks", task, "initial_backoff"], "100ms", place, &why);
             draft.fill(&["tasks", task, "reset_after"], "0s", place, &why);

@@ -1,6 +1,6 @@
 //! How restarts reach dependents (`on_restart`) and mates of a group.
 //!
-//! Whoever is reached is stopped in order, dependents first, and waits to start again: its edges, judged by the current
+//! A task that is reached is stopped in order, dependents first, and waits to start again: its edges, judged by the current
 //! run of what it depends on, and its group let it start when it is its turn. One that is going down already is joined: it
 //! is stopped once, and starts once.
 

@@ -204,7 +204,7 @@ pub enum EventKind {
     Draining {
         /// Why: `asked by terminal`, `db: SIGKILL`.
         cause: String,
-        /// The task whose end is the cause, if that is fatal; none if somebody asked.
+        /// The task whose end is the cause, if that is fatal; none if it was asked for.
         culprit: Option<String>,
         /// How long it may take.
         #[serde(rename = "within_ms", with = "millis")]
@@ -225,11 +225,11 @@ pub enum EventKind {
         /// Who asked.
         origin: Origin,
     },
-    /// A hook was told of something.
+    /// A hook was called.
     Hooked {
         /// Which hook.
         hook: String,
-        /// What it was told of.
+        /// What it was called for.
         on: HookEvent,
         /// Why it failed, if it did.
         failure: Option<String>,
@@ -338,7 +338,7 @@ impl fmt::Display for EventKind {
             Self::Abandoned => f.write_str("still there at the deadline"),
             Self::Disconnected { client, origin } => write!(f, "{client} was disconnected, asked by {origin}"),
             Self::Hooked { hook, on, failure: None, after } => {
-                write!(f, "hook {hook} was told of {} in {}", on.word(), Pretty(*after))
+                write!(f, "hook {hook} was called for {} in {}", on.word(), Pretty(*after))
             }
             Self::Hooked { hook, on, failure: Some(failure), after } => {
                 write!(f, "hook {hook} failed after {}, of {}: {failure}", Pretty(*after), on.word())

@@ -14,7 +14,7 @@ use super::request::{Answer, Origin, Refusal, Request, RequestId};
 use super::task::{Failure, Phase, StopCause, Task};
 
 impl Engine {
-    /// Has the configuration read for whoever asked, in the order of asking: each sees the file as it is after that.
+    /// Has the configuration read for each request, in their order: each sees the file as it is after that.
     pub(super) fn await_load(&mut self, id: RequestId, origin: Origin, request: LoadRequest) {
         if self.reloads.is_empty() {
             self.effects.push(Effect::Load(request.clone()));

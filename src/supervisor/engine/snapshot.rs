@@ -215,7 +215,7 @@ pub struct TaskSnapshot {
     pub next_due: Option<Uptime>,
     /// Whether it watches files; suspended if it changes them itself.
     pub watch: Option<WatchState>,
-    /// What the process tree uses. The core leaves it empty; the driver adds it while somebody looks.
+    /// What the process tree uses. The engine leaves it empty; the driver adds it while a client shows it.
     pub usage: Option<Usage>,
     /// What its last failed run wrote last of what went wrong, by its level or its shape. The engine leaves it empty; the
     /// publisher adds it.

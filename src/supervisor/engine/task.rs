@@ -54,7 +54,7 @@ pub(super) enum Phase {
     Backoff { attempt: u32, since: Instant, retry_at: Instant },
     /// It starts when it is due.
     Scheduled,
-    /// A person stopped it, or the drain did; or nobody has asked for it yet.
+    /// A person stopped it, or the drain did; or it was never asked for.
     Stopped { asked: bool },
     /// Its policy does not start it again.
     Done,

@@ -1,6 +1,6 @@
 //! What starts a task beside people and its policy: the time of a schedule, and files that have changed.
 //!
-//! The engine is told both. It computes no time of day, and looks at no file.
+//! Both come as inputs. The engine computes no time of day, and looks at no file.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! `/api/v1/logs/follow`: lines as they are written, as server-sent events.
 //!
 //! The logs on disk are the queue: a stream is pulled by its client's socket and reads on from where it was. A client
-//! that falls far behind is told how many lines were left out, and goes on near the end.
+//! that falls far behind gets the number of lines that were left out, and goes on near the end.
 
 use std::collections::VecDeque;
 use std::io;

@@ -40,7 +40,7 @@ pub(in crate::surfaces) const DELTA_BURST_TIME: Duration = Duration::from_secs(2
 pub(in crate::surfaces) const DELTAS_KEPT: usize = 8;
 /// A stream that has been silent for this long says that it is alive.
 pub(in crate::surfaces) const HEARTBEAT: Duration = Duration::from_secs(15);
-/// The wait a browser is told to keep before it connects again.
+/// The wait that a browser is asked to keep before it connects again.
 pub(in crate::surfaces) const RECONNECT_TIME: Duration = Duration::from_secs(1);
 /// The time a client may leave a write waiting: one that reads nothing for longer is let go of.
 pub(in crate::surfaces) const WRITE_STALL: Duration = Duration::from_secs(30);
@@ -84,7 +84,7 @@ pub(in crate::surfaces) const FOLLOW_BATCH_BYTES: usize = 256 * 1024;
 pub(in crate::surfaces) const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
 /// A follower that is further behind than this leaves lines out.
 pub(in crate::surfaces) const FOLLOW_BEHIND_BYTES: u64 = 4 * 1024 * 1024;
-/// How long lines are left out before the client is told how many it were so far.
+/// How long lines are left out before the client gets their number so far.
 pub(in crate::surfaces) const FOLLOW_SKIP_TIME: Duration = Duration::from_millis(200);
 /// Entries of a bundle's directory, files and directories together.
 pub(in crate::surfaces) const BUNDLE_ENTRIES: usize = 4_096;

@@ -215,7 +215,7 @@ impl PlainWriter {
         Ok(())
     }
 
-    /// Of stead's own parts only trouble is told, and where the page is.
+    /// Of stead's own parts only trouble is printed, and where the page is.
     fn add_part_event(&mut self, record: &EventRecord) {
         match (&record.event.kind, record.event.task.as_deref()) {
             (EventKind::Started { address: Some(address), .. }, _) => {

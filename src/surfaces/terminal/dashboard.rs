@@ -187,7 +187,7 @@ impl Dashboard {
     /// Whatever the size was in between, nothing that is on the screen is taken for granted.
     async fn resize(&mut self) -> io::Result<()> {
         self.screen.terminal.clear()?;
-        // Whoever had the terminal meanwhile may have set another.
+        // The program that had the terminal meanwhile may have set another.
         self.title.clear();
         self.input(DashboardInput::Resized).await
     }

@@ -1,4 +1,4 @@
-//! The page of what happened while nobody was there.
+//! The page of what happened since the last key.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -42,8 +42,8 @@ fn a_command_is_told_of_failures_of_a_spent_budget_and_of_what_recovers() {
         "#
     ));
     let mut stead = project.up();
-    stead.wait_for("hook note was told of exhausted");
-    stead.wait_for("hook note was told of recovered");
+    stead.wait_for("hook note was called for exhausted");
+    stead.wait_for("hook note was called for recovered");
     let told = told(&project);
     let of = |task: &str| -> Vec<&str> {
         words(&told).into_iter().filter(|words| words.split(' ').nth(1) == Some(task)).collect()
@@ -61,7 +61,7 @@ fn a_command_is_told_of_failures_of_a_spent_budget_and_of_what_recovers() {
     stead.signal(Signal::SIGTERM);
     stead.end();
     let stead_log = std::fs::read_to_string(project.path().join(".stead/stead.log")).expect("a log");
-    assert!(stead_log.contains("hook note was told of exhausted"), "{stead_log}");
+    assert!(stead_log.contains("hook note was called for exhausted"), "{stead_log}");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_fatal_end_is_told_while_everything_drains() {
     let end = project.up().end();
     assert_eq!((end.code(), end.last()), (Some(1), "stead: fatal: db: code 3"), "{:?}", end.report);
     assert_eq!(words(&told(&project)), ["fatal db 1 0 code 3"]);
-    assert!(end.lines.iter().any(|line| line.contains("hook note was told of fatal")), "{:?}", end.lines);
+    assert!(end.lines.iter().any(|line| line.contains("hook note was called for fatal")), "{:?}", end.lines);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_webhook_gets_json_and_its_answer_is_heard() {
     let mut stead = project.up();
     let (accepted, connections) = channel();
     thread::spawn(move || listener.incoming().try_for_each(|connection| accepted.send(connection)));
-    for (status, heard) in [("204 No Content", "hook page was told of failed"), ("500 Oops", "it answered 500")] {
+    for (status, heard) in [("204 No Content", "hook page was called for failed"), ("500 Oops", "it answered 500")] {
         let mut stream = BufReader::new(connections.recv_timeout(DEADLINE).expect("in time").expect("a connection"));
         stream.get_ref().set_read_timeout(Some(DEADLINE)).expect("a timeout");
         let mut head = String::new();
