@@ -120,7 +120,7 @@ impl Site {
         tokio::spawn(async move {
             while let Some(asked) = requests.recv().await {
                 let answer = match asked.request {
-                    Request::Reload => engine::Answer::Reloaded(Changes::default()),
+                    Request::Reload | Request::Scale { .. } => engine::Answer::Reloaded(Changes::default()),
                     _ => engine::Answer::Taken,
                 };
                 let (refusal, hesitation) = {
