@@ -102,11 +102,12 @@ fn who_follows_misses_nothing_while_segments_grow_old() {
         "[logs]\nmax_size = '1 KiB'\nkeep = 100\n[tasks.a]\n\
          command = 'i=0; while test $i -lt 400; do i=$((i+1)); echo \"line $i of some length\"; sleep 0.002; done; sleep 60'\n",
     );
-    let mut follower = project.up_with(&["logs", "-f", "a"]);
+    // It may begin when there are some lines already.
+    let mut follower = project.up_with(&["logs", "-f", "--lines", "400", "a"]);
     let mut stead = project.up();
     stead.wait_for("line 400 of");
     follower.wait_for("line 400 of");
-    // Whoever began in the background of a script may ignore SIGINT.
+    // What began in the background of a script may ignore SIGINT.
     follower.signal(Signal::SIGTERM);
     let seen = follower.end().lines;
     stead.signal(Signal::SIGTERM);
