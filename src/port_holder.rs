@@ -180,10 +180,18 @@ mod linux {
     fn process_of(inode: u64) -> Option<HolderProcess> {
         let has_it = |pid: &u32| sockets_of(*pid).contains(&inode);
         let pid = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let pid = pid.filter(has_it).min()?;
+        // The oldest: those that it has made since may have it, too. Numbers of processes start anew.
+        let pid = pid.filter(has_it).min_by_key(|pid| (started_at(*pid), *pid))?;
         let project = project_of(pid);
         let task = project.as_ref().and_then(|_| task_of(pid));
         Some(HolderProcess { pid, command: shown(&command_of(pid)), project, task })
+    }
+
+    /// When a process was started, in ticks since the system was.
+    fn started_at(pid: u32) -> Option<u64> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in parentheses may hold anything; the start time is the 20th field behind it.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
     }
 
     fn command_of(pid: u32) -> String {

@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(
             (kept.len(), last.session.as_ref()),
             (1, Some(&file.session)),
-            "told once, though it is in both files"
+            "listed once, though it is in both files"
         );
         let numbers = numbers(last);
         assert!(numbers.last() == Some(&100_000) && numbers.len() < 100_000, "{}", numbers.len());

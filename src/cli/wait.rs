@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, ValueEnum};
 use clap_complete::ArgValueCandidates;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::client::{Client, ClientError, block_on};
 use super::{EXIT_REFUSED, FileArgs, complain, completions, print};
@@ -125,6 +125,9 @@ pub(super) async fn wait(
     }
 }
 
+/// How long after a failure the last words of the task may take to be known.
+const LAST_WORDS_TIME: Duration = Duration::from_millis(500);
+
 /// Follows the snapshots until the condition holds for all tasks, or can't hold any more; returns the reasons for that.
 async fn reach(
     client: &Client,
@@ -134,7 +137,16 @@ async fn reach(
 ) -> anyhow::Result<Vec<String>> {
     let mut events = client.events("").await?;
     let mut there = Vec::new();
-    while let Some(snapshot) = events.next_snapshot().await? {
+    let mut in_vain: Option<(Instant, Vec<String>)> = None;
+    loop {
+        let next = match &in_vain {
+            None => events.next_snapshot().await?,
+            Some((at_last, reasons)) => match timeout_at(*at_last, events.next_snapshot()).await {
+                Ok(next) => next?,
+                Err(_) => return Ok(reasons.clone()),
+            },
+        };
+        let Some(snapshot) = next else { break };
         let tasks = chosen(snapshot, args)?;
         let ending = EndingTasks::of(client, snapshot);
         for task in tasks.iter().filter(|task| args.until.is_reached_by(task, &ending)) {
@@ -151,14 +163,26 @@ async fn reach(
         };
         let never: Vec<_> = tasks.iter().filter(is_vain).collect();
         if !never.is_empty() {
-            return Ok(never.into_iter().map(|task| describe(task, snapshot)).collect());
+            let reasons = never.iter().map(|task| describe(task, snapshot)).collect();
+            if !never.iter().any(|task| lacks_last_words(task)) {
+                return Ok(reasons);
+            }
+            let at_last = in_vain.map_or_else(|| Instant::now() + LAST_WORDS_TIME, |(at_last, _)| at_last);
+            in_vain = Some((at_last, reasons));
+            continue;
         }
         if let Some((cause, _)) = snapshot.drain() {
             return Ok(vec![format!("stead is shutting down: {cause}")]);
         }
         *last = Some(snapshot.clone());
     }
-    Ok(vec!["the supervisor has ended".to_owned()])
+    Ok(in_vain.map_or_else(|| vec!["the supervisor has ended".to_owned()], |(_, reasons)| reasons))
+}
+
+/// Whether a task failed by itself, and what it wrote last is not known, or not yet.
+fn lacks_last_words(task: &Lenient<TaskSnapshot>) -> bool {
+    let known = task.known().filter(|known| known.state() == TaskState::Failed && known.last_exit.is_some());
+    known.is_some_and(|known| known.last_words.is_none())
 }
 
 fn chosen<'a>(snapshot: &'a LenientSnapshot, args: &WaitArgs) -> anyhow::Result<Vec<&'a Lenient<TaskSnapshot>>> {

@@ -15,7 +15,7 @@ pub struct RunEnvironment {
     pub task: String,
     /// Where it runs.
     pub dir: String,
-    /// Whom it runs as, if not as stead.
+    /// The user it runs as, if that is not stead's.
     pub user: Option<String>,
     /// Its group, if it is named.
     pub group: Option<String>,

@@ -27,7 +27,7 @@ const INDEX_SHARE: u64 = 8;
 /// An index up to this size is never too large.
 const INDEX_BYTES: u64 = 4 * 1024;
 /// A segment with more bytes is not compressed: it would have to be unpacked to be read. So what is in a compressed one has a
-/// bound, whoever made it.
+/// bound, also in one that another program has put there.
 pub(super) const PACKED_BYTES_MOST: u64 = 1 << 30;
 /// One segment is compressed at a time, over all tasks: it must not use a second processor.
 static COMPRESSING: Mutex<()> = Mutex::new(());

@@ -20,8 +20,8 @@ pub(crate) fn next(task: &TaskSnapshot, is_draining: bool, clock: &Clock) -> Upc
     let plain = |text: String| Upcoming { text, ..Upcoming::default() };
     let toned = |text: String, tone| Upcoming { text, tone, share: None };
     if let Some(PendingStop { waits_for, then }) = &task.pending_stop {
-        let wish = if *then == AfterStop::Restart { "restarts" } else { "stops" };
-        return plain(format!("{wish} once {}", have_stopped(waits_for)));
+        let verb = if *then == AfterStop::Restart { "restarts" } else { "stops" };
+        return plain(format!("{verb} once {}", have_stopped(waits_for)));
     }
     match &task.phase {
         PhaseSnapshot::Waiting { blockers } => {

@@ -43,7 +43,7 @@ const NAME_BYTES: usize = 16;
 pub(super) struct NotifySocket {
     socket: AsyncFd<OwnedFd>,
     address: String,
-    /// Whom the task runs as.
+    /// The user that the task runs as.
     user: u32,
 }
 

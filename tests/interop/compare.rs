@@ -8,8 +8,8 @@ use crate::seen::{Seen, StartFacts};
 /// How much later than under the original something may happen, in seconds: machines are shared.
 const LATER: f64 = 0.8;
 
-/// How much earlier: the originals look after their processes once in a second or two, later on a loaded machine.
-const EARLIER: f64 = 6.0;
+/// How much earlier: the originals look after their processes once in a second or two.
+const EARLIER: f64 = 2.5;
 
 /// What is measured, and may be within the bounds although it differs.
 pub(super) const TIMES: [&str; 2] = ["waits between starts", "time to the end"];

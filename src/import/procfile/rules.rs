@@ -111,7 +111,7 @@ impl ProcfileNames {
 }
 
 impl Rules {
-    /// Finds out who would run the file and what they are told beside it.
+    /// Finds out which tool would run the file, and with which settings.
     pub(super) fn read(draft: &mut ConfigDraft, file: usize, path: &Path, around: &Surroundings) -> Self {
         let place = Place::new(file, 0..0);
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();

@@ -197,7 +197,7 @@ fn own_section(draft: &mut ConfigDraft, files: &Files, around: &Surroundings) ->
                     Err(why) => draft.refuse(&entry.place, format!("wrong value for `{path}`"), why),
                 }
             }
-            // As root, and who is not root can be nobody else.
+            // Only root can run it as another user.
             "user" if matches!(entry.value.as_str(), "root" | "0") => {}
             "user" => all.user = Some(entry.value.clone()),
             "directory" if is_daemon => all.directory = Some(entry.value.clone()),

@@ -180,7 +180,7 @@ fn pairs_of(text: &str) -> Result<Vec<(String, String)>, &'static str> {
     Ok(pairs)
 }
 
-/// The tokens of `shlex` when it is not told to be like a shell: a quoted text, a word, or one sign.
+/// The tokens of `shlex` in its mode that is not a shell's: a quoted text, a word, or one sign.
 fn tokens(text: &str) -> Result<Vec<String>, &'static str> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_/.+-():".contains(c) || c >= MARK;
     let mut tokens = Vec::new();

@@ -48,7 +48,7 @@ impl ControlListener {
     }
 }
 
-/// Accepts a connection; with a descriptor that is set aside, which is told, if there is no other.
+/// Accepts a connection. Returns, too, whether that took a descriptor that is set aside, as there was no other.
 async fn accept_from(listener: &UnixListener) -> io::Result<(UnixStream, bool)> {
     match listener.accept().await {
         Ok((stream, _)) => Ok((stream, false)),

@@ -102,7 +102,7 @@ struct EventFeed {
     pace: Pace,
     events: EventFollower,
     losses: watch::Receiver<u64>,
-    /// Not before this is the client told what else is lost.
+    /// The client does not get another count of lost output before this.
     losses_at: Instant,
     _usage: UsageObserver,
     _permit: OwnedSemaphorePermit,

@@ -118,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn a_project_keeps_its_port_and_steps_over_what_is_taken() {
         let dir = tempfile::tempdir().unwrap();
-        // Not the first port: other tests, and whoever runs them, may have it.
+        // Not the first port: another test or program may have it.
         let shop = choice(&dir, "/srv/shop", &[FIRST_PORT]);
         let first = shop.bind(None).await.unwrap();
         let port = first.local_addr().unwrap().port();

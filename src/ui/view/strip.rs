@@ -1,5 +1,5 @@
 //! The strip below the header while something is in trouble: which task, since when, how often, what it said last, and
-//! whom it keeps from running.
+//! what it keeps from running.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -79,7 +79,7 @@ fn draw_line(
         Span::styled(format!("{name}{:gap$}", "", gap = name_width - name.width()), theme.strong()),
     ]);
     let right = Line::from(right);
-    // On a narrow screen the words of the task are worth more than whom it blocks.
+    // On a narrow screen the words of the task are worth more than what it blocks.
     let has_right = line.width() + said_width + LEAST_WORDS + right.width() + 6 <= width;
     let right_width = if has_right { right.width() + 2 } else { 0 };
     let said_room = width.saturating_sub(line.width() + 2).min(said_width);

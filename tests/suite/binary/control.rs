@@ -220,7 +220,7 @@ fn a_link_where_the_socket_belongs_is_refused_by_name() {
     let line = stead.wait_for("failed: 0 retries spent");
     assert!(line.contains("control.sock is a symbolic link"), "{line}");
     assert!(!project.path().join(".stead/elsewhere.sock").exists());
-    // The tasks go on. In the background nobody could ask for anything, so there it ends.
+    // The tasks go on. In the background no client could reach it, so there it ends.
     stead.signal(nix::sys::signal::Signal::SIGTERM);
     assert_eq!(stead.end().code(), Some(0));
     symlink("elsewhere.sock", project.path().join(".stead/control.sock"))

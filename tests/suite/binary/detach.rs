@@ -107,8 +107,7 @@ fn what_is_to_end_is_waited_for_until_it_has() {
             assert_eq!(told.code, expected, "{told:?}");
             if code != 0 {
                 let said = format!("stead: {name} has failed: ");
-                // Its last words follow where they are known by then.
-                assert!(told.err.starts_with(&said), "{told:?}");
+                assert!(told.err.starts_with(&said) && told.err.contains("(“no table”)\n"), "{told:?}");
                 assert!(told.err.ends_with("\n`stead why` tells more\n"), "{told:?}");
             }
         }

@@ -177,7 +177,7 @@ fn a_taken_port_is_named_and_ends_nothing_unless_the_file_says_so() {
 
 #[test]
 fn projects_that_name_no_port_all_have_one_and_keep_it() {
-    // Whoever else runs tests or stead on this machine: this project never gets the first port.
+    // Whatever else runs on this machine: this project never gets the first port.
     let _first = TcpListener::bind("127.0.0.1:7070");
     let projects = [(); 2].map(|()| Project::new("# web\ntasks.api.command = \"exec sleep 1000\"\n"));
     let up = || projects.each_ref().map(Project::up);
