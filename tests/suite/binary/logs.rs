@@ -207,6 +207,24 @@ fn a_follower_prints_the_rest_and_ends_with_the_supervisor() {
 }
 
 #[test]
+fn what_follows_ends_when_no_one_reads_it_any_more() {
+    let project = Project::new("[tasks.a]\ncommand = 'echo hi; exec sleep 1000'\n");
+    let mut stead = project.up();
+    stead.wait_for_control();
+    stead.wait_for("| hi");
+    for arguments in [&["logs", "-f"][..], &["logs", "-f", "a", "--json"], &["events", "-f"], &["status", "--watch"]] {
+        let mut follower = project.command();
+        let mut follower = follower.args(arguments).stdout(Stdio::piped()).spawn().expect("a follower");
+        // Something is written, and nothing after that.
+        follower.stdout.take().expect("a pipe").read_exact(&mut [0]).expect("a byte");
+        until(|| follower.try_wait().expect("a child").is_some());
+        assert_eq!(follower.wait().expect("a child").code(), Some(0), "{arguments:?}");
+    }
+    stead.signal(Signal::SIGTERM);
+    stead.end();
+}
+
+#[test]
 fn the_name_of_a_directory_does_nothing_to_a_terminal() {
     let outside = tempfile::tempdir().expect("a directory");
     let dir = outside.path().join("\u{1b}]0;pwned\u{7}\u{1b}[31m\u{202e}red");
