@@ -1,12 +1,13 @@
 //! What was written, and why a run failed: asked for from outside, with and without a supervisor.
 
 use std::fs;
+use std::io::Read;
 use std::process::{Output, Stdio};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{Project, Told};
+use super::{Project, Told, until};
 
 fn stead(project: &Project, arguments: &[&str]) -> Output {
     project.command().args(arguments).stdin(Stdio::null()).output().expect("the binary")
