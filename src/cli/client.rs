@@ -2,6 +2,7 @@
 //!
 //! It knows HTTP and the socket; what is asked and shown is each subcommand's matter.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::app::StatePaths;
 use crate::config::Project;
 use crate::duration::Pretty;
 use crate::import::kind_of;
+use crate::process::OutputReader;
 use crate::supervisor::engine::{Origin, Refusal, TaskSnapshot, Verb};
 use crate::surfaces::{ConnectError, Endpoint};
 use crate::wire::{
@@ -393,6 +395,16 @@ fn take_message(unread: &mut Vec<u8>) -> Option<ServerEvent> {
 pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("cannot start the runtime")?.block_on(work)
+}
+
+/// Does `work` until it ends, or no one reads standard output any more: then there is no one to do it for.
+pub(super) async fn while_read(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let reader = OutputReader::of(&io::stdout());
+    tokio::select! {
+        biased;
+        result = work => result,
+        () = reader.has_gone() => Ok(()),
+    }
 }
 
 #[cfg(test)]

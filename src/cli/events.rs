@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
-use super::client::{Client, ClientError, StreamMessage, block_on};
+use super::client::{Client, ClientError, StreamMessage, block_on, while_read};
 use super::{FileArgs, complain, print};
 use crate::app::{EventSession, KeptEvents, read_events};
 use crate::present::ansi;
@@ -55,7 +55,7 @@ pub(super) fn run(args: &EventsArgs) -> anyhow::Result<ExitCode> {
     let client = Client::of(&FileArgs { file: args.file.clone() })?;
     let printer = EventPrinter { json: args.json, zone: TimeZone::system() };
     if args.follow {
-        block_on(follow(&client, args.after, &printer))?;
+        block_on(while_read(follow(&client, args.after, &printer)))?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.all {

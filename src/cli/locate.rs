@@ -36,7 +36,10 @@ pub(super) fn locate(file: Option<&Path>) -> anyhow::Result<Project> {
     let path = if file.is_absolute() { file.to_owned() } else { working_dir()?.join(file) };
     let project = if path.is_dir() { Project::in_dir(&path) } else { Project::of(&path) };
     match project.path().metadata() {
-        Err(why) if !endpoint(&project).is_served() => Err(unreadable(file.to_owned(), why)),
+        Err(why) if !endpoint(&project).is_served() => {
+            let missing = if path.is_dir() { file.join(FILE_NAME) } else { file.to_owned() };
+            Err(unreadable(missing, why))
+        }
         _ => Ok(project),
     }
 }

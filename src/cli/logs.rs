@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::client::{Client, block_on};
+use super::client::{Client, block_on, while_read};
 use super::log_files;
 use super::{FileArgs, complain, completions, shows_colour};
 use crate::config::UnknownTask;
@@ -243,6 +243,9 @@ fn print_all(
             return Ok(());
         }
         watch.signs.recv().context("nothing watches for changes any more")?;
+        if watch.is_unread.load(Ordering::Acquire) {
+            return Ok(());
+        }
         has_ended = watch.has_ended.load(Ordering::Acquire);
     }
 }
@@ -356,6 +359,8 @@ struct LogWatch {
     signs: Receiver<()>,
     /// Whether the supervisor has ended that ran when this began.
     has_ended: Arc<AtomicBool>,
+    /// Whether no one reads standard output any more.
+    is_unread: Arc<AtomicBool>,
 }
 
 impl LogWatch {
@@ -369,15 +374,24 @@ impl LogWatch {
         });
         let changes = changes.with_context(|| format!("cannot watch {}", dir.display()))?;
         let has_ended = Arc::new(AtomicBool::new(false));
-        let ended = Arc::clone(&has_ended);
+        let (ended, ends) = (Arc::clone(&has_ended), sender.clone());
         let waiting = move || {
             if wait() {
                 ended.store(true, Ordering::Release);
-                let _ = sender.try_send(());
+                let _ = ends.try_send(());
             }
         };
         thread::Builder::new().spawn(waiting).context("cannot wait for the end of the supervisor")?;
-        Ok(Self { _changes: changes, signs, has_ended })
+        let is_unread = Arc::new(AtomicBool::new(false));
+        let unread = Arc::clone(&is_unread);
+        let watching = move || {
+            if block_on(while_read(std::future::pending())).is_ok() {
+                unread.store(true, Ordering::Release);
+                let _ = sender.try_send(());
+            }
+        };
+        thread::Builder::new().spawn(watching).context("cannot watch standard output")?;
+        Ok(Self { _changes: changes, signs, has_ended, is_unread })
     }
 }
 

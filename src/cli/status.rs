@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::time::{Instant, timeout};
 use unicode_width::UnicodeWidthStr;
 
-use super::client::{Client, StreamMessage, block_on, parse};
+use super::client::{Client, StreamMessage, block_on, parse, while_read};
 use super::table::table;
 use super::{FileArgs, print, shows_colour};
 use crate::present::ansi;
@@ -55,7 +55,7 @@ pub(super) fn run(file: &FileArgs, args: &StatusArgs) -> anyhow::Result<ExitCode
     let client = Client::of(file)?;
     block_on(async {
         if args.watch {
-            return watch(&client, args).await;
+            return while_read(watch(&client, args)).await;
         }
         let answer = client.get("/api/v1/snapshot?usage=true").await?;
         if args.json {

@@ -7,7 +7,7 @@ use super::kind::{FileKind, kind_of};
 use super::node::{Scripts, evaluate};
 use super::source::{OriginalFiles, Place, read_text};
 use super::surroundings::{Options, Surroundings};
-use super::write::{Comment, write};
+use super::write::{Comment, dotted, write};
 use super::{defaults, docker_compose, escape, missing_keys, mprocs, pm2, process_compose, procfile, supervisord};
 use crate::config::{Config, ConfigError, TranslatedText};
 
@@ -223,7 +223,7 @@ impl Translation {
         leaves.map(|(path, value, ValueOrigin { place, key, filled })| TranslatedEntry {
             place: self.draft.sources.show(place),
             key: filled.is_none().then_some(key),
-            written: format!("{} = {value}", path.join(".")),
+            written: format!("{} = {value}", dotted(&path)),
             why: filled.as_deref(),
         })
     }

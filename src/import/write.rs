@@ -186,8 +186,7 @@ impl Writer {
         }
         self.carried(branch.origin.as_ref());
         let start = self.out.text.len();
-        let name: Vec<_> = path.iter().map(|key| bare(key)).collect();
-        self.out.text.push_str(&format!("[{}]", name.join(".")));
+        self.out.text.push_str(&format!("[{}]", dotted(path)));
         self.note(start, branch.origin.as_ref());
         self.out.text.push('\n');
         let (large, small): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(key, item)| !fits(key, item));
@@ -354,6 +353,11 @@ fn shown(value: &Value, indent: usize) -> String {
         }
         _ => text,
     }
+}
+
+/// A path of keys as TOML writes it: `tasks."worker.1".env`.
+pub(super) fn dotted(path: &[impl AsRef<str>]) -> String {
+    path.iter().map(|key| bare(key.as_ref())).collect::<Vec<_>>().join(".")
 }
 
 /// A key as TOML writes it.

@@ -66,7 +66,7 @@ pub(super) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 /// # Errors
 ///
 /// The runtime takes no more descriptors, or not this kind: a regular file has no other end.
-pub(crate) fn watch_reader(output: &impl AsFd) -> io::Result<AsyncFd<OwnedFd>> {
+pub(super) fn watch_reader(output: &impl AsFd) -> io::Result<AsyncFd<OwnedFd>> {
     let fd = output.as_fd().try_clone_to_owned()?;
     // SAFETY: as for `watch`.
     Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::ERROR) }?)

@@ -11,12 +11,10 @@ mod task_output;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, ErrorKind, IsTerminal};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncWriteExt, Interest, Stdout, stdout};
+use tokio::io::{AsyncWriteExt, Stdout, stdout};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +23,7 @@ use super::{Surface, SurfaceContext, SurfaceHandle};
 use crate::config::builtin::{self, BUILTIN_NAMESPACE};
 use crate::kernel::KernelHandle;
 use crate::logs::{GrownLogs, LogReader};
-use crate::process::watch_reader;
+use crate::process::OutputReader;
 use crate::supervisor::engine::{EventKind, Origin, Request};
 use crate::supervisor::{EventFollower, EventRecord, Followed};
 use printer::LinePrinter;
@@ -134,7 +132,7 @@ impl PlainWriter {
     }
 
     async fn follow(&mut self, events: &mut EventFollower, shutdown: &CancellationToken) -> io::Result<()> {
-        let reader_of_output = watch_reader(&io::stdout()).ok();
+        let reader_of_output = OutputReader::of(&io::stdout());
         let grown = self.grown.clone();
         loop {
             let due = self.prompts.values().chain(self.held.values()).min().copied();
@@ -142,7 +140,7 @@ impl PlainWriter {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
-                () = has_gone(reader_of_output.as_ref()) => return Err(ErrorKind::BrokenPipe.into()),
+                () = reader_of_output.has_gone() => return Err(ErrorKind::BrokenPipe.into()),
                 event = events.next() => self.add_followed(event).await?,
                 tasks = next(grown.as_deref()) => self.add_pending(tasks),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.print_overdue(),
@@ -319,16 +317,4 @@ async fn next(grown: Option<&GrownLogs>) -> BTreeSet<Arc<str>> {
         Some(grown) => grown.next().await,
         None => std::future::pending().await,
     }
-}
-
-/// Waits until nothing reads the output any more, where that can be known.
-async fn has_gone(reader: Option<&AsyncFd<OwnedFd>>) {
-    if let Some(reader) = reader
-        && let Ok(mut ready) = reader.ready(Interest::ERROR).await
-        && ready.ready().is_error()
-    {
-        ready.retain_ready();
-        return;
-    }
-    std::future::pending().await
 }

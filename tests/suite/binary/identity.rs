@@ -142,6 +142,8 @@ fn a_directory_stands_for_the_file_in_it() {
     let none = run(&["check", "-f", "."]);
     assert_eq!(none.code, Some(2));
     assert!(none.err.contains("cannot read ./stead.toml"), "{none:?}");
+    let none = run(&["status", "-f", "."]);
+    assert!(none.code == Some(2) && none.err.contains("cannot read ./stead.toml"), "{none:?}");
 }
 
 #[test]

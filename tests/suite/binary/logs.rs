@@ -1,12 +1,13 @@
 //! What was written, and why a run failed: asked for from outside, with and without a supervisor.
 
 use std::fs;
+use std::io::Read;
 use std::process::{Output, Stdio};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{Project, Told};
+use super::{Project, Told, until};
 
 fn stead(project: &Project, arguments: &[&str]) -> Output {
     project.command().args(arguments).stdin(Stdio::null()).output().expect("the binary")
@@ -205,6 +206,24 @@ fn a_follower_prints_the_rest_and_ends_with_the_supervisor() {
     assert_eq!(end.code(), Some(0));
     assert!(end.lines.contains(&"a | bye".to_owned()), "{:?}", end.lines);
     assert_eq!(end.report, ["stead: the supervisor has ended"]);
+}
+
+#[test]
+fn what_follows_ends_when_no_one_reads_it_any_more() {
+    let project = Project::new("[tasks.a]\ncommand = 'echo hi; exec sleep 1000'\n");
+    let mut stead = project.up();
+    stead.wait_for_control();
+    stead.wait_for("| hi");
+    for arguments in [&["logs", "-f"][..], &["logs", "-f", "a", "--json"], &["events", "-f"], &["status", "--watch"]] {
+        let mut follower = project.command();
+        let mut follower = follower.args(arguments).stdout(Stdio::piped()).spawn().expect("a follower");
+        // Something is written, and nothing after that.
+        follower.stdout.take().expect("a pipe").read_exact(&mut [0]).expect("a byte");
+        until(|| follower.try_wait().expect("a child").is_some());
+        assert_eq!(follower.wait().expect("a child").code(), Some(0), "{arguments:?}");
+    }
+    stead.signal(Signal::SIGTERM);
+    stead.end();
 }
 
 #[test]

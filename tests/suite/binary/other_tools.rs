@@ -151,7 +151,8 @@ fn a_formation_of_no_process_is_a_mistake_and_starts_nothing() {
         assert!(told.err.contains("the formation names `wrker`, and no process is called that"), "{told:?}");
         assert!(told.err.contains("did you mean `worker`?"), "{told:?}");
     }
-    assert_eq!(told(&dir, &["check", "--formation", "worker=2"]).code, Some(0));
+    let check = told(&dir, &["check", "--formation", "worker=2"]);
+    assert!(check.code == Some(0) && check.out.contains("tasks.\"worker.1\".command = "), "{check:?}");
     fs::write(dir.path().join(".foreman"), "formation: wrker=2\n").unwrap();
     let check = told(&dir, &["check"]);
     assert!(check.out.contains("no process is called that; did you mean `worker`?"), "{check:?}");
