@@ -87,18 +87,22 @@ impl NotifySocket {
     /// The socket can't be read.
     pub(super) async fn next(&self, main: u32) -> io::Result<TaskNotice> {
         loop {
-            let mut notice = TaskNotice::default();
+            let (mut notice, mut ignored) = (TaskNotice::default(), 0_usize);
             drop(self.socket.readable().await?);
             for _ in 0..MESSAGES_AT_ONCE {
                 match self.socket.try_io(Interest::READABLE, receive) {
                     Ok((message, sender)) if self.is_trusted(sender, main) => notice.take(&message),
-                    Ok((_, sender)) => tracing::warn!(?sender, main, "a notification of another process is ignored"),
+                    Ok(_) => ignored += 1,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error),
                 }
             }
+            if ignored > 0 {
+                tracing::warn!(ignored, main, "notifications of other processes are ignored");
+            }
+            // So many at once and then a pause, also of strangers: a flood does not keep this busy.
+            sleep(PAUSE).await;
             if notice != TaskNotice::default() {
-                sleep(PAUSE).await;
                 return Ok(notice);
             }
         }
