@@ -122,7 +122,7 @@ fn a_notification_of_another_process_is_ignored() {
         .expect("python3");
     // The message of another run comes after it.
     let log = || fs::read_to_string(project.path().join(".stead/stead.log")).unwrap_or_default();
-    until(|| log().contains("a notification of another process is ignored"));
+    until(|| log().contains("notifications of other processes are ignored"));
     assert_eq!(snapshot(&project, "a")["state"], "running");
     drop(other.stdin.take());
     other.wait().expect("an end");
